@@ -1,0 +1,234 @@
+"""Start one gateway process: read the options, open the services, wire the routes, listen, drain.
+
+``python app.py --help`` lists the options. A gateway with handlers of its own calls ``main`` with
+its routes; see "Use it as a framework" in README.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+
+import tornado.log
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from conf.documents import describe, help_text
+from conf.settings import Loaded, Settings, load
+from gateway import geoip, phone
+from gateway.services import open_services
+from handlers.application import (
+    FIXED_ROUTES,
+    Application,
+    Route,
+    collisions,
+    dlr_route,
+    message_routes,
+)
+from handlers.start_page import start_page
+
+if TYPE_CHECKING:
+    from gateway.models import MessageEndpoint
+
+log = logging.getLogger("gateway.app")
+
+ROOT = Path(__file__).resolve().parent
+# Larger bodies than the handlers take are still read, so that their answer says what is wrong.
+MAX_BODY_BYTES = 4 * 1024 * 1024
+# The whole stop takes 30 s at most, of which the services have some to write down what they sent.
+DRAIN_SECONDS = 22.0
+
+
+def main(routes: Iterable[Route] = (), argv: Sequence[str] | None = None) -> None:
+    """Run a gateway until SIGTERM; ``routes`` are answered before the gateway's own.
+
+    Exit status 0 after a drain, 2 for wrong options (one line each on standard error), 1 when
+    the address or the data folder cannot be used.
+    """
+    loaded = load(sys.argv[1:] if argv is None else argv, os.environ, ROOT)
+    if loaded.help_requested:
+        print(help_text())
+        return
+    own_routes = list(routes)
+    problems = [*loaded.problems, *_further_problems(loaded, own_routes)]
+    if problems:
+        print("\n".join(problems), file=sys.stderr)
+        sys.exit(2)
+    configure_logging(loaded.settings)
+    try:
+        _run(loaded, own_routes)
+    except (OSError, ValueError) as error:
+        log.error("cannot start: %s", error)
+        sys.exit(1)
+
+
+def _further_problems(loaded: Loaded, own_routes: list[Route]) -> list[str]:
+    """Return what only this module can see: routes that collide, country data, regions."""
+    settings = loaded.settings
+    taken = [*own_routes, *dlr_route(settings.nexmo_dlr_url), *FIXED_ROUTES]
+    problems = collisions(loaded.endpoints, taken)
+    if not phone.is_region(settings.default_country):
+        problems.append(f"--default_country={settings.default_country}: no such country")
+    if not any("geoip_file" in problem.lower() for problem in loaded.problems):
+        try:
+            geoip.open_lookup(settings.geoip_file)
+        except ValueError as error:
+            problems.append(f"--geoip_file: {error}")
+    return problems
+
+
+def configure_logging(settings: Settings) -> None:
+    """Set logging up by Tornado's options; foreign loggers get their numbers masked."""
+    tornado.log.enable_pretty_logging(
+        SimpleNamespace(
+            logging=settings.logging,
+            log_file_prefix=settings.log_file_prefix or None,
+            log_rotate_mode="size",
+            log_file_max_size=settings.log_file_max_size,
+            log_file_num_backups=settings.log_file_num_backups,
+            log_to_stderr=settings.log_to_stderr,
+        )
+    )
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_mask_foreign)
+
+
+def _mask_foreign(record: logging.LogRecord) -> bool:
+    """Mask digits in what libraries log: they may quote a request."""
+    if not record.name.startswith(("gateway", "handlers")):
+        record.msg, record.args = phone.mask_digits(record.getMessage()), ()
+    return True
+
+
+def _run(loaded: Loaded, own_routes: list[Route]) -> None:
+    if sys.platform == "win32":
+        asyncio.run(serve(loaded, own_routes))
+        return
+    import uvloop  # noqa: PLC0415 - there is none for Windows
+
+    uvloop.run(serve(loaded, own_routes))
+
+
+async def serve(loaded: Loaded, own_routes: Sequence[Route] = ()) -> None:
+    """Open everything, answer requests until SIGTERM or SIGINT, then drain and close."""
+    settings, endpoints = loaded.settings, loaded.endpoints
+    async with AsyncExitStack() as stack:
+        sockets = bind_sockets(settings.port, "127.0.0.1" if settings.localhostonly else None)
+        port: int = sockets[0].getsockname()[1]
+        page = ""
+        if settings.development_mode:
+            settings, handsets = await _development(loaded, port, stack)
+            page = start_page(endpoints, handsets)
+        services = await stack.enter_async_context(open_services(settings))
+        routes = [
+            *own_routes,
+            *message_routes(endpoints),
+            *dlr_route(settings.nexmo_dlr_url),
+            *FIXED_ROUTES,
+        ]
+        application = Application(
+            services, routes, log_requests=settings.access_log, start_page=page
+        )
+        server = HTTPServer(application, max_body_size=MAX_BODY_BYTES)
+        stop = _stop_signal()
+        server.add_sockets(sockets)
+        host = "127.0.0.1" if settings.localhostonly else "0.0.0.0"  # noqa: S104
+        log.info("listening on http://%s:%d", host, port)
+        _say_what_matters(loaded, settings, endpoints, port, services.webhooks.configured)
+        await stop.wait()
+        await _drain(application, server)
+    log.info("stopped")
+
+
+async def _development(loaded: Loaded, port: int, stack: AsyncExitStack) -> tuple[Settings, str]:
+    """Start the embedded store (unless a Redis is named) and the emulator.
+
+    Returns the settings that point to them and the address of the emulator's handsets.
+    """
+    from gateway import embedded  # noqa: PLC0415 - production does not need the package
+    from gateway.emulator import Emulator  # noqa: PLC0415
+
+    settings = loaded.settings
+    if not loaded.redis_named:
+        store = await asyncio.to_thread(embedded.start, Path(settings.data_dir))
+        stack.callback(store.stop)
+        settings = replace(settings, redis_url=store.url)
+    token = f"/{settings.webhook_token}" if settings.webhook_token else "/"
+    emulator = Emulator(
+        dlr_url=f"http://127.0.0.1:{port}/dlr{token}",
+        signature_secret=settings.nexmo_signature_secret,
+        signature_method=settings.nexmo_signature_method,
+        rate=30,
+    )
+    await emulator.start()
+    stack.push_async_callback(emulator.stop)
+    settings = replace(
+        settings,
+        nexmo_api_key=emulator.settings.api_key,
+        nexmo_api_secret=emulator.settings.api_secret,
+        nexmo_domain=emulator.domain,
+        nexmo_api_domain=emulator.domain,
+        nexmo_endpoint="sms/json",
+        nexmo_ssl=False,
+    )
+    return settings, f"{emulator.url}/"
+
+
+def _stop_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def _say_what_matters(
+    loaded: Loaded,
+    settings: Settings,
+    endpoints: Sequence[MessageEndpoint],
+    port: int,
+    webhooks_configured: bool,
+) -> None:
+    for warning in loaded.warnings:
+        log.warning("%s", warning)
+    log.info("options: %s", phone.mask_digits(describe(loaded.settings)) or "defaults")
+    if not endpoints:
+        log.info("no message endpoint: set message and sender, or a messages_file")
+    if not webhooks_configured:
+        log.warning(
+            "neither webhook_token nor a signature secret is set: webhooks are served to this"
+            " machine only"
+        )
+    if not settings.admin_token and not settings.development_mode:
+        log.info("no admin_token: the admin routes answer 403")
+    if settings.development_mode:
+        base = f"http://127.0.0.1:{port}"
+        log.info("open %s/ (start page), %s/example.html (the form)", base, base)
+        log.info("open http://%s/ (the handsets that receive the SMS)", settings.nexmo_domain)
+
+
+async def _drain(application: Application, server: HTTPServer) -> None:
+    """Accept nothing more and let what runs finish, for ``DRAIN_SECONDS`` at most."""
+    log.info("draining %d requests", application.in_flight)
+    application.draining = True
+    server.stop()
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + DRAIN_SECONDS
+    while application.in_flight and loop.time() < deadline:  # noqa: ASYNC110 - once, at the end
+        await asyncio.sleep(0.05)
+    if application.in_flight:
+        log.warning("%d requests were cut off", application.in_flight)
+    await server.close_all_connections()
+
+
+if __name__ == "__main__":
+    main()

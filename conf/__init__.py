@@ -1,0 +1,1 @@
+"""What a person may set: options, message endpoints, deployment files."""

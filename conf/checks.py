@@ -1,0 +1,125 @@
+"""Options that are right by themselves but do not go together: problems and warnings.
+
+``values`` holds the value of every option by name, ``wrong`` the names of those that could not be
+read; nothing is said about an option that is wrong already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from conf.messages import limit_problems, sender_warning, shown
+from gateway.models import MessageEndpoint
+
+# https://developer.vonage.com/en/api/sms (parameter ``callback``; longer ones get status 23)
+MAX_RECEIPT_URL = 100
+
+# Names of options, and a check of their values that has a meaning only when all are right.
+_Check = tuple[tuple[str, ...], Callable[..., Iterator[str]]]
+
+
+def contradictions(
+    values: Mapping[str, Any],
+    wrong: frozenset[str],
+    endpoints: Sequence[MessageEndpoint],
+    asked: bool,
+) -> list[str]:
+    """Return a line for each contradiction that is a reason not to start.
+
+    ``asked``: whether someone wants message endpoints, even if none of them is usable.
+    """
+    problems = _findings(_CONTRADICTIONS, values, wrong)
+    if not wrong.intersection(_NEEDED_TO_SEND):
+        problems += _missing_credentials(values, asked)
+    problems += _endpoint_contradictions(values, endpoints)
+    return problems
+
+
+def warnings(
+    values: Mapping[str, Any], wrong: frozenset[str], endpoints: Sequence[MessageEndpoint]
+) -> list[str]:
+    """Return a line for each thing that is probably not what someone wants."""
+    senders = [text for each in endpoints if (text := sender_warning(each))]
+    return senders + _findings(_WARNINGS, values, wrong)
+
+
+def _findings(
+    checks: Sequence[_Check], values: Mapping[str, Any], wrong: frozenset[str]
+) -> list[str]:
+    return [
+        line
+        for names, check in checks
+        if not wrong.intersection(names)
+        for line in check(*(values[name] for name in names))
+    ]
+
+
+def _half_endpoint(message: str, sender: str) -> Iterator[str]:
+    if bool(message) != bool(sender):
+        there, absent = ("message", "sender") if message else ("sender", "message")
+        yield f"{there} is set but {absent} is not: set both or neither"
+
+
+def _call_window(amount: int, expires: int) -> Iterator[str]:
+    yield from limit_problems("", "limit_", amount, expires)
+
+
+def _receiver_window(amount: int, expires: int) -> Iterator[str]:
+    yield from limit_problems("", "receiver_limit_", amount, expires)
+
+
+def _long_receipt_url(url: str, token: str) -> Iterator[str]:
+    length = len(f"{url.rstrip('/')}/{token}" if token else url)
+    if length > MAX_RECEIPT_URL:
+        what = "nexmo_dlr_url with webhook_token" if token else "nexmo_dlr_url"
+        yield f"{what} has {length} characters, the provider takes at most {MAX_RECEIPT_URL}"
+
+
+def _provider_not_built(provider: str) -> Iterator[str]:
+    if provider != "nexmo":
+        yield f"provider {shown(provider)} is not available in this release"
+
+
+def _age_of_unsigned(max_age: int, secret: str) -> Iterator[str]:
+    if max_age and not secret:
+        yield "nexmo_signature_max_age has no effect: nexmo_signature_secret is not set"
+
+
+_CONTRADICTIONS: tuple[_Check, ...] = (
+    (("message", "sender"), _half_endpoint),
+    (("limit_amount", "limit_expires"), _call_window),
+    (("receiver_limit_amount", "receiver_limit_expires"), _receiver_window),
+    (("nexmo_dlr_url", "webhook_token"), _long_receipt_url),
+    (("provider",), _provider_not_built),
+)
+_WARNINGS: tuple[_Check, ...] = (
+    (("nexmo_signature_max_age", "nexmo_signature_secret"), _age_of_unsigned),
+)
+_CREDENTIALS = ("nexmo_api_key", "nexmo_api_secret")
+_NEEDED_TO_SEND = (*_CREDENTIALS, "provider", "development_mode")
+
+
+def _missing_credentials(values: Mapping[str, Any], asked: bool) -> Iterator[str]:
+    missing = [name for name in _CREDENTIALS if not values[name]]
+    needed = asked and values["provider"] == "nexmo" and not values["development_mode"]
+    if len(missing) == 1:
+        yield f"{missing[0]} is not set: nexmo_api_key and nexmo_api_secret belong together"
+    elif missing and needed:
+        yield "nexmo_api_key and nexmo_api_secret must be set to send messages"
+
+
+def _endpoint_contradictions(
+    values: Mapping[str, Any], endpoints: Sequence[MessageEndpoint]
+) -> Iterator[str]:
+    for each in endpoints:
+        if values["webhook_token"] and each.path == f"/{values['webhook_token']}":
+            yield "webhook_token: a message endpoint has it as its path"
+        for prefix in ("limit_", "receiver_limit_"):
+            own = [getattr(each, f"{prefix}{word}") for word in ("amount", "expires")]
+            if own != [None, None]:
+                amount, expires = (
+                    values[f"{prefix}{word}"] if value is None else value
+                    for word, value in zip(("amount", "expires"), own, strict=True)
+                )
+                yield from limit_problems(f"{each.path}: ", prefix, amount, expires)

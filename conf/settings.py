@@ -1,0 +1,289 @@
+"""Every option of the gateway, declared once: values, checks, help and documents follow from it.
+
+``python -m conf.documents --write`` brings what is made from it up to date.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os.path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import get_type_hints
+
+from conf import checks, values
+from conf.messages import DEMO_SENDER, DEMO_TEXT, message_path, read_messages_file
+from conf.options import Group, Option, option
+from conf.reading import read_flags, read_values
+from gateway.models import MessageEndpoint
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The options of one process; ``load`` makes it, GROUPS gives the headings."""
+
+    # Laid out by hand: the formatter would spread the table over twice as many lines.
+    # fmt: off
+    port: int = option(
+        8888, "HTTP port; 0 = any free port, which is printed", minimum=0, maximum=65535)
+    localhostonly: bool = option(False, "accept connections from this machine only")
+    public_url: str = option(
+        "", "address under which providers, phones and people reach the gateway, e.g. "
+        "https://sms.example.com; empty: what needs it says so", check=values.base_url)
+    trusted_proxies: str = option(
+        "", "IP addresses or networks (CIDR) of your reverse proxies, separated by commas; only "
+        "their client-address header is believed", check=values.networks)
+    client_address_header: str = option(
+        "X-Real-Ip", "the header in which these proxies pass on the client's address: X-Real-Ip or "
+        "X-Forwarded-For", check=values.one_of("X-Real-Ip", "X-Forwarded-For"))
+    development_mode: bool = option(
+        False, "run everything on this machine without credentials: own store, provider emulator, "
+        "demo message; implies localhostonly")
+    data_dir: str = option(
+        "var", "folder of the embedded store and other local files", check=values.filled)
+
+    admin_token: str = option(
+        "", "bearer token for the admin routes, 8 characters or more; empty: they stay closed",
+        secret=True, check=values.admin_token)
+    webhook_token: str = option(
+        "", "last path element that every provider webhook must carry, 8 characters or more",
+        secret=True, check=values.webhook_token)
+
+    message: str = option(
+        "", "text of the default message endpoint; needs sender too", check=values.message)
+    sender: str = option(
+        "", "sender name or number of the default message endpoint; needs message too",
+        check=values.sender)
+    request_path: str = option(
+        "/message/", "path of the default message endpoint", check=values.request_path)
+    messages_file: str = option(
+        "", "TOML file with more message endpoints; empty: conf/messages.toml if there is one")
+
+    guess_country: bool = option(
+        True, "complete national numbers by the visitor's address and languages; off: by "
+        "default_country alone")
+    default_country: str = option(
+        "DE", "country of national numbers when nothing else tells, two letters",
+        check=values.country)
+    geoip_file: str = option(
+        "", "country database, MaxMind *.mmdb or legacy GeoIP *.dat; empty: the bundled data",
+        check=values.region_file)
+
+    limit_amount: int = option(
+        10, "calls that one client address may make within limit_expires seconds; 0 = any number",
+        minimum=0)
+    limit_expires: int = option(3600, "length of that window in seconds", minimum=0)
+    receiver_limit_amount: int = option(
+        5, "public messages that one receiver may get within receiver_limit_expires seconds; 0 = "
+        "any number", minimum=0)
+    receiver_limit_expires: int = option(86400, "length of that window in seconds", minimum=0)
+    message_log_days: int = option(
+        7, "days for which the fate of a message can be looked up", minimum=1)
+
+    provider: str = option(
+        "nexmo", "who sends unless told otherwise: nexmo, flowroute or smssync:<device>",
+        check=values.provider)
+    provider_timeout: float = option(
+        10.0, "seconds to wait for a provider; later the outcome counts as unknown", above=0)
+
+    nexmo_api_key: str = option("", "API key of the Vonage (Nexmo) account", secret=True)
+    nexmo_api_secret: str = option("", "API secret that belongs to the key", secret=True)
+    nexmo_domain: str = option(
+        "rest.nexmo.com", "host of the SMS API, with :port if needed", check=values.host)
+    nexmo_endpoint: str = option("sms/json", "path of the SMS API", check=values.endpoint)
+    nexmo_ssl: bool = option(True, "reach the SMS API by HTTPS")
+    nexmo_api_domain: str = option(
+        "api.nexmo.com", "host of the other APIs, e.g. Number Insight", check=values.host)
+    nexmo_long_virtual_number: str = option(
+        "", "number that replaces the sender for recipients in North America (+1)",
+        check=values.virtual_number)
+    nexmo_dlr_url: str = option(
+        "", "public URL for delivery receipts: served here and asked for with every message; the "
+        "provider takes up to 100 characters", check=values.receipt_url)
+    nexmo_signature_secret: str = option(
+        "", "signature secret of the account; when set, SMS webhooks must be signed", secret=True)
+    nexmo_signature_method: str = option(
+        "md5hash", "how they are signed: md5hash, md5, sha1, sha256 or sha512",
+        check=values.one_of("md5hash", "md5", "sha1", "sha256", "sha512"))
+    nexmo_signature_max_age: int = option(
+        0, "seconds after which a signed webhook is too old; 0 = never", minimum=0)
+    nexmo_application_id: str = option(
+        "", "id of the Vonage application for Messages and Voice webhooks")
+    nexmo_application_jwt_secret: str = option(
+        "", "secret of the tokens (JWT) on these webhooks; empty: nexmo_signature_secret",
+        secret=True)
+    nexmo_rate: float = option(
+        30.0, "API requests a second for one key, all processes together; 0 = no pacing", minimum=0)
+
+    org_name: str = option(
+        "Your Org Name", "name in front of notices to participants, put in capitals")
+    session_start_msg: str = option(
+        "Your new session has started, send a message!",
+        "notice to both participants of a new session")
+    session_end_msg: str = option(
+        "This session has ended, talk to you again soon!", "notice at the end of a session")
+    no_session_msg: str = option(
+        "An active session was not found. Please contact support@yourorg.com",
+        "notice to someone whose text belongs to no session")
+    tn_exclusive: bool = option(False, "give every session a virtual number of its own")
+    number_cooldown: int = option(
+        0, "seconds for which a participant does not meet a number of an old session again, except "
+        "with the same counterpart", minimum=0)
+    number_rate: float = option(
+        1.0, "relayed SMS a second from one North American number; 0 = no pacing", minimum=0)
+    number_insight: str = option(
+        "off", "basic: have participants checked by Vonage Number Insight too",
+        check=values.one_of("off", "basic"))
+    chat_numbers: str = option(
+        "", "virtual numbers that pair strangers for a chat, separated by commas")
+    session_log_days: int = option(
+        30, "days for which the log of a closed session is kept; 0 = no log", minimum=0)
+
+    voice_start_msg: str = option(
+        "Call this number to talk to your contact",
+        "text to both participants of a new voice session")
+    voice_wait_msg: str = option(
+        "Please wait whilst we connect your call", "what a caller hears first")
+    voice_sorry_msg: str = option(
+        "We are sorry, this call cannot be connected. Goodbye.",
+        "what a caller hears who cannot be connected")
+    ring_timeout: int = option(45, "seconds for which the other side's phone rings", minimum=1)
+    call_limit: int = option(3600, "longest call in seconds", minimum=1)
+
+    flowroute_access_key: str = option("", "access key of the Flowroute account")
+    flowroute_secret_key: str = option("", "secret key that belongs to it", secret=True)
+    flowroute_url: str = option(
+        "https://api.flowroute.com/v2.1/messages", "address of Flowroute's messages API",
+        check=values.base_url)
+
+    smssync_secret: str = option(
+        "", "secret of a single phone, which is called default", secret=True)
+    smssync_devices_file: str = option(
+        "", "TOML file with several phones, each with its own secret")
+    smssync_reply: str = option(
+        "", "instant reply to an SMS that belongs to nothing and lands in the inbox")
+    smssync_lease: int = option(
+        300, "seconds after which an SMS that a phone fetched but never confirmed is offered again",
+        minimum=1)
+
+    redis_url: str = option(
+        "", "where Redis or Valkey is: redis://, rediss://, unix://, redis+sentinel:// or "
+        "redis+cluster://; overrides the four options below", secret=True, check=values.redis_url)
+    redis_host: str = option("localhost", "host of a single server", check=values.filled)
+    redis_port: int = option(6379, "its port", minimum=1, maximum=65535)
+    redis_password: str = option("", "its password", secret=True)
+    redis_db: int = option(0, "number of the database on it", minimum=0)
+
+    logging: str = option(
+        "info", "what is logged: debug, info, warning, error or none",
+        check=values.one_of("debug", "info", "warning", "error", "none"))
+    log_to_stderr: bool | None = option(
+        None, "log to standard error; unset: only if there is no log file")
+    log_file_prefix: str = option("", "path of the log file; empty: none")
+    log_file_max_size: int = option(
+        100_000_000, "bytes after which a new log file is begun", minimum=0, maximum=2**53)
+    log_file_num_backups: int = option(10, "old log files to keep", minimum=0)
+    access_log: bool = option(False, "log one line for every request, phone numbers masked")
+    # fmt: on
+
+
+GROUPS = (
+    Group("Server", "port"),
+    Group("Access", "admin_token"),
+    Group("Message endpoints", "message"),
+    Group("Countries of numbers", "guess_country"),
+    Group("Limits", "limit_amount"),
+    Group("Sending", "provider"),
+    Group("Vonage (Nexmo)", "nexmo_api_key"),
+    Group("Masked conversations", "org_name", reserved=True),
+    Group("Voice", "voice_start_msg", reserved=True),
+    Group("Flowroute", "flowroute_access_key", reserved=True),
+    Group("SMSsync phones", "smssync_secret", reserved=True),
+    Group("Redis", "redis_url"),
+    Group("Logging", "logging"),
+)
+
+
+def _declared() -> dict[str, Option]:
+    kinds = get_type_hints(Settings)
+    return {
+        each.name: dataclasses.replace(
+            each.metadata["option"], name=each.name, kind=kinds[each.name]
+        )
+        for each in dataclasses.fields(Settings)
+    }
+
+
+OPTIONS = _declared()
+
+
+@dataclass
+class Loaded:
+    """What ``load`` made of the command line and the environment.
+
+    endpoints: paths without trailing slash, the default endpoint first; problems: reasons not to
+    start, warnings: things to say at the start, a line each; given: the names of the options
+    that were set, rightly or wrongly, by flag or environment variable.
+    """
+
+    settings: Settings
+    endpoints: tuple[MessageEndpoint, ...] = ()
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    help_requested: bool = False
+    given: frozenset[str] = frozenset()
+
+    @property
+    def redis_named(self) -> bool:
+        """Whether someone said which Redis to use; an empty text names none."""
+        names = self.given & {"redis_url", "redis_host", "redis_port", "redis_password", "redis_db"}
+        return any(getattr(self.settings, name) != "" for name in names)
+
+
+def load(argv: Sequence[str], environ: Mapping[str, str], folder: Path) -> Loaded:
+    """Return the settings from ``argv`` (without program name), ``environ`` and the defaults.
+
+    ``folder`` is where conf/messages.toml is looked for; files that are named by an option are
+    relative to the working directory. Mistakes are not raised but listed in ``problems``.
+    """
+    flags = read_flags(argv, OPTIONS)
+    read, wrong, problems = read_values(flags.texts, environ, OPTIONS)
+    given = frozenset(read) | wrong
+    if read.get("development_mode") and "localhostonly" not in given:
+        read["localhostonly"] = True
+    settings = Settings(**read)
+    endpoints, endpoint_problems = _message_endpoints(settings, wrong, folder)
+    default_asked = settings.message or settings.sender or wrong & {"message", "sender"}
+    asked = bool(endpoints or endpoint_problems or default_asked)
+    contradictions = checks.contradictions(vars(settings), wrong, endpoints, asked)
+    return Loaded(
+        settings=settings,
+        endpoints=tuple(endpoints),
+        problems=flags.problems + problems + endpoint_problems + contradictions,
+        warnings=checks.warnings(vars(settings), wrong, endpoints),
+        help_requested=flags.help_requested,
+        given=given,
+    )
+
+
+def _message_endpoints(
+    settings: Settings, wrong: frozenset[str], folder: Path
+) -> tuple[list[MessageEndpoint], list[str]]:
+    """Return all message endpoints and the problems of the file and of the default endpoint."""
+    endpoints: list[MessageEndpoint] = []
+    problems: list[str] = []
+    file = Path(settings.messages_file or folder / "conf" / "messages.toml")
+    if settings.messages_file or os.path.isfile(file):
+        endpoints, problems = read_messages_file(file)
+    if wrong & {"message", "sender", "request_path"}:
+        return endpoints, problems
+    path = message_path(settings.request_path)
+    taken = path in {each.path for each in endpoints}
+    if settings.message and settings.sender:
+        if taken:
+            problems.append(f"request_path={path}: the messages file has this path, too")
+        endpoints.insert(0, MessageEndpoint(path, settings.message, settings.sender))
+    elif settings.development_mode and not (taken or settings.message or settings.sender):
+        endpoints.insert(0, MessageEndpoint(path, DEMO_TEXT, DEMO_SENDER))
+    return endpoints, problems

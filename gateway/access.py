@@ -1,0 +1,106 @@
+"""Who may call what is not public: the operator by token, the providers by token or signature."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway.errors import Forbidden, NotFound, Unauthenticated
+from gateway.providers.signatures import verify, verify_jwt
+
+
+def same(expected: str, given: str) -> bool:
+    """Compare two secrets in constant time."""
+    return hmac.compare_digest(expected.encode(), given.encode("utf-8", "surrogatepass"))
+
+
+class AdminGate:
+    """Lets the operator in. development: a person on this machine needs no token."""
+
+    def __init__(self, token: str, *, development: bool) -> None:
+        self._token = token
+        self._development = development
+
+    def check(self, authorization: str, *, developer: bool) -> None:
+        """Raise Unauthenticated without the token, Forbidden when none is configured."""
+        scheme, _, given = authorization.partition(" ")
+        if self._token and scheme.lower() == "bearer" and same(self._token, given.strip()):
+            return
+        if self._development and developer:
+            return
+        if not self._token:
+            raise Forbidden("no admin_token is configured")
+        raise Unauthenticated("the admin token is missing or wrong")
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookCall:
+    """What authenticates a webhook.
+
+    token: the path element behind the webhook's own path, None when there is none.
+    params: the flat parameters, None when a name came twice (such a call has no signature).
+    json_only: it has the shape of Messages v1 or voice, which are signed by JWT.
+    """
+
+    token: str | None
+    params: Mapping[str, str] | None
+    body: bytes
+    authorization: str
+    json_only: bool
+    on_this_machine: bool
+
+
+class WebhookGate:
+    """Lets the provider in: by every means that is configured for the kind of webhook."""
+
+    def __init__(
+        self,
+        *,
+        token: str = "",
+        signature_secret: str = "",
+        signature_method: str = "md5hash",
+        signature_max_age: float = 0,
+        jwt_secret: str = "",
+        application_id: str = "",
+    ) -> None:
+        self._token = token
+        self._signature_secret = signature_secret
+        self._signature_method = signature_method
+        self._max_age = signature_max_age
+        self._jwt_secret = jwt_secret or signature_secret
+        self._application_id = application_id
+
+    @property
+    def configured(self) -> bool:
+        """Whether providers can authenticate at all; without it only this machine is served."""
+        return bool(self._token or self._signature_secret or self._jwt_secret)
+
+    def check(self, call: WebhookCall) -> None:
+        """Raise Unauthenticated for a call that proves nothing, NotFound for a stray element."""
+        if call.token is not None and not self._token:
+            raise NotFound
+        if not self._admits(call):
+            raise Unauthenticated
+
+    def _admits(self, call: WebhookCall) -> bool:
+        if not self.configured:
+            return call.on_this_machine
+        if self._token and not same(self._token, call.token or ""):
+            return False
+        if call.json_only and self._jwt_secret:
+            return verify_jwt(
+                call.authorization,
+                self._jwt_secret,
+                call.body,
+                application_id=self._application_id,
+                max_age=self._max_age,
+            )
+        if not call.json_only and self._signature_secret:
+            return call.params is not None and verify(
+                call.params,
+                self._signature_secret,
+                self._signature_method,
+                max_age=self._max_age,
+            )
+        return bool(self._token)

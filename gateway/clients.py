@@ -1,0 +1,74 @@
+"""Who is calling: the client's address, taken from a header only when a trusted proxy sent it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+
+Address = IPv4Address | IPv6Address
+
+FORWARDING_HEADERS = ("X-Forwarded-For", "X-Real-Ip", "Forwarded", "X-Forwarded-Host", "Via")
+# Longer lists of hops are no path through real proxies.
+MOST_HOPS = 50
+
+
+@lru_cache(maxsize=16_384)
+def parse_address(text: str) -> Address | None:
+    """Return the address in ``text``, IPv4-mapped ones as IPv4; None when it is none."""
+    try:
+        address = ip_address(text.strip().partition("%")[0])
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+@lru_cache(maxsize=16_384)
+def limit_subject(address: str) -> str:
+    """Return what calls are counted under: the address, of IPv6 its /64 (one customer's share)."""
+    parsed = parse_address(address)
+    if isinstance(parsed, IPv6Address):
+        return str(IPv6Network((parsed, 64), strict=False))
+    return str(parsed or address)
+
+
+def is_loopback(address: str) -> bool:
+    """Tell whether ``address`` is this machine itself."""
+    parsed = parse_address(address)
+    return parsed is not None and parsed.is_loopback
+
+
+class ClientAddress:
+    """Finds the client's address behind the trusted proxies.
+
+    header: ``X-Real-Ip`` or ``X-Forwarded-For``, exactly this one is read, and only from them.
+    """
+
+    def __init__(self, trusted: Iterable[str], header: str) -> None:
+        self._networks = tuple(ip_network(each, strict=False) for each in trusted)
+        self.header = header
+
+    def resolve(self, peer: str, header_value: str | None) -> str:
+        """Return the address of the client behind ``peer``.
+
+        Of X-Forwarded-For that is the right-most hop that is no trusted proxy. A header that is
+        no address, or none at all, leaves the last address that is known for sure.
+        """
+        address = parse_address(peer)
+        if header_value is None or address is None or not self._trusts(address):
+            return str(address or peer)
+        hops = header_value[-4096:].split(",")[-MOST_HOPS:]
+        if self.header == "X-Real-Ip" and len(hops) > 1:
+            return str(address)
+        for hop in reversed(hops):
+            parsed = parse_address(hop)
+            if parsed is None:
+                return str(address)
+            address = parsed
+            if not self._trusts(address):
+                return str(address)
+        return str(address)
+
+    def _trusts(self, address: Address) -> bool:
+        return any(address in network for network in self._networks)

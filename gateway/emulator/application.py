@@ -1,0 +1,35 @@
+"""The Tornado application of the emulator: what its handlers share, typed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tornado.routing import Rule
+from tornado.web import Application, RequestHandler
+
+from gateway.emulator.account import Account
+from gateway.emulator.delivery import Deliveries
+
+Route = tuple[str, type[RequestHandler]]
+
+
+class EmulatorApplication(Application):
+    """Routes over one account and the delivery of its receipts."""
+
+    def __init__(
+        self,
+        account: Account,
+        deliveries: Deliveries,
+        routes: Sequence[Route],
+        unknown: type[RequestHandler],
+    ) -> None:
+        self.account = account
+        self.deliveries = deliveries
+        rules: list[Rule | Route] = list(routes)
+        # An access log would hold the numbers and texts of GET requests: there is none.
+        super().__init__(rules, default_handler_class=unknown, log_function=lambda handler: None)
+
+    async def reset(self) -> None:
+        """Take everything back to the start; receipts that are pending are not sent."""
+        await self.deliveries.cancel()
+        self.account.reset()

@@ -1,0 +1,77 @@
+"""The exceptions of the gateway.
+
+GatewayError                 what a handler translates into an answer (status, code, fields)
+├── BadRequest               the caller's input; 400
+├── Unauthenticated          no or wrong credentials; 401
+├── Forbidden                the route is not open; 403
+├── NotFound                 404
+├── LimitExceeded            too many calls; carries retry_after in seconds
+└── StoreUnavailable         Redis did not answer within the request's deadline; 503
+"""
+
+from __future__ import annotations
+
+
+class GatewayError(Exception):
+    """Something a caller is told. ``code`` is the machine's word, ``message`` the person's."""
+
+    status = 500
+    code = "internal_error"
+
+    def __init__(self, message: str = "", **fields: object) -> None:
+        super().__init__(message or self.code)
+        self.message = message
+        self.fields = fields
+
+
+class BadRequest(GatewayError):
+    """The request cannot be understood or used."""
+
+    status = 400
+    code = "bad_request"
+
+
+class PayloadTooLarge(GatewayError):
+    """The request body is larger than anything this gateway has a use for."""
+
+    status = 413
+    code = "payload_too_large"
+
+
+class Unauthenticated(GatewayError):
+    """No credentials, or wrong ones."""
+
+    status = 401
+    code = "unauthenticated"
+
+
+class Forbidden(GatewayError):
+    """The route exists but is not open to anyone as configured."""
+
+    status = 403
+    code = "forbidden"
+
+
+class NotFound(GatewayError):
+    """There is no such thing."""
+
+    status = 404
+    code = "not_found"
+
+
+class LimitExceeded(GatewayError):
+    """The caller used up his allowance; ``retry_after`` is in whole seconds."""
+
+    status = 429
+    code = "limit_exceeded"
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__("too many calls", retry_after=retry_after)
+        self.retry_after = retry_after
+
+
+class StoreUnavailable(GatewayError):
+    """Redis could not be asked within the deadline; whether a command ran is not known."""
+
+    status = 503
+    code = "temporarily_unavailable"

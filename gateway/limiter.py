@@ -1,0 +1,139 @@
+"""Who may do how much in which window: exact limits over all processes, kept in Redis.
+
+A strict sliding window: in no window of ``seconds`` are more than ``amount`` calls counted.
+Refused calls do not count. One script call a hit, so parallel callers cannot slip through.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from gateway import keys
+from gateway.clients import limit_subject
+from gateway.errors import LimitExceeded, StoreUnavailable
+from gateway.metrics import LIMITED
+from gateway.models import MessageEndpoint
+from gateway.store import Script, Store
+
+_HIT = Script.load("limit_hit")
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """``amount`` calls in any window of ``seconds``; amount 0 = no limit."""
+
+    amount: int
+    seconds: int
+
+
+class Limiter:
+    """Counts calls under a limit class and a subject (a client address or a number)."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def hit(self, limit_class: str, subject: str, limit: Limit) -> None:
+        """Count one call.
+
+        Raises LimitExceeded with the whole seconds until a call would pass, and
+        StoreUnavailable when the count is not known.
+        """
+        if not limit.amount:
+            return
+        key = keys.limit(limit_class, subject)
+        wait = await self._store.run(_HIT, [key], [limit.amount, limit.seconds * 1000])
+        if wait:
+            raise LimitExceeded(math.ceil(wait / 1000))
+
+
+class LocalLimiter:
+    """The same window counted in this process only, for the time in which the store is down.
+
+    Remembers the latest ``subjects`` subjects and forgets the one that was quiet for longest.
+    """
+
+    def __init__(self, subjects: int = 10_000) -> None:
+        self._capacity = subjects
+        self._calls: OrderedDict[tuple[str, str], deque[float]] = OrderedDict()
+
+    def hit(self, limit_class: str, subject: str, limit: Limit) -> None:
+        """Count one call; raises LimitExceeded like ``Limiter.hit``."""
+        if not limit.amount:
+            return
+        calls = self._calls.setdefault((limit_class, subject), deque(maxlen=limit.amount))
+        self._calls.move_to_end((limit_class, subject))
+        if len(self._calls) > self._capacity:
+            self._calls.popitem(last=False)
+        now = time.monotonic()
+        if len(calls) == limit.amount and now - calls[0] < limit.seconds:
+            raise LimitExceeded(math.ceil(limit.seconds - (now - calls[0])))
+        calls.append(now)
+
+
+class MessageLimits:
+    """The limits of the message endpoints: calls per client address, messages per receiver.
+
+    All endpoints share one count of each; one with limits of its own has counts of its own.
+    """
+
+    def __init__(self, limiter: Limiter, address: Limit, receiver: Limit) -> None:
+        self._limiter = limiter
+        self._address = address
+        self._receiver = receiver
+
+    async def hit_address(self, endpoint: MessageEndpoint, address: str) -> None:
+        """Count a call; raises LimitExceeded or StoreUnavailable."""
+        limit = _own(endpoint.limit_amount, endpoint.limit_expires, self._address)
+        limit_class = "message" if endpoint.limit_amount is None else f"message:{endpoint.path}"
+        with _counting("message"):
+            await self._limiter.hit(limit_class, limit_subject(address), limit)
+
+    async def hit_receiver(self, endpoint: MessageEndpoint, number: str) -> None:
+        """Count a message to ``number`` (E.164); raises LimitExceeded or StoreUnavailable."""
+        amount = endpoint.receiver_limit_amount
+        limit = _own(amount, endpoint.receiver_limit_expires, self._receiver)
+        limit_class = "receiver" if amount is None else f"receiver:{endpoint.path}"
+        with _counting("receiver"):
+            await self._limiter.hit(limit_class, number, limit)
+
+
+class ValidationLimits:
+    """The limit of number validations per client address."""
+
+    def __init__(self, limiter: Limiter, limit: Limit) -> None:
+        self._limiter = limiter
+        self._local = LocalLimiter()
+        self._limit = limit
+
+    async def hit(self, address: str) -> None:
+        """Count a call; without the store it is counted in this process alone.
+
+        Raises LimitExceeded.
+        """
+        subject = limit_subject(address)
+        with _counting("validation"):
+            try:
+                await self._limiter.hit("validation", subject, self._limit)
+            except StoreUnavailable:
+                self._local.hit("validation", subject, self._limit)
+
+
+def _own(amount: int | None, seconds: int | None, common: Limit) -> Limit:
+    return Limit(
+        common.amount if amount is None else amount, common.seconds if seconds is None else seconds
+    )
+
+
+@contextmanager
+def _counting(limit: str) -> Iterator[None]:
+    """Count a refusal in the metrics."""
+    try:
+        yield
+    except LimitExceeded:
+        LIMITED[(limit,)].inc()
+        raise

@@ -1,0 +1,13 @@
+-- Write down what the provider answered to a message. Running it twice changes nothing more.
+-- KEYS[1]  message hash, KEYS[2] its events
+-- ARGV     event token, event (JSON), number of fields n, n x (field, value),
+--          then the parts: part id, rank and state ("1 accepted") …
+-- Returns  1, or 0 when the message is not known (any more).
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+local n = tonumber(ARGV[3])
+for i = 4, 3 + 2 * n, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+-- A receipt may have come before the answer: a state that is there is further on.
+for i = 4 + 2 * n, #ARGV, 2 do redis.call('HSETNX', KEYS[1], 'p:' .. ARGV[i], ARGV[i + 1]) end
+redis.call('HSETNX', KEYS[2], ARGV[1], ARGV[2])
+redis.call('PEXPIRE', KEYS[2], math.max(redis.call('PTTL', KEYS[1]), 1))
+return 1

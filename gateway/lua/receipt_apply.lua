@@ -1,0 +1,19 @@
+-- Apply one delivery receipt to its message. The state of a part only moves forward: a higher
+-- rank replaces a lower one, the first of the highest rank stays. Every event is kept.
+-- KEYS[1]  message hash, KEYS[2] its events
+-- ARGV     part id, rank, state, event token, event (JSON), most events kept
+-- Returns  unknown (no such message), repeated, foreign (not a part of it), kept or changed.
+if redis.call('EXISTS', KEYS[1]) == 0 then return 'unknown' end
+local field = 'p:' .. ARGV[1]
+local current = redis.call('HGET', KEYS[1], field)
+-- Until the provider has answered, the parts are not known and any id is taken for one.
+if not current and redis.call('HEXISTS', KEYS[1], 'parts') == 1 then return 'foreign' end
+if redis.call('HLEN', KEYS[2]) < tonumber(ARGV[6]) then
+  if redis.call('HSETNX', KEYS[2], ARGV[4], ARGV[5]) == 0 then return 'repeated' end
+  redis.call('PEXPIRE', KEYS[2], math.max(redis.call('PTTL', KEYS[1]), 1))
+elseif redis.call('HEXISTS', KEYS[2], ARGV[4]) == 1 then
+  return 'repeated'
+end
+if current and tonumber(string.sub(current, 1, 1)) >= tonumber(ARGV[2]) then return 'kept' end
+redis.call('HSET', KEYS[1], field, ARGV[2] .. ' ' .. ARGV[3])
+return 'changed'

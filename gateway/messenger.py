@@ -1,0 +1,155 @@
+"""The one way out: pace, send, retry what may be retried, write down what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import secrets
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from gateway import segments
+from gateway.errors import StoreUnavailable
+from gateway.metrics import MESSAGES, PROVIDER_SECONDS, RETRIES
+from gateway.pacer import Pacer
+from gateway.providers.base import Outcome, Provider, Sms, SubmitResult
+from gateway.receipts import Receipts
+from gateway.store import fresh_budget
+
+log = logging.getLogger(__name__)
+
+# A visitor waits for the answer, so throttled requests are repeated for this long and no longer.
+RETRY_SECONDS = 5.0
+FIRST_BACKOFF_SECONDS = 0.25
+RETRYABLE = (Outcome.THROTTLED, Outcome.NOT_SENT)
+# What became of a message is written again after these seconds when the store is down just then.
+RECORD_AGAIN_AFTER = (1, 2, 4, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A message that went out, or did not: its id and the outcome of the last attempt."""
+
+    id: str
+    outcome: Outcome
+
+    @property
+    def ok(self) -> bool:
+        """Whether the provider took every part."""
+        return self.outcome is Outcome.ACCEPTED
+
+
+class Messenger:
+    """Sends texts through the providers by name."""
+
+    def __init__(
+        self, providers: Mapping[str, Provider], default: str, receipts: Receipts, pacer: Pacer
+    ) -> None:
+        self._providers = providers
+        self._default = default
+        self._receipts = receipts
+        self._pacer = pacer
+        self._recording: set[asyncio.Task[None]] = set()
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The names of the providers that ``send`` takes."""
+        return tuple(self._providers)
+
+    async def send(
+        self, to: str, text: str, sender: str, *, source: str, provider: str = ""
+    ) -> Sent:
+        """Send one text to ``to`` (E.164) and return what became of it.
+
+        source: which endpoint asked, for the log of messages. Raises StoreUnavailable before
+        anything was sent when the message cannot be written down.
+        """
+        chosen = self._providers[provider or self._default]
+        sms = Sms(secrets.token_hex(16), to, sender, text)
+        expected = segments.count(text).parts
+        create = self._receipts.create(sms, provider=chosen.name, source=source, expected=expected)
+        _, turn = await asyncio.gather(
+            create, self._pacer.reserve(chosen.pace_key, chosen.rate, RETRY_SECONDS)
+        )
+        result, attempts = await self._submit(sms, chosen, turn)
+        MESSAGES[chosen.name, result.outcome.value].inc()
+        if result.outcome is not Outcome.ACCEPTED:
+            log.warning("message %s: %s (%s)", sms.id, result.outcome, result.text or result.code)
+        await self._record(sms, chosen.name, result, attempts)
+        return Sent(sms.id, result.outcome)
+
+    async def drain(self, seconds: float = 3.0) -> None:
+        """Wait until what is still to be written down is written, ``seconds`` at most."""
+        if self._recording:
+            _, late = await asyncio.wait(self._recording, timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _submit(
+        self, sms: Sms, provider: Provider, turn: float | None
+    ) -> tuple[SubmitResult, int]:
+        """Submit until the provider decides or the time for retries is over."""
+        give_up = time.monotonic() + RETRY_SECONDS
+        result = SubmitResult(Outcome.THROTTLED, code="queue", text="too many messages waiting")
+        attempts = 0
+        while turn is not None:
+            await asyncio.sleep(turn)
+            attempts += 1
+            started = time.monotonic()
+            result = await provider.submit(sms)
+            fresh_budget()
+            PROVIDER_SECONDS.observe(time.monotonic() - started)
+            if result.outcome not in RETRYABLE:
+                break
+            turn = await self._next_turn(provider, result, attempts, give_up)
+            if turn is not None:
+                RETRIES[(provider.name,)].inc()
+        return result, attempts
+
+    async def _next_turn(
+        self, provider: Provider, result: SubmitResult, attempts: int, give_up: float
+    ) -> float | None:
+        """Return the seconds until the next attempt, None when there is no time for one.
+
+        A throttling provider means everybody: the pause is put before the next turn of all
+        processes. A provider that could not be reached is a matter of this request alone.
+        """
+        backoff = FIRST_BACKOFF_SECONDS * 2 ** (attempts - 1)
+        pause = result.retry_after or backoff * random.uniform(0.75, 1.25)  # noqa: S311
+        left = give_up - time.monotonic()
+        if pause > left:
+            return None
+        shared = pause if result.outcome is Outcome.THROTTLED else 0.0
+        try:
+            turn = await self._pacer.reserve(provider.pace_key, provider.rate, left, hold=shared)
+        except StoreUnavailable:
+            return None
+        return None if turn is None else max(turn, pause)
+
+    async def _record(self, sms: Sms, provider: str, result: SubmitResult, attempts: int) -> None:
+        """Write the outcome down; the store being down just now must not undo a sent message."""
+        try:
+            await self._receipts.record(sms, provider, result, attempts)
+        except StoreUnavailable:
+            task = asyncio.create_task(self._record_later(sms, provider, result, attempts))
+            self._recording.add(task)
+            task.add_done_callback(self._recording.discard)
+
+    async def _record_later(
+        self, sms: Sms, provider: str, result: SubmitResult, attempts: int
+    ) -> None:
+        try:
+            for delay in RECORD_AGAIN_AFTER:
+                await asyncio.sleep(delay)
+                fresh_budget()
+                with suppress(StoreUnavailable):
+                    await self._receipts.record(sms, provider, result, attempts)
+                    return
+        except asyncio.CancelledError:
+            log.warning("message %s: stopped before its outcome was stored", sms.id)
+            raise
+        log.error("message %s: its outcome %s could not be stored", sms.id, result.outcome)

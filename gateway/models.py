@@ -1,0 +1,50 @@
+"""The nouns of the gateway: frozen dataclasses and enums, without behaviour of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneNumber:
+    """A valid telephone number.
+
+    e164: with ``+``; international: as people read it (``+49 176 12345678``);
+    country: ISO 3166 two letters, ``None`` for non-geographic codes such as +800;
+    type: libphonenumber's name in lower case; sms: whether that type can receive SMS.
+    """
+
+    e164: str
+    international: str
+    country: str | None
+    type: str
+    sms: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MessageEndpoint:
+    """A public path that sends one fixed text.
+
+    The limits are per endpoint when set; ``None`` means the gateway-wide options.
+    """
+
+    path: str
+    text: str
+    sender: str
+    limit_amount: int | None = None
+    limit_expires: int | None = None
+    receiver_limit_amount: int | None = None
+    receiver_limit_expires: int | None = None
+
+
+class Delivery(StrEnum):
+    """What became of a message or of one part of it, as ``/status/`` shows it."""
+
+    ACCEPTED = "accepted"
+    BUFFERED = "buffered"
+    DELIVERED = "delivered"
+    EXPIRED = "expired"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"

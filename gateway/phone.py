@@ -1,0 +1,188 @@
+"""Telephone numbers: read what people and providers write, judge it, and hide it in logs."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
+
+import phonenumbers
+
+from gateway.models import PhoneNumber
+
+# Longest written form we know is below 40 characters ("tel:" link with an extension).
+MAX_CHARACTERS = 64
+# Before invisible characters are removed; it also bounds what the caches can hold.
+MAX_RAW_CHARACTERS = 256
+# Some thousand visitors a minute type their number two or three times: a few MB at most.
+CACHE_ENTRIES = 8192
+
+_TYPES = {
+    kind: phonenumbers.PhoneNumberType.to_string(kind).lower()
+    for kind in phonenumbers.PhoneNumberType.values()
+}
+_SMS_TYPES = frozenset({"mobile", "fixed_line_or_mobile", "voip", "personal_number"})
+# Where numbering plans do not tell mobiles from land lines (+1, +52 …) every ordinary number is
+# fixed_line_or_mobile. It counts as mobile on both sides of the comparison: "12065550100" typed
+# in Germany is meant for the USA, and "2065550100" typed in the USA is not looked at again.
+# voip and personal_number receive SMS but are no mobiles: "32470123456" typed in Germany is the
+# Belgian mobile, not the German VoIP number.
+_MOBILE_TYPES = frozenset({"mobile", "fixed_line_or_mobile"})
+
+# Control, format (zero-width, BOM, bidi marks, soft hyphen), enclosing and combining marks
+# (variation selectors, keycaps), and every blank but the ASCII one, which may have been a "+".
+_INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Me", "Mn", "Zl", "Zp", "Zs"})
+# Blank glyphs that Unicode files under letters and symbols: Hangul fillers, empty Braille cell.
+_INVISIBLE_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+_FULL_WIDTH = 0xFEE0  # distance from "！…～" to "!…~"
+
+_FIRST_DIGIT_OR_PLUS = re.compile(r"[0-9+]")
+_LETTER = re.compile(r"[A-Za-z]")
+# What stands before the digits of an international form without "+": a "+" that form decoding
+# made a blank, or the scheme of a tel: link (https://www.rfc-editor.org/rfc/rfc3966).
+_INTERNATIONAL_MARK = re.compile(r" +| *tel:[-.() ]*", re.IGNORECASE)
+_GLOBAL_CONTEXT = ";phone-context=+"
+
+_DIGIT_RUN = re.compile(r"\+?\d{6,}")
+
+
+def parse(text: str, regions: Sequence[str]) -> PhoneNumber | None:
+    """Return the valid number a person meant with ``text``, or None; never raises.
+
+    ``text`` is taken as received, not stripped: a leading blank may have been a ``+``.
+    International forms ignore ``regions`` (ISO 3166 two letters, upper case); otherwise the
+    first region in which the number is valid wins. An extension is dropped.
+    """
+    if len(text) > MAX_RAW_CHARACTERS:
+        return None
+    return _parse(text, tuple(regions))
+
+
+@lru_cache(CACHE_ENTRIES)
+def _parse(text: str, regions: tuple[str, ...]) -> PhoneNumber | None:
+    found = _split(text)
+    if found is None:
+        return None
+    mark, number = found
+    international = _as_international(mark, number)
+    if international is not None:
+        return _read(international, None)
+    national = next(filter(None, (_read(number, region) for region in regions)), None)
+    if national is not None and national.type in _MOBILE_TYPES:
+        return national
+    return _as_forgotten_plus(number) or national
+
+
+def parse_international(text: str) -> PhoneNumber | None:
+    """Return the valid number written in ``text``, with or without ``+`` or ``00``, or None.
+
+    For webhooks and administrators: never completed from a region, and names are never read
+    as keypad letters, so that an alphanumeric sender is no number.
+    """
+    if len(text) > MAX_RAW_CHARACTERS:
+        return None
+    found = _split(text)
+    if found is None or _LETTER.search("".join(found)):
+        return None
+    return _read("+" + found[1].removeprefix("00"), None)
+
+
+def is_region(code: str) -> bool:
+    """Return whether ``code`` is an upper-case two-letter region with telephone numbers."""
+    return code in phonenumbers.SUPPORTED_REGIONS
+
+
+def is_north_american(e164: str) -> bool:
+    """Return whether a number belongs to the North American Numbering Plan (+1)."""
+    return e164.startswith("+1")
+
+
+def mask(number: str) -> str:
+    """Return ``number`` for a log: ``+49176•••••78``.
+
+    At most seven digits and never more than half of them (rounded up) stay; the number of
+    bullets does not tell the length. Things with fewer than six digits are short codes or names,
+    which are nobody's private number: they are returned unchanged.
+    """
+    digits = "".join(filter(str.isdecimal, number))
+    if len(digits) < 6:
+        return number
+    head = min(7, (len(digits) + 1) // 2) - 2
+    plus = "+" if number.lstrip().startswith("+") else ""
+    return f"{plus}{digits[:head]}•••••{digits[-2:]}"
+
+
+def mask_digits(text: str) -> str:
+    """Return ``text``, such as a URL, with every run of six or more digits masked."""
+    return _DIGIT_RUN.sub(lambda run: mask(run[0]), text)
+
+
+def _split(text: str) -> tuple[str, str] | None:
+    """Return what precedes the first digit or plus, and the rest; None without either."""
+    plain = text.isascii() and text.isprintable()
+    visible = text if plain else "".join(map(_visible, text))
+    start = _FIRST_DIGIT_OR_PLUS.search(visible)
+    if start is None or len(visible) > MAX_CHARACTERS:
+        return None
+    return visible[: start.start()], visible[start.start() :]
+
+
+def _visible(char: str) -> str:
+    if char.isascii() and char.isprintable():
+        return char
+    category = unicodedata.category(char)
+    if category == "Nd":
+        return str(unicodedata.decimal(char))
+    if category in _INVISIBLE_CATEGORIES or char in _INVISIBLE_LETTERS:
+        return ""
+    if "！" <= char <= "～":
+        return chr(ord(char) - _FULL_WIDTH)
+    return char
+
+
+def _as_international(mark: str, number: str) -> str | None:
+    """Return ``number`` with its ``+`` when it is written internationally, else None."""
+    if number.startswith("+") or _GLOBAL_CONTEXT in number:
+        return number
+    if number.startswith("00"):
+        return "+" + number[2:]
+    # No country code begins with 0: a blank or tel: before a single 0 marks nothing.
+    if _INTERNATIONAL_MARK.fullmatch(mark) and not number.startswith("0"):
+        return "+" + number
+    return None
+
+
+def _as_forgotten_plus(number: str) -> PhoneNumber | None:
+    """Return the mobile number that ``number`` is once a ``+`` is put before it, or None."""
+    if number.startswith("0"):
+        return None
+    found = _read("+" + number, None)
+    return found if found is not None and found.type in _MOBILE_TYPES else None
+
+
+@lru_cache(CACHE_ENTRIES)
+def _read(text: str, region: str | None) -> PhoneNumber | None:
+    try:
+        number = phonenumbers.parse(text, region)
+        # One or two letters are dropped by libphonenumber, which makes another number of them.
+        if number.extension is None and 0 < len(_LETTER.findall(text)) < 3:
+            keyed = phonenumbers.convert_alpha_characters_in_number(text)
+            number = phonenumbers.parse(keyed, region)
+    except phonenumbers.NumberParseException:
+        return None
+    return _describe(number) if phonenumbers.is_valid_number(number) else None
+
+
+def _describe(number: phonenumbers.PhoneNumber) -> PhoneNumber:
+    number.extension = None
+    formats = phonenumbers.PhoneNumberFormat
+    country = phonenumbers.region_code_for_number(number)
+    kind = _TYPES[phonenumbers.number_type(number)]
+    return PhoneNumber(
+        e164=phonenumbers.format_number(number, formats.E164),
+        international=phonenumbers.format_number(number, formats.INTERNATIONAL),
+        country=None if country == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY else country,
+        type=kind,
+        sms=kind in _SMS_TYPES,
+    )

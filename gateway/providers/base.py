@@ -1,0 +1,83 @@
+"""What every SMS provider offers the gateway, in the gateway's own words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from gateway.models import Delivery
+
+
+class Outcome(StrEnum):
+    """What a provider did with one request to send."""
+
+    ACCEPTED = "accepted"  # every part was taken
+    REFUSED = "refused"  # at least one part was refused for good
+    THROTTLED = "throttled"  # nothing was taken; the same request may succeed a little later
+    NOT_SENT = "not_sent"  # the provider was never reached; the request may be repeated
+    UNKNOWN = "unknown"  # written, but not answered usably: must never be repeated
+
+
+@dataclass(frozen=True, slots=True)
+class Sms:
+    """One text on its way out. ``id`` is ours; ``to`` is E.164 with ``+``."""
+
+    id: str
+    to: str
+    sender: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What the provider said of one part: its id when taken, and the state this puts it in."""
+
+    provider_id: str
+    state: Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitResult:
+    """The provider's answer to one request.
+
+    code, text: the provider's first error code and its meaning, '' when all is well.
+    retry_after: seconds that the provider asks to wait, None when it does not say.
+    price: decimal string in EUR, the sum of the parts, '' when not told.
+    """
+
+    outcome: Outcome
+    parts: tuple[Part, ...] = ()
+    code: str = ""
+    text: str = ""
+    retry_after: float | None = None
+    price: str = ""
+    network: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A delivery receipt: the provider's id of the part, the state, and all it came with."""
+
+    provider: str
+    provider_id: str
+    state: Delivery
+    client_ref: str = ""
+    error_code: str = ""
+    carrier_time: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+class Provider(Protocol):
+    """A way to send SMS."""
+
+    name: str
+    pace_key: str
+    rate: float  # requests per second under pace_key, over all processes; 0 = unpaced
+
+    async def submit(self, sms: Sms) -> SubmitResult:
+        """Send one text; never raises for what the provider or the network does."""
+
+    async def close(self) -> None:
+        """Give connections back."""

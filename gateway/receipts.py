@@ -1,0 +1,302 @@
+"""What became of a message: its record, the provider's answer, the delivery receipts of its parts.
+
+A receipt carries the provider's id and, as a rule, our own as ``client-ref``. With ours it is
+applied at once; without, the provider's id is looked up, and a receipt that comes before the
+answer to its own message is parked until that answer names the id. The two ids lie in different
+slots of a Cluster: map-or-park under the provider's id, then apply under the message's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import ujson
+
+from gateway import keys
+from gateway.errors import BadRequest
+from gateway.metrics import RECEIPTS
+from gateway.models import Delivery
+from gateway.providers.base import Outcome, Receipt, Sms, SubmitResult
+from gateway.store import Script, Store
+
+log = logging.getLogger(__name__)
+
+PARKED_MS = 48 * 3600 * 1000
+# A part has one or two receipts, some carriers send a handful; more is a provider gone wrong.
+MOST_PARKED = 20
+MOST_EVENTS = 500
+MESSAGE_ID = re.compile(r"[0-9a-f]{32}")
+
+# The state of a part moves to a higher rank only. "unknown" ends a part as well, but a definite
+# word that comes later still replaces it.
+RANKS: Mapping[Delivery, int] = {
+    Delivery.ACCEPTED: 1,
+    Delivery.BUFFERED: 2,
+    Delivery.UNKNOWN: 3,
+    Delivery.DELIVERED: 4,
+    Delivery.EXPIRED: 4,
+    Delivery.FAILED: 4,
+    Delivery.REJECTED: 4,
+}
+FINAL_RANK = 3
+# From worst to best: what a message is called when not all of its parts were delivered.
+WORST_FIRST = (Delivery.FAILED, Delivery.REJECTED, Delivery.EXPIRED, Delivery.UNKNOWN)
+
+_CREATE = Script.load("message_create")
+_INDEX = Script.load("message_index")
+_RESULT = Script.load("message_result")
+_APPLY = Script.load("receipt_apply")
+_PARK = Script.load("receipt_park")
+_MAP = Script.load("part_map")
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What ``/status/`` shows: the delivery, whether it can still change, the parts."""
+
+    delivery: Delivery
+    final: bool
+    parts: int
+
+
+def summarise(fields: Mapping[str, str]) -> Status:
+    """Return the status of a message from the fields of its record."""
+    states = {key[2:]: value.split(" ", 1) for key, value in fields.items() if key[:2] == "p:"}
+    count = int(fields.get("parts") or max(int(fields.get("expected", 1)), len(states)))
+    outcome = fields.get("outcome", "")
+    if not states:
+        return Status(*_without_parts(outcome), parts=count)
+    final = [Delivery(state) for rank, state in states.values() if int(rank) >= FINAL_RANK]
+    if len(final) < count:
+        intermediate = {state for rank, state in states.values() if int(rank) < FINAL_RANK}
+        buffered = Delivery.BUFFERED in intermediate
+        return Status(Delivery.BUFFERED if buffered else Delivery.ACCEPTED, False, count)
+    worst = (state for state in WORST_FIRST if state in final)
+    return Status(next(worst, Delivery.DELIVERED), True, count)
+
+
+def _without_parts(outcome: str) -> tuple[Delivery, bool]:
+    """Return delivery and finality of a message of which the provider took no part."""
+    if outcome == Outcome.REFUSED:
+        return Delivery.REJECTED, True
+    if outcome in {Outcome.NOT_SENT, Outcome.THROTTLED}:
+        return Delivery.FAILED, True
+    if outcome == Outcome.UNKNOWN:
+        return Delivery.UNKNOWN, False
+    return Delivery.ACCEPTED, False
+
+
+class Receipts:
+    """The records of outgoing messages and their receipts; ``days``: how long both are kept."""
+
+    def __init__(self, store: Store, *, days: float) -> None:
+        self._store = store
+        self._lifetime = int(days * 86_400_000)
+
+    async def create(self, sms: Sms, *, provider: str, source: str, expected: int) -> None:
+        """Write a message down before it is sent; ``expected``: parts by our own count."""
+        now = _now_ms()
+        fields: dict[str, str | int] = {
+            "created": now,
+            "to": sms.to,
+            "sender": sms.sender,
+            "text": sms.text,
+            "provider": provider,
+            "source": source,
+            "expected": expected,
+        }
+        flat = [item for pair in fields.items() for item in pair]
+        index = (sms.id, now, now - self._lifetime, self._lifetime)
+        await asyncio.gather(
+            self._store.run(_CREATE, [keys.message(sms.id)], [self._lifetime, *flat]),
+            self._store.run(_INDEX, [keys.MESSAGES], index),
+        )
+
+    async def record(self, sms: Sms, provider: str, result: SubmitResult, attempts: int) -> None:
+        """Write down the provider's answer and join the receipts that came before it."""
+        fields: dict[str, str | int] = {
+            "outcome": result.outcome.value,
+            "attempts": attempts,
+            "code": result.code,
+            "error": result.text,
+            "price": result.price,
+            "network": result.network,
+        }
+        if result.parts:
+            fields["parts"] = len(result.parts)
+        states = [
+            item for p in result.parts for item in (p.provider_id, f"{RANKS[p.state]} {p.state}")
+        ]
+        flat = [item for pair in fields.items() if pair[1] != "" for item in pair]
+        event = {"at": _now_ms(), "event": "answer", **fields}
+        record = self._store.run(
+            _RESULT,
+            [keys.message(sms.id), keys.message_events(sms.id)],
+            ["answer", ujson.dumps(event), len(flat) // 2, *flat, *states],
+        )
+        mappings = (
+            self._map(sms.id, provider, p.provider_id)
+            for p in result.parts
+            if p.state is Delivery.ACCEPTED
+        )
+        await asyncio.gather(record, *mappings)
+
+    async def receive(self, receipt: Receipt) -> str:
+        """Apply or park one receipt; durable when this returns.
+
+        Returns what happened: changed, kept, repeated, foreign or parked.
+        """
+        happened = "unknown"
+        if MESSAGE_ID.fullmatch(receipt.client_ref):
+            happened = await self._apply(receipt.client_ref, receipt)
+        if happened == "unknown":
+            happened = await self._apply_by_provider_id(receipt)
+        RECEIPTS[receipt.provider, happened].inc()
+        if happened == "foreign":
+            log.warning("receipt for a part that message %s does not have", receipt.client_ref)
+        return happened
+
+    async def status(self, message_id: str) -> Status | None:
+        """Return what is known of a message, None when there is no such message (any more)."""
+        if not MESSAGE_ID.fullmatch(message_id):
+            return None
+        fields = await self._fields(message_id)
+        return summarise(fields) if fields else None
+
+    async def message(self, message_id: str) -> dict[str, Any] | None:
+        """Return the life of one message, its events in order of time; None when unknown."""
+        if not MESSAGE_ID.fullmatch(message_id):
+            return None
+        fields, events = await asyncio.gather(
+            self._fields(message_id), self._store.execute("HVALS", keys.message_events(message_id))
+        )
+        if not fields:
+            return None
+        steps = sorted((ujson.loads(event) for event in events), key=lambda event: event["at"])
+        return _public(message_id, fields) | {"events": steps}
+
+    async def messages(self, limit: int, after: str) -> tuple[int, list[dict[str, Any]]]:
+        """Return the number of messages and those following ``after`` ('' = the newest ones).
+
+        Raises BadRequest when ``after`` is no message in the list.
+        """
+        start = 0
+        if after:
+            rank = await self._store.execute("ZREVRANK", keys.MESSAGES, after)
+            if rank is None:
+                raise BadRequest("after: no such message")
+            start = rank + 1
+        total, ids = await asyncio.gather(
+            self._store.execute("ZCARD", keys.MESSAGES),
+            self._store.execute("ZRANGE", keys.MESSAGES, start, start + limit - 1, "REV"),
+        )
+        records = await asyncio.gather(*(self._fields(each) for each in ids))
+        found = zip(ids, records, strict=True)
+        return total, [_public(each, fields) for each, fields in found if fields]
+
+    async def _fields(self, message_id: str) -> dict[str, str]:
+        """Return the record; receipts that a crash left parked are joined at this look."""
+        fields = _pairs(await self._store.execute("HGETALL", keys.message(message_id)))
+        waiting = [
+            key[2:]
+            for key, value in fields.items()
+            if key[:2] == "p:" and int(value[0]) < FINAL_RANK
+        ]
+        if not waiting:
+            return fields
+        joined = await asyncio.gather(
+            *(self._join_parked(message_id, fields["provider"], each) for each in waiting)
+        )
+        if not any(joined):
+            return fields
+        return _pairs(await self._store.execute("HGETALL", keys.message(message_id)))
+
+    async def _map(self, message_id: str, provider: str, provider_id: str) -> None:
+        parked_key = keys.parked(provider, provider_id)
+        parked = await self._store.run(
+            _MAP, [keys.part(provider, provider_id), parked_key], [message_id, self._lifetime]
+        )
+        await self._apply_parked(message_id, parked_key, parked)
+
+    async def _join_parked(self, message_id: str, provider: str, provider_id: str) -> bool:
+        parked_key = keys.parked(provider, provider_id)
+        parked = await self._store.execute("LRANGE", parked_key, 0, -1)
+        await self._apply_parked(message_id, parked_key, parked)
+        return bool(parked)
+
+    async def _apply_parked(self, message_id: str, parked_key: str, parked: list[str]) -> None:
+        """Apply parked receipts and only then delete them."""
+        for each in parked:
+            fields = ujson.loads(each)
+            state = Delivery(fields.pop("state"))
+            await self._apply(message_id, Receipt(state=state, **fields))
+        if parked:
+            await self._store.execute("DEL", parked_key)
+
+    async def _apply_by_provider_id(self, receipt: Receipt) -> str:
+        ids = (receipt.provider, receipt.provider_id)
+        message_id = await self._store.run(
+            _PARK,
+            [keys.part(*ids), keys.parked(*ids)],
+            [ujson.dumps(asdict(receipt)), PARKED_MS, MOST_PARKED],
+        )
+        return await self._apply(message_id, receipt) if message_id else "parked"
+
+    async def _apply(self, message_id: str, receipt: Receipt) -> str:
+        token = "|".join(
+            (
+                "receipt",
+                receipt.provider_id,
+                receipt.state,
+                receipt.error_code,
+                receipt.carrier_time,
+            )
+        )
+        event = {"at": _now_ms(), "event": "receipt", "part": receipt.provider_id, **receipt.fields}
+        happened: str = await self._store.run(
+            _APPLY,
+            [keys.message(message_id), keys.message_events(message_id)],
+            [
+                receipt.provider_id,
+                RANKS[receipt.state],
+                receipt.state.value,
+                token[:300],
+                ujson.dumps(event),
+                MOST_EVENTS,
+            ],
+        )
+        return happened
+
+
+def _pairs(reply: object) -> dict[str, str]:
+    """Return the hash in a reply of HGETALL, which comes as a flat list or as a dict."""
+    if isinstance(reply, dict):
+        return reply
+    assert isinstance(reply, list)  # noqa: S101 - RESP2 has no third form
+    return dict(zip(reply[::2], reply[1::2], strict=True))
+
+
+def _public(message_id: str, fields: Mapping[str, str]) -> dict[str, Any]:
+    """Return a message as the admin routes show it: the number as digits, times in UTC."""
+    status = summarise(fields)
+    created = time.gmtime(int(fields["created"]) / 1000)
+    shown = ("sender", "text", "provider", "source", "outcome", "code", "error", "price", "network")
+    return {
+        "id": message_id,
+        "to": fields["to"].removeprefix("+"),
+        "created": time.strftime("%Y-%m-%d %H:%M:%S", created),
+        "delivery": status.delivery.value,
+        "final": status.final,
+        "parts": status.parts,
+        "attempts": int(fields.get("attempts", 0)),
+    } | {name: fields.get(name, "") for name in shown}
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)

@@ -1,0 +1,93 @@
+"""The typed Tornado application and its route table."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import tornado.web
+
+from gateway.metrics import IN_FLIGHT
+from gateway.models import MessageEndpoint
+from gateway.services import Services
+from handlers import dlr, messages, operation, pages, status, validation
+from handlers.base import BaseHandler, NotFoundHandler
+from handlers.dlr import DlrHandler
+from handlers.message import MessageHandler
+
+access_log = logging.getLogger("gateway.access_log")
+
+Route = tuple[str, type[BaseHandler]] | tuple[str, type[BaseHandler], dict[str, Any]]
+
+FIXED_ROUTES: tuple[Route, ...] = (
+    *validation.ROUTES,
+    *dlr.ROUTES,
+    *status.ROUTES,
+    *operation.ROUTES,
+    *pages.ROUTES,
+    *messages.ROUTES,
+)
+
+
+def message_routes(endpoints: Iterable[MessageEndpoint]) -> list[Route]:
+    """Return one route for each message endpoint."""
+    return [(_exact(each.path), MessageHandler, {"endpoint": each}) for each in endpoints]
+
+
+def dlr_route(nexmo_dlr_url: str) -> list[Route]:
+    """Return the route for the path of ``nexmo_dlr_url`` unless it is the usual one."""
+    path = urlsplit(nexmo_dlr_url).path.rstrip("/")
+    if path in {"", "/dlr"}:
+        return []
+    return [(rf"{re.escape(path)}(?:/([^/]+))?/?", DlrHandler)]
+
+
+def collisions(endpoints: Sequence[MessageEndpoint], routes: Iterable[Route]) -> list[str]:
+    """Return a line for each message path that one of the other routes answers already."""
+    patterns = [re.compile(route[0]) for route in routes]
+    return [
+        f"message path {each.path}/ is taken by a route of the gateway"
+        for each in endpoints
+        if any(pattern.fullmatch(each.path) for pattern in patterns)
+    ]
+
+
+class Application(tornado.web.Application):
+    """The routes and what the handlers share."""
+
+    def __init__(
+        self,
+        services: Services,
+        routes: Iterable[Route],
+        *,
+        log_requests: bool = False,
+        start_page: str = "",
+    ) -> None:
+        self.services = services
+        self.start_page = start_page
+        self.in_flight = 0
+        self.draining = False
+        self._log_requests = log_requests
+        IN_FLIGHT.set_function(lambda: self.in_flight)
+        super().__init__(
+            list(routes),
+            default_handler_class=NotFoundHandler,
+            compress_response=False,
+            serve_traceback=False,
+        )
+
+    def log_request(self, handler: tornado.web.RequestHandler) -> None:
+        """Log one line a request when ``access_log`` is on: no query, numbers masked."""
+        if not self._log_requests:
+            return
+        request = handler.request
+        path = handler.log_path if isinstance(handler, BaseHandler) else "-"
+        milliseconds = 1000 * request.request_time()
+        access_log.info("%d %s %s %.1fms", handler.get_status(), request.method, path, milliseconds)
+
+
+def _exact(path: str) -> str:
+    return rf"{re.escape(path)}/?"

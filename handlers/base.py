@@ -1,0 +1,276 @@
+"""The handler that every handler extends: arguments, JSON and JSONP answers, uniform errors.
+
+Three kinds of route extend it, each with its guard: ``PublicHandler`` (JSONP, CORS),
+``AdminHandler`` (bearer token) and ``WebhookHandler`` (in ``webhook.py``).
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar, cast
+from urllib.parse import unquote
+
+import ujson
+from tornado.web import HTTPError, RequestHandler
+
+from gateway import phone
+from gateway.clients import FORWARDING_HEADERS, is_loopback
+from gateway.errors import BadRequest, GatewayError, LimitExceeded, PayloadTooLarge
+from gateway.metrics import RESPONSES
+from gateway.models import PhoneNumber
+from gateway.store import fresh_budget
+from handlers import arguments
+
+if TYPE_CHECKING:
+    from gateway.services import Services
+    from handlers.application import Application
+
+log = logging.getLogger(__name__)
+
+JSON_TYPE = "application/json; charset=UTF-8"
+JAVASCRIPT_TYPE = "application/javascript; charset=UTF-8"
+# A text has at most 3,200 characters; with every one escaped as \\uXXXX twice that is 38 KB.
+MAX_BODY_BYTES = 64 * 1024
+
+
+class Guard(StrEnum):
+    """Who may call a route."""
+
+    PUBLIC = "public"
+    ADMIN = "admin"
+    WEBHOOK = "webhook"
+    OPERATION = "operation"  # health and metrics: kept from the outside by nginx.conf
+
+
+class BaseHandler(RequestHandler):
+    """JSON in and out. A subclass names its ``guard`` and writes its verbs."""
+
+    SUPPORTED_METHODS = ("GET", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "PUT")
+    guard: ClassVar[Guard]
+    callback: str | None = None  # the JSONP function, on public GETs only
+
+    @property
+    def app(self) -> Application:
+        """The application, by its own type."""
+        return cast("Application", self.application)
+
+    @property
+    def services(self) -> Services:
+        """Everything below the handlers."""
+        return self.app.services
+
+    @property
+    def client_address(self) -> str:
+        """The caller's address; a header is believed from trusted proxies only."""
+        clients = self.services.clients
+        peer = self.request.remote_ip or ""
+        return clients.resolve(peer, self.request.headers.get(clients.header))
+
+    @property
+    def on_this_machine(self) -> bool:
+        """Whether the caller is a loopback peer for whom nobody forwards."""
+        headers = self.request.headers
+        return is_loopback(self.request.remote_ip or "") and not any(
+            name in headers for name in FORWARDING_HEADERS
+        )
+
+    @property
+    def log_path(self) -> str:
+        """The path as it may stand in a log: numbers masked, no query."""
+        return phone.mask_digits(unquote(self.request.path))
+
+    def _begin(self, **_: object) -> None:
+        """Count the request and give it its second for the store."""
+        self.app.in_flight += 1
+        fresh_budget()
+        if self.request.method == "GET":
+            # A GET's content type says nothing (old clients send one without a body), and
+            # Tornado would answer 400 to a multipart type without a boundary.
+            self.request.headers.pop("Content-Type", None)
+
+    # Open to the arguments of routes, which Tornado gives by name.
+    initialize: Callable[..., None] = _begin
+
+    def set_default_headers(self) -> None:
+        """Let nothing be cached or sniffed, and do not tell which server answers."""
+        self.clear_header("Server")
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        if self.app.draining:
+            self.set_header("Connection", "close")
+
+    def compute_etag(self) -> None:
+        """Return no ETag: a 304 in place of an answer would hide that an SMS was sent."""
+
+    def arguments(self) -> dict[str, str]:
+        """Return the arguments of query and body (form, JSON object), raw as they came.
+
+        Raises BadRequest for a repeated argument, invalid UTF-8 and a JSON body that is no object;
+        PayloadTooLarge for a body that no argument of this gateway can need.
+        """
+        self.check_body_size()
+        return arguments.read(self.request)
+
+    def check_body_size(self) -> None:
+        """Raise PayloadTooLarge for a body larger than anything this gateway has a use for."""
+        if len(self.request.body) > MAX_BODY_BYTES:
+            raise PayloadTooLarge(f"the body is larger than {MAX_BODY_BYTES} bytes")
+
+    def reply(self, body: dict[str, Any]) -> None:
+        """Finish with ``body`` as JSON, or as JSONP when the request named a function."""
+        text = ujson.dumps(body, escape_forward_slashes=False)
+        if self.callback is None:
+            self.set_header("Content-Type", JSON_TYPE)
+        else:
+            self.set_header("Content-Type", JAVASCRIPT_TYPE)
+            text = f"{self.callback}({text});"
+        self.finish(text)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer any exception as JSON; the only place where exceptions become answers."""
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        if isinstance(error, GatewayError):
+            self.reply_error(error)
+            return
+        if status_code == 405:
+            self.set_header("Allow", ", ".join(self.verbs()))
+        phrase = HTTPStatus(status_code).phrase
+        code = "internal_error" if status_code == 500 else re.sub(r"\W+", "_", phrase.lower())
+        self.reply({"status": "error", "error": code, "message": phrase})
+
+    def reply_error(self, error: GatewayError) -> None:
+        """Answer one of the gateway's own errors."""
+        if isinstance(error, LimitExceeded):
+            self.set_header("Retry-After", str(error.retry_after))
+        body: dict[str, Any] = {"status": "error", "error": error.code}
+        if error.message:
+            body["message"] = error.message
+        self.reply(body | error.fields)
+
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
+        """Give the gateway's own errors their status; Tornado knows HTTPError only."""
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        if isinstance(error, GatewayError):
+            status_code = error.status
+        super().send_error(status_code, **kwargs)
+
+    def log_exception(self, typ: Any, value: BaseException | None, tb: Any) -> None:
+        """Log crashes with the masked path; neither queries nor bodies reach the log."""
+        if isinstance(value, GatewayError | HTTPError):
+            return
+        where = f"{self.request.method} {self.log_path}"
+        log.error("crash in %s", where, exc_info=(typ, value, tb) if value else None)
+
+    def on_finish(self) -> None:
+        """Count the answer."""
+        self.app.in_flight -= 1
+        RESPONSES[(f"{self.get_status() // 100}xx",)].inc()
+
+    @classmethod
+    def verbs(cls) -> list[str]:
+        """Return the methods that this handler answers."""
+        return [
+            verb
+            for verb in cls.SUPPORTED_METHODS
+            if getattr(cls, verb.lower()) is not getattr(RequestHandler, verb.lower())
+        ]
+
+
+class PublicHandler(BaseHandler):
+    """A route for web sites: JSONP on GET, CORS, its own errors with HTTP status 200."""
+
+    guard = Guard.PUBLIC
+
+    def prepare(self) -> None:
+        """Allow any origin and read the JSONP function."""
+        self.set_header("Access-Control-Allow-Origin", "*")
+        if self.request.method == "GET" and "callback" in self.request.query_arguments:
+            self.callback = arguments.jsonp_callback(self.request)
+
+    def options(self, *_: str) -> None:
+        """Answer a preflight."""
+        self.set_header("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
+        self.set_header("Access-Control-Allow-Headers", "Content-Type, Accept, X-Requested-With")
+        self.set_header("Access-Control-Max-Age", "86400")
+        self.set_status(204)
+        self.finish()
+
+    def fail(self, error: str, **fields: Any) -> None:
+        """Answer an error that belongs to the endpoint: HTTP 200, for a script tag can read it."""
+        self.reply({"status": "error", "error": error} | fields)
+
+    def limited(self, error: LimitExceeded) -> None:
+        """Answer that the allowance is used up; the misspelt word is part of the contract."""
+        self.set_header("Retry-After", str(error.retry_after))
+        self.fail("limit_acceded")
+
+    def number(self, text: str, country: str | None) -> PhoneNumber | None:
+        """Return the number that a visitor meant, completed by what we know of him."""
+        candidates = self.services.countries.candidates(
+            country, self.client_address, self.request.headers.get("Accept-Language")
+        )
+        return phone.parse(text, candidates)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Like every handler's, readable from any origin; with JSONP as HTTP 200."""
+        self.set_header("Access-Control-Allow-Origin", "*")
+        if self.callback is not None:
+            self.set_status(200)
+        super().write_error(status_code, **kwargs)
+
+
+class AdminHandler(BaseHandler):
+    """A route for the operator, opened by the admin token."""
+
+    guard = Guard.ADMIN
+
+    def prepare(self) -> None:
+        """Let nobody in without the token."""
+        self.services.admin.check(
+            self.request.headers.get("Authorization", ""), developer=self._developer
+        )
+
+    @property
+    def _developer(self) -> bool:
+        """Whether a person on this machine calls, not a web page in his browser."""
+        headers = self.request.headers
+        host = self.request.host_name
+        local = host == "localhost" or is_loopback(host.strip("[]"))
+        origin = headers.get("Origin")
+        own = origin is None or origin == f"{self.request.protocol}://{self.request.host}"
+        return self.on_this_machine and local and own
+
+    def page(self) -> tuple[int, str]:
+        """Return ``limit`` (100, at most 1000) and ``after`` of a list request."""
+        given = self.arguments()
+        text = given.get("limit", "100")
+        limit = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
+        if not 1 <= limit <= 1000:
+            raise BadRequest("limit: a whole number from 1 to 1000")
+        return limit, given.get("after", "")
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Like every handler's, with the challenge that a 401 must carry."""
+        if status_code == 401:
+            self.set_header("WWW-Authenticate", 'Bearer realm="gateway"')
+        super().write_error(status_code, **kwargs)
+
+
+class NotFoundHandler(BaseHandler):
+    """Everything that is no route."""
+
+    guard = Guard.PUBLIC
+
+    @property
+    def log_path(self) -> str:
+        """The first element only: what follows may be a secret in a mistyped path."""
+        first = super().log_path.split("/")[1]
+        return f"/{first}" if self.request.path.count("/") < 2 else f"/{first}/…"
+
+    def prepare(self) -> None:
+        """Answer 404 whatever the verb."""
+        raise HTTPError(404)

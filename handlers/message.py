@@ -1,0 +1,61 @@
+"""The message endpoints: text a configured message to the number a visitor typed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.errors import LimitExceeded
+from gateway.models import MessageEndpoint, PhoneNumber
+from handlers.base import PublicHandler
+
+
+class MessageHandler(PublicHandler):
+    """``GET|POST <path>?receiver=[&country=]``: limit, presence, validity, receiver limit, send.
+
+    Subclass it for a text or a sender that depends on the request; README shows how.
+    """
+
+    def initialize(self, endpoint: MessageEndpoint, **kwargs: object) -> None:
+        """Take the endpoint that this route serves."""
+        super().initialize(**kwargs)
+        self.endpoint = endpoint
+
+    def text(self, number: PhoneNumber) -> str:
+        """Return the text to send to ``number``; override it to make it depend on the request."""
+        return self.endpoint.text
+
+    def sender(self, number: PhoneNumber) -> str:
+        """Return the sender that ``number`` sees."""
+        return self.endpoint.sender
+
+    async def get(self, *_: str) -> None:
+        """Answer the contract's bodies; every outcome but a store that is down is HTTP 200."""
+        given = self.arguments()
+        guard = self.services.message_limits
+        try:
+            await guard.hit_address(self.endpoint, self.client_address)
+            receiver = given.get("receiver", "")
+            if not receiver.strip():
+                self.fail("receiver_missing")
+                return
+            number = self.number(receiver, given.get("country"))
+            if number is None or not number.sms:
+                self.fail("receiver_validation")
+                return
+            await guard.hit_receiver(self.endpoint, number.e164)
+        except LimitExceeded as error:
+            self.limited(error)
+            return
+        await self._send(number)
+
+    post = get
+
+    async def _send(self, number: PhoneNumber) -> None:
+        sent = await self.services.messenger.send(
+            number.e164, self.text(number), self.sender(number), source=self.endpoint.path
+        )
+        shown: dict[str, Any] = {"number": number.international, "id": sent.id}
+        if sent.ok:
+            self.reply({"status": "ok", "message": "Message sent"} | shown)
+        else:
+            self.fail("nexmo_error", message="Nexmo Service Error", **shown)

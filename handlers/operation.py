@@ -1,0 +1,71 @@
+"""Health, metrics and the front page."""
+
+from __future__ import annotations
+
+import gateway
+from gateway import metrics
+from gateway.errors import StoreUnavailable
+from handlers.base import BaseHandler, Guard, PublicHandler
+
+
+class LiveHandler(BaseHandler):
+    """``/health/live``: the process runs; touches nothing."""
+
+    guard = Guard.OPERATION
+
+    def get(self) -> None:
+        """Answer 200."""
+        self.reply({"status": "ok"})
+
+    head = get
+
+
+class ReadyHandler(BaseHandler):
+    """``/health/ready``: the store answers and the process is not draining."""
+
+    guard = Guard.OPERATION
+
+    async def get(self) -> None:
+        """Answer 200, or 503 saying which of both it is."""
+        if self.app.draining:
+            self.set_status(503)
+            self.reply({"status": "draining"})
+            return
+        if not await self.services.store.ping():
+            raise StoreUnavailable
+        self.reply({"status": "ok"})
+
+    head = get
+
+
+class MetricsHandler(BaseHandler):
+    """``/metrics`` in the Prometheus text format."""
+
+    guard = Guard.OPERATION
+
+    def get(self) -> None:
+        """Answer all series."""
+        self.set_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+        self.finish(metrics.exposition())
+
+
+class RootHandler(PublicHandler):
+    """``GET /``: that the gateway runs, and its version."""
+
+    def get(self) -> None:
+        """Answer the version; in development_mode to a browser the start page."""
+        if self.app.start_page and "text/html" in self.request.headers.get("Accept", ""):
+            self.set_header("Content-Type", "text/html; charset=UTF-8")
+            self.finish(self.app.start_page)
+            return
+        self.reply({"status": "ok", "version": gateway.__version__})
+
+    head = get
+
+
+ROUTES = [
+    (r"/health/live/?", LiveHandler),
+    (r"/health/ready/?", ReadyHandler),
+    (r"/metrics/?", MetricsHandler),
+    (r"/", RootHandler),
+]

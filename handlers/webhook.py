@@ -1,0 +1,135 @@
+"""What providers call: read in all three forms, served only when authenticated."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.access import WebhookCall
+from gateway.errors import Unauthenticated
+from gateway.metrics import WEBHOOKS
+from gateway.providers import vonage
+from handlers.base import BaseHandler, Guard
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """The content of a webhook: flat parameters, and the JSON object behind them if it was one.
+
+    repeated: a name came twice; then the last value stands and no signature can be checked.
+    """
+
+    params: dict[str, str]
+    document: dict[str, Any]
+    repeated: bool = False
+
+
+class WebhookHandler(BaseHandler):
+    """GET, POST form or POST JSON from a provider; a subclass writes ``receive``."""
+
+    guard = Guard.WEBHOOK
+
+    async def get(self, token: str | None = None) -> None:
+        """Answer 200 with an empty body once the payload is stored, or is of no use."""
+        self.check_body_size()
+        payload = self._payload()
+        if not payload.params and not payload.document and self.request.method == "GET":
+            self.acknowledge()  # providers look so whether the address is alive
+            return
+        self._authenticate(payload, token)
+        used = await self.receive(payload)
+        WEBHOOKS[("accepted" if used else "ignored",)].inc()
+        if not used:
+            log.warning("%s: nothing usable in the webhook", type(self).__name__)
+        self.acknowledge()
+
+    post = get
+
+    @property
+    def log_path(self) -> str:
+        """The path without the token, which is a secret."""
+        return super().log_path if None in self.path_args or not self.path_args else "/…/***"
+
+    async def receive(self, payload: Payload) -> bool:
+        """Store what ``payload`` carries; return whether it could be used."""
+        raise NotImplementedError
+
+    def acknowledge(self) -> None:
+        """Answer 200 with an empty body."""
+        self.set_header("Content-Type", "text/plain; charset=UTF-8")
+        self.finish()
+
+    def _authenticate(self, payload: Payload, token: str | None) -> None:
+        call = WebhookCall(
+            token=token,
+            params=None if payload.repeated else payload.params,
+            body=self.request.body,
+            authorization=self.request.headers.get("Authorization", ""),
+            json_only=vonage.is_messages_v1(payload.document),
+            on_this_machine=self.on_this_machine,
+        )
+        try:
+            self.services.webhooks.check(call)
+        except Unauthenticated:
+            WEBHOOKS[("unauthenticated",)].inc()
+            raise
+
+    def _payload(self) -> Payload:
+        """Return the parameters of the query of a GET, of the body of anything else.
+
+        A POST without a body may carry them in its query. The two are never mixed, since a
+        signature covers one of them.
+        """
+        body = self.request.body.strip()
+        if self.request.method == "GET" or not body:
+            return _flat(self.request.query_arguments)
+        if body.startswith(b"{"):
+            return _json(body)
+        return _flat(self.request.body_arguments)
+
+
+def _flat(arguments: dict[str, list[bytes]]) -> Payload:
+    params = {name: values[-1].decode("utf-8", "replace") for name, values in arguments.items()}
+    return Payload(params, {}, any(len(values) > 1 for values in arguments.values()))
+
+
+def _json(body: bytes) -> Payload:
+    """Return a JSON object; numbers stay as they were written, for they may be signed."""
+    repeated = False
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal repeated
+        found = dict(pairs)
+        repeated = repeated or len(found) < len(pairs)
+        return found
+
+    try:
+        document = json.loads(
+            body.decode("utf-8", "replace"),
+            parse_int=str,
+            parse_float=str,
+            parse_constant=str,
+            object_pairs_hook=unique,
+        )
+    except (ValueError, RecursionError):
+        return Payload({}, {}, repeated=True)  # of no use, and no signature can be checked
+    return Payload(
+        {name: _wire(value) for name, value in document.items() if _is_scalar(value)},
+        document,
+        repeated,
+    )
+
+
+def _is_scalar(value: object) -> bool:
+    return value is None or isinstance(value, str | bool)
+
+
+def _wire(value: str | bool | None) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    # Half a surrogate pair is no character; U+FFFD stands for it from here on.
+    return (value or "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")

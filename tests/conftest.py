@@ -1,0 +1,99 @@
+"""What the tests share: a real Valkey for each worker, and no way out of the machine."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from gateway import valkey_process
+
+
+class RestartableValkey:
+    """A Valkey that keeps its port and its data while a test stops, pauses and starts it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._server = valkey_process.start_temporary(directory, appendonly="yes")
+        self.url = self._server.url
+        self._paused = False
+
+    def start(self) -> None:
+        """Serve the same data on the same port again."""
+        self._server.start()
+
+    def stop(self) -> None:
+        """End the server: connections are closed, new ones refused."""
+        self.resume()
+        self._server.stop()
+
+    def pause(self) -> None:
+        """Stay connected but answer nothing."""
+        os.kill(self._server.pid, signal.SIGSTOP)
+        self._paused = True
+
+    def resume(self) -> None:
+        """Answer again, also what came in meanwhile."""
+        if self._paused:
+            os.kill(self._server.pid, signal.SIGCONT)
+            self._paused = False
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loopback_only() -> Iterator[None]:
+    """Refuse every connection that would leave this machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("connect", "connect_ex"):
+            patch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
+        yield
+
+
+@pytest.fixture(scope="session")
+def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of this worker's own Valkey."""
+    server = valkey_process.start_temporary(tmp_path_factory.mktemp("valkey"))
+    yield server.url
+    server.stop()
+
+
+@pytest.fixture
+def redis_url(valkey_url: str) -> str:
+    """The address of this worker's Valkey, emptied for this test."""
+    with redis.Redis.from_url(valkey_url) as client:
+        client.flushall()
+    return valkey_url
+
+
+@pytest.fixture
+def valkey_server(tmp_path: Path) -> Iterator[RestartableValkey]:
+    """A running Valkey of this test's own, to be stopped, paused and started at will."""
+    directory = tmp_path / "valkey-server"
+    directory.mkdir()
+    server = RestartableValkey(directory)
+    yield server
+    server.stop()
+
+
+def _guarded(connect: Any) -> Any:
+    def guarded(self: socket.socket, address: Any) -> Any:
+        if self.family != socket.AF_UNIX and not _is_loopback(str(address[0])):
+            raise RuntimeError(f"a test tried to connect to {address}; only loopback is allowed")
+        return connect(self, address)
+
+    return guarded
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
