@@ -122,7 +122,8 @@ class BaseHandler(RequestHandler):
 
     def reply(self, body: dict[str, Any]) -> None:
         """Finish with ``body`` as JSON, or as JSONP when the request named a function."""
-        text = ujson.dumps(body, escape_forward_slashes=False)
+        # In a script, "</" inside a value could end the script element.
+        text = ujson.dumps(body, escape_forward_slashes=self.callback is not None)
         if self.callback is None:
             self.set_header("Content-Type", JSON_TYPE)
         else:

@@ -1,0 +1,1 @@
+"""Load benchmarks: how many requests one process answers, and what each costs."""

@@ -1,0 +1,52 @@
+"""A gateway inside the test's own process: its real application on a loopback port."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from conf.settings import load
+from gateway.services import open_services
+from handlers.application import FIXED_ROUTES, Application, Route, dlr_route, message_routes
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@dataclass
+class Gateway:
+    """A running gateway and a client for it; ``client`` takes paths."""
+
+    application: Application
+    url: str
+    client: aiohttp.ClientSession
+
+
+@asynccontextmanager
+async def serving(
+    *options: str, redis_url: str, routes: Sequence[Route] = ()
+) -> AsyncIterator[Gateway]:
+    """Serve a gateway with ``options`` (``--name=value``) until the block ends."""
+    loaded = load([f"--redis_url={redis_url}", *options], {}, ROOT)
+    assert [] == loaded.problems
+    async with open_services(loaded.settings) as services:
+        all_routes = [
+            *routes,
+            *message_routes(loaded.endpoints),
+            *dlr_route(loaded.settings.nexmo_dlr_url),
+            *FIXED_ROUTES,
+        ]
+        application = Application(services, all_routes)
+        server = HTTPServer(application, max_body_size=4 * 1024 * 1024)
+        sockets = bind_sockets(0, "127.0.0.1")
+        server.add_sockets(sockets)
+        url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
+        async with aiohttp.ClientSession(url) as client:
+            yield Gateway(application, url, client)
+        server.stop()
+        await server.close_all_connections()
