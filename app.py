@@ -25,7 +25,8 @@ from tornado.netutil import bind_sockets
 from conf.documents import describe, help_text
 from conf.settings import Loaded, Settings, load
 from gateway import geoip, phone
-from gateway.services import open_services
+from gateway.services import open_services, redis_url
+from gateway.store import connect
 from handlers.application import (
     FIXED_ROUTES,
     Application,
@@ -78,11 +79,14 @@ def _further_problems(loaded: Loaded, own_routes: list[Route]) -> list[str]:
     problems = collisions(loaded.endpoints, taken)
     if not phone.is_region(settings.default_country):
         problems.append(f"--default_country={settings.default_country}: no such country")
-    if not any("geoip_file" in problem.lower() for problem in loaded.problems):
+    for name, check in (
+        ("geoip_file", lambda: geoip.open_lookup(settings.geoip_file)),
+        ("redis_url", lambda: connect(redis_url(settings))),
+    ):
         try:
-            geoip.open_lookup(settings.geoip_file)
+            check()
         except ValueError as error:
-            problems.append(f"--geoip_file: {error}")
+            problems.append(f"--{name}: {error}")
     return problems
 
 

@@ -265,6 +265,9 @@ def connect(url: str) -> Store:
     if scheme == "redis+cluster":
         return Store(_cluster(url))
     if scheme in {"redis", "rediss", "unix"}:
+        database = urlsplit(url).path.strip("/")
+        if scheme != "unix" and database and not (database.isascii() and database.isdigit()):
+            raise ValueError("redis_url: the path must be the number of a database")
         return Store(aioredis.Redis.from_url(url, **_connection_options()))
     raise ValueError(f"redis_url: unknown scheme {scheme!r}")
 
