@@ -45,6 +45,10 @@ log = logging.getLogger("gateway.app")
 ROOT = Path(__file__).resolve().parent
 # Larger bodies than the handlers take are still read, so that their answer says what is wrong.
 MAX_BODY_BYTES = 4 * 1024 * 1024
+# A body of the largest size over the slowest phone; nginx reads bodies before it passes them on.
+BODY_SECONDS = 30.0
+# More than nginx keeps its idle connections (60 s), so that it never meets one just closing.
+IDLE_SECONDS = 120.0
 # The whole stop takes 30 s at most, of which the services have some to write down what they sent.
 DRAIN_SECONDS = 22.0
 
@@ -142,7 +146,12 @@ async def serve(loaded: Loaded, own_routes: Sequence[Route] = ()) -> None:
         application = Application(
             services, routes, log_requests=settings.access_log, start_page=page
         )
-        server = HTTPServer(application, max_body_size=MAX_BODY_BYTES)
+        server = HTTPServer(
+            application,
+            max_body_size=MAX_BODY_BYTES,
+            body_timeout=BODY_SECONDS,
+            idle_connection_timeout=IDLE_SECONDS,
+        )
         stop = _stop_signal()
         server.add_sockets(sockets)
         host = "127.0.0.1" if settings.localhostonly else "0.0.0.0"  # noqa: S104

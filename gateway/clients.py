@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
@@ -9,8 +10,12 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_netw
 Address = IPv4Address | IPv6Address
 
 FORWARDING_HEADERS = ("X-Forwarded-For", "X-Real-Ip", "Forwarded", "X-Forwarded-Host", "Via")
+# Some proxies write the port as well: "1.2.3.4:5678", "[2001:db8::1]:443".
+_WITH_PORT = re.compile(r"\s*(?:\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5})\s*")
 # Longer lists of hops are no path through real proxies.
 MOST_HOPS = 50
+# An IPv6 address with brackets, port and zone; longer text would only fill the cache.
+LONGEST_HOP = 100
 
 
 @lru_cache(maxsize=16_384)
@@ -39,6 +44,13 @@ def is_loopback(address: str) -> bool:
     return parsed is not None and parsed.is_loopback
 
 
+def _parse_hop(text: str) -> Address | None:
+    if len(text) > LONGEST_HOP:
+        return None
+    found = _WITH_PORT.fullmatch(text)
+    return parse_address(found[1] or found[2] if found else text)
+
+
 class ClientAddress:
     """Finds the client's address behind the trusted proxies.
 
@@ -52,8 +64,9 @@ class ClientAddress:
     def resolve(self, peer: str, header_value: str | None) -> str:
         """Return the address of the client behind ``peer``.
 
-        Of X-Forwarded-For that is the right-most hop that is no trusted proxy. A header that is
-        no address, or none at all, leaves the last address that is known for sure.
+        Of X-Forwarded-For that is the right-most hop that is no trusted proxy, without the port
+        that some proxies write behind it. A header that is no address, or none at all, leaves
+        the last address that is known for sure.
         """
         address = parse_address(peer)
         if header_value is None or address is None or not self._trusts(address):
@@ -62,7 +75,7 @@ class ClientAddress:
         if self.header == "X-Real-Ip" and len(hops) > 1:
             return str(address)
         for hop in reversed(hops):
-            parsed = parse_address(hop)
+            parsed = _parse_hop(hop)
             if parsed is None:
                 return str(address)
             address = parsed

@@ -89,15 +89,15 @@ class MessageLimits:
     async def hit_address(self, endpoint: MessageEndpoint, address: str) -> None:
         """Count a call; raises LimitExceeded or StoreUnavailable."""
         limit = _own(endpoint.limit_amount, endpoint.limit_expires, self._address)
-        limit_class = "message" if endpoint.limit_amount is None else f"message:{endpoint.path}"
+        limit_class = "message" if limit is self._address else f"message:{endpoint.path}"
         with _counting("message"):
             await self._limiter.hit(limit_class, limit_subject(address), limit)
 
     async def hit_receiver(self, endpoint: MessageEndpoint, number: str) -> None:
         """Count a message to ``number`` (E.164); raises LimitExceeded or StoreUnavailable."""
-        amount = endpoint.receiver_limit_amount
-        limit = _own(amount, endpoint.receiver_limit_expires, self._receiver)
-        limit_class = "receiver" if amount is None else f"receiver:{endpoint.path}"
+        amount, seconds = endpoint.receiver_limit_amount, endpoint.receiver_limit_expires
+        limit = _own(amount, seconds, self._receiver)
+        limit_class = "receiver" if limit is self._receiver else f"receiver:{endpoint.path}"
         with _counting("receiver"):
             await self._limiter.hit(limit_class, number, limit)
 
@@ -124,6 +124,12 @@ class ValidationLimits:
 
 
 def _own(amount: int | None, seconds: int | None, common: Limit) -> Limit:
+    """Return the limit of an endpoint, ``common`` itself when it sets neither value.
+
+    A window of its own needs a count of its own too: the shorter one would forget the other's.
+    """
+    if amount is None and seconds is None:
+        return common
     return Limit(
         common.amount if amount is None else amount, common.seconds if seconds is None else seconds
     )

@@ -15,6 +15,7 @@ from gateway import segments
 from gateway.errors import StoreUnavailable
 from gateway.metrics import MESSAGES, PROVIDER_SECONDS, RETRIES
 from gateway.pacer import Pacer
+from gateway.phone import mask_digits
 from gateway.providers.base import Outcome, Provider, Sms, SubmitResult
 from gateway.receipts import Receipts
 from gateway.store import fresh_budget
@@ -77,7 +78,8 @@ class Messenger:
         result, attempts = await self._submit(sms, chosen, turn)
         MESSAGES[chosen.name, result.outcome.value].inc()
         if result.outcome is not Outcome.ACCEPTED:
-            log.warning("message %s: %s (%s)", sms.id, result.outcome, result.text or result.code)
+            reason = mask_digits(result.text or result.code)  # providers name the recipient
+            log.warning("message %s: %s (%s)", sms.id, result.outcome, reason)
         await self._record(sms, chosen.name, result, attempts)
         return Sent(sms.id, result.outcome)
 

@@ -31,7 +31,8 @@ class Pacer:
         """
         if not rate:
             return hold
-        burst = max(1, int(rate))
+        # A burst of int(rate) at a fractional rate would put two of them into one second.
+        burst = int(rate) if rate == int(rate) else 1
         interval = math.ceil(burst / rate * 1000 * JITTER_MARGIN)
         args = (burst, interval, int(longest * 1000), int(hold * 1000))
         wait = int(await self._store.run(_RESERVE, [keys.pace(name)], args))

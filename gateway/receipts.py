@@ -187,6 +187,8 @@ class Receipts:
         Raises BadRequest when ``after`` is no message in the list.
         """
         start = 0
+        if after and not MESSAGE_ID.fullmatch(after):
+            raise BadRequest("after: no such message")
         if after:
             rank = await self._store.execute("ZREVRANK", keys.MESSAGES, after)
             if rank is None:
@@ -231,13 +233,12 @@ class Receipts:
         return bool(parked)
 
     async def _apply_parked(self, message_id: str, parked_key: str, parked: list[str]) -> None:
-        """Apply parked receipts and only then delete them."""
+        """Apply parked receipts and only then delete them, and no other that came meanwhile."""
         for each in parked:
             fields = ujson.loads(each)
             state = Delivery(fields.pop("state"))
             await self._apply(message_id, Receipt(state=state, **fields))
-        if parked:
-            await self._store.execute("DEL", parked_key)
+        await asyncio.gather(*(self._store.execute("LREM", parked_key, 1, each) for each in parked))
 
     async def _apply_by_provider_id(self, receipt: Receipt) -> str:
         ids = (receipt.provider, receipt.provider_id)

@@ -11,11 +11,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import re
 from collections.abc import Iterable
+from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from redis import asyncio as aioredis
 from redis.asyncio.cluster import ClusterNode
@@ -23,12 +25,16 @@ from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import (
+    AskError,
     ClusterDownError,
-    DataError,
+    NoPermissionError,
     NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
     RedisClusterException,
     RedisError,
     ResponseError,
+    TryAgainError,
 )
 
 from gateway.errors import StoreUnavailable
@@ -82,6 +88,20 @@ def fresh_budget(seconds: float = STORE_SECONDS) -> None:
 
 class BadCommand(ValueError):
     """A command with a value that Redis cannot be sent, such as a lone surrogate: our mistake."""
+
+
+def _check(command: tuple[Argument, ...]) -> None:
+    """Raise BadCommand for what cannot be written: it would take its whole pipeline along."""
+    for value in command:
+        if isinstance(value, str):
+            if value.isascii():
+                continue
+            try:
+                value.encode()
+            except UnicodeEncodeError as error:
+                raise BadCommand(str(error)) from None
+        elif type(value) not in {bytes, int, float}:
+            raise BadCommand(f"{type(value).__name__} is nothing that Redis stores")
 
 
 class Script:
@@ -155,11 +175,12 @@ class Store:
 
     async def close(self) -> None:
         """Let what is under way finish, then close the connections."""
-        while self._batches:
-            await asyncio.gather(*self._batches, return_exceptions=True)
+        while self._waiting or self._batches:
+            await asyncio.gather(*self._batches, asyncio.sleep(0), return_exceptions=True)
         await self._client.aclose()
 
     async def _submit(self, command: tuple[Argument, ...], script: Script | None) -> Reply:
+        _check(command)
         loop = asyncio.get_running_loop()
         call = _Call(command, script, loop.create_future())
         if not self._waiting:
@@ -191,17 +212,22 @@ class Store:
             async with asyncio.timeout(STORE_SECONDS):
                 replies = await self._replies([call.command for call in batch])
                 await self._load_missing(batch, replies)
-        except (UnicodeError, DataError) as error:
-            # One command cannot be written at all. It must not take the others with it.
-            if len(batch) > 1:
-                await asyncio.gather(*(self._send([call]) for call in batch))
-                return
-            replies = [BadCommand(str(error))]
         except (Exception, asyncio.CancelledError) as error:
             # Whatever happened, no caller may be left waiting for an answer.
             replies = [error] * len(batch)
         for call, reply in zip(batch, replies, strict=True):
             call.resolve(reply)
+        if isinstance(self._client, aioredis.RedisCluster) and any(map(_is_lost, replies)):
+            await self._find_nodes(self._client)
+
+    async def _find_nodes(self, cluster: aioredis.RedisCluster) -> None:
+        """Ask anew who holds which slots: a node that did not answer may have been replaced.
+
+        Without retries the client would do so for single commands only, not for pipelines.
+        """
+        with suppress(*_UNAVAILABLE):
+            async with asyncio.timeout(STORE_SECONDS):
+                await cluster.nodes_manager.initialize()
 
     async def _replies(self, commands: list[tuple[Argument, ...]]) -> list[Reply]:
         pipeline = self._client.pipeline(transaction=False)
@@ -229,21 +255,35 @@ def _with_text(call: _Call) -> tuple[Argument, ...]:
 
 
 # Answers of a server that is up but cannot serve now; all other ResponseErrors are our mistakes.
-_NOT_NOW = ("LOADING", "READONLY", "MASTERDOWN", "NOREPLICAS", "MISCONF", "OOM", "NOAUTH", "BUSY")
-
+_NOT_NOW = (
+    AskError,  # a node of a Cluster that was named by redis://; MovedError is one
+    ClusterDownError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    TryAgainError,
+)
+# Those without a class of their own, and all of them inside a script, where Redis before 7
+# wraps the error of a command in one of the script's.
+_NOT_NOW_TEXT = re.compile(
+    r"(^|: -)(BUSY|LOADING|MASTERDOWN|MISCONF|NOPERM|NOREPLICAS|OOM|READONLY) "
+)
 
 # What keeps an answer away. RedisClusterException is no RedisError.
 _UNAVAILABLE = (RedisError, RedisClusterException, OSError, TimeoutError, asyncio.CancelledError)
 
 
+def _is_lost(reply: Reply) -> bool:
+    """Tell whether a node did not answer at all."""
+    return isinstance(reply, _UNAVAILABLE) and not isinstance(reply, ResponseError)
+
+
 def _translated(error: BaseException) -> Exception:
     """Return the error of our own that stands for ``error``."""
-    if isinstance(error, BadCommand):
-        return error
-    if isinstance(error, ResponseError) and not isinstance(error, ClusterDownError):
-        if not str(error).startswith(_NOT_NOW):
+    if isinstance(error, ResponseError):
+        if not isinstance(error, _NOT_NOW) and not _NOT_NOW_TEXT.search(str(error)):
             return error
-        log.warning("store refuses: %s", error)
+        log.warning("store refuses: %s %s", type(error).__name__, error)
     elif isinstance(error, _UNAVAILABLE):
         log.warning("store unavailable: %s", type(error).__name__)
     else:
@@ -255,21 +295,38 @@ def connect(url: str) -> Store:
     """Return a store for any of the ``redis_url`` forms; nothing is connected yet.
 
     Forms: ``redis://``, ``rediss://`` (TLS), ``unix://``, ``redis+sentinel://h1:p,h2:p/service``
-    and ``redis+cluster://h1:p,h2:p``, each with ``user:password@``; the database is the path
-    (``redis://host/2``, ``redis+sentinel://…/service/2``) or ``?db=``.
-    Raises ValueError for anything else.
+    and ``redis+cluster://h1:p,h2:p``, each with ``user:password@`` (special characters
+    percent-encoded); the database is the path (``redis://host/2``,
+    ``redis+sentinel://…/service/2``) or ``?db=``. The first three take redis-py's options as
+    query: ``rediss://host?ssl_ca_certs=/etc/ssl/our-ca.pem`` names the authority to trust beside
+    the system's; the certificate and its host name are always checked, unless
+    ``ssl_cert_reqs=none`` asks for the opposite. May be called without a running loop.
+    Raises ValueError, which never quotes a password, for anything else.
+
+    https://redis.readthedocs.io/en/stable/connections.html#redis.asyncio.connection.ConnectionPool.from_url
     """
-    scheme = url.partition("://")[0]
-    if scheme == "redis+sentinel":
-        return Store(_sentinel(url))
-    if scheme == "redis+cluster":
-        return Store(_cluster(url))
-    if scheme in {"redis", "rediss", "unix"}:
-        database = urlsplit(url).path.strip("/")
-        if scheme != "unix" and database and not (database.isascii() and database.isdigit()):
-            raise ValueError("redis_url: the path must be the number of a database")
-        return Store(aioredis.Redis.from_url(url, **_connection_options()))
-    raise ValueError(f"redis_url: unknown scheme {scheme!r}")
+    parts = urlsplit(url)
+    if parts.scheme == "redis+sentinel":
+        return Store(_sentinel(parts))
+    if parts.scheme == "redis+cluster":
+        return Store(_cluster(parts))
+    if parts.scheme in {"redis", "rediss", "unix"}:
+        return Store(_single(url, parts))
+    raise ValueError("redis_url: unknown scheme")
+
+
+def _single(url: str, parts: SplitResult) -> aioredis.Redis:
+    if parts.scheme != "unix":
+        if len(_hosts(parts.netloc, 6379)) > 1:
+            raise ValueError("redis_url: only redis+sentinel:// and redis+cluster:// take hosts")
+        _database(parts.path)
+    try:
+        client = aioredis.Redis.from_url(url, **_connection_options())
+        # Otherwise an option that does not exist would show at the first use only.
+        client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"redis_url: {error}") from None
+    return client
 
 
 def _connection_options() -> dict[str, Any]:
@@ -293,11 +350,27 @@ def _hosts(netloc: str, default_port: int) -> list[tuple[str, int]]:
     """Return (host, port) pairs of ``h1:p,h2,[::1]:p``."""
     pairs = []
     for each in netloc.rpartition("@")[2].split(","):
-        parts = urlsplit(f"//{each}")
-        if not parts.hostname:
-            raise ValueError("redis_url: a host is missing")
-        pairs.append((parts.hostname, parts.port or default_port))
+        try:
+            parts = urlsplit(f"//{each}")
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host = None
+        if not host:
+            # What stands here may be the rest of a password: it is not quoted.
+            raise ValueError("redis_url: a host or port is missing or wrong") from None
+        pairs.append((host, port or default_port))
     return pairs
+
+
+def _database(path: str, query: str = "") -> int:
+    """Return the number of the database in ``/2`` or ``?db=2``, 0 without one."""
+    given = parse_qs(query, keep_blank_values=True)
+    if given.keys() - {"db"}:
+        raise ValueError("redis_url: this form takes no option but db")
+    number = given.get("db", [path.strip("/")])[-1]
+    if not re.fullmatch("[0-9]*", number):
+        raise ValueError("redis_url: the database is no number")
+    return int(number or 0)
 
 
 def _credentials(netloc: str) -> dict[str, Any]:
@@ -309,28 +382,40 @@ def _credentials(netloc: str) -> dict[str, Any]:
     return {key: value for key, value in given.items() if value}
 
 
-def _sentinel(url: str) -> aioredis.Redis:
-    parts = urlsplit(url)
-    service, _, database = parts.path.strip("/").partition("/")
+class _Master(aioredis.Redis):
+    """The master that the sentinels name."""
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        """Close the connections to the master and to the sentinels."""
+        await super().aclose(close_connection_pool)
+        sentinel: Sentinel = self.connection_pool.sentinel_manager  # type: ignore[attr-defined]
+        await sentinel.aclose()
+
+
+def _sentinel(parts: SplitResult) -> aioredis.Redis:
+    service, _, path = parts.path.strip("/").partition("/")
     if not service:
         raise ValueError("redis_url: redis+sentinel:// needs the service name as its path")
-    options = _connection_options()
+    # A sentinel that hangs must leave time within the second to ask the next one.
+    sentinel_seconds = STORE_SECONDS / 4
+    impatient = {"socket_timeout": sentinel_seconds, "socket_connect_timeout": sentinel_seconds}
     sentinel = Sentinel(  # type: ignore[no-untyped-call]
-        _hosts(parts.netloc, 26379), sentinel_kwargs=_connection_options()
+        _hosts(parts.netloc, 26379), sentinel_kwargs=_connection_options() | impatient
     )
     master: aioredis.Redis = sentinel.master_for(
-        service, db=int(database or 0), **_credentials(parts.netloc), **options
+        service,
+        redis_class=_Master,
+        db=_database(path, parts.query),
+        **_credentials(parts.netloc),
+        **_connection_options(),
     )
     return master
 
 
-def _cluster(url: str) -> aioredis.RedisCluster:
-    parts = urlsplit(url)
+def _cluster(parts: SplitResult) -> aioredis.RedisCluster:
+    if _database(parts.path, parts.query):
+        raise ValueError("redis_url: a Cluster has no database but 0")
     nodes = [ClusterNode(host, port) for host, port in _hosts(parts.netloc, 6379)]
     return aioredis.RedisCluster(
-        startup_nodes=nodes,
-        decode_responses=True,
-        socket_timeout=STORE_SECONDS,
-        socket_connect_timeout=STORE_SECONDS,
-        **_credentials(parts.netloc),
+        startup_nodes=nodes, **_credentials(parts.netloc), **_connection_options()
     )

@@ -188,7 +188,7 @@ class PublicHandler(BaseHandler):
 
     def prepare(self) -> None:
         """Allow any origin and read the JSONP function."""
-        self.set_header("Access-Control-Allow-Origin", "*")
+        self._allow_origins()
         if self.request.method == "GET" and "callback" in self.request.query_arguments:
             self.callback = arguments.jsonp_callback(self.request)
 
@@ -218,10 +218,14 @@ class PublicHandler(BaseHandler):
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Like every handler's, readable from any origin; with JSONP as HTTP 200."""
-        self.set_header("Access-Control-Allow-Origin", "*")
+        self._allow_origins()
         if self.callback is not None:
             self.set_status(200)
         super().write_error(status_code, **kwargs)
+
+    def _allow_origins(self) -> None:
+        self.set_header("Access-Control-Allow-Origin", "*")
+        self.set_header("Access-Control-Expose-Headers", "Retry-After")
 
 
 class AdminHandler(BaseHandler):

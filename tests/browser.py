@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+from tests.processes import GatewayProcess
 
 MISSING = "chromium is not installed (apt-get install chromium)"
 ARGUMENTS = (
@@ -67,5 +70,15 @@ class Watch:
 
     def _request(self, request: Request) -> None:
         address = urlsplit(request.url)
-        if address.scheme in {"http", "https"} and address.hostname not in {"127.0.0.1", "localhost"}:
+        if address.scheme in {"http", "https"} and address.hostname not in {
+            "127.0.0.1",
+            "localhost",
+        }:
             self.problems.append(f"request to {address.hostname}")
+
+
+def handsets_url(gateway: GatewayProcess) -> str:
+    """Return the address of the emulator's handsets, as a gateway in development mode logs it."""
+    found = re.search(r"open (http://\S+)/ \(the handsets", gateway.log)
+    assert found
+    return found[1]

@@ -114,7 +114,12 @@ def dropped(post: Post) -> None:
 def in_turn(*answers: Answering) -> Answering:
     """Answer with each of these once, then with the last for ever."""
     left = list(answers)
-    return lambda post: (left.pop(0) if len(left) > 1 else left[0])(post)
+
+    def answer(post: Post) -> Answer | None:
+        following = left.pop(0) if len(left) > 1 else left[0]
+        return following(post)
+
+    return answer
 
 
 def held(gate: threading.Event, then: Answering) -> Answering:
@@ -204,7 +209,12 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"  # connections are kept
     server: VonageStandin
 
+    def do_GET(self) -> None:
+        """Keep a request of the wrong kind as well; the tests refuse it."""
+        self.do_POST()
+
     def do_POST(self) -> None:
+        """Keep the request and answer as the test ordered."""
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         post = Post(self.command, self.path, self.headers, body, time.monotonic())
         record = self.server.record
@@ -214,8 +224,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
         if answer is not None:
             self.wfile.write(answer.raw())
-
-    do_GET = do_POST
 
     def log_message(self, format: str, *args: Any) -> None:
         """Keep quiet; the tests look at the record."""

@@ -7,7 +7,19 @@ if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 local n = tonumber(ARGV[3])
 for i = 4, 3 + 2 * n, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
 -- A receipt may have come before the answer: a state that is there is further on.
-for i = 4 + 2 * n, #ARGV, 2 do redis.call('HSETNX', KEYS[1], 'p:' .. ARGV[i], ARGV[i + 1]) end
+local parts = {}
+for i = 4 + 2 * n, #ARGV, 2 do
+  parts['p:' .. ARGV[i]] = true
+  redis.call('HSETNX', KEYS[1], 'p:' .. ARGV[i], ARGV[i + 1])
+end
+-- Until now any id was taken for a part; the answer knows better.
+if next(parts) then
+  for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+    if string.sub(field, 1, 2) == 'p:' and not parts[field] then
+      redis.call('HDEL', KEYS[1], field)
+    end
+  end
+end
 redis.call('HSETNX', KEYS[2], ARGV[1], ARGV[2])
 redis.call('PEXPIRE', KEYS[2], math.max(redis.call('PTTL', KEYS[1]), 1))
 return 1

@@ -77,19 +77,20 @@ def verify_jwt(
             token.strip(),
             secret,
             algorithms=["HS256"],
+            leeway=CLOCK_LEEWAY_SECONDS,
             options={
                 "verify_iat": False,
                 "require": ["iat", "iss"],
                 "enforce_minimum_key_length": False,
             },
         )
-    except jwt.PyJWTError:
+    except (jwt.PyJWTError, ValueError, RecursionError):  # the last two from junk in its parts
         return False
     if claims["iss"] != "Vonage":
         return False
     if application_id and claims.get("application_id") != application_id:
         return False
-    if body and not _equal(str(claims.get("payload_hash", "")).lower(), _sha256(body)):
+    if body and not _equal(_sha256(body), str(claims.get("payload_hash", "")).lower()):
         return False
     return _issued_in_time(claims["iat"], max_age)
 
@@ -97,7 +98,7 @@ def verify_jwt(
 def _issued_in_time(issued: object, max_age: float) -> bool:
     if isinstance(issued, bool) or not isinstance(issued, int | float):
         return False
-    age = time.time() - issued
+    age = int(time.time()) - issued  # whole seconds: an integer of any size can be subtracted
     return age >= -CLOCK_LEEWAY_SECONDS and (max_age <= 0 or age <= max_age + CLOCK_LEEWAY_SECONDS)
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 import aiohttp
@@ -19,7 +19,7 @@ import ujson
 
 from gateway import segments
 from gateway.models import Delivery
-from gateway.phone import is_north_american
+from gateway.phone import is_north_american, mask_digits
 from gateway.providers.base import Outcome, Part, Receipt, Sms, SubmitResult
 
 log = logging.getLogger(__name__)
@@ -29,8 +29,13 @@ NAME = "nexmo"
 # An idle connection is dropped before the provider's own idle time-out would close it under a
 # request that is just being written: that request's outcome would be unknown.
 KEEPALIVE_SECONDS = 10
+# Below the time-out of the whole request, so that "never connected" is told from "not answered".
+LONGEST_CONNECT_SECONDS = 5.0
 # Vonage ids have 16 to 36 characters.
 MAX_ID_LENGTH = 64
+# https://developer.vonage.com/en/api/sms#send-an-sms (parameter ``client-ref``)
+MAX_REFERENCE_LENGTH = 100
+MAX_WORD_LENGTH = 40
 # The longest answer has some 22 parts of about 300 bytes; what is larger is no answer of theirs.
 MAX_ANSWER_BYTES = 64 * 1024
 
@@ -76,6 +81,17 @@ STATUSES: Mapping[str, Status] = {
     "101": Status("account not valid for the campaign", alert=True),
 }
 UNKNOWN_STATUS = Status("unknown status code")
+NO_STATUS = Status("no status code", Outcome.UNKNOWN)
+# An operator has to act on these codes; 401 and 403 are HTTP's own.
+ALERTS = frozenset({code for code, status in STATUSES.items() if status.alert} | {"401", "403"})
+
+# UnicodeError: a host name that no resolver can be asked for.
+NEVER_SENT = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+    UnicodeError,
+)
 
 # Both the SMS API's words and those of Messages v1.
 RECEIPT_STATES: Mapping[str, Delivery] = {
@@ -91,7 +107,8 @@ RECEIPT_STATES: Mapping[str, Delivery] = {
     "unknown": Delivery.UNKNOWN,
 }
 
-_WAIT_HINT = re.compile(r"please wait \[ (\d{1,5}) \]")  # milliseconds
+_WAIT_HINT = re.compile(r"please wait \[ ([0-9]{1,5}) \]")  # milliseconds
+_PRICE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,48 +174,52 @@ def _messages(body: bytes) -> list[dict[str, Any]]:
 
 
 def _result_of_parts(messages: list[dict[str, Any]]) -> SubmitResult:
-    codes = [str(each.get("status", "")) for each in messages]
-    statuses = [STATUSES.get(code, UNKNOWN_STATUS) for code in codes]
-    parts = tuple(
-        _part(index, message, status)
-        for index, (message, status) in enumerate(zip(messages, statuses, strict=True), start=1)
-    )
-    accepted = sum(status.outcome is Outcome.ACCEPTED for status in statuses)
-    price = _sum_of_prices(messages)
-    if accepted == len(statuses):
-        return SubmitResult(Outcome.ACCEPTED, parts, price=price, network=_network(messages))
-    worst = next(i for i, status in enumerate(statuses) if status.outcome is not Outcome.ACCEPTED)
-    raw = str(messages[worst].get("error-text", ""))
-    # A part that was taken forbids to send the whole again, whatever the others met with.
-    outcome = Outcome.REFUSED if accepted else statuses[worst].outcome
-    return SubmitResult(
+    codes = [_word(each.get("status"), 20) for each in messages]
+    statuses = [STATUSES.get(code, UNKNOWN_STATUS) if code else NO_STATUS for code in codes]
+    outcome = _outcome([status.outcome for status in statuses])
+    parts = tuple(map(_part, range(1, len(messages) + 1), messages, statuses))
+    answer = SubmitResult(
         outcome,
-        parts if accepted else (),
-        code=codes[worst],
-        text=f"{statuses[worst].meaning}: {raw[:200]}" if raw else statuses[worst].meaning,
-        retry_after=_wait_hint(raw),
-        price=price,
-        network=_network(messages),
+        parts if any(part.state is Delivery.ACCEPTED for part in parts) else (),
+        price=_sum_of_prices(messages),
+        network=_word(messages[0].get("network"), 10),
     )
+    if outcome is Outcome.ACCEPTED:
+        return answer
+    first = next(i for i, status in enumerate(statuses) if status.outcome is not Outcome.ACCEPTED)
+    meaning, raw = statuses[first].meaning, _word(messages[first].get("error-text"), 200)
+    text = f"{meaning}: {raw}" if raw else meaning
+    return replace(answer, code=codes[first], text=text, retry_after=_wait_hint(raw))
+
+
+def _outcome(outcomes: Collection[Outcome]) -> Outcome:
+    """Return what the parts mean together; only if all were throttled may they be repeated."""
+    if Outcome.UNKNOWN in outcomes:
+        return Outcome.UNKNOWN
+    return next(iter(outcomes)) if len(set(outcomes)) == 1 else Outcome.REFUSED
+
+
+_PART_STATES = {Outcome.ACCEPTED: Delivery.ACCEPTED, Outcome.UNKNOWN: Delivery.UNKNOWN}
 
 
 def _part(index: int, message: dict[str, Any], status: Status) -> Part:
-    provider_id = str(message.get("message-id") or "")[:MAX_ID_LENGTH]
-    if status.outcome is Outcome.ACCEPTED:
-        return Part(provider_id or f"part-{index}", Delivery.ACCEPTED)
-    return Part(provider_id or f"part-{index}", Delivery.REJECTED)
+    provider_id = _word(message.get("message-id"), MAX_ID_LENGTH)
+    state = _PART_STATES.get(status.outcome, Delivery.REJECTED)
+    return Part(provider_id or f"part-{index}", state)
 
 
 def _sum_of_prices(messages: list[dict[str, Any]]) -> str:
-    prices = [str(each["message-price"]) for each in messages if "message-price" in each]
-    try:
-        return str(sum((Decimal(price) for price in prices), Decimal(0))) if prices else ""
-    except InvalidOperation:
+    given = (each.get("message-price") for each in messages)
+    prices = [str(price) for price in given if price is not None]
+    if not prices or not all(map(_PRICE.fullmatch, prices)):
         return ""
+    return f"{sum(map(Decimal, prices), Decimal(0)):f}"
 
 
-def _network(messages: list[dict[str, Any]]) -> str:
-    return str(messages[0].get("network", ""))[:10]
+def _word(value: object, longest: int) -> str:
+    """Return a field's value as text that a store and a log can take, '' for null."""
+    text = "" if value is None else str(value)
+    return text[:longest].encode("utf-8", "replace").decode()
 
 
 def _wait_hint(error_text: str) -> float | None:
@@ -219,9 +240,9 @@ def parse_receipt(params: Mapping[str, str]) -> Receipt | None:
         NAME,
         provider_id,
         state,
-        client_ref=params.get("client-ref", ""),
-        error_code=params.get("err-code", ""),
-        carrier_time=params.get("scts", ""),
+        client_ref=_word(params.get("client-ref"), MAX_REFERENCE_LENGTH),
+        error_code=_word(params.get("err-code"), MAX_WORD_LENGTH),
+        carrier_time=_word(params.get("scts"), MAX_WORD_LENGTH),
         fields=_kept(params, ("status", "err-code", "scts", "price", "network-code")),
     )
 
@@ -236,26 +257,26 @@ def is_messages_v1(document: Mapping[str, object]) -> bool:
 
 def parse_messages_v1_status(document: Mapping[str, Any]) -> Receipt | None:
     """Return the receipt in a Messages v1 status webhook, None when it is none."""
-    provider_id = document.get("message_uuid")
-    state = RECEIPT_STATES.get(str(document.get("status", "")).lower())
-    if not isinstance(provider_id, str) or len(provider_id) > MAX_ID_LENGTH or state is None:
+    flat = {key: _word(value, 100) for key, value in document.items() if isinstance(value, str)}
+    provider_id = flat.get("message_uuid", "")
+    state = RECEIPT_STATES.get(flat.get("status", "").lower())
+    if not provider_id or len(provider_id) > MAX_ID_LENGTH or state is None:
         return None
     error = document.get("error")
-    code = str(error.get("title", "")) if isinstance(error, dict) else ""
-    flat = {key: value for key, value in document.items() if isinstance(value, str)}
+    code = _word(error.get("title"), MAX_WORD_LENGTH) if isinstance(error, dict) else ""
     return Receipt(
         NAME,
         provider_id,
         state,
         client_ref=flat.get("client_ref", ""),
-        error_code=code[:40],
+        error_code=code,
         carrier_time=flat.get("timestamp", ""),
-        fields=_kept(flat, ("status", "timestamp")) | ({"err-code": code[:40]} if code else {}),
+        fields=_kept(flat, ("status", "timestamp")) | ({"err-code": code} if code else {}),
     )
 
 
 def _kept(params: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
-    return {name: params[name][:100] for name in names if params.get(name)}
+    return {name: _word(params[name], 100) for name in names if params.get(name)}
 
 
 class VonageProvider:
@@ -273,7 +294,9 @@ class VonageProvider:
         self._account = account
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_SECONDS),
-            timeout=aiohttp.ClientTimeout(total=timeout, sock_connect=min(timeout, 5.0)),
+            timeout=aiohttp.ClientTimeout(
+                total=timeout, sock_connect=min(timeout / 2, LONGEST_CONNECT_SECONDS)
+            ),
             auto_decompress=True,
             headers={"User-Agent": "sms-gateway"},
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -289,14 +312,14 @@ class VonageProvider:
                 while not response.content.at_eof() and len(body) < MAX_ANSWER_BYTES:
                     body += await response.content.read(MAX_ANSWER_BYTES)
                 answer = result(response.status, body)
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        except NEVER_SENT as error:
             return SubmitResult(Outcome.NOT_SENT, code="connect", text=type(error).__name__)
         except TimeoutError:
             return SubmitResult(Outcome.UNKNOWN, code="timeout", text="no answer in time")
         except (aiohttp.ClientError, OSError) as error:
             return SubmitResult(Outcome.UNKNOWN, code="broken", text=type(error).__name__)
-        if STATUSES.get(answer.code, UNKNOWN_STATUS).alert:
-            log.error("provider refuses: status %s, %s", answer.code, answer.text)
+        if answer.code in ALERTS:
+            log.error("provider refuses: status %s, %s", answer.code, mask_digits(answer.text))
         return answer
 
     async def close(self) -> None:
