@@ -6,6 +6,7 @@ import ipaddress
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 
 import iptocc
@@ -22,6 +23,9 @@ _NO_COUNTRIES = frozenset({"AP", "EU", "XX", "ZZ"})
 # with the wrong depth; there is no public address among them.
 _LOWEST_LEGACY_IPV6 = 10**10
 
+# Reading an address costs ten times the look-up; a visitor comes several times in a row.
+CACHE_ENTRIES = 16_384
+
 # pygeoip opens anything; a file that can be asked about neither is no country file.
 _PROBES = ("8.8.8.8", "2001:4860:4860::8888")
 
@@ -37,6 +41,7 @@ def open_lookup(path: str) -> Lookup:
     """
     find = _open(path)
 
+    @lru_cache(maxsize=CACHE_ENTRIES)
     def lookup(text: str) -> str | None:
         address = _address(text)
         return None if address is None else _country(find(address))

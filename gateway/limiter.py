@@ -9,14 +9,11 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict, deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 from gateway import keys
 from gateway.clients import limit_subject
 from gateway.errors import LimitExceeded, StoreUnavailable
-from gateway.metrics import LIMITED
 from gateway.models import MessageEndpoint
 from gateway.store import Script, Store
 
@@ -90,16 +87,14 @@ class MessageLimits:
         """Count a call; raises LimitExceeded or StoreUnavailable."""
         limit = _own(endpoint.limit_amount, endpoint.limit_expires, self._address)
         limit_class = "message" if limit is self._address else f"message:{endpoint.path}"
-        with _counting("message"):
-            await self._limiter.hit(limit_class, limit_subject(address), limit)
+        await self._limiter.hit(limit_class, limit_subject(address), limit)
 
     async def hit_receiver(self, endpoint: MessageEndpoint, number: str) -> None:
         """Count a message to ``number`` (E.164); raises LimitExceeded or StoreUnavailable."""
         amount, seconds = endpoint.receiver_limit_amount, endpoint.receiver_limit_expires
         limit = _own(amount, seconds, self._receiver)
         limit_class = "receiver" if limit is self._receiver else f"receiver:{endpoint.path}"
-        with _counting("receiver"):
-            await self._limiter.hit(limit_class, number, limit)
+        await self._limiter.hit(limit_class, number, limit)
 
 
 class ValidationLimits:
@@ -116,11 +111,10 @@ class ValidationLimits:
         Raises LimitExceeded.
         """
         subject = limit_subject(address)
-        with _counting("validation"):
-            try:
-                await self._limiter.hit("validation", subject, self._limit)
-            except StoreUnavailable:
-                self._local.hit("validation", subject, self._limit)
+        try:
+            await self._limiter.hit("validation", subject, self._limit)
+        except StoreUnavailable:
+            self._local.hit("validation", subject, self._limit)
 
 
 def _own(amount: int | None, seconds: int | None, common: Limit) -> Limit:
@@ -133,13 +127,3 @@ def _own(amount: int | None, seconds: int | None, common: Limit) -> Limit:
     return Limit(
         common.amount if amount is None else amount, common.seconds if seconds is None else seconds
     )
-
-
-@contextmanager
-def _counting(limit: str) -> Iterator[None]:
-    """Count a refusal in the metrics."""
-    try:
-        yield
-    except LimitExceeded:
-        LIMITED[(limit,)].inc()
-        raise

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Callable
 from enum import StrEnum
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 from urllib.parse import unquote
 
 import ujson
+from tornado.httputil import HTTPHeaders, format_timestamp
 from tornado.web import HTTPError, RequestHandler
 
 from gateway import phone
@@ -35,6 +38,11 @@ JSON_TYPE = "application/json; charset=UTF-8"
 JAVASCRIPT_TYPE = "application/javascript; charset=UTF-8"
 # A text has at most 3,200 characters; with every one escaped as \\uXXXX twice that is 38 KB.
 MAX_BODY_BYTES = 64 * 1024
+
+
+@lru_cache(maxsize=4)
+def _http_date(second: int) -> str:
+    return format_timestamp(second)
 
 
 class Guard(StrEnum):
@@ -95,16 +103,30 @@ class BaseHandler(RequestHandler):
     # Open to the arguments of routes, which Tornado gives by name.
     initialize: Callable[..., None] = _begin
 
-    def set_default_headers(self) -> None:
-        """Let nothing be cached or sniffed, and do not tell which server answers."""
-        self.clear_header("Server")
-        self.set_header("Cache-Control", "no-store")
-        self.set_header("X-Content-Type-Options", "nosniff")
-        if self.app.draining:
-            self.set_header("Connection", "close")
+    def clear(self) -> None:
+        """Reset the answer to the headers that every one has.
 
-    def compute_etag(self) -> None:
-        """Return no ETag: a 304 in place of an answer would hide that an SMS was sent."""
+        In place of Tornado's own, which formats the date anew for each answer and names the
+        server: a tenth of the time that a request takes. Nothing may be cached or sniffed.
+        """
+        headers = HTTPHeaders()
+        headers["Content-Type"] = JSON_TYPE
+        headers["Date"] = _http_date(int(time.time()))
+        headers["Cache-Control"] = "no-store"
+        headers["X-Content-Type-Options"] = "nosniff"
+        if self.app.draining:
+            headers["Connection"] = "close"
+        self._headers = headers
+        self._write_buffer: list[bytes] = []
+        self._status_code = 200
+        self._reason = "OK"
+
+    def set_etag_header(self) -> None:
+        """Set no ETag: a 304 in place of an answer would hide that an SMS was sent."""
+
+    def check_etag_header(self) -> bool:
+        """Never answer 304."""
+        return False
 
     def arguments(self) -> dict[str, str]:
         """Return the arguments of query and body (form, JSON object), raw as they came.
@@ -124,9 +146,7 @@ class BaseHandler(RequestHandler):
         """Finish with ``body`` as JSON, or as JSONP when the request named a function."""
         # In a script, "</" inside a value could end the script element.
         text = ujson.dumps(body, escape_forward_slashes=self.callback is not None)
-        if self.callback is None:
-            self.set_header("Content-Type", JSON_TYPE)
-        else:
+        if self.callback is not None:
             self.set_header("Content-Type", JAVASCRIPT_TYPE)
             text = f"{self.callback}({text});"
         self.finish(text)
@@ -207,6 +227,7 @@ class PublicHandler(BaseHandler):
     def limited(self, error: LimitExceeded) -> None:
         """Answer that the allowance is used up; the misspelt word is part of the contract."""
         self.set_header("Retry-After", str(error.retry_after))
+        self.set_header("Access-Control-Expose-Headers", "Retry-After")
         self.fail("limit_acceded")
 
     def number(self, text: str, country: str | None) -> PhoneNumber | None:
@@ -224,8 +245,7 @@ class PublicHandler(BaseHandler):
         super().write_error(status_code, **kwargs)
 
     def _allow_origins(self) -> None:
-        self.set_header("Access-Control-Allow-Origin", "*")
-        self.set_header("Access-Control-Expose-Headers", "Retry-After")
+        self._headers["Access-Control-Allow-Origin"] = "*"
 
 
 class AdminHandler(BaseHandler):

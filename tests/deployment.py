@@ -258,6 +258,18 @@ class Deployment:
         found = re.findall(r"(?m)^(?:\w+:)?(\w+) +RUNNING +pid (\d+),", status)
         return {name: int(pid) for name, pid in found}
 
+    def running_pids(self) -> dict[str, int]:
+        """Return the process id of each program, once all of them count as running."""
+        wait_for(lambda: len(self.pids()) == PROCESSES + 1)
+        return self.pids()
+
+    def busy_process(self) -> str:
+        """Return the name of the first process that answers a request besides ours."""
+        for number, port in enumerate(self.ports.gateways):
+            if b"gateway_requests_in_flight 2.0" in call(port, "/metrics", source=INSIDE).body:
+                return f"gateway_{number:02d}"
+        raise LookupError("no process is busy")
+
     def logs(self) -> str:
         """Return all that nginx, supervisord, the store and the gateways have logged."""
         files = sorted((self.folder / "var").glob("*.log*"))
@@ -296,10 +308,10 @@ class Emulator(Process):
         self.domain = self.log.split("http://")[1].split()[0]
         self._port = int(self.domain.rpartition(":")[2])
 
-    def sent_to(self, number: str) -> int:
-        """Return how many messages went to a number (digits)."""
+    def texts_to(self, number: str) -> list[str]:
+        """Return the texts that went to a number (digits)."""
         messages = call(self._port, f"/emulator/messages?to={number}").json
-        return len(messages)
+        return [each["text"] for each in messages]
 
     def requests_for(self, number: str) -> int:
         """Return how many requests to send to a number have come, whatever became of them."""

@@ -1,31 +1,22 @@
-"""The SMS API of Vonage: requests, answers and receipts as tables, and submission over real HTTP."""
+"""The SMS API of Vonage as tables: requests, answers, receipts."""
 
 from __future__ import annotations
 
-import asyncio
-import gzip
 import json
-import logging
-import socket
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
 
 import jsonschema
 import pytest
 import yaml
-from aiohttp import web
-from aiohttp.test_utils import RawTestServer
 
 from gateway.models import Delivery
 from gateway.providers import vonage
-from gateway.providers.base import Outcome, Part, Receipt, Sms, SubmitResult
-from gateway.providers.vonage import Account, VonageProvider
+from gateway.providers.base import Outcome, Part, Receipt, Sms
+from gateway.providers.vonage import Account
 
 DATA = Path(__file__).parent / "data"
 MESSAGE_ID = "0123456789abcdef0123456789abcdef"
@@ -42,16 +33,6 @@ def account(url: str = "http://127.0.0.1/", **more: str) -> Account:
 
 def sms(text: str = "Hello", to: str = BERLIN, sender: str = "Acme") -> Sms:
     return Sms(MESSAGE_ID, to, sender, text)
-
-
-@pytest.fixture(autouse=True)
-def no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Whatever a test does, the log never holds the secret or the recipient's number."""
-    caplog.set_level(logging.DEBUG)
-    yield
-    logged = "\n".join(record.getMessage() for record in caplog.get_records("call"))
-    assert SECRET not in logged
-    assert BERLIN.removeprefix("+") not in logged
 
 
 # -- request
@@ -105,7 +86,7 @@ def test_the_sender_is_one_that_the_destination_takes(case: Sender) -> None:
     ("text", "expected"),
     [
         pytest.param("Hello", "text", id="ascii"),
-        pytest.param("grüß Gott, ñandú: 5 €", "text", id="gsm-7"),
+        pytest.param("grüß Gott, mañana: 5 €", "text", id="gsm-7"),
         pytest.param("[x] ~ {y} | ^ \\", "text", id="gsm-7-extension"),
         pytest.param("", "text", id="empty"),
         pytest.param("garçon", "unicode", id="small-c-cedilla"),
