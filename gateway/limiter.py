@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from gateway import keys
 from gateway.clients import limit_subject
 from gateway.errors import LimitExceeded, StoreUnavailable
+from gateway.metrics import LIMITED
 from gateway.models import MessageEndpoint
 from gateway.store import Script, Store
 
@@ -45,7 +46,13 @@ class Limiter:
         key = keys.limit(limit_class, subject)
         wait = await self._store.run(_HIT, [key], [limit.amount, limit.seconds * 1000])
         if wait:
-            raise LimitExceeded(math.ceil(wait / 1000))
+            raise _refusal(limit_class, wait / 1000)
+
+
+def _refusal(limit_class: str, seconds: float) -> LimitExceeded:
+    """Return the error for a call that would pass in ``seconds``, counted in the metrics."""
+    LIMITED[(limit_class.partition(":")[0],)].inc()
+    return LimitExceeded(math.ceil(seconds))
 
 
 class LocalLimiter:
@@ -62,14 +69,18 @@ class LocalLimiter:
         """Count one call; raises LimitExceeded like ``Limiter.hit``."""
         if not limit.amount:
             return
-        calls = self._calls.setdefault((limit_class, subject), deque(maxlen=limit.amount))
+        calls = self._calls.setdefault((limit_class, subject), deque())
         self._calls.move_to_end((limit_class, subject))
         if len(self._calls) > self._capacity:
             self._calls.popitem(last=False)
         now = time.monotonic()
-        if len(calls) == limit.amount and now - calls[0] < limit.seconds:
-            raise LimitExceeded(math.ceil(limit.seconds - (now - calls[0])))
+        if len(calls) >= limit.amount:
+            wait = calls[-limit.amount] + limit.seconds - now
+            if wait > 0:
+                raise _refusal(limit_class, wait)
         calls.append(now)
+        while len(calls) > limit.amount:
+            calls.popleft()
 
 
 class MessageLimits:

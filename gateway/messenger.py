@@ -15,7 +15,6 @@ from gateway import segments
 from gateway.errors import StoreUnavailable
 from gateway.metrics import MESSAGES, PROVIDER_SECONDS, RETRIES
 from gateway.pacer import Pacer
-from gateway.phone import mask_digits
 from gateway.providers.base import Outcome, Provider, Sms, SubmitResult
 from gateway.receipts import Receipts
 from gateway.store import fresh_budget
@@ -71,15 +70,13 @@ class Messenger:
         chosen = self._providers[provider or self._default]
         sms = Sms(secrets.token_hex(16), to, sender, text)
         expected = segments.count(text).parts
-        create = self._receipts.create(sms, provider=chosen.name, source=source, expected=expected)
-        _, turn = await asyncio.gather(
-            create, self._pacer.reserve(chosen.pace_key, chosen.rate, RETRY_SECONDS)
-        )
+        await self._receipts.create(sms, provider=chosen.name, source=source, expected=expected)
+        turn = await self._pacer.reserve(chosen.pace_key, chosen.rate, RETRY_SECONDS)
         result, attempts = await self._submit(sms, chosen, turn)
         MESSAGES[chosen.name, result.outcome.value].inc()
         if result.outcome is not Outcome.ACCEPTED:
-            reason = mask_digits(result.text or result.code)  # providers name the recipient
-            log.warning("message %s: %s (%s)", sms.id, result.outcome, reason)
+            # Providers quote the request in what they say: that is for the operator's list alone.
+            log.warning("message %s: %s, code %s", sms.id, result.outcome, result.code or "-")
         await self._record(sms, chosen.name, result, attempts)
         return Sent(sms.id, result.outcome)
 
@@ -99,7 +96,8 @@ class Messenger:
         result = SubmitResult(Outcome.THROTTLED, code="queue", text="too many messages waiting")
         attempts = 0
         while turn is not None:
-            await asyncio.sleep(turn)
+            if turn:
+                await asyncio.sleep(turn)
             attempts += 1
             started = time.monotonic()
             result = await provider.submit(sms)

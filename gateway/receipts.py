@@ -23,7 +23,7 @@ from gateway.errors import BadRequest
 from gateway.metrics import RECEIPTS
 from gateway.models import Delivery
 from gateway.providers.base import Outcome, Receipt, Sms, SubmitResult
-from gateway.store import Script, Store
+from gateway.store import Script, ScriptCall, Store
 
 log = logging.getLogger(__name__)
 
@@ -113,9 +113,11 @@ class Receipts:
         }
         flat = [item for pair in fields.items() for item in pair]
         index = (sms.id, now, now - self._lifetime, self._lifetime)
-        await asyncio.gather(
-            self._store.run(_CREATE, [keys.message(sms.id)], [self._lifetime, *flat]),
-            self._store.run(_INDEX, [keys.MESSAGES], index),
+        await self._store.run_all(
+            [
+                (_CREATE, [keys.message(sms.id)], [self._lifetime, *flat]),
+                (_INDEX, [keys.MESSAGES], index),
+            ]
         )
 
     async def record(self, sms: Sms, provider: str, result: SubmitResult, attempts: int) -> None:
@@ -135,17 +137,19 @@ class Receipts:
         ]
         flat = [item for pair in fields.items() if pair[1] != "" for item in pair]
         event = {"at": _now_ms(), "event": "answer", **fields}
-        record = self._store.run(
+        record: ScriptCall = (
             _RESULT,
             [keys.message(sms.id), keys.message_events(sms.id)],
             ["answer", ujson.dumps(event), len(flat) // 2, *flat, *states],
         )
-        mappings = (
-            self._map(sms.id, provider, p.provider_id)
-            for p in result.parts
-            if p.state is Delivery.ACCEPTED
-        )
-        await asyncio.gather(record, *mappings)
+        ids = [p.provider_id for p in result.parts if p.state is Delivery.ACCEPTED]
+        owner = (sms.id, self._lifetime)
+        mappings: list[ScriptCall] = [
+            (_MAP, [keys.part(provider, each), keys.parked(provider, each)], owner) for each in ids
+        ]
+        _, *parked = await self._store.run_all([record, *mappings])
+        for provider_id, receipts in zip(ids, parked, strict=True):
+            await self._apply_parked(sms.id, keys.parked(provider, provider_id), receipts)
 
     async def receive(self, receipt: Receipt) -> str:
         """Apply or park one receipt; durable when this returns.
@@ -157,6 +161,8 @@ class Receipts:
             happened = await self._apply(receipt.client_ref, receipt)
         if happened == "unknown":
             happened = await self._apply_by_provider_id(receipt)
+        if happened == "unknown":  # the provider's id outlived its message by a moment
+            happened = "foreign"
         RECEIPTS[receipt.provider, happened].inc()
         if happened == "foreign":
             log.warning("receipt for a part that message %s does not have", receipt.client_ref)
@@ -194,8 +200,9 @@ class Receipts:
             if rank is None:
                 raise BadRequest("after: no such message")
             start = rank + 1
+        oldest = _now_ms() - self._lifetime
         total, ids = await asyncio.gather(
-            self._store.execute("ZCARD", keys.MESSAGES),
+            self._store.execute("ZCOUNT", keys.MESSAGES, oldest, "+inf"),
             self._store.execute("ZRANGE", keys.MESSAGES, start, start + limit - 1, "REV"),
         )
         records = await asyncio.gather(*(self._fields(each) for each in ids))
@@ -218,13 +225,6 @@ class Receipts:
         if not any(joined):
             return fields
         return _pairs(await self._store.execute("HGETALL", keys.message(message_id)))
-
-    async def _map(self, message_id: str, provider: str, provider_id: str) -> None:
-        parked_key = keys.parked(provider, provider_id)
-        parked = await self._store.run(
-            _MAP, [keys.part(provider, provider_id), parked_key], [message_id, self._lifetime]
-        )
-        await self._apply_parked(message_id, parked_key, parked)
 
     async def _join_parked(self, message_id: str, provider: str, provider_id: str) -> bool:
         parked_key = keys.parked(provider, provider_id)

@@ -12,7 +12,7 @@ import asyncio
 import hashlib
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
@@ -46,6 +46,9 @@ STORE_SECONDS = 1.0
 # A call that starts with at least this share of the second left needs no timer of its own:
 # the pipeline's own deadline of one second keeps the promise closely enough.
 WHOLE_BUDGET = 0.95
+# Commands wait for the pipeline under way, so that few large ones travel in place of many small
+# ones, but not for one that hangs: a server answers within a millisecond.
+LONGEST_WAIT = 0.01
 LUA_FOLDER = Path(__file__).parent / "lua"
 
 Argument = str | bytes | int | float
@@ -129,6 +132,9 @@ class Script:
         return cls((LUA_FOLDER / f"{name}.lua").read_text(encoding="utf-8"))
 
 
+ScriptCall = tuple[Script, Sequence[str], Iterable[Argument]]
+
+
 class _Call:
     """One command on its way: what to send, the script behind it, where the answer goes."""
 
@@ -166,6 +172,7 @@ class Store:
         self._client = client
         self._waiting: list[_Call] = []
         self._batches: set[asyncio.Task[None]] = set()
+        self._next: asyncio.Handle | None = None  # the flush that is to come
         self.pipelines = 0
         self.commands = 0
 
@@ -175,12 +182,17 @@ class Store:
         Raises StoreUnavailable when no answer comes in time, ResponseError when Redis refuses
         the command itself (a mistake of ours).
         """
-        return await self._submit(command, None)
+        [reply] = await self._answers([self._enqueue(command, None)])
+        return reply
 
-    async def run(self, script: Script, keys: Iterable[str], args: Iterable[Argument]) -> Reply:
+    async def run(self, script: Script, keys: Sequence[str], args: Iterable[Argument]) -> Reply:
         """Return what the script returns; loads the script into a server that lost it."""
-        names = tuple(keys)
-        return await self._submit(("EVALSHA", script.sha, len(names), *names, *args), script)
+        [reply] = await self.run_all([(script, keys, args)])
+        return reply
+
+    async def run_all(self, calls: Iterable[ScriptCall]) -> list[Reply]:
+        """Return what several scripts return that travel together; they are no transaction."""
+        return await self._answers([self._enqueue_script(*call) for call in calls])
 
     async def ping(self) -> bool:
         """Tell whether the store answers within the deadline."""
@@ -195,30 +207,59 @@ class Store:
             await asyncio.gather(*self._batches, asyncio.sleep(0), return_exceptions=True)
         await self._client.aclose()
 
-    async def _submit(self, command: tuple[Argument, ...], script: Script | None) -> Reply:
+    def _enqueue_script(
+        self, script: Script, keys: Sequence[str], args: Iterable[Argument]
+    ) -> asyncio.Future[Reply]:
+        return self._enqueue(("EVALSHA", script.sha, len(keys), *keys, *args), script)
+
+    def _enqueue(
+        self, command: tuple[Argument, ...], script: Script | None
+    ) -> asyncio.Future[Reply]:
+        """Put a command into the next pipeline and return the future of its reply.
+
+        The next pipeline leaves in the next turn of the loop; while one is on its way, with its
+        reply, or after ``LONGEST_WAIT`` when that stays away.
+        """
         loop = asyncio.get_running_loop()
         call = _Call(command, script, loop.create_future())
-        if not self._waiting:
-            loop.call_soon(self._flush)
         self._waiting.append(call)
+        if self._next is None:
+            self._next = (
+                loop.call_later(LONGEST_WAIT, self._flush)
+                if self._batches
+                else loop.call_soon(self._flush)
+            )
+        return call.future
+
+    async def _answers(self, futures: Sequence[asyncio.Future[Reply]]) -> list[Reply]:
+        """Return the replies within the request's budget; raises the first error among them."""
         budget = _budget.get()
         if budget is None:
-            return await call.future
+            return await _all(futures)
+        loop = asyncio.get_running_loop()
         left = budget.start(loop.time())
         try:
             if left >= WHOLE_BUDGET:
-                return await call.future
-            return await asyncio.wait_for(call.future, max(left, 0))
+                return await _all(futures)
+            return await asyncio.wait_for(_all(futures), max(left, 0))
         except TimeoutError:
             raise StoreUnavailable from None
         finally:
             budget.stop(loop.time())
 
     def _flush(self) -> None:
+        self._next = None
         batch, self._waiting = self._waiting, []
         task = asyncio.get_running_loop().create_task(self._send(batch))
         self._batches.add(task)
-        task.add_done_callback(self._batches.discard)
+        task.add_done_callback(self._sent)
+
+    def _sent(self, task: asyncio.Task[None]) -> None:
+        """Send what waited for this pipeline, after those have spoken whom its replies wake."""
+        self._batches.discard(task)
+        if self._next is not None and not self._batches:
+            self._next.cancel()
+            self._next = asyncio.get_running_loop().call_soon(self._flush)
 
     async def _send(self, batch: list[_Call]) -> None:
         self.pipelines += 1
@@ -277,6 +318,14 @@ class Store:
         calls = [batch[index].with_text() for index in missing]
         for index, reply in zip(missing, await self._replies(calls), strict=True):
             replies[index] = reply
+
+
+async def _all(futures: Sequence[asyncio.Future[Reply]]) -> list[Reply]:
+    try:
+        return [await future for future in futures]
+    finally:
+        for future in futures:  # what nobody waits for any more is not to be asked after
+            future.cancel()
 
 
 async def _reply(connection: AbstractConnection) -> Reply:
@@ -382,7 +431,6 @@ def _connection_options() -> dict[str, Any]:
         "retry": Retry(NoBackoff(), 0),
         "socket_timeout": None,
         "socket_connect_timeout": STORE_SECONDS,
-        "socket_keepalive": True,
         "health_check_interval": 0,
     }
 

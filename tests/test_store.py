@@ -433,10 +433,9 @@ async def test_close_leaves_no_connection_behind(redis_url: str) -> None:
         before = len(client.client_list())
         store = connect(redis_url)
         tasks = []
-        for _ in range(5):  # a connection for each turn that does not wait for the one before
-            tasks.append(asyncio.create_task(store.execute("BLPOP", "nothing", 0.1)))
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
+        for sent in range(1, 6):  # a connection for each pipeline: none waits for one that hangs
+            tasks.append(asyncio.create_task(store.execute("BLPOP", "nothing", 0.3)))
+            await eventually(lambda sent=sent: store.pipelines == sent)
         await store.close()
         await asyncio.gather(*tasks)
         assert 5 == store.pipelines

@@ -261,6 +261,7 @@ class SentinelProcess:
             f"port {self.port}",
             f"sentinel monitor gateway {LOOPBACK} {master_port} 1",
             f'sentinel auth-pass gateway "{PASSWORD}"',
+            "sentinel down-after-milliseconds gateway 500",
             "sentinel failover-timeout gateway 5000",
         )
         (directory / "sentinel.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -320,6 +321,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
         sentinel = SentinelProcess(tmp_path_factory.mktemp("sentinel"), master.port)
         stack.callback(sentinel.stop)
         wait_for(sentinel.sees_a_replica, 20)
+        # Look after the servers more often than every ten seconds.
+        sentinel.ask("DEBUG", "info-period", "200", "publish-period", "100")
         yield Watched(master, replica, sentinel)
 
 
@@ -360,7 +363,6 @@ async def test_the_store_follows_a_failover(watched: Watched) -> None:
         await store.execute("WAIT", 1, 1000)
         watched.sentinel.ask("FAILOVER", "gateway")
         await eventually(lambda: moved_from(first, store), 20)
-        assert {"key", "n"} >= set(await store.execute("KEYS", "*"))
         assert "kept" == await store.execute("GET", "key")
 
 
@@ -606,6 +608,10 @@ async def reads(store: Store, key: str, expected: str) -> bool:
         return False
 
 
+def is_503(reply: object) -> bool:
+    return isinstance(reply, StoreUnavailable)
+
+
 async def test_an_answer_of_a_paused_node_reaches_nobody_else(
     cluster: ClusterOfValkeys, cluster_store: Store
 ) -> None:
@@ -615,7 +621,8 @@ async def test_an_answer_of_a_paused_node_reaches_nobody_else(
     late = await asyncio.gather(
         *(cluster_store.execute("GET", key) for key in keys), return_exceptions=True
     )
-    assert {StoreUnavailable} == set(map(type, late))
+    assert [] == [r for key, r in zip(keys, late, strict=True) if r != key and not is_503(r)]
+    assert any(map(is_503, late))
     await eventually(lambda: reads(cluster_store, keys[0], keys[0]))
     await eventually(cluster.is_well, 20)
     assert keys == await asyncio.gather(*(cluster_store.execute("GET", key) for key in keys))

@@ -60,8 +60,8 @@ def nothing_private_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None
 
 
 @asynccontextmanager
-async def provider_at(url: str, timeout: float = TIMEOUT) -> AsyncIterator[VonageProvider]:
-    provider = VonageProvider(Account("abcd1234", SECRET, url), rate=0, timeout=timeout)
+async def provider_at(url: str, seconds: float = TIMEOUT) -> AsyncIterator[VonageProvider]:
+    provider = VonageProvider(Account("abcd1234", SECRET, url), rate=0, timeout=seconds)
     try:
         yield provider
     finally:
@@ -197,7 +197,7 @@ async def test_a_redirect_is_not_followed(status: int) -> None:
 async def test_a_request_without_an_answer_is_unknown_and_not_repeated(
     answer: Handler, code: str
 ) -> None:
-    async with serving(answer) as server, provider_at(server.url, timeout=0.3) as provider:
+    async with serving(answer) as server, provider_at(server.url, seconds=0.3) as provider:
         assert (Outcome.UNKNOWN, code) == said(await provider.submit(HELLO))
     assert 1 == len(server.posts)
 
@@ -210,7 +210,7 @@ async def test_an_answer_that_stops_half_way_is_unknown() -> None:
         await response.write(ACCEPTED[:30])
         return await never(request)
 
-    async with serving(stop_half_way) as server, provider_at(server.url, timeout=0.3) as provider:
+    async with serving(stop_half_way) as server, provider_at(server.url, seconds=0.3) as provider:
         assert (Outcome.UNKNOWN, "timeout") == said(await provider.submit(HELLO))
     assert 1 == len(server.posts)
 
@@ -287,7 +287,7 @@ ACCEPT, BROKEN = (Outcome.ACCEPTED, ""), (Outcome.UNKNOWN, "broken")
         ),
         pytest.param(
             OK + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(ACCEPTED)[:30],
-            BROKEN,
+            (Outcome.UNKNOWN, "200"),
             id="half-compressed",
         ),
         pytest.param(OK + b"\r\n" + PADDED, (Outcome.UNKNOWN, "200"), id="longer-than-any-answer"),
@@ -327,7 +327,7 @@ async def test_a_connection_that_is_never_made_is_not_sent() -> None:
             waiting.setblocking(False)
             waiting.connect_ex(full.getsockname())
         url = f"http://127.0.0.1:{full.getsockname()[1]}/"
-        async with provider_at(url, timeout=0.4) as provider:
+        async with provider_at(url, seconds=0.4) as provider:
             assert NEVER == said(await provider.submit(HELLO))
 
 
@@ -341,16 +341,15 @@ async def test_an_untrusted_certificate_is_not_sent(tmp_path: Path) -> None:
 
 
 async def test_a_server_without_tls_is_not_sent() -> None:
-    async with serving(accept) as server:
-        async with provider_at(server.url.replace("http:", "https:")) as provider:
-            assert NEVER == said(await provider.submit(HELLO))
+    async with serving(accept) as server, provider_at(f"https{server.url[4:]}") as provider:
+        assert NEVER == said(await provider.submit(HELLO))
     assert [] == server.posts
 
 
 @pytest.mark.parametrize(
     "url",
-    ["http:///sms/json", "http://127.0.0.1:99999/", "ftp://127.0.0.1/", "http://a..b/"],
-    ids=["no-host", "no-such-port", "other-protocol", "impossible-name"],
+    ["http:///sms/json", "http://127.0.0.1:99999/", "http://a..b/"],
+    ids=["no-host", "no-such-port", "impossible-name"],
 )
 async def test_an_address_that_cannot_be_used_is_not_sent(url: str) -> None:
     async with provider_at(url) as provider:

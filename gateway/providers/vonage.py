@@ -13,18 +13,20 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 import ujson
 
 from gateway import segments
 from gateway.models import Delivery
-from gateway.phone import is_north_american, mask_digits
+from gateway.phone import is_north_american
 from gateway.providers.base import Outcome, Part, Receipt, Sms, SubmitResult
 
 log = logging.getLogger(__name__)
 
 NAME = "nexmo"
+FORM_TYPE = "application/x-www-form-urlencoded"
 
 # An idle connection is dropped before the provider's own idle time-out would close it under a
 # request that is just being written: that request's outcome would be unknown.
@@ -83,7 +85,10 @@ STATUSES: Mapping[str, Status] = {
 UNKNOWN_STATUS = Status("unknown status code")
 NO_STATUS = Status("no status code", Outcome.UNKNOWN)
 # An operator has to act on these codes; 401 and 403 are HTTP's own.
-ALERTS = frozenset({code for code, status in STATUSES.items() if status.alert} | {"401", "403"})
+ALERTS = {code: status.meaning for code, status in STATUSES.items() if status.alert} | {
+    "401": "invalid credentials",
+    "403": "not allowed",
+}
 
 # UnicodeError: a host name that no resolver can be asked for.
 NEVER_SENT = (
@@ -140,6 +145,10 @@ def request(sms: Sms, account: Account) -> dict[str, str]:
         fields["status-report-req"] = "1"
         fields["callback"] = account.dlr_url
     return fields
+
+
+def _form(fields: Mapping[str, str]) -> bytes:
+    return urlencode(fields).encode()
 
 
 def _sender(sms: Sms, account: Account) -> str:
@@ -298,7 +307,7 @@ class VonageProvider:
                 total=timeout, sock_connect=min(timeout / 2, LONGEST_CONNECT_SECONDS)
             ),
             auto_decompress=True,
-            headers={"User-Agent": "sms-gateway"},
+            headers={"User-Agent": "sms-gateway", "Content-Type": FORM_TYPE},
             cookie_jar=aiohttp.DummyCookieJar(),
         )
 
@@ -306,7 +315,7 @@ class VonageProvider:
         """Post one text and return what became of the request; never raises for the network."""
         try:
             async with self._session.post(
-                self._account.url, data=request(sms, self._account), allow_redirects=False
+                self._account.url, data=_form(request(sms, self._account)), allow_redirects=False
             ) as response:
                 body = await response.content.read(MAX_ANSWER_BYTES)
                 while not response.content.at_eof() and len(body) < MAX_ANSWER_BYTES:
@@ -319,7 +328,7 @@ class VonageProvider:
         except (aiohttp.ClientError, OSError) as error:
             return SubmitResult(Outcome.UNKNOWN, code="broken", text=type(error).__name__)
         if answer.code in ALERTS:
-            log.error("provider refuses: status %s, %s", answer.code, mask_digits(answer.text))
+            log.error("provider refuses: status %s, %s", answer.code, ALERTS[answer.code])
         return answer
 
     async def close(self) -> None:

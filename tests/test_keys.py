@@ -1,0 +1,143 @@
+"""The keys and the scripts that touch them: documented, short, and each script within one slot."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from itertools import takewhile
+from pathlib import Path
+
+import pytest
+from redis.crc import key_slot
+
+from gateway import keys
+from gateway.store import LUA_FOLDER, Script
+
+SCRIPTS = sorted(LUA_FOLDER.glob("*.lua"))
+MOST_LINES = 45
+MESSAGE_ID = "0123456789abcdef" * 2
+
+script_files = pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+
+
+def header(path: Path) -> str:
+    """Return the comment that a script starts with."""
+    lines = path.read_text("utf-8").splitlines()
+    return "\n".join(takewhile(lambda line: line.startswith("-- "), lines))
+
+
+def code(path: Path) -> str:
+    """Return a script without its comments."""
+    return re.sub(r"--.*", "", path.read_text("utf-8"))
+
+
+# -- scripts ----------------------------------------------------------------------------------
+
+
+@script_files
+def test_a_script_says_what_it_does_with_its_keys_and_arguments_and_what_it_returns(
+    path: Path,
+) -> None:
+    said = re.findall(r"^-- (KEYS\[1\]|ARGV|Returns) ", header(path), re.MULTILINE)
+    assert ["KEYS[1]", "ARGV", "Returns"] == said
+    assert header(path).startswith("-- ")
+    assert not header(path).startswith("-- KEYS")
+
+
+@script_files
+def test_a_script_uses_the_keys_that_its_header_names(path: Path) -> None:
+    named = set(re.findall(r"KEYS\[\d\]", header(path)))
+    assert named == set(re.findall(r"KEYS\[\d\]", code(path)))
+
+
+@script_files
+def test_a_script_is_short(path: Path) -> None:
+    assert len(path.read_text("utf-8").splitlines()) <= MOST_LINES
+
+
+def calls_without_a_key(text: str) -> list[str]:
+    """Return the calls of commands whose first argument is no key of KEYS; TIME takes none."""
+    calls = re.findall(r"redis\.p?call\s*\(([^,)]*),?\s*([^,)]*)", text)
+    return [
+        f"{command} {argument}"
+        for command, argument in calls
+        if command != "'TIME'" and not re.fullmatch(r"KEYS\[\d\]", argument)
+    ]
+
+
+@script_files
+def test_a_script_touches_no_key_but_those_in_keys(path: Path) -> None:
+    assert [] == calls_without_a_key(code(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("redis.call('GET', KEYS[1])", []),
+        ("redis.call('TIME')", []),
+        ("redis.call('GET', ARGV[1])", ["'GET' ARGV[1]"]),
+        ("redis.call('GET', 'key')", ["'GET' 'key'"]),
+        ("redis.pcall('GET', KEYS[1] .. 'x')", ["'GET' KEYS[1] .. 'x'"]),
+        ("redis.call(ARGV[1])", ["ARGV[1] "]),
+    ],
+)
+def test_the_search_for_other_keys_finds_them(text: str, found: list[str]) -> None:
+    assert found == calls_without_a_key(text)
+
+
+@script_files
+async def test_a_script_is_what_its_name_loads(path: Path) -> None:
+    assert path.read_text("utf-8") == Script.load(path.stem).text
+
+
+# -- keys -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "expected"),
+    [
+        (keys.MESSAGES, "messages"),
+        (keys.limit("message", "203.0.113.9"), "limit:message:{203.0.113.9}"),
+        (keys.limit("message:/get/", "2001:db8::/64"), "limit:message:/get/:{2001:db8::/64}"),
+        (keys.pace("nexmo:key"), "pace:{nexmo:key}"),
+        (keys.message("ab12"), "message:{ab12}"),
+        (keys.message_events("ab12"), "message:{ab12}:events"),
+        (keys.part("nexmo", "0A00"), "part:{nexmo:0A00}"),
+        (keys.parked("nexmo", "0A00"), "parked:{nexmo:0A00}"),
+    ],
+    ids=lambda value: value,
+)
+def test_keys_are_named_as_documented(key: str, expected: str) -> None:
+    assert expected == key
+
+
+# The keys of each script that takes two, for an id of our own or of a provider's choice.
+TOGETHER: dict[str, Callable[[str], tuple[str, str]]] = {
+    "message_result, receipt_apply": lambda _: (
+        keys.message(MESSAGE_ID),
+        keys.message_events(MESSAGE_ID),
+    ),
+    "part_map, receipt_park": lambda given: (
+        keys.part("nexmo", given),
+        keys.parked("nexmo", given),
+    ),
+}
+
+
+@pytest.mark.parametrize("together", TOGETHER.values(), ids=TOGETHER.keys())
+@pytest.mark.parametrize("given", ["0A0000000123ABCD", "", "}", "{", "{}", "a}b", "a{b}c", "é🚀"])
+def test_the_keys_of_one_script_lie_in_one_slot(
+    together: Callable[[str], tuple[str, str]], given: str
+) -> None:
+    first, second = together(given)
+    assert first != second
+    assert key_slot(first.encode()) == key_slot(second.encode())
+
+
+def test_every_script_with_two_keys_is_tested_for_its_slot() -> None:
+    with_two = [path.stem for path in SCRIPTS if "KEYS[2]" in code(path)]
+    assert with_two == sorted(", ".join(TOGETHER).split(", "))
+
+
+def test_messages_lie_in_many_slots() -> None:
+    assert len({key_slot(keys.message(f"{n:032x}").encode()) for n in range(1000)}) > 900

@@ -1,0 +1,156 @@
+"""Pacing: turns over all processes, so that no second ever holds more than the rate."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from gateway import keys
+from gateway.errors import StoreUnavailable
+from gateway.pacer import Pacer
+from gateway.store import Store, connect
+
+NOWHERE = "redis://127.0.0.1:1"
+KEY = keys.pace("key")
+
+
+@pytest.fixture
+async def stores(redis_url: str) -> AsyncIterator[list[Store]]:
+    """Three stores with connections of their own, as three processes have them."""
+    made = [connect(redis_url) for _ in range(3)]
+    yield made
+    await asyncio.gather(*(each.close() for each in made))
+
+
+async def newest(store: Store) -> int:
+    """Return the latest reserved time (ms)."""
+    return int(await store.execute("LINDEX", KEY, 0))
+
+
+async def send_time(store: Store, rate: float) -> float:
+    """Reserve a turn and return when it comes, in ms of the server's clock.
+
+    The clock is read in the same pipeline just before, so what comes out is exact but for the
+    time between two commands, which the pacer's margin of a twentieth covers many times over.
+    """
+    (seconds, micros), wait = await asyncio.gather(
+        store.execute("TIME"), Pacer(store).reserve("key", rate, 60)
+    )
+    assert wait is not None
+    return int(seconds) * 1000 + int(micros) / 1000 + wait * 1000
+
+
+def most_in_any_second(times: Sequence[float]) -> int:
+    """Return the most of the sorted ``times`` (ms) that lie within one second."""
+    return max(
+        sum(start <= each < start + 1000 for each in times[index:])
+        for index, start in enumerate(times)
+    )
+
+
+async def test_no_second_holds_more_than_the_rate_over_three_processes(
+    stores: list[Store],
+) -> None:
+    times = await asyncio.gather(*(send_time(stores[n % 3], 20) for n in range(60)))
+    assert 20 == most_in_any_second(sorted(times))
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5, 1, 1.5, 2.5, 3, 7.9, 20, 30])
+async def test_reserved_times_keep_the_rate_in_every_second(
+    stores: list[Store], rate: float
+) -> None:
+    times = []
+    for number in range(3 * math.ceil(rate) + 1):
+        store = stores[number % 3]
+        assert await Pacer(store).reserve("key", rate, 600) is not None
+        times.append(await newest(store))
+    assert times == sorted(times)
+    assert most_in_any_second(times) <= math.ceil(rate)
+    # … and on the whole not below it by more than the margin and one interval.
+    assert times[-1] - times[0] <= (len(times) - 1) / rate * 1000 * 1.1 + 1000 / rate
+
+
+async def test_half_a_request_a_second_is_one_in_two_seconds(stores: list[Store]) -> None:
+    pacer = Pacer(stores[0])
+    assert 0 == await pacer.reserve("key", 0.5, 60)
+    first = await newest(stores[0])
+    await pacer.reserve("key", 0.5, 60)
+    assert 2000 <= await newest(stores[0]) - first <= 2200
+
+
+async def test_a_rate_of_0_is_at_once_and_asks_nothing_of_the_store() -> None:
+    pacer = Pacer(connect(NOWHERE))
+    assert 0 == await pacer.reserve("key", 0, 5)
+    assert 3 == await pacer.reserve("key", 0, 5, hold=3)
+
+
+async def test_names_are_paced_apart(stores: list[Store]) -> None:
+    pacer = Pacer(stores[0])
+    assert [0, 0] == [await pacer.reserve(name, 1, 5) for name in ("one", "two")]
+
+
+async def test_a_turn_that_comes_too_late_is_not_reserved(stores: list[Store]) -> None:
+    pacer = Pacer(stores[0])
+    assert 0 == await pacer.reserve("key", 0.1, 5)
+    before = await stores[0].execute("LRANGE", KEY, 0, -1)
+    assert [None] * 10 == [await pacer.reserve("key", 0.1, 5) for _ in range(10)]
+    assert before == await stores[0].execute("LRANGE", KEY, 0, -1)
+    wait = await pacer.reserve("key", 0.1, 11)
+    assert wait is not None
+    assert 5 < wait <= 10.5
+
+
+async def test_100_callers_get_the_turns_within_their_patience_and_no_more(
+    stores: list[Store],
+) -> None:
+    calls = [Pacer(stores[n % 3]).reserve("key", 10, 1.5) for n in range(100)]
+    waits = await asyncio.gather(*calls)
+    # Ten at once and ten an interval later; the third ten would come after more than two seconds.
+    assert 20 == sum(wait is not None for wait in waits)
+
+
+async def test_a_hold_delays_everybody(stores: list[Store]) -> None:
+    held = await Pacer(stores[0]).reserve("key", 20, 5, hold=2)
+    assert 2 == held
+    until = await newest(stores[0])
+    for store in stores:
+        assert await Pacer(store).reserve("key", 20, 5)
+        assert until == await newest(store)
+
+
+async def test_a_hold_beyond_the_longest_wait_reserves_nothing(stores: list[Store]) -> None:
+    assert await Pacer(stores[0]).reserve("key", 20, 1, hold=2) is None
+    assert 0 == await stores[0].execute("EXISTS", KEY)
+
+
+async def test_a_hold_leaves_what_is_reserved_already(stores: list[Store]) -> None:
+    pacer = Pacer(stores[0])
+    await pacer.reserve("key", 1, 60, hold=10)
+    later = await newest(stores[0])
+    await pacer.reserve("key", 1, 60, hold=1)
+    assert await newest(stores[0]) >= later + 1000
+
+
+@pytest.mark.parametrize(("rate", "hold"), [(0.1, 0.0), (1, 0.0), (20, 0.0), (20, 4.0)])
+async def test_reservations_expire_once_they_matter_no_more(
+    stores: list[Store], rate: float, hold: float
+) -> None:
+    for _ in range(3):
+        await Pacer(stores[0]).reserve("key", rate, 60, hold=hold)
+        ahead = await newest(stores[0]) - await now(stores[0])
+        interval = max(1, 1 / rate) * 1000 * 1.1
+        assert ahead < await stores[0].execute("PTTL", KEY) <= ahead + interval + 1000
+    assert await stores[0].execute("LLEN", KEY) <= max(1, rate)
+
+
+async def now(store: Store) -> int:
+    seconds, micros = await store.execute("TIME")
+    return int(seconds) * 1000 + int(micros) // 1000
+
+
+async def test_without_the_store_no_turn_is_handed_out() -> None:
+    with pytest.raises(StoreUnavailable):
+        await Pacer(connect(NOWHERE)).reserve("key", 1, 5)
