@@ -420,7 +420,7 @@ async def test_a_failure_is_logged_without_number_text_or_secret(
     words = f"Not sent to {RECEIVER.removeprefix('+')}"
     async with gateway(redis_url, status("7", words)) as (made, _):
         sent = await made.send("The text of a person")
-    assert f"message {sent.id}: refused (number barred: Not sent to 49176" in caplog.text
+    assert f"message {sent.id}: refused, code 7" in caplog.text
     for private in (RECEIVER.removeprefix("+"), "The text of a person", SECRET):
         assert private not in caplog.text
 
