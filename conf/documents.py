@@ -74,13 +74,22 @@ def example_env() -> str:
     return "\n".join(lines) + "\n"
 
 
+TEXTS = frozenset(
+    name for name in OPTIONS if name in {"message", "smssync_reply"} or name.endswith("_msg")
+)
+
+
 def describe(settings: Settings) -> str:
-    """Return one line of all options that are not at their default, secrets as ``***``."""
+    """Return one line of all options that are not at their default.
+
+    Secrets are shown as ``***`` and the texts of messages as ``…``: they are not for a log.
+    """
     parts = []
     for name, each in OPTIONS.items():
         value = getattr(settings, name)
         if value != each.default:
-            parts.append(f"{name}={'***' if each.secret else _quoted(value_text(value))}")
+            shown = "…" if value and name in TEXTS else _quoted(value_text(value))
+            parts.append(f"{name}={'***' if each.secret else shown}")
     return " ".join(parts) or "all options at their defaults"
 
 

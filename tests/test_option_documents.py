@@ -28,7 +28,12 @@ def test_the_start_line_shows_what_differs_with_secrets_starred() -> None:
 
 def test_the_start_line_is_one_line_always() -> None:
     assert "all options at their defaults" == documents.describe(Settings())
-    assert 'message="a?b"' == documents.describe(Settings(message="a\nb"))
+    assert 'sender="a?b"' == documents.describe(Settings(sender="a\nb"))
+
+
+def test_the_start_line_shows_no_text_of_a_message() -> None:
+    shown = documents.describe(Settings(message="private", no_session_msg="too", voice_wait_msg=""))
+    assert "message=… no_session_msg=… voice_wait_msg=" == shown
 
 
 def test_help_lists_every_option_in_100_columns() -> None:

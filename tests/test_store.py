@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -428,6 +429,10 @@ async def test_close_lets_calls_finish_that_are_under_way_and_those_of_this_turn
     assert [str(n) for n in range(20)] == await asyncio.gather(*early, *late)
 
 
+def has_sent(store: Store, pipelines: int) -> bool:
+    return store.pipelines == pipelines
+
+
 async def test_close_leaves_no_connection_behind(redis_url: str) -> None:
     with redis.Redis.from_url(redis_url) as client:
         before = len(client.client_list())
@@ -435,7 +440,7 @@ async def test_close_leaves_no_connection_behind(redis_url: str) -> None:
         tasks = []
         for sent in range(1, 6):  # a connection for each pipeline: none waits for one that hangs
             tasks.append(asyncio.create_task(store.execute("BLPOP", "nothing", 0.3)))
-            await eventually(lambda sent=sent: store.pipelines == sent)
+            await eventually(partial(has_sent, store, sent))
         await store.close()
         await asyncio.gather(*tasks)
         assert 5 == store.pipelines
