@@ -26,6 +26,7 @@ from tornado.netutil import bind_sockets
 from conf.documents import describe, help_text
 from conf.settings import Loaded, Settings, load
 from gateway import geoip, phone
+from gateway.loop import run
 from gateway.services import open_services, redis_url
 from gateway.store import connect
 from handlers.application import (
@@ -71,7 +72,7 @@ def main(routes: Iterable[Route] = (), argv: Sequence[str] | None = None) -> Non
         sys.exit(2)
     configure_logging(loaded.settings)
     try:
-        _run(loaded, own_routes)
+        run(serve(loaded, own_routes))
     except (OSError, ValueError) as error:
         log.error("cannot start: %s", error)
         sys.exit(1)
@@ -116,15 +117,6 @@ def _mask_foreign(record: logging.LogRecord) -> bool:
     if not record.name.startswith(("gateway", "handlers")):
         record.msg, record.args = phone.mask_digits(record.getMessage()), ()
     return True
-
-
-def _run(loaded: Loaded, own_routes: list[Route]) -> None:
-    if sys.platform == "win32":
-        asyncio.run(serve(loaded, own_routes))
-        return
-    import uvloop  # noqa: PLC0415 - there is none for Windows
-
-    uvloop.run(serve(loaded, own_routes))
 
 
 async def serve(loaded: Loaded, own_routes: Sequence[Route] = ()) -> None:

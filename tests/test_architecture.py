@@ -22,6 +22,7 @@ ROWS = (
     ("conf.messages", "conf.values", "conf.options", "conf.reading", "conf.checks"),
     ("conf.settings", "conf.documents"),
     ("gateway.phone", "gateway.country", "gateway.geoip", "gateway.segments", "gateway.clients"),
+    ("gateway.loop",),
     ("gateway.metrics", "gateway.store", "gateway.valkey_process", "gateway.embedded"),
     ("gateway.providers.base", "gateway.providers.signatures", "gateway.providers.vonage"),
     ("gateway.access", "gateway.limiter", "gateway.pacer", "gateway.receipts"),

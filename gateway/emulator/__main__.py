@@ -10,6 +10,7 @@ import sys
 from gateway.emulator.app import Emulator
 from gateway.emulator.settings import NAMES, Settings, from_text
 from gateway.errors import BadRequest
+from gateway.loop import run
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,7 +63,7 @@ def main() -> int:
     except BadRequest as error:
         command_line.error(str(error))
     try:
-        asyncio.run(serve(emulator, arguments.port))
+        run(serve(emulator, arguments.port))
     except OSError as error:
         print(f"cannot listen on port {arguments.port}: {error}", file=sys.stderr)
         return 1
