@@ -231,19 +231,19 @@ def test_without_anything_configured_a_parameter_may_come_twice() -> None:
             {"signature_method": "sha256"}, sms_call(SIGNATURE_SECRET), Unauthenticated, id="weaker"
         ),
         pytest.param(
-            {"signature_max_age": 60},
+            {"signature_max_age": 3600},
             sms_call(SIGNATURE_SECRET, timestamp=str(int(time.time()))),
             None,
             id="fresh",
         ),
         pytest.param(
-            {"signature_max_age": 60},
+            {"signature_max_age": 3600},
             sms_call(SIGNATURE_SECRET, timestamp="1700000000"),
             Unauthenticated,
             id="old",
         ),
         pytest.param(
-            {"signature_max_age": 60},
+            {"signature_max_age": 3600},
             messages_call(SIGNATURE_SECRET, iat=1700000000),
             Unauthenticated,
             id="old-jwt",

@@ -23,7 +23,13 @@ ROWS = (
     ("conf.settings", "conf.documents"),
     ("gateway.phone", "gateway.country", "gateway.geoip", "gateway.segments", "gateway.clients"),
     ("gateway.loop",),
-    ("gateway.metrics", "gateway.store", "gateway.valkey_process", "gateway.embedded"),
+    (
+        "gateway.metrics",
+        "gateway.redis_client",
+        "gateway.store",
+        "gateway.valkey_process",
+        "gateway.embedded",
+    ),
     ("gateway.providers.base", "gateway.providers.signatures", "gateway.providers.vonage"),
     ("gateway.access", "gateway.limiter", "gateway.pacer", "gateway.receipts"),
     ("gateway.messenger",),
@@ -95,7 +101,12 @@ def test_handlers_know_neither_providers_wire_nor_the_emulator(name: str) -> Non
 LIBRARIES = {
     "tornado.web": ("handlers", "gateway.emulator", "app"),
     "phonenumbers": ("gateway.phone",),
-    "redis": ("gateway.store", "gateway.valkey_process", "gateway.embedded"),
+    "redis": (
+        "gateway.store",
+        "gateway.redis_client",
+        "gateway.valkey_process",
+        "gateway.embedded",
+    ),
     "os.environ": ("app",),
     "sys.argv": ("app",),
 }

@@ -66,8 +66,10 @@ def _row(
 def _verdict(target: float | None, rate: float, cpu: float) -> str:
     if target is None:
         return ""
-    words = [f"{what} {'met' if ratio >= target else 'MISSED'}" for what, ratio in
-             (("requests/s", rate), ("CPU", cpu))]
+    words = [
+        f"{what} {'met' if ratio >= target else 'MISSED'}"
+        for what, ratio in (("requests/s", rate), ("CPU", cpu))
+    ]
     return f"≥ {target:.2f}: {', '.join(words)}"
 
 

@@ -58,9 +58,7 @@ def scenarios(site: Site, connections: int) -> list[Scenario]:
             responses,
             0.85,
         ),
-        Scenario(
-            "validation, one number", gateway, partial(_validations, 1), VALID, responses
-        ),
+        Scenario("validation, one number", gateway, partial(_validations, 1), VALID, responses),
         Scenario(
             "validation, numbers never seen before",
             gateway,
@@ -98,7 +96,10 @@ def _messages() -> list[Request]:
 
 def _submissions() -> list[Request]:
     account = {"api_key": "emulator", "api_secret": "emulator-secret"}
-    fixed = account | {"from": NORTH_AMERICAN_SENDER, "text": "Get the app: https://example.com/download"}
+    fixed = account | {
+        "from": NORTH_AMERICAN_SENDER,
+        "text": "Get the app: https://example.com/download",
+    }
     return [
         Request("/sms/json", "POST", urlencode(fixed | {"to": each}))
         for each in _numbers(FEW_NUMBERS)
@@ -108,9 +109,7 @@ def _submissions() -> list[Request]:
 def _receipts(site: Site, connections: int, with_ref: bool) -> list[Request]:
     """Send messages and return their receipts: buffered, delivered, and delivered once more."""
     site.reset_emulator()
-    wrk.load(
-        site.gateway.url, _messages(), SENT, seconds=CREATE_SECONDS, connections=connections
-    )
+    wrk.load(site.gateway.url, _messages(), SENT, seconds=CREATE_SECONDS, connections=connections)
     site.settle()
     found = []
     for message in site.emulator_messages():
