@@ -63,6 +63,7 @@ class WebhookGate:
         signature_max_age: float = 0,
         jwt_secret: str = "",
         application_id: str = "",
+        api_key: str = "",
     ) -> None:
         self._token = token
         self._signature_secret = signature_secret
@@ -70,6 +71,7 @@ class WebhookGate:
         self._max_age = signature_max_age
         self._jwt_secret = jwt_secret or signature_secret
         self._application_id = application_id
+        self._api_key = api_key
 
     @property
     def configured(self) -> bool:
@@ -94,6 +96,7 @@ class WebhookGate:
                 self._jwt_secret,
                 call.body,
                 application_id=self._application_id,
+                api_key=self._api_key,
                 max_age=self._max_age,
             )
         if not call.json_only and self._signature_secret:

@@ -83,8 +83,8 @@ def parse_international(text: str) -> PhoneNumber | None:
     if len(text) > MAX_RAW_CHARACTERS:
         return None
     found = _split(text)
-    if found is None or _LETTER.search("".join(found)):
-        return None
+    if found is None or "-" in found[0] or _LETTER.search("".join(found)):
+        return None  # a minus before the digits is a number below zero, no telephone number
     return _read("+" + found[1].removeprefix("00"), None)
 
 

@@ -45,6 +45,10 @@ RANKS: Mapping[Delivery, int] = {
     Delivery.REJECTED: 4,
 }
 FINAL_RANK = 3
+# What the answer to the request leaves open is open: a receipt decides.
+ANSWER_RANKS = dict(RANKS) | {Delivery.UNKNOWN: RANKS[Delivery.ACCEPTED]}
+# What a message is called while some of its parts are not final: the first that is among them.
+INTERMEDIATE = (Delivery.BUFFERED, Delivery.UNKNOWN, Delivery.ACCEPTED)
 # From worst to best: what a message is called when not all of its parts were delivered.
 WORST_FIRST = (Delivery.FAILED, Delivery.REJECTED, Delivery.EXPIRED, Delivery.UNKNOWN)
 
@@ -75,8 +79,8 @@ def summarise(fields: Mapping[str, str]) -> Status:
     final = [Delivery(state) for rank, state in states.values() if int(rank) >= FINAL_RANK]
     if len(final) < count:
         intermediate = {state for rank, state in states.values() if int(rank) < FINAL_RANK}
-        buffered = Delivery.BUFFERED in intermediate
-        return Status(Delivery.BUFFERED if buffered else Delivery.ACCEPTED, False, count)
+        shown = next((s for s in INTERMEDIATE if s in intermediate), Delivery.ACCEPTED)
+        return Status(shown, False, count)
     worst = (state for state in WORST_FIRST if state in final)
     return Status(next(worst, Delivery.DELIVERED), True, count)
 
@@ -133,7 +137,9 @@ class Receipts:
         if result.parts:
             fields["parts"] = len(result.parts)
         states = [
-            item for p in result.parts for item in (p.provider_id, f"{RANKS[p.state]} {p.state}")
+            item
+            for part in result.parts
+            for item in (part.provider_id, f"{ANSWER_RANKS[part.state]} {part.state}")
         ]
         flat = [item for pair in fields.items() if pair[1] != "" for item in pair]
         event = {"at": _now_ms(), "event": "answer", **fields}

@@ -108,4 +108,5 @@ def webhook_gate(settings: Settings) -> WebhookGate:
         signature_max_age=settings.nexmo_signature_max_age,
         jwt_secret=settings.nexmo_application_jwt_secret,
         application_id=settings.nexmo_application_id,
+        api_key=settings.nexmo_api_key,
     )

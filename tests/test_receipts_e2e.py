@@ -31,16 +31,6 @@ PAIRS = [
     (("failed", "failed"), "failed"),
 ]
 
-# Messages API v1, whose status webhooks an account may choose for all its SMS:
-# https://developer.vonage.com/en/api/messages#message-status
-MESSAGES_V1 = [
-    ("submitted", "accepted", False),
-    ("delivered", "delivered", True),
-    ("read", "delivered", True),
-    ("rejected", "rejected", True),
-    ("undeliverable", "failed", True),
-]
-
 
 @pytest.fixture(scope="module")
 def standin() -> Iterator[VonageStandin]:
@@ -280,27 +270,6 @@ async def test_an_unknown_status_leaves_the_message_as_it_was(
 
     assert ("accepted", False, 1) == before
     assert ("delivered", True, 1) == await visitor.status(message_id)
-
-
-@pytest.mark.parametrize(("state", "expected", "final"), MESSAGES_V1)
-async def test_the_shape_of_the_messages_api_is_understood(
-    state: str, expected: str, final: bool, visitor: Visitor, standin: VonageStandin
-) -> None:
-    message_id, [part] = await sent(visitor, standin)
-    body = {
-        "message_uuid": part,
-        "to": "4917612345678",
-        "from": "Example",
-        "timestamp": "2026-11-21 08:00:05 +0000",
-        "status": state,
-        "usage": {"currency": "EUR", "price": "0.0333"},
-        "channel": "sms",
-    }
-
-    reply = await visitor.request("POST", "/dlr/", json=body)
-
-    assert (200, "") == (reply.status, reply.text)
-    assert (expected, final, 1) == await visitor.status(message_id)
 
 
 async def test_the_status_of_an_unknown_id_is_an_error_of_its_own(visitor: Visitor) -> None:

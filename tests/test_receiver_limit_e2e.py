@@ -18,7 +18,7 @@ REFUSAL = {"status": "error", "error": "limit_acceded"}
 
 # Fresh visitors from a block reserved for tests, and fresh receivers, made up.
 ADDRESSES = (f"198.19.{high}.{low}" for high, low in itertools.product(range(256), range(1, 255)))
-RECEIVERS = (f"+4917612{number:06}" for number in itertools.count(300_000))
+RECEIVERS = (f"+49176040690{number:02}" for number in range(100))
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from gateway.models import Delivery
-from gateway.providers import vonage
+from gateway.providers import vonage, vonage_codes
 from gateway.providers.base import Outcome, Part, Receipt, Sms
 from gateway.providers.vonage import Account
 
@@ -182,11 +182,11 @@ def accepted_part(id: str = UUID) -> Part:
 
 
 def test_every_code_of_the_documents_is_in_the_table() -> None:
-    assert OUTCOMES == {code: status.outcome for code, status in vonage.STATUSES.items()}
+    assert OUTCOMES == {code: status.outcome for code, status in vonage_codes.STATUSES.items()}
 
 
 def test_codes_that_an_operator_must_act_on_are_marked() -> None:
-    assert ALERTING == vonage.ALERTS.keys()
+    assert ALERTING == vonage_codes.ALERTS.keys()
 
 
 @pytest.mark.parametrize("form", [str, int], ids=["text", "number"])

@@ -11,10 +11,10 @@ import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from urllib.parse import parse_qsl
 
 import pytest
+import trustme
 from aiohttp import web
 from aiohttp.test_utils import RawTestServer
 
@@ -26,25 +26,6 @@ SECRET = "a-very-secret-secret"
 HELLO = Sms("0123456789abcdef0123456789abcdef", "+4917612345678", "Acme", "Hello")
 ACCEPTED = b'{"message-count":"1","messages":[{"status":"0","message-id":"a"}]}'
 TIMEOUT = 5.0
-# A certificate for localhost that nobody has signed, made for this test; it proves nothing.
-CERTIFICATE = """\
------BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgswuIOKS6F8Hnp6Zl
-Xq72Shgma/nbbu/+YuIG2x38SFehRANCAASgt4TkRa8tlTMClh063/VDv0xY+Dxu
-aA/p9E4UtaZ0c35Jc+bgB0VMdrFNmZKN2YfIkkOn4q4QSRU2u5TjyF+L
------END PRIVATE KEY-----
------BEGIN CERTIFICATE-----
-MIIBmzCCAUGgAwIBAgIUQNTewShFNsKlEjnSQ6XC4qfJQD0wCgYIKoZIzj0EAwIw
-FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyMTA0MDczOVoYDzIxMjYxMDI4
-MDQwNzM5WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
-PQMBBwNCAASgt4TkRa8tlTMClh063/VDv0xY+DxuaA/p9E4UtaZ0c35Jc+bgB0VM
-drFNmZKN2YfIkkOn4q4QSRU2u5TjyF+Lo28wbTAdBgNVHQ4EFgQU7fdPPnZp864L
-s84myvd2JLkcmZIwHwYDVR0jBBgwFoAU7fdPPnZp864Ls84myvd2JLkcmZIwDwYD
-VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
-zj0EAwIDSAAwRQIhAKJJUy2HnzDxx1bZHOlKJmTIJ4AuaSElOe340FBsxjjkAiB/
-32MKtWPJxuVYOlNmIs7uZKmcEJ2wkAZ1nczJHDM4Zw==
------END CERTIFICATE-----
-"""
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
@@ -331,10 +312,9 @@ async def test_a_connection_that_is_never_made_is_not_sent() -> None:
             assert NEVER == said(await provider.submit(HELLO))
 
 
-async def test_an_untrusted_certificate_is_not_sent(tmp_path: Path) -> None:
-    (tmp_path / "certificate.pem").write_text(CERTIFICATE)
+async def test_an_untrusted_certificate_is_not_sent() -> None:
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    tls.load_cert_chain(tmp_path / "certificate.pem")
+    trustme.CA().issue_cert("localhost", "127.0.0.1").configure_cert(tls)
     async with serving(accept, tls) as server, provider_at(server.url) as provider:
         assert NEVER == said(await provider.submit(HELLO))
     assert [] == server.posts

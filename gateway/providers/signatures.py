@@ -61,7 +61,13 @@ def verify(params: Mapping[str, str], secret: str, method: str, *, max_age: floa
 
 
 def verify_jwt(
-    authorization: str, secret: str, body: bytes, *, application_id: str = "", max_age: float = 0
+    authorization: str,
+    secret: str,
+    body: bytes,
+    *,
+    application_id: str = "",
+    api_key: str = "",
+    max_age: float = 0,
 ) -> bool:
     """Tell whether an ``Authorization: Bearer`` header proves that Vonage sent exactly ``body``.
 
@@ -86,9 +92,12 @@ def verify_jwt(
         )
     except (jwt.PyJWTError, ValueError, RecursionError):  # the last two from junk in its parts
         return False
-    if claims["iss"] != "Vonage":
-        return False
-    if application_id and claims.get("application_id") != application_id:
+    foreign = (
+        claims["iss"] != "Vonage"
+        or (api_key and claims.get("api_key", api_key) != api_key)
+        or (application_id and claims.get("application_id") != application_id)
+    )
+    if foreign:
         return False
     if body and not _equal(_sha256(body), str(claims.get("payload_hash", "")).lower()):
         return False

@@ -1,4 +1,4 @@
-"""Webhooks in the shape of the Messages API are believed with a valid JWT only."""
+"""Receipts in the shape of the Messages API: what they mean, and the JWT they need."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.delivery_receipts import WAYS, receipt, sent
 from tests.processes import GatewayProcess
-from tests.standin import VonageStandin
+from tests.standin import SENDER, VonageStandin
 from tests.visitor import Reply, Visitor, visiting
 from tests.webhook_signing import APPLICATION, SECRET, jwt, signed
 
@@ -17,6 +17,7 @@ JWT_SECRET = "secret-of-the-application-0123456789"
 ACCOUNT = {"nexmo_signature_secret": SECRET}
 # What each kind of gateway is started with; the token's secret is the account's unless named.
 KINDS: dict[str, dict[str, object]] = {
+    "open": {},
     "account": {**ACCOUNT},
     "application": {
         **ACCOUNT,
@@ -24,6 +25,16 @@ KINDS: dict[str, dict[str, object]] = {
         "nexmo_application_jwt_secret": JWT_SECRET,
     },
 }
+
+# Messages API v1, whose status webhooks an account may choose for all its SMS:
+# https://developer.vonage.com/en/api/messages#message-status
+MESSAGES_V1 = [
+    ("submitted", "accepted", False),
+    ("delivered", "delivered", True),
+    ("read", "delivered", True),
+    ("rejected", "rejected", True),
+    ("undeliverable", "failed", True),
+]
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +65,28 @@ async def visitor(gateway: GatewayProcess, standin: VonageStandin) -> AsyncItera
 def of_kind(*kinds: str) -> pytest.MarkDecorator:
     """Run a test on these kinds of gateway."""
     return pytest.mark.parametrize("kind", kinds, indirect=True)
+
+
+@of_kind("open")
+@pytest.mark.parametrize(("state", "expected", "final"), MESSAGES_V1)
+async def test_the_shape_of_the_messages_api_is_understood(
+    state: str, expected: str, final: bool, visitor: Visitor, standin: VonageStandin
+) -> None:
+    message_id, [part] = await sent(visitor, standin)
+    body = {
+        "message_uuid": part,
+        "to": "4917612345678",
+        "from": SENDER,
+        "timestamp": "2026-11-21 08:00:05 +0000",
+        "status": state,
+        "usage": {"currency": "EUR", "price": "0.0333"},
+        "channel": "sms",
+    }
+
+    reply = await visitor.request("POST", "/dlr/", json=body)
+
+    assert (200, "") == (reply.status, reply.text)
+    assert (expected, final, 1) == await visitor.status(message_id)
 
 
 @of_kind("account")
