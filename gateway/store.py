@@ -295,7 +295,7 @@ class Store:
         pool = self._client.connection_pool
         connection: AbstractConnection = await pool.get_connection()  # type: ignore[no-untyped-call]
         try:
-            packed = [call.packed for call in batch]
+            packed = b"".join([call.packed for call in batch])
             await connection.send_packed_command(packed, check_health=False)
             return [await _reply(connection) for _ in batch]
         finally:

@@ -70,7 +70,7 @@ class WebhookHandler(BaseHandler):
             body=self.request.body,
             authorization=self.request.headers.get("Authorization", ""),
             json_only=vonage.is_messages_v1(payload.document),
-            on_this_machine=self.on_this_machine,
+            on_this_machine=not self.services.webhooks.configured and self.on_this_machine,
         )
         try:
             self.services.webhooks.check(call)
