@@ -47,7 +47,7 @@ WHOLE_BUDGET = 0.95
 LONGEST_WAIT = 0.01
 LUA_FOLDER = Path(__file__).parent / "lua"
 
-Argument = str | bytes | int | float
+Argument = str | int | float
 Reply = Any  # what a command answers is known where the command is written, not here
 
 
@@ -90,27 +90,26 @@ class BadCommand(ValueError):
     """A command with a value that Redis cannot be sent, such as a lone surrogate: our mistake."""
 
 
-_TEXTUAL = frozenset({str, int, float})
-
-
 def _pack(command: tuple[Argument, ...]) -> bytes:
     """Return a command in the wire format, https://valkey.io/topics/protocol/.
 
     Done as the command is given, so that one that cannot be written fails alone. Raises BadCommand.
     """
-    pieces = [b"*%d\r\n" % len(command)]
-    for value in command:
-        if type(value) is bytes:
-            data = value
-        elif type(value) in _TEXTUAL:
-            try:
-                data = str(value).encode()
-            except UnicodeEncodeError as error:
-                raise BadCommand(str(error)) from None
-        else:
-            raise BadCommand(f"{type(value).__name__} is nothing that Redis stores")
-        pieces.append(b"$%d\r\n%b\r\n" % (len(data), data))
-    return b"".join(pieces)
+    pieces = [f"*{len(command)}\r\n"]
+    try:
+        for value in command:
+            text = value if type(value) is str else _plain(value)
+            length = len(text) if text.isascii() else len(text.encode())
+            pieces.append(f"${length}\r\n{text}\r\n")
+    except UnicodeEncodeError as error:
+        raise BadCommand(str(error)) from None
+    return "".join(pieces).encode()
+
+
+def _plain(value: object) -> str:
+    if type(value) is int or type(value) is float:
+        return str(value)
+    raise BadCommand(f"{type(value).__name__} is nothing that Redis stores")
 
 
 class Script:

@@ -22,6 +22,7 @@ class StaticPage(PublicHandler):
         """Answer the file."""
         content_type = _CONTENT_TYPES[self.file.suffix]
         self.set_header("Content-Type", f"{content_type}; charset=UTF-8")
+        self.set_header("X-Content-Type-Options", "nosniff")
         self.finish(self.file.read_bytes())
 
 
