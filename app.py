@@ -47,6 +47,8 @@ log = logging.getLogger("gateway.app")
 ROOT = Path(__file__).resolve().parent
 # Larger bodies than the handlers take are still read, so that their answer says what is wrong.
 MAX_BODY_BYTES = 4 * 1024 * 1024
+# North American networks, and so the emulator, take no sender but a number (fiction's range).
+DEMO_NUMBER = "12065550100"
 # A body of the largest size over the slowest phone; nginx reads bodies before it passes them on.
 BODY_SECONDS = 30.0
 # More than nginx keeps its idle connections (60 s), so that it never meets one just closing.
@@ -189,6 +191,7 @@ async def _development(loaded: Loaded, port: int, stack: AsyncExitStack) -> tupl
         nexmo_api_domain=emulator.domain,
         nexmo_endpoint="sms/json",
         nexmo_ssl=False,
+        nexmo_long_virtual_number=settings.nexmo_long_virtual_number or DEMO_NUMBER,
     )
     return settings, f"{emulator.url}/"
 
