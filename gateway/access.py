@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gateway.errors import Forbidden, NotFound, Unauthenticated
@@ -48,7 +48,7 @@ class WebhookCall:
     body: bytes
     authorization: str
     json_only: bool
-    on_this_machine: bool
+    on_this_machine: Callable[[], bool]
 
 
 class WebhookGate:
@@ -87,7 +87,7 @@ class WebhookGate:
 
     def _admits(self, call: WebhookCall) -> bool:
         if not self.configured:
-            return call.on_this_machine
+            return call.on_this_machine()
         if self._token and not same(self._token, call.token or ""):
             return False
         if call.json_only and self._jwt_secret:

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 5.0
 FIRST_BACKOFF_SECONDS = 0.25
 RETRYABLE = (Outcome.THROTTLED, Outcome.NOT_SENT)
+NEVER_LEFT = SubmitResult(Outcome.NOT_SENT, code="store", text="the store was down")
 # What became of a message is written again after these seconds when the store is down just then.
 RECORD_AGAIN_AFTER = (1, 2, 4, 8)
 
@@ -70,14 +71,19 @@ class Messenger:
         chosen = self._providers[provider or self._default]
         sms = Sms(secrets.token_hex(16), to, sender, text)
         expected = segments.count(text).parts
-        await self._receipts.create(sms, provider=chosen.name, source=source, expected=expected)
-        turn = await self._pacer.reserve(chosen.pace_key, chosen.rate, RETRY_SECONDS)
+        try:
+            await self._receipts.create(sms, provider=chosen.name, source=source, expected=expected)
+            turn = await self._pacer.reserve(chosen.pace_key, chosen.rate, RETRY_SECONDS)
+        except StoreUnavailable:
+            # It may have been written down all the same; then it is to say that it never left.
+            self._record_in_background(sms, chosen.name, NEVER_LEFT, 0)
+            raise
         result, attempts = await self._submit(sms, chosen, turn)
-        MESSAGES[chosen.name, result.outcome.value].inc()
         if result.outcome is not Outcome.ACCEPTED:
             # Providers quote the request in what they say: that is for the operator's list alone.
             log.warning("message %s: %s, code %s", sms.id, result.outcome, result.code or "-")
         await self._record(sms, chosen.name, result, attempts)
+        MESSAGES[chosen.name, result.outcome.value].inc()
         return Sent(sms.id, result.outcome)
 
     async def drain(self, seconds: float = 3.0) -> None:
@@ -100,7 +106,7 @@ class Messenger:
                 await asyncio.sleep(turn)
             attempts += 1
             started = time.monotonic()
-            result = await provider.submit(sms)
+            result = await _submitted(provider, sms)
             fresh_budget()
             PROVIDER_SECONDS.observe(time.monotonic() - started)
             if result.outcome not in RETRYABLE:
@@ -119,7 +125,8 @@ class Messenger:
         processes. A provider that could not be reached is a matter of this request alone.
         """
         backoff = FIRST_BACKOFF_SECONDS * 2 ** (attempts - 1)
-        pause = result.retry_after or backoff * random.uniform(0.75, 1.25)  # noqa: S311
+        # The provider's own hint is believed when it asks for more, never when it asks for less.
+        pause = max(result.retry_after or 0.0, backoff * random.uniform(0.75, 1.25))  # noqa: S311
         left = give_up - time.monotonic()
         if pause > left:
             return None
@@ -135,9 +142,16 @@ class Messenger:
         try:
             await self._receipts.record(sms, provider, result, attempts)
         except StoreUnavailable:
-            task = asyncio.create_task(self._record_later(sms, provider, result, attempts))
-            self._recording.add(task)
-            task.add_done_callback(self._recording.discard)
+            self._record_in_background(sms, provider, result, attempts)
+        except Exception:
+            log.exception("message %s: its outcome %s was not stored", sms.id, result.outcome)
+
+    def _record_in_background(
+        self, sms: Sms, provider: str, result: SubmitResult, attempts: int
+    ) -> None:
+        task = asyncio.create_task(self._record_later(sms, provider, result, attempts))
+        self._recording.add(task)
+        task.add_done_callback(self._recording.discard)
 
     async def _record_later(
         self, sms: Sms, provider: str, result: SubmitResult, attempts: int
@@ -153,3 +167,12 @@ class Messenger:
             log.warning("message %s: stopped before its outcome was stored", sms.id)
             raise
         log.error("message %s: its outcome %s could not be stored", sms.id, result.outcome)
+
+
+async def _submitted(provider: Provider, sms: Sms) -> SubmitResult:
+    """Submit once; whatever fails in the provider's code may have failed after the SMS left."""
+    try:
+        return await provider.submit(sms)
+    except Exception:
+        log.exception("message %s: the provider's code failed", sms.id)
+        return SubmitResult(Outcome.UNKNOWN, code="crash", text="an error inside the gateway")

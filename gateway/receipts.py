@@ -79,7 +79,8 @@ def summarise(fields: Mapping[str, str]) -> Status:
     final = [Delivery(state) for rank, state in states.values() if int(rank) >= FINAL_RANK]
     if len(final) < count:
         intermediate = {state for rank, state in states.values() if int(rank) < FINAL_RANK}
-        shown = next((s for s in INTERMEDIATE if s in intermediate), Delivery.ACCEPTED)
+        open_state = Delivery.UNKNOWN if outcome == Outcome.UNKNOWN else Delivery.ACCEPTED
+        shown = next((s for s in INTERMEDIATE if s in intermediate), open_state)
         return Status(shown, False, count)
     worst = (state for state in WORST_FIRST if state in final)
     return Status(next(worst, Delivery.DELIVERED), True, count)
@@ -91,9 +92,8 @@ def _without_parts(outcome: str) -> tuple[Delivery, bool]:
         return Delivery.REJECTED, True
     if outcome in {Outcome.NOT_SENT, Outcome.THROTTLED}:
         return Delivery.FAILED, True
-    if outcome == Outcome.UNKNOWN:
-        return Delivery.UNKNOWN, False
-    return Delivery.ACCEPTED, False
+    # Without an outcome it is under way, or its process died over it: nobody knows.
+    return (Delivery.ACCEPTED if outcome == Outcome.ACCEPTED else Delivery.UNKNOWN), False
 
 
 class Receipts:
@@ -139,6 +139,7 @@ class Receipts:
         states = [
             item
             for part in result.parts
+            if part.provider_id
             for item in (part.provider_id, f"{ANSWER_RANKS[part.state]} {part.state}")
         ]
         flat = [item for pair in fields.items() if pair[1] != "" for item in pair]
@@ -148,7 +149,11 @@ class Receipts:
             [keys.message(sms.id), keys.message_events(sms.id)],
             ["answer", ujson.dumps(event), len(flat) // 2, *flat, *states],
         )
-        ids = [p.provider_id for p in result.parts if p.state is Delivery.ACCEPTED]
+        ids = [
+            part.provider_id
+            for part in result.parts
+            if part.provider_id and part.state is not Delivery.REJECTED
+        ]
         owner = (sms.id, self._lifetime)
         mappings: list[ScriptCall] = [
             (_MAP, [keys.part(provider, each), keys.parked(provider, each)], owner) for each in ids
@@ -193,10 +198,13 @@ class Receipts:
         steps = sorted((ujson.loads(event) for event in events), key=lambda event: event["at"])
         return _public(message_id, fields) | {"events": steps}
 
-    async def messages(self, limit: int, after: str) -> tuple[int, list[dict[str, Any]]]:
-        """Return the number of messages and those following ``after`` ('' = the newest ones).
+    async def messages(
+        self, limit: int, after: str
+    ) -> tuple[int, list[dict[str, Any]], str | None]:
+        """Return how many there are, those following ``after`` ('' = the newest), and the next.
 
-        Raises BadRequest when ``after`` is no message in the list.
+        The next is the ``after`` of the following page, None at the end. Raises BadRequest when
+        ``after`` is no message in the list.
         """
         start = 0
         if after and not MESSAGE_ID.fullmatch(after):
@@ -209,11 +217,12 @@ class Receipts:
         oldest = _now_ms() - self._lifetime
         total, ids = await asyncio.gather(
             self._store.execute("ZCOUNT", keys.MESSAGES, oldest, "+inf"),
-            self._store.execute("ZRANGE", keys.MESSAGES, start, start + limit - 1, "REV"),
+            self._store.execute("ZRANGE", keys.MESSAGES, start, start + limit, "REV"),
         )
-        records = await asyncio.gather(*(self._fields(each) for each in ids))
-        found = zip(ids, records, strict=True)
-        return total, [_public(each, fields) for each, fields in found if fields]
+        following = ids[limit - 1] if len(ids) > limit else None
+        records = await asyncio.gather(*(self._fields(each) for each in ids[:limit]))
+        found = zip(ids[:limit], records, strict=True)
+        return total, [_public(each, fields) for each, fields in found if fields], following
 
     async def _fields(self, message_id: str) -> dict[str, str]:
         """Return the record; receipts that a crash left parked are joined at this look."""
@@ -241,9 +250,9 @@ class Receipts:
     async def _apply_parked(self, message_id: str, parked_key: str, parked: list[str]) -> None:
         """Apply parked receipts and only then delete them, and no other that came meanwhile."""
         for each in parked:
-            fields = ujson.loads(each)
-            state = Delivery(fields.pop("state"))
-            await self._apply(message_id, Receipt(state=state, **fields))
+            receipt = _parked_receipt(each)
+            if receipt is not None:
+                await self._apply(message_id, receipt)
         await asyncio.gather(*(self._store.execute("LREM", parked_key, 1, each) for each in parked))
 
     async def _apply_by_provider_id(self, receipt: Receipt) -> str:
@@ -284,6 +293,17 @@ class Receipts:
 def _parkable(receipt: Receipt) -> dict[str, object]:
     """Return the arguments that make the same receipt again; asdict costs ten times as much."""
     return {name: getattr(receipt, name) for name in Receipt.__slots__}
+
+
+def _parked_receipt(text: str) -> Receipt | None:
+    """Return a parked receipt, None when another release has written what this one cannot read."""
+    try:
+        fields = ujson.loads(text)
+        known = {name: fields[name] for name in Receipt.__slots__ if name in fields}
+        return Receipt(**known | {"state": Delivery(known["state"])})
+    except (ValueError, TypeError, KeyError, AttributeError):
+        log.error("a parked receipt cannot be read and is dropped")
+        return None
 
 
 def _pairs(reply: object) -> dict[str, str]:

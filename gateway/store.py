@@ -236,6 +236,9 @@ class Store:
         try:
             if left >= WHOLE_BUDGET:
                 return await _all(futures)
+            if left <= 0:
+                _give_up(futures)
+                raise StoreUnavailable
             return await asyncio.wait_for(_all(futures), max(left, 0))
         except TimeoutError:
             raise StoreUnavailable from None
@@ -266,6 +269,7 @@ class Store:
         except (Exception, asyncio.CancelledError) as error:
             # Whatever happened, no caller may be left waiting for an answer.
             replies = [error] * len(batch)
+        _log_outage(replies)
         for call, reply in zip(batch, replies, strict=True):
             call.resolve(reply)
         if isinstance(self._client, aioredis.RedisCluster) and any(map(_is_lost, replies)):
@@ -319,8 +323,13 @@ async def _all(futures: Sequence[asyncio.Future[Reply]]) -> list[Reply]:
     try:
         return [await future for future in futures]
     finally:
-        for future in futures:  # what nobody waits for any more is not to be asked after
-            future.cancel()
+        _give_up(futures)
+
+
+def _give_up(futures: Iterable[asyncio.Future[Reply]]) -> None:
+    """Cancel what nobody waits for any more: asyncio would log an error that nobody fetches."""
+    for future in futures:
+        future.cancel()
 
 
 async def _reply(connection: AbstractConnection) -> Reply:
@@ -357,15 +366,25 @@ def _is_lost(reply: Reply) -> bool:
 
 def _translated(error: BaseException) -> Exception:
     """Return the error of our own that stands for ``error``."""
+    if isinstance(error, ResponseError) and not _refuses_now(error):
+        return error
+    return StoreUnavailable()
+
+
+def _refuses_now(error: ResponseError) -> bool:
+    return isinstance(error, _NOT_NOW) or bool(_NOT_NOW_TEXT.search(str(error)))
+
+
+def _log_outage(replies: Iterable[Reply]) -> None:
+    """Say once for a pipeline what kept its answers away."""
+    error = next((each for each in replies if isinstance(each, BaseException)), None)
     if isinstance(error, ResponseError):
-        if not isinstance(error, _NOT_NOW) and not _NOT_NOW_TEXT.search(str(error)):
-            return error
-        log.warning("store refuses: %s %s", type(error).__name__, error)
+        if _refuses_now(error):
+            log.warning("store refuses: %s %s", type(error).__name__, error)
     elif isinstance(error, _UNAVAILABLE):
         log.warning("store unavailable: %s", type(error).__name__)
-    else:
+    elif error is not None:
         log.error("store failed unexpectedly", exc_info=error)
-    return StoreUnavailable()
 
 
 def connect(url: str) -> Store:

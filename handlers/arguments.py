@@ -83,7 +83,7 @@ def jsonp_callback(request: HTTPServerRequest) -> str:
 def _is_identifier(name: str) -> bool:
     if len(name) > _MAX_CALLBACK or not _CALLBACK.fullmatch(name):
         return False
-    return _RESERVED.isdisjoint(name.split("."))
+    return name.partition(".")[0] not in _RESERVED  # behind a dot they are names like others
 
 
 def _is_json(request: HTTPServerRequest) -> bool:

@@ -1,7 +1,7 @@
 """The handler that every handler extends: arguments, JSON and JSONP answers, uniform errors.
 
-Three kinds of route extend it, each with its guard: ``PublicHandler`` (JSONP, CORS),
-``AdminHandler`` (bearer token) and ``WebhookHandler`` (in ``webhook.py``).
+``PublicHandler`` (JSONP, CORS), ``AdminHandler`` (bearer token) and ``WebhookHandler`` (in
+``webhook.py``) extend it, each with its guard; health and metrics stand behind nginx.conf.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from enum import StrEnum
 from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, cast
-from urllib.parse import unquote
 
 import ujson
 from tornado.httputil import HTTPHeaders, format_timestamp
@@ -36,7 +35,7 @@ log = logging.getLogger(__name__)
 
 JSON_TYPE = "application/json; charset=UTF-8"
 JAVASCRIPT_TYPE = "application/javascript; charset=UTF-8"
-# A text has at most 3,200 characters; with every one escaped as \\uXXXX twice that is 38 KB.
+# A text has at most 3,200 characters; with every one escaped as \uXXXX twice that is 38 KB.
 MAX_BODY_BYTES = 64 * 1024
 
 
@@ -88,8 +87,12 @@ class BaseHandler(RequestHandler):
 
     @property
     def log_path(self) -> str:
-        """The path as it may stand in a log: numbers masked, no query."""
-        return phone.mask_digits(unquote(self.request.path))
+        """The path as it may stand in a log: numbers masked, no query.
+
+        What is percent-encoded may be digits, a line's end or an escape code: it is left out.
+        """
+        plain, escaped, _ = self.request.path.partition("%")
+        return phone.mask_digits(plain) + ("…" if escaped else "")
 
     def _begin(self, **_: object) -> None:
         """Count the request and give it its second for the store."""
@@ -119,6 +122,7 @@ class BaseHandler(RequestHandler):
         self._write_buffer: list[bytes] = []
         self._status_code = 200
         self._reason = "OK"
+        self.set_default_headers()
 
     def set_etag_header(self) -> None:
         """Set no ETag: a 304 in place of an answer would hide that an SMS was sent."""
@@ -292,9 +296,8 @@ class NotFoundHandler(BaseHandler):
 
     @property
     def log_path(self) -> str:
-        """The first element only: what follows may be a secret in a mistyped path."""
-        first = super().log_path.split("/")[1]
-        return f"/{first}" if self.request.path.count("/") < 2 else f"/{first}/…"
+        """Nothing of it: a mistyped path may hold a secret."""
+        return "/…"
 
     def prepare(self) -> None:
         """Answer 404 whatever the verb."""

@@ -29,11 +29,11 @@ class MessageHandler(PublicHandler):
         return self.endpoint.sender
 
     async def get(self, *_: str) -> None:
-        """Answer the contract's bodies; every outcome but a store that is down is HTTP 200."""
-        given = self.arguments()
+        """Answer the contract's bodies; the endpoint's own errors are HTTP 200."""
         guard = self.services.message_limits
         try:
             await guard.hit_address(self.endpoint, self.client_address)
+            given = self.arguments()
             receiver = given.get("receiver", "")
             if not receiver.strip():
                 self.fail("receiver_missing")

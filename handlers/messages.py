@@ -13,8 +13,7 @@ class MessagesHandler(AdminHandler):
     async def get(self) -> None:
         """Answer the newest messages first, ``next`` being the ``after`` of the next page."""
         limit, after = self.page()
-        total, messages = await self.services.receipts.messages(limit, after)
-        following = messages[-1]["id"] if len(messages) == limit else None
+        total, messages, following = await self.services.receipts.messages(limit, after)
         self.reply({"total_messages": total, "messages": messages, "next": following})
 
     async def post(self) -> None:

@@ -11,7 +11,7 @@ _CONTENT_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/
 
 
 class StaticPage(PublicHandler):
-    """One of the files in ``static/``, read at each request: it is looked at, not loaded."""
+    """One of the files in ``static/``, read at each request, so that an edit shows."""
 
     def initialize(self, file: str, **kwargs: object) -> None:
         """Take the file that this route serves."""
@@ -26,4 +26,4 @@ class StaticPage(PublicHandler):
         self.finish(self.file.read_bytes())
 
 
-ROUTES = [(r"/example\.html", StaticPage, {"file": "example.html"})]
+ROUTES = [(r"/example\.html/?", StaticPage, {"file": "example.html"})]

@@ -11,12 +11,12 @@ class ValidationHandler(PublicHandler):
 
     async def get(self) -> None:
         """Answer the number in its forms, or ``"number": false``."""
-        given = self.arguments()
         try:
             await self.services.validation_limits.hit(self.client_address)
         except LimitExceeded as error:
             self.limited(error)
             return
+        given = self.arguments()
         text = given.get("number", "")
         if not text.strip():
             self.fail("number_missing")

@@ -52,7 +52,8 @@ class WebhookHandler(BaseHandler):
     @property
     def log_path(self) -> str:
         """The path without the token, which is a secret."""
-        return super().log_path if None in self.path_args or not self.path_args else "/…/***"
+        given = getattr(self, "path_args", None)  # not set before the path could be decoded
+        return "/…/***" if given is None or any(given) else super().log_path
 
     async def receive(self, payload: Payload) -> bool:
         """Store what ``payload`` carries; return whether it could be used."""
@@ -70,7 +71,7 @@ class WebhookHandler(BaseHandler):
             body=self.request.body,
             authorization=self.request.headers.get("Authorization", ""),
             json_only=vonage.is_messages_v1(payload.document),
-            on_this_machine=not self.services.webhooks.configured and self.on_this_machine,
+            on_this_machine=lambda: self.on_this_machine,
         )
         try:
             self.services.webhooks.check(call)

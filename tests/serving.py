@@ -41,7 +41,7 @@ async def serving(
             *dlr_route(loaded.settings.nexmo_dlr_url),
             *FIXED_ROUTES,
         ]
-        application = Application(services, all_routes)
+        application = Application(services, all_routes, log_requests=loaded.settings.access_log)
         server = HTTPServer(application, max_body_size=4 * 1024 * 1024)
         sockets = bind_sockets(0, "127.0.0.1")
         server.add_sockets(sockets)

@@ -128,7 +128,7 @@ def sms_call(secret: str = "", method: str = "md5hash", **params: str) -> Webhoo
     signed = PARAMS | params
     if secret:
         signed["sig"] = sign(signed, secret, method)
-    return WebhookCall(None, signed, b"", "", json_only=False, on_this_machine=False)
+    return WebhookCall(None, signed, b"", "", json_only=False, on_this_machine=lambda: False)
 
 
 def messages_call(secret: str = "", **claims: object) -> WebhookCall:
@@ -139,7 +139,7 @@ def messages_call(secret: str = "", **claims: object) -> WebhookCall:
         "payload_hash": hashlib.sha256(BODY).hexdigest(),
     }
     authorization = f"Bearer {jwt.encode(content | claims, secret)}" if secret else ""
-    return WebhookCall(None, {}, BODY, authorization, json_only=True, on_this_machine=False)
+    return WebhookCall(None, {}, BODY, authorization, json_only=True, on_this_machine=lambda: False)
 
 
 def call(configured: str, token: str, proof: str, shape: str, here: bool) -> WebhookCall:
@@ -147,7 +147,7 @@ def call(configured: str, token: str, proof: str, shape: str, here: bool) -> Web
     secret = {"right": right, "wrong": "another-secret-of-thirty-two-chars", "missing": ""}[proof]
     made = sms_call(secret) if shape == "sms" else messages_call(secret)
     element = {"right": WEBHOOK_TOKEN, "wrong": "another-token", "missing": None}[token]
-    return replace(made, token=element, on_this_machine=here)
+    return replace(made, token=element, on_this_machine=lambda: here)
 
 
 def verdict(configured: str, token: str, proof: str, shape: str, here: bool) -> object:
@@ -217,7 +217,7 @@ def test_one_proof_does_not_stand_for_another(configured: str, made: WebhookCall
 
 def test_without_anything_configured_a_parameter_may_come_twice() -> None:
     """Nothing is signed, so nothing is in doubt."""
-    gate("nothing").check(replace(sms_call(), params=None, on_this_machine=True))
+    gate("nothing").check(replace(sms_call(), params=None, on_this_machine=lambda: True))
     gate("token").check(replace(sms_call(), params=None, token=WEBHOOK_TOKEN))
 
 

@@ -296,7 +296,7 @@ async def test_a_queue_that_is_too_long_is_not_joined(redis_url: str) -> None:
 async def test_a_hundred_at_once_are_a_hundred_posts(redis_url: str) -> None:
     async with gateway(redis_url, accept, rate=100) as (made, vonage):
         sent = await asyncio.gather(*(made.send() for _ in range(100)))
-        total, _ = await made.receipts.messages(1, "")
+        total, *_ = await made.receipts.messages(1, "")
     assert {Outcome.ACCEPTED} == {each.outcome for each in sent}
     ids = [each.id for each in sent]
     assert 100 == len(set(ids)) == total

@@ -415,7 +415,7 @@ async def test_what_a_crash_left_parked_is_joined_in_the_list_of_messages_too(
     await create(receipts)
     await play(receipts, ["p delivered"], own_id=False)
     await stopped_before_the_parked_receipts_were_applied(store, "p")
-    _, (listed,) = await receipts.messages(10, "")
+    _, (listed,), _ = await receipts.messages(10, "")
     assert "delivered" == listed["delivery"]
 
 
@@ -540,14 +540,12 @@ async def test_the_list_goes_page_by_page_from_the_newest_to_the_oldest(
     ids = [f"{number:032x}" for number in range(7)]
     for each in ids:  # messages of one millisecond are listed by their ids, which rise as well
         await create(receipts, each)
-    pages, after = [], ""
-    while True:
-        total, page = await receipts.messages(3, after)
+    pages: list[list[str]] = []
+    after: str | None = ""
+    while after is not None:
+        total, page, after = await receipts.messages(3, after)
         assert 7 == total
-        if not page:
-            break
         pages.append([message["id"] for message in page])
-        after = pages[-1][-1]
     newest_first = ids[::-1]
     assert [newest_first[:3], newest_first[3:6], newest_first[6:]] == pages
 
@@ -555,14 +553,16 @@ async def test_the_list_goes_page_by_page_from_the_newest_to_the_oldest(
 async def test_a_message_that_comes_in_meanwhile_shifts_no_page(receipts: Receipts) -> None:
     for number in range(4):
         await create(receipts, f"{number:032x}")
-    _, first = await receipts.messages(2, "")
+    _, first, after = await receipts.messages(2, "")
+    assert after == first[-1]["id"]
     await create(receipts, f"{9:032x}")
-    _, second = await receipts.messages(2, first[-1]["id"])
+    _, second, end = await receipts.messages(2, after)
+    assert end is None
     assert [f"{n:032x}" for n in (3, 2, 1, 0)] == [each["id"] for each in (*first, *second)]
 
 
 async def test_the_list_is_empty_at_first(receipts: Receipts) -> None:
-    assert (0, []) == await receipts.messages(10, "")
+    assert (0, [], None) == await receipts.messages(10, "")
 
 
 @pytest.mark.parametrize("after", ["f" * 32, "junk", "\ud800", " ", "F" * 32])

@@ -18,7 +18,9 @@ BASES = {
     Guard.OPERATION: BaseHandler,
 }
 # What the contract opens to everybody; a new public route has to be written down here as well.
-PUBLIC_PATHS = {r"/validate_number/?", r"/status/?", r"/example\.html", "/"}
+PUBLIC_PATHS = {r"/validate_number/?", r"/status/?", r"/example\.html/?", "/"}
+# What nginx.conf alone keeps from the outside.
+OPERATION_PATHS = {r"/health/live/?", r"/health/ready/?", r"/metrics/?"}
 
 
 def path_of(route: Route) -> str:
@@ -41,6 +43,8 @@ def test_only_the_paths_of_the_contract_are_public() -> None:
     """Nothing becomes public by accident."""
     public = {route[0] for route in FIXED_ROUTES if route[1].guard is Guard.PUBLIC}
     assert public == PUBLIC_PATHS
+    operation = {route[0] for route in FIXED_ROUTES if route[1].guard is Guard.OPERATION}
+    assert operation == OPERATION_PATHS
 
 
 @by_pattern
@@ -62,7 +66,7 @@ async def test_guards_hold_on_the_running_gateway(route: Route, redis_url: str) 
 async def test_a_trailing_slash_is_optional(route: Route, redis_url: str) -> None:
     """Old clients send it, people forget it."""
     path = path_of(route)
-    if path == "/" or path.endswith(".html"):
+    if path == "/":
         return
     async with serving("--admin_token=correct-horse", redis_url=redis_url) as gateway:
         with_slash = await gateway.client.get(f"{path}/")

@@ -12,13 +12,17 @@ for i = 4 + 2 * n, #ARGV, 2 do
   parts['p:' .. ARGV[i]] = true
   redis.call('HSETNX', KEYS[1], 'p:' .. ARGV[i], ARGV[i + 1])
 end
--- Until now any id was taken for a part; the answer knows better.
-if next(parts) then
-  for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
-    if string.sub(field, 1, 2) == 'p:' and not parts[field] then
-      redis.call('HDEL', KEYS[1], field)
-    end
+-- Until now any id was taken for a part. Those that are too many are not the ones just named.
+local count = tonumber(redis.call('HGET', KEYS[1], 'parts') or '0')
+local strangers = {}
+for _, field in ipairs(redis.call('HKEYS', KEYS[1])) do
+  if string.sub(field, 1, 2) == 'p:' then
+    count = count - 1
+    if not parts[field] then table.insert(strangers, field) end
   end
+end
+if next(parts) then
+  for i = 1, math.min(-count, #strangers) do redis.call('HDEL', KEYS[1], strangers[i]) end
 end
 redis.call('HSETNX', KEYS[2], ARGV[1], ARGV[2])
 redis.call('PEXPIRE', KEYS[2], math.max(redis.call('PTTL', KEYS[1]), 1))

@@ -6,8 +6,12 @@
 if redis.call('EXISTS', KEYS[1]) == 0 then return 'unknown' end
 local field = 'p:' .. ARGV[1]
 local current = redis.call('HGET', KEYS[1], field)
--- Until the provider has answered, the parts are not known and any id is taken for one.
-if not current and redis.call('HEXISTS', KEYS[1], 'parts') == 1 then return 'foreign' end
+-- Any id is taken for a part until as many are known as the provider has counted.
+local free = tonumber(redis.call('HGET', KEYS[1], 'parts') or '1000')
+for _, each in ipairs(redis.call('HKEYS', KEYS[1])) do
+  if string.sub(each, 1, 2) == 'p:' then free = free - 1 end
+end
+if not current and free < 1 then return 'foreign' end
 if redis.call('HLEN', KEYS[2]) < tonumber(ARGV[6]) then
   if redis.call('HSETNX', KEYS[2], ARGV[4], ARGV[5]) == 0 then return 'repeated' end
   redis.call('PEXPIRE', KEYS[2], math.max(redis.call('PTTL', KEYS[1]), 1))

@@ -163,9 +163,10 @@ _PART_STATES = {Outcome.ACCEPTED: Delivery.ACCEPTED, Outcome.UNKNOWN: Delivery.U
 
 
 def _part(index: int, message: dict[str, Any], status: Status) -> Part:
+    """Return one part. Refused ones need a name to stand in the record; others wait for theirs."""
     provider_id = _word(message.get("message-id"), MAX_ID_LENGTH)
     state = _PART_STATES.get(status.outcome, Delivery.REJECTED)
-    return Part(provider_id or f"part-{index}", state)
+    return Part(provider_id or (f"part-{index}" if state is Delivery.REJECTED else ""), state)
 
 
 def _sum_of_prices(messages: list[dict[str, Any]]) -> str:
@@ -264,20 +265,21 @@ class VonageProvider:
 
     async def submit(self, sms: Sms) -> SubmitResult:
         """Post one text and return what became of the request; never raises for the network."""
+        form = _form(request(sms, self._account))
         try:
             async with self._session.post(
-                self._account.url, data=_form(request(sms, self._account)), allow_redirects=False
+                self._account.url, data=form, allow_redirects=False
             ) as response:
                 body = await response.content.read(MAX_ANSWER_BYTES)
                 while not response.content.at_eof() and len(body) < MAX_ANSWER_BYTES:
                     body += await response.content.read(MAX_ANSWER_BYTES)
-                answer = result(response.status, body)
         except NEVER_SENT as error:
             return SubmitResult(Outcome.NOT_SENT, code="connect", text=type(error).__name__)
         except TimeoutError:
             return SubmitResult(Outcome.UNKNOWN, code="timeout", text="no answer in time")
         except (aiohttp.ClientError, OSError) as error:
             return SubmitResult(Outcome.UNKNOWN, code="broken", text=type(error).__name__)
+        answer = result(response.status, body)
         if answer.code in ALERTS:
             log.error("provider refuses: status %s, %s", answer.code, ALERTS[answer.code])
         return answer

@@ -27,7 +27,7 @@ class Measurement:
     """One load of one scenario.
 
     rate: answers per second; cpu: microseconds of processor time for each answer, by process;
-    server: which of these processes was loaded; problem: what was wrong with the answers, '' = nothing.
+    server: which of these processes was loaded; problem: what was wrong, '' = nothing.
     """
 
     scenario: str

@@ -27,9 +27,10 @@ SENT = '"message":"Message sent"'
 class Scenario:
     """One kind of load.
 
-    server: the process that is loaded, by its name in Site; requests: makes the requests, anew for every round;
-    expected: what each good body holds, '' = an empty body; series: the gateway's metrics that
-    count the same; target: least ratio to the bare Tornado server, None = only shown.
+    server: the process that is loaded, by its name in Site; requests: makes the requests, anew
+    for every round; expected: what each good body holds, '' = an empty body; series: the
+    gateway's metrics that count the same; target: least ratio to bare Tornado, None = only
+    shown; warm: whether a second of the same goes before.
     """
 
     name: str
@@ -45,7 +46,10 @@ def scenarios(site: Site, connections: int) -> list[Scenario]:
     """Return all loads; the first two are what the others are measured against."""
     gateway, responses = "gateway", 'gateway_http_responses_total{status="2xx"}'
     sent, receipts = 'gateway_messages_total{outcome="accepted"', "gateway_receipts_total"
-    hello = partial(list, [Request("/")])
+
+    def hello() -> list[Request]:
+        return [Request("/")]
+
     dlr = partial(_receipts, site, connections)
     return [
         Scenario("bare Tornado, asyncio", "bare", hello, "Hello, world"),
