@@ -57,6 +57,10 @@ IDLE_SECONDS = 120.0
 DRAIN_SECONDS = 22.0
 
 
+class CannotStart(Exception):
+    """The address or the data folder cannot be used."""
+
+
 def main(routes: Iterable[Route] = (), argv: Sequence[str] | None = None) -> None:
     """Run a gateway until SIGTERM; ``routes`` are answered before the gateway's own.
 
@@ -75,7 +79,7 @@ def main(routes: Iterable[Route] = (), argv: Sequence[str] | None = None) -> Non
     configure_logging(loaded.settings)
     try:
         run(serve(loaded, own_routes))
-    except (OSError, ValueError) as error:
+    except CannotStart as error:
         log.error("cannot start: %s", error)
         sys.exit(1)
 
@@ -125,7 +129,10 @@ async def serve(loaded: Loaded, own_routes: Sequence[Route] = ()) -> None:
     """Open everything, answer requests until SIGTERM or SIGINT, then drain and close."""
     settings, endpoints = loaded.settings, loaded.endpoints
     async with AsyncExitStack() as stack:
-        sockets = bind_sockets(settings.port, "127.0.0.1" if settings.localhostonly else None)
+        try:
+            sockets = bind_sockets(settings.port, "127.0.0.1" if settings.localhostonly else None)
+        except OSError as error:
+            raise CannotStart(f"port {settings.port}: {error.strerror}") from error
         port: int = sockets[0].getsockname()[1]
         page = ""
         if settings.development_mode:
@@ -171,7 +178,10 @@ async def _development(loaded: Loaded, port: int, stack: AsyncExitStack) -> tupl
 
     settings = loaded.settings
     if not loaded.redis_named:
-        store = await asyncio.to_thread(embedded.start, Path(settings.data_dir))
+        try:
+            store = await asyncio.to_thread(embedded.start, Path(settings.data_dir))
+        except ValueError as error:
+            raise CannotStart(str(error)) from error
         stack.callback(store.stop)
         settings = replace(settings, redis_url=store.url)
     token = f"/{settings.webhook_token}" if settings.webhook_token else "/"
@@ -213,7 +223,7 @@ def _say_what_matters(
 ) -> None:
     for warning in loaded.warnings:
         log.warning("%s", warning)
-    log.info("options: %s", phone.mask_digits(describe(loaded.settings)) or "defaults")
+    log.info("options: %s", phone.mask_digits(describe(loaded.settings)))
     if not endpoints:
         log.info("no message endpoint: set message and sender, or a messages_file")
     if not webhooks_configured:

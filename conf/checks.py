@@ -15,6 +15,9 @@ from gateway.models import MessageEndpoint
 # https://developer.vonage.com/en/api/sms (parameter ``callback``; longer ones get status 23)
 MAX_RECEIPT_URL = 100
 
+# Retries (5 s) and the store (2 s) come on top, and a stop gives up after 22 s.
+LONGEST_TIMEOUT = 15.0
+
 # Names of options, and a check of their values that has a meaning only when all are right.
 _Check = tuple[tuple[str, ...], Callable[..., Iterator[str]]]
 
@@ -23,15 +26,9 @@ def contradictions(
     values: Mapping[str, Any],
     wrong: frozenset[str],
     endpoints: Sequence[MessageEndpoint],
-    asked: bool,
 ) -> list[str]:
-    """Return a line for each contradiction that is a reason not to start.
-
-    ``asked``: whether someone wants message endpoints, even if none of them is usable.
-    """
+    """Return a line for each contradiction that is a reason not to start."""
     problems = _findings(_CONTRADICTIONS, values, wrong)
-    if not wrong.intersection(_NEEDED_TO_SEND):
-        problems += _missing_credentials(values, asked)
     problems += _endpoint_contradictions(values, endpoints)
     return problems
 
@@ -41,7 +38,8 @@ def warnings(
 ) -> list[str]:
     """Return a line for each thing that is probably not what someone wants."""
     senders = [text for each in endpoints if (text := sender_warning(each))]
-    return senders + _findings(_WARNINGS, values, wrong)
+    missing = _no_credentials(values) if endpoints and not wrong else []
+    return [*senders, *missing, *_findings(_WARNINGS, values, wrong)]
 
 
 def _findings(
@@ -81,6 +79,33 @@ def _provider_not_built(provider: str) -> Iterator[str]:
         yield f"provider {shown(provider)} is not available in this release"
 
 
+def _half_credentials(key: str, secret: str) -> Iterator[str]:
+    if bool(key) != bool(secret):
+        absent = "nexmo_api_secret" if key else "nexmo_api_key"
+        yield f"{absent} is not set: nexmo_api_key and nexmo_api_secret belong together"
+
+
+def _no_credentials(values: Mapping[str, Any]) -> Iterator[str]:
+    if not values["nexmo_api_key"] and not values["development_mode"]:
+        yield "nexmo_api_key and nexmo_api_secret are not set: the provider will refuse messages"
+
+
+def _slow_provider(seconds: float) -> Iterator[str]:
+    if seconds > LONGEST_TIMEOUT:
+        yield (
+            f"provider_timeout is above {LONGEST_TIMEOUT:g} s: a stop may cut off a message on its"
+            " way, and nginx.conf's proxy_read_timeout must be raised too"
+        )
+
+
+def _tokens_only(jwt_secret: str, signature_secret: str, token: str) -> Iterator[str]:
+    if jwt_secret and not signature_secret and not token:
+        yield (
+            "nexmo_application_jwt_secret alone authenticates no receipts of the SMS API:"
+            " set webhook_token or nexmo_signature_secret"
+        )
+
+
 def _age_of_unsigned(max_age: int, secret: str) -> Iterator[str]:
     if max_age and not secret:
         yield "nexmo_signature_max_age has no effect: nexmo_signature_secret is not set"
@@ -92,21 +117,16 @@ _CONTRADICTIONS: tuple[_Check, ...] = (
     (("receiver_limit_amount", "receiver_limit_expires"), _receiver_window),
     (("nexmo_dlr_url", "webhook_token"), _long_receipt_url),
     (("provider",), _provider_not_built),
+    (("nexmo_api_key", "nexmo_api_secret"), _half_credentials),
 )
 _WARNINGS: tuple[_Check, ...] = (
     (("nexmo_signature_max_age", "nexmo_signature_secret"), _age_of_unsigned),
+    (("provider_timeout",), _slow_provider),
+    (
+        ("nexmo_application_jwt_secret", "nexmo_signature_secret", "webhook_token"),
+        _tokens_only,
+    ),
 )
-_CREDENTIALS = ("nexmo_api_key", "nexmo_api_secret")
-_NEEDED_TO_SEND = (*_CREDENTIALS, "provider", "development_mode")
-
-
-def _missing_credentials(values: Mapping[str, Any], asked: bool) -> Iterator[str]:
-    missing = [name for name in _CREDENTIALS if not values[name]]
-    needed = asked and values["provider"] == "nexmo" and not values["development_mode"]
-    if len(missing) == 1:
-        yield f"{missing[0]} is not set: nexmo_api_key and nexmo_api_secret belong together"
-    elif missing and needed:
-        yield "nexmo_api_key and nexmo_api_secret must be set to send messages"
 
 
 def _endpoint_contradictions(

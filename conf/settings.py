@@ -30,7 +30,7 @@ class Settings:
     localhostonly: bool = option(False, "accept connections from this machine only")
     public_url: str = option(
         "", "address under which providers, phones and people reach the gateway, e.g. "
-        "https://sms.example.com; empty: what needs it says so", check=values.base_url)
+        "https://sms.example.com (for capabilities to come)", check=values.base_url)
     trusted_proxies: str = option(
         "", "IP addresses or networks (CIDR) of your reverse proxies, separated by commas; only "
         "their client-address header is believed", check=values.networks)
@@ -254,9 +254,7 @@ def load(argv: Sequence[str], environ: Mapping[str, str], folder: Path) -> Loade
         read["localhostonly"] = True
     settings = Settings(**read)
     endpoints, endpoint_problems = _message_endpoints(settings, wrong, folder)
-    default_asked = settings.message or settings.sender or wrong & {"message", "sender"}
-    asked = bool(endpoints or endpoint_problems or default_asked)
-    contradictions = checks.contradictions(vars(settings), wrong, endpoints, asked)
+    contradictions = checks.contradictions(vars(settings), wrong, endpoints)
     return Loaded(
         settings=settings,
         endpoints=tuple(endpoints),

@@ -139,7 +139,7 @@ def networks(value: str) -> str:
     items = [item.strip() for item in value.split(",") if item.strip()]
     for position, item in enumerate(items, start=1):
         try:
-            ipaddress.ip_network(item)
+            ipaddress.ip_network(item, strict=False)
         except ValueError:
             raise ValueError(f"item {position} is not an IP address or network") from None
     return ",".join(items)

@@ -2,6 +2,7 @@
 
 GatewayError                 what a handler translates into an answer (status, code, fields)
 ├── BadRequest               the caller's input; 400
+├── PayloadTooLarge          more than any route can use; 413
 ├── Unauthenticated          no or wrong credentials; 401
 ├── Forbidden                the route is not open; 403
 ├── NotFound                 404

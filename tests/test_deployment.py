@@ -6,8 +6,10 @@ import configparser
 import itertools
 import os
 import re
+import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -425,9 +427,10 @@ def test_limits_survive_a_restart_of_the_store(deployment: Deployment, visitor: 
 
 
 def test_sigterm_to_supervisord_ends_everything_after_the_requests_under_way(
-    nginx: str, tmp_path: Path
+    nginx: str,
 ) -> None:
-    own = Deployment(tmp_path, nginx, options())
+    folder = Path(tempfile.mkdtemp(prefix="gw"))  # a socket's path has 108 characters at most
+    own = Deployment(folder, nginx, options())
     try:
         own.emulator.answer_after(2)
         with ThreadPoolExecutor() as pool:
@@ -440,4 +443,6 @@ def test_sigterm_to_supervisord_ends_everything_after_the_requests_under_way(
         assert [name for name, pid in pids.items() if Path(f"/proc/{pid}").exists()] == []
     finally:
         own.stop()
-    assert leaks(own.logs()) == []
+        logs = own.logs()
+        shutil.rmtree(folder)
+    assert leaks(logs) == []

@@ -14,10 +14,11 @@ import pytest
 from aiohttp import web
 from prometheus_client import REGISTRY
 
+from gateway import keys
 from gateway.errors import StoreUnavailable
 from gateway.messenger import RETRY_SECONDS, Messenger, Sent
 from gateway.pacer import Pacer
-from gateway.providers.base import Outcome
+from gateway.providers.base import Outcome, Sms, SubmitResult
 from gateway.providers.vonage import Account, VonageProvider
 from gateway.receipts import Receipts
 from gateway.store import Store, connect
@@ -428,3 +429,52 @@ async def test_a_failure_is_logged_without_number_text_or_secret(
 async def test_it_names_the_providers_it_can_send_through(redis_url: str) -> None:
     async with gateway(redis_url, accept) as (made, _):
         assert ("nexmo",) == made.messenger.providers
+
+
+# -- what nobody expected
+
+
+class Broken:
+    """A provider with a mistake in its code."""
+
+    name = "nexmo"
+    pace_key = "nexmo:broken"
+    rate = 0.0
+
+    async def submit(self, sms: Sms) -> SubmitResult:
+        """Fail, perhaps after the SMS has left."""
+        raise KeyError("a mistake")
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+async def test_a_crash_in_a_provider_s_code_is_an_unknown_outcome(redis_url: str) -> None:
+    """The visitor is not told to try again: the SMS may have left."""
+    store = connect(redis_url)
+    receipts = Receipts(store, days=1)
+    messenger = Messenger({"nexmo": Broken()}, "nexmo", receipts, Pacer(store))
+    sent = await messenger.send("+4917612345678", "Hello", "Acme", source="test")
+    assert Outcome.UNKNOWN == sent.outcome
+    status = await receipts.status(sent.id)
+    assert status is not None
+    assert ("unknown", False) == (status.delivery, status.final)
+    await store.close()
+
+
+async def test_a_message_that_cannot_be_recorded_was_sent_all_the_same(
+    redis_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An error that nobody expected, here a planted key of a wrong type, is for the log."""
+
+    async def plant(request: web.Request) -> web.StreamResponse:
+        store = connect(redis_url)
+        reference = str((await request.post())["client-ref"])
+        await store.execute("LPUSH", keys.message_events(reference), "planted")
+        await store.close()
+        return await accept(request)
+
+    async with gateway(redis_url, plant) as (made, _):
+        sent = await made.send("Hello")
+    assert Outcome.ACCEPTED == sent.outcome
+    assert "was not stored" in caplog.text

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 import pytest
+import ujson
 from redis import asyncio as aioredis
 
 from gateway import keys
@@ -106,7 +107,7 @@ async def test_a_delivered_part_is_delivered_in_whatever_order_its_life_is_told(
 @pytest.mark.parametrize(
     ("steps", "expected"),
     [
-        ([], "accepted open 1"),
+        ([], "unknown open 1"),
         (["answer p"], "accepted open 1"),
         (["answer p", "p accepted"], "accepted open 1"),
         (["answer p", "p buffered"], "buffered open 1"),
@@ -247,7 +248,7 @@ async def test_a_message_is_what_the_parts_that_the_provider_named_are_together(
     ("outcome", "steps", "expected"),
     [
         (Outcome.UNKNOWN, [], "unknown open 2"),
-        (Outcome.UNKNOWN, ["p delivered"], "accepted open 2"),
+        (Outcome.UNKNOWN, ["p delivered"], "unknown open 2"),
         (Outcome.UNKNOWN, ["p delivered", "q delivered"], "delivered final 2"),
         (Outcome.UNKNOWN, ["p delivered", "q failed"], "failed final 2"),
         (Outcome.UNKNOWN, ["p delivered", "q delivered", "r failed"], "failed final 3"),
@@ -343,6 +344,38 @@ async def test_the_life_of_a_message_tells_what_was_sent_and_what_became_of_it(
     }
 
 
+@pytest.mark.parametrize("open_state", [Delivery.UNKNOWN, Delivery.ACCEPTED])
+@pytest.mark.parametrize("early", [0, 1, 2])
+async def test_a_part_that_the_answer_does_not_name_is_named_by_its_receipt(
+    receipts: Receipts, open_state: Delivery, early: int
+) -> None:
+    """And only so many strangers are let in as parts are without a name."""
+    outcome = Outcome.UNKNOWN if open_state is Delivery.UNKNOWN else Outcome.ACCEPTED
+    named_and_not = SubmitResult(outcome, (Part("p", Delivery.ACCEPTED), Part("", open_state)))
+    steps = ["p delivered", "x delivered"]
+    await create(receipts)
+    await play(receipts, steps[:early])
+    await receipts.record(SMS, "nexmo", named_and_not, 1)
+    await play(receipts, steps[early:])
+    assert "delivered final 2" == await shown(receipts)
+    assert ["foreign"] == await play(receipts, ["y failed"])
+
+
+async def test_a_parked_receipt_of_another_release_does_not_stop_the_others(
+    store: Store, receipts: Receipts
+) -> None:
+    await create(receipts)
+    await play(receipts, ["p delivered"], own_id=False)
+    key = keys.parked("nexmo", "p")
+    parked = ujson.loads(await store.execute("LINDEX", key, 0))
+    await store.execute("LPUSH", key, ujson.dumps(parked | {"state": "teleported"}))
+    await store.execute("RPUSH", key, ujson.dumps(parked | {"of_a_later_release": 1}))
+    await store.execute("LPUSH", key, "[]")
+    await play(receipts, ["answer p"])
+    assert "delivered final 1" == await shown(receipts)
+    assert 0 == await store.execute("EXISTS", key)
+
+
 # -- receipts that come too early -------------------------------------------------------------
 
 
@@ -351,7 +384,7 @@ async def test_a_receipt_without_our_id_is_parked_until_the_answer_names_its_par
 ) -> None:
     await create(receipts)
     assert ["parked"] == await play(receipts, ["p delivered"], own_id=False)
-    assert "accepted open 1" == await shown(receipts)
+    assert "unknown open 1" == await shown(receipts)
     await play(receipts, ["answer p"])
     assert "delivered final 1" == await shown(receipts)
     assert 0 == await store.execute("EXISTS", keys.parked("nexmo", "p"))
@@ -554,6 +587,7 @@ async def test_a_message_that_comes_in_meanwhile_shifts_no_page(receipts: Receip
     for number in range(4):
         await create(receipts, f"{number:032x}")
     _, first, after = await receipts.messages(2, "")
+    assert after is not None
     assert after == first[-1]["id"]
     await create(receipts, f"{9:032x}")
     _, second, end = await receipts.messages(2, after)
@@ -637,9 +671,9 @@ ENDS = ("delivered", "expired", "failed", "rejected")
 @pytest.mark.parametrize(
     ("record", "delivery", "final", "parts"),
     [
-        pytest.param(fields(), "accepted", False, 1, id="not answered yet"),
-        pytest.param(fields(expected=3), "accepted", False, 3, id="of three parts"),
-        pytest.param({}, "accepted", False, 1, id="nothing at all"),
+        pytest.param(fields(), "unknown", False, 1, id="not answered yet"),
+        pytest.param(fields(expected=3), "unknown", False, 3, id="of three parts"),
+        pytest.param({}, "unknown", False, 1, id="nothing at all"),
         *(
             pytest.param(fields(outcome), delivery, final, 1, id=f"{outcome}, no part")
             for outcome, delivery, final in [

@@ -225,7 +225,7 @@ LABEL = json.dumps({"error-code": "401", "error-code-label": "authentication fai
 HTML = b"<html><body>Bad Gateway</body></html>"
 A, T, R, U = Outcome.ACCEPTED, Outcome.THROTTLED, Outcome.REFUSED, Outcome.UNKNOWN
 REJECTED_1, REJECTED_2 = (Part(f"part-{n}", Delivery.REJECTED) for n in (1, 2))
-UNKNOWN_2 = Part("part-2", Delivery.UNKNOWN)
+UNKNOWN_2 = Part("", Delivery.UNKNOWN)
 TWO = (accepted_part("a"), accepted_part("b"))
 
 PARTS = [
@@ -235,8 +235,8 @@ PARTS = [
         "old id", answer(taken("0A0000000123ABCD1")), A, parts=(accepted_part("0A0000000123ABCD1"),)
     ),
     Answer("id is a number", answer(taken(17)), A, parts=(accepted_part("17"),)),  # type: ignore[arg-type]
-    Answer("no id", answer({"status": "0"}), A, parts=(accepted_part("part-1"),)),
-    Answer("id null", answer(taken(None)), A, parts=(accepted_part("part-1"),)),  # type: ignore[arg-type]
+    Answer("no id", answer({"status": "0"}), A, parts=(accepted_part(""),)),
+    Answer("id null", answer(taken(None)), A, parts=(accepted_part(""),)),  # type: ignore[arg-type]
     Answer("huge id", answer(taken("x" * 9000)), A, parts=(accepted_part("x" * 64),)),
     Answer("id is half a character", answer(taken("\ud800")), A, parts=(accepted_part("?"),)),
     Answer("second refused", answer(taken("a"), wrong("7")), R, "7", (TWO[0], REJECTED_2)),
@@ -253,7 +253,7 @@ PARTS = [
         "count is wrong",
         b'{"message-count":"7","messages":[{"status":"0"}]}',
         A,
-        parts=(accepted_part("part-1"),),
+        parts=(accepted_part(""),),
     ),
     Answer("no count", b'{"messages":[{"status":"2"}]}', R, "2"),
     Answer("unknown code", answer(wrong("777")), R, "777"),
