@@ -10,6 +10,7 @@ import asyncio
 import gc
 import logging
 import os
+import resource
 import signal
 import sys
 from collections.abc import Iterable, Sequence
@@ -34,6 +35,7 @@ from handlers.application import (
     Application,
     Route,
     collisions,
+    dlr_collisions,
     dlr_route,
     message_routes,
 )
@@ -47,6 +49,7 @@ log = logging.getLogger("gateway.app")
 ROOT = Path(__file__).resolve().parent
 # Larger bodies than the handlers take are still read, so that their answer says what is wrong.
 MAX_BODY_BYTES = 4 * 1024 * 1024
+MOST_FILES = 65_536
 # North American networks, and so the emulator, take no sender but a number (fiction's range).
 DEMO_NUMBER = "12065550100"
 # A body of the largest size over the slowest phone; nginx reads bodies before it passes them on.
@@ -76,7 +79,12 @@ def main(routes: Iterable[Route] = (), argv: Sequence[str] | None = None) -> Non
     if problems:
         print("\n".join(problems), file=sys.stderr)
         sys.exit(2)
-    configure_logging(loaded.settings)
+    try:
+        configure_logging(loaded.settings)
+    except OSError as error:
+        print(f"--log_file_prefix: {error.strerror}", file=sys.stderr)
+        sys.exit(2)
+    _raise_file_limit()
     try:
         run(serve(loaded, own_routes))
     except CannotStart as error:
@@ -84,11 +92,19 @@ def main(routes: Iterable[Route] = (), argv: Sequence[str] | None = None) -> Non
         sys.exit(1)
 
 
+def _raise_file_limit() -> None:
+    """Use all the file descriptors that the system grants: each connection needs one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def _further_problems(loaded: Loaded, own_routes: list[Route]) -> list[str]:
     """Return what only this module can see: routes that collide, country data, regions."""
     settings = loaded.settings
     taken = [*own_routes, *dlr_route(settings.nexmo_dlr_url), *FIXED_ROUTES]
     problems = collisions(loaded.endpoints, taken)
+    problems += dlr_collisions(settings.nexmo_dlr_url)
     if not phone.is_region(settings.default_country):
         problems.append(f"--default_country={settings.default_country}: no such country")
     for name, check in (
@@ -138,7 +154,8 @@ async def serve(loaded: Loaded, own_routes: Sequence[Route] = ()) -> None:
         if settings.development_mode:
             settings, handsets = await _development(loaded, port, stack)
             page = start_page(endpoints, handsets)
-        services = await stack.enter_async_context(open_services(settings))
+        sender = endpoints[0].sender if endpoints else ""
+        services = await stack.enter_async_context(open_services(settings, sender))
         routes = [
             *own_routes,
             *message_routes(endpoints),

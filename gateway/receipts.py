@@ -176,7 +176,7 @@ class Receipts:
             happened = "foreign"
         RECEIPTS[receipt.provider, happened].inc()
         if happened == "foreign":
-            log.warning("receipt for a part that message %s does not have", receipt.client_ref)
+            log.warning("receipt for a part that its message does not have")
         return happened
 
     async def status(self, message_id: str) -> Status | None:

@@ -37,9 +37,10 @@ class Services:
 
 
 @asynccontextmanager
-async def open_services(settings: Settings) -> AsyncIterator[Services]:
+async def open_services(settings: Settings, default_sender: str = "") -> AsyncIterator[Services]:
     """Open all services, and close them in the reverse order at the end.
 
+    default_sender: of messages of the site's own back-end when the option ``sender`` is empty.
     Nothing is connected yet, so a store that is down does not keep the gateway from starting.
     """
     store = connect(redis_url(settings))
@@ -67,7 +68,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             receipts=receipts,
             admin=AdminGate(settings.admin_token, development=settings.development_mode),
             webhooks=webhook_gate(settings),
-            default_sender=settings.sender,
+            default_sender=settings.sender or default_sender,
         )
     finally:
         await messenger.drain()

@@ -54,6 +54,14 @@ RESERVED = frozenset(
 )
 
 
+def dlr_collisions(nexmo_dlr_url: str) -> list[str]:
+    """Return a line when the path of ``nexmo_dlr_url`` belongs to another route."""
+    path = urlsplit(nexmo_dlr_url).path.rstrip("/")
+    if path.split("/")[1:2] and path.split("/")[1] in RESERVED - {"dlr"}:
+        return [f"nexmo_dlr_url: its path {path} is taken by a route of the gateway"]
+    return []
+
+
 def collisions(endpoints: Sequence[MessageEndpoint], routes: Iterable[Route]) -> list[str]:
     """Return a line for each message path that one of the other routes answers already."""
     patterns = [re.compile(route[0]) for route in routes]

@@ -44,6 +44,9 @@ def _http_date(second: int) -> str:
     return format_timestamp(second)
 
 
+_MESSAGE_ID = re.compile("[0-9a-f]{32}")
+
+
 class Guard(StrEnum):
     """Who may call a route."""
 
@@ -87,11 +90,14 @@ class BaseHandler(RequestHandler):
 
     @property
     def log_path(self) -> str:
-        """The path as it may stand in a log: numbers masked, no query.
+        """The path as it may stand in a log: no query, numbers masked, of what varies only ids.
 
         What is percent-encoded may be digits, a line's end or an escape code: it is left out.
         """
         plain, escaped, _ = self.request.path.partition("%")
+        for element in getattr(self, "path_args", None) or ():
+            if element and not _MESSAGE_ID.fullmatch(element):
+                plain = plain.replace(element, "…")
         return phone.mask_digits(plain) + ("…" if escaped else "")
 
     def _begin(self, **_: object) -> None:

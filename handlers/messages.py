@@ -41,7 +41,7 @@ class MessagesHandler(AdminHandler):
         )
 
     def _sender(self, given: dict[str, str]) -> str:
-        sender = given.get("sender", "") or self.services.default_sender
+        sender = given.get("sender", "").strip() or self.services.default_sender
         if not sender:
             raise BadRequest("sender: is missing, and there is no default")
         if len(sender) > 15 or not sender.isprintable():

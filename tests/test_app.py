@@ -70,6 +70,21 @@ def test_a_message_path_cannot_hide_a_route(path: str) -> None:
     assert 1 <= len([line for line in err.splitlines() if path.rstrip("/") in line])
 
 
+@pytest.mark.parametrize("path", ["/status/", "/health/live", "/messages"])
+def test_the_receipts_path_cannot_hide_a_route(path: str) -> None:
+    """It would answer in place of the route, and without its guard."""
+    status, _, err = run(f"--nexmo_dlr_url=https://sms.example.com{path}")
+    assert 2 == status
+    assert "nexmo_dlr_url" in err
+
+
+def test_an_unusable_log_file_is_a_wrong_option() -> None:
+    """One line, no traceback."""
+    status, _, err = run("--log_file_prefix=/proc/nope/x")
+    assert 2 == status
+    assert ["--log_file_prefix: No such file or directory"] == err.splitlines()
+
+
 @pytest.mark.parametrize(
     "url", ["redis://h/x", "redis+sentinel://h:1/", "redis://h:99999", "http://h"]
 )
@@ -147,6 +162,10 @@ async def test_development_mode_serves_the_whole_job(tmp_path: Path) -> None:
             assert "ok" == sent["status"]
             life = await (await client.get(f"/messages/{sent['id']}")).json()
             assert "4917612345678" == life["to"]
+            body = {"to": "4917612345678", "text": "Hello", "sender": "  "}
+            own = await (await client.post("/messages", json=body)).json()
+            life = await (await client.get(f"/messages/{own['id']}")).json()
+            assert "Example" == life["sender"]
         assert 0 == gateway.stop()
 
 

@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SCRIPT = Path(__file__).with_name("requests.lua")
-MISSING = (
-    "wrk was not found. It is the package wrk of Debian, Ubuntu and Homebrew: apt-get install wrk"
-)
+MISSING = "wrk was not found. Debian, Ubuntu: apt-get install wrk"
 
 
 @dataclass(frozen=True, slots=True)
