@@ -191,7 +191,7 @@ async def _development(loaded: Loaded, port: int, stack: AsyncExitStack) -> tupl
     Returns the settings that point to them and the address of the emulator's handsets.
     """
     from gateway import embedded  # noqa: PLC0415 - production does not need the package
-    from gateway.emulator import Emulator  # noqa: PLC0415
+    from gateway.emulator import Emulator  # noqa: PLC0415 - nor this
 
     settings = loaded.settings
     if not loaded.redis_named:

@@ -13,6 +13,6 @@ def run(main: Coroutine[Any, Any, None]) -> None:
     if sys.platform == "win32":
         asyncio.run(main)
         return
-    import uvloop  # noqa: PLC0415
+    import uvloop  # noqa: PLC0415 - there is none for Windows
 
     uvloop.run(main)

@@ -14,6 +14,7 @@ import pytest
 import redis
 
 from gateway import valkey_process
+from tests.standin import VonageStandin
 
 
 class RestartableValkey:
@@ -78,6 +79,19 @@ def valkey_server(tmp_path: Path) -> Iterator[RestartableValkey]:
     server = RestartableValkey(directory)
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def standin() -> Iterator[VonageStandin]:
+    """A provider that is not our emulator, on loopback."""
+    with VonageStandin() as standin:
+        yield standin
+
+
+@pytest.fixture(scope="module")
+def kind(request: pytest.FixtureRequest) -> str:
+    """The kind of gateway that a test names by ``of_kind``."""
+    return str(request.param)
 
 
 def _guarded(connect: Any) -> Any:

@@ -18,12 +18,6 @@ VALID = {"to": DIGITS, "text": "Hello"}
 
 
 @pytest.fixture(scope="module")
-def standin() -> Iterator[VonageStandin]:
-    with VonageStandin() as standin:
-        yield standin
-
-
-@pytest.fixture(scope="module")
 def gateway(standin: VonageStandin, valkey_url: str) -> Iterator[GatewayProcess]:
     # The limits of visitors do not hold for the back-end.
     limits = {"limit_amount": 1, "receiver_limit_amount": 1, "message": "", "sender": ""}

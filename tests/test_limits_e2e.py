@@ -26,12 +26,6 @@ ADDRESSES = (f"198.18.{high}.{low}" for high, low in itertools.product(range(256
 
 
 @pytest.fixture(scope="module")
-def standin() -> Iterator[VonageStandin]:
-    with VonageStandin() as standin:
-        yield standin
-
-
-@pytest.fixture(scope="module")
 def gateways(
     standin: VonageStandin, valkey_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[list[GatewayProcess]]:

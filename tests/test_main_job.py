@@ -55,12 +55,6 @@ SENDERS = [
 
 
 @pytest.fixture(scope="module")
-def standin() -> Iterator[VonageStandin]:
-    with VonageStandin() as standin:
-        yield standin
-
-
-@pytest.fixture(scope="module")
 def gateway(
     standin: VonageStandin, valkey_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[GatewayProcess]:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from tests.delivery_receipts import WAYS, receipt, sent
+from tests.kinds import of_kind
 from tests.processes import GatewayProcess
 from tests.standin import SENDER, VonageStandin
 from tests.visitor import Reply, Visitor, visiting
@@ -38,18 +39,6 @@ MESSAGES_V1 = [
 
 
 @pytest.fixture(scope="module")
-def standin() -> Iterator[VonageStandin]:
-    with VonageStandin() as standin:
-        yield standin
-
-
-@pytest.fixture(scope="module")
-def kind(request: pytest.FixtureRequest) -> str:
-    """The kind of gateway that a test names by ``of_kind``."""
-    return str(request.param)
-
-
-@pytest.fixture(scope="module")
 def gateway(kind: str, standin: VonageStandin, valkey_url: str) -> Iterator[GatewayProcess]:
     with GatewayProcess(*standin.options(valkey_url, **KINDS[kind])) as gateway:
         yield gateway
@@ -60,11 +49,6 @@ async def visitor(gateway: GatewayProcess, standin: VonageStandin) -> AsyncItera
     standin.expect()
     async with visiting(gateway.url) as visitor:
         yield visitor
-
-
-def of_kind(*kinds: str) -> pytest.MarkDecorator:
-    """Run a test on these kinds of gateway."""
-    return pytest.mark.parametrize("kind", kinds, indirect=True)
 
 
 @of_kind("open")

@@ -25,12 +25,6 @@ T = TypeVar("T")
 Outage = Callable[[RestartableValkey], None]
 
 
-@pytest.fixture(scope="module")
-def standin() -> Iterator[VonageStandin]:
-    with VonageStandin() as standin:
-        yield standin
-
-
 @pytest.fixture(params=[RestartableValkey.stop, RestartableValkey.pause], ids=["down", "hangs"])
 def outage(request: pytest.FixtureRequest) -> Outage:
     """What happens to the store."""

@@ -97,12 +97,6 @@ PARTLY = [
 
 
 @pytest.fixture(scope="module")
-def standin() -> Iterator[VonageStandin]:
-    with VonageStandin() as standin:
-        yield standin
-
-
-@pytest.fixture(scope="module")
 def gateway(standin: VonageStandin, valkey_url: str) -> Iterator[GatewayProcess]:
     with GatewayProcess(*standin.options(valkey_url, provider_timeout=1)) as gateway:
         yield gateway

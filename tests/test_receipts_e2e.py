@@ -33,12 +33,6 @@ PAIRS = [
 
 
 @pytest.fixture(scope="module")
-def standin() -> Iterator[VonageStandin]:
-    with VonageStandin() as standin:
-        yield standin
-
-
-@pytest.fixture(scope="module")
 def gateway(standin: VonageStandin, valkey_url: str) -> Iterator[GatewayProcess]:
     dlr_url = f"https://sms.example.org{CALLBACK}"
     with GatewayProcess(*standin.options(valkey_url, nexmo_dlr_url=dlr_url)) as gateway:

@@ -22,12 +22,6 @@ RECEIVERS = (f"+49176040690{number:02}" for number in range(100))
 
 
 @pytest.fixture(scope="module")
-def standin() -> Iterator[VonageStandin]:
-    with VonageStandin() as standin:
-        yield standin
-
-
-@pytest.fixture(scope="module")
 def gateway(standin: VonageStandin, valkey_url: str) -> Iterator[GatewayProcess]:
     options = standin.options(
         valkey_url,
