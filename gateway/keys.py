@@ -12,6 +12,44 @@ of a Redis Cluster.
 | messages | sorted set | message ids by creation time (ms) | trimmed to message_log_days |
 | part:{<provider>:<provider id>} | string | our message id | message_log_days |
 | parked:{<provider>:<provider id>} | list | receipts (JSON) that came before their message | 48 h |
+
+Everything of masked conversations lies in one slot, so that a script may touch any of it; times
+are in milliseconds, numbers E.164 with ``+``.
+
+| key | type | holds | lifetime |
+| --- | --- | --- | --- |
+| {relay}:numbers | hash | virtual number -> JSON: provider, country, capabilities, added | removal |
+| {relay}:unhealthy | hash | virtual number -> since when it is left out of new sessions | removal |
+| {relay}:refusals | hash | virtual number -> sends refused in a row | next success |
+| {relay}:pool:<mode>:<country> | set | healthy numbers for a mode; country ``*`` = all | removal |
+| {relay}:idle:<mode>:<country> | set | those of them without a session | the same |
+| {relay}:load | hash | virtual number -> open sessions on it, absent = none | the sessions |
+| {relay}:number-sessions | sorted set | ``<number>:<created>:<session>``, score 0 | the session |
+| {relay}:sessions | sorted set | open session ids by creation time | the session |
+| {relay}:expiries | sorted set | open session ids by expiry time | the session |
+| {relay}:unique-names | hash | unique_name -> open session id | the session |
+| {relay}:announce | sorted set | created sessions whose start notices are to come | a moment |
+| {relay}:session:<id> | hash | one session, closed ones too | session_log_days after its end |
+| {relay}:routes:<participant> | hash | number he texts -> ``<session> <side> <counterpart>`` | the session |
+| {relay}:past:<participant> | hash | number he had -> ``<closed> <counterpart> <owed>`` | 30 days, or number_cooldown |
+| {relay}:seen:<provider>:<id> | string | this MO was taken | 48 h |
+| {relay}:parts:<digest> | hash | parts of one long MO that have come | until joined, 1 h |
+| {relay}:assemblies | sorted set | digests of incomplete long MOs by their deadline | until joined |
+| {relay}:told:<number>><sender> | string | a stranger was told that there is no session | 1 h |
+| {relay}:optouts | sorted set | numbers that texted STOP, by time | START, or an operator |
+| {relay}:inbox | stream | MOs that belong to nothing (field j: JSON) | message_log_days |
+| {relay}:log:<session> | list | what was said in a session (JSON), oldest first | session_log_days after its end |
+| {relay}:log-states:<session> | hash | message id -> delivery state | the same |
+| {relay}:logs-of:<participant> | set | sessions whose log names this number | the same |
+| {relay}:queue:<sender>><receiver> | list | outgoing texts of one direction (JSON), in order | until sent |
+| {relay}:due | sorted set | directions with texts, by when to look at them next | until empty |
+| {relay}:claims | hash | direction under way -> ``<claim> <claimed or writing>`` | until decided |
+| {relay}:turns | hash | virtual number -> next free time of its pacing | an hour |
+| {relay}:reserved | hash | direction -> the turn it waits for | the turn |
+| {relay}:dead | hash | message id -> JSON of a text that could not be sent | requeue, discard |
+| {relay}:dead-times | sorted set | message ids of dead letters by time | the same |
+| {relay}:lobby | sorted set | persons who wait for a chat, by when they came | pairing, #end, time |
+| {relay}:lobby-people | hash | person -> JSON of his waiting, or ``<session>`` of his chat | the same |
 """
 
 from __future__ import annotations
@@ -47,3 +85,85 @@ def part(provider: str, provider_id: str) -> str:
 def parked(provider: str, provider_id: str) -> str:
     """List of receipts whose message is not known yet."""
     return f"parked:{{{provider}:{provider_id}}}"
+
+
+NUMBERS = "{relay}:numbers"
+UNHEALTHY = "{relay}:unhealthy"
+REFUSALS = "{relay}:refusals"
+LOAD = "{relay}:load"
+NUMBER_SESSIONS = "{relay}:number-sessions"
+SESSIONS = "{relay}:sessions"
+EXPIRIES = "{relay}:expiries"
+UNIQUE_NAMES = "{relay}:unique-names"
+ANNOUNCE = "{relay}:announce"
+ASSEMBLIES = "{relay}:assemblies"
+OPTOUTS = "{relay}:optouts"
+INBOX = "{relay}:inbox"
+DUE = "{relay}:due"
+CLAIMS = "{relay}:claims"
+TURNS = "{relay}:turns"
+RESERVED = "{relay}:reserved"
+DEAD = "{relay}:dead"
+DEAD_TIMES = "{relay}:dead-times"
+LOBBY = "{relay}:lobby"
+LOBBY_PEOPLE = "{relay}:lobby-people"
+
+
+def pool(mode: str, country: str = "*") -> str:
+    """Set of healthy virtual numbers that can carry sessions of a mode."""
+    return f"{{relay}}:pool:{mode}:{country}"
+
+
+def idle(mode: str, country: str = "*") -> str:
+    """Set of those of ``pool`` that carry no session."""
+    return f"{{relay}}:idle:{mode}:{country}"
+
+
+def session(session_id: str) -> str:
+    """Hash of one session."""
+    return f"{{relay}}:session:{session_id}"
+
+
+def routes(participant: str) -> str:
+    """Hash of the virtual numbers that a participant may text, and where each leads."""
+    return f"{{relay}}:routes:{participant}"
+
+
+def past(participant: str) -> str:
+    """Hash of the virtual numbers that a participant had in closed sessions."""
+    return f"{{relay}}:past:{participant}"
+
+
+def seen(provider: str, provider_id: str) -> str:
+    """String: the MO of this id was taken."""
+    return f"{{relay}}:seen:{provider}:{provider_id}"
+
+
+def parts(digest: str) -> str:
+    """Hash of the parts of one long MO."""
+    return f"{{relay}}:parts:{digest}"
+
+
+def told(virtual_number: str, sender: str) -> str:
+    """String: this sender was told that he has no session on this number."""
+    return f"{{relay}}:told:{virtual_number}>{sender}"
+
+
+def session_log(session_id: str) -> str:
+    """List of what was said in one session."""
+    return f"{{relay}}:log:{session_id}"
+
+
+def session_log_states(session_id: str) -> str:
+    """Hash of the delivery states of its texts."""
+    return f"{{relay}}:log-states:{session_id}"
+
+
+def logs_of(participant: str) -> str:
+    """Set of the sessions whose log names this number."""
+    return f"{{relay}}:logs-of:{participant}"
+
+
+def queue(direction: str) -> str:
+    """List of the outgoing texts of one direction, ``<sender>><receiver>``."""
+    return f"{{relay}}:queue:{direction}"

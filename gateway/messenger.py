@@ -7,7 +7,7 @@ import logging
 import random
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -24,6 +24,11 @@ log = logging.getLogger(__name__)
 # A visitor waits for the answer, so throttled requests are repeated for this long and no longer.
 RETRY_SECONDS = 5.0
 FIRST_BACKOFF_SECONDS = 0.25
+# A text from the outbox reserves no turn that is further ahead, so that visitors, who wait for
+# their answer, need not queue behind all of a backlog; it asks again after the pause.
+OUTBOX_TURN_SECONDS = 1.0
+OUTBOX_TURN_PAUSE = 0.5
+NO_SUCH_PROVIDER = SubmitResult(Outcome.REFUSED, code="provider", text="no such provider")
 RETRYABLE = (Outcome.THROTTLED, Outcome.NOT_SENT)
 NEVER_LEFT = SubmitResult(Outcome.NOT_SENT, code="store", text="the store was down")
 # What became of a message is written again after these seconds when the store is down just then.
@@ -85,6 +90,58 @@ class Messenger:
         await self._record(sms, chosen.name, result, attempts)
         MESSAGES[chosen.name, result.outcome.value].inc()
         return Sent(sms.id, result.outcome)
+
+    async def deliver(
+        self,
+        sms: Sms,
+        *,
+        provider: str,
+        source: str,
+        session: str = "",
+        before: Callable[[], Awaitable[bool]],
+    ) -> SubmitResult | None:
+        """Submit a text of the outbox once, in its turn, and return what the provider said.
+
+        The turn may be long in coming. ``before`` is asked at the last moment before the
+        request is written; when it says no, nothing is sent and None returned. session: whose
+        log shows what becomes of the text. Raises StoreUnavailable before anything was sent.
+        """
+        chosen = self._providers.get(provider)
+        if chosen is None:
+            return NO_SUCH_PROVIDER
+        await self._wait_for_turn(chosen)
+        expected = segments.count(sms.text).parts
+        await self._receipts.create(
+            sms, provider=chosen.name, source=source, expected=expected, session=session
+        )
+        if not await before():
+            return None
+        started = time.monotonic()
+        result = await _submitted(chosen, sms)
+        fresh_budget()
+        PROVIDER_SECONDS.observe(time.monotonic() - started)
+        if result.outcome is Outcome.THROTTLED:
+            await self._hold_back(chosen, result)
+        await self._record(sms, chosen.name, result, 1)
+        MESSAGES[chosen.name, result.outcome.value].inc()
+        return result
+
+    async def _wait_for_turn(self, provider: Provider) -> None:
+        """Return when the provider's rate lets one more request out."""
+        while True:
+            fresh_budget()
+            turn = await self._pacer.reserve(provider.pace_key, provider.rate, OUTBOX_TURN_SECONDS)
+            if turn is not None:
+                await asyncio.sleep(turn)
+                fresh_budget()
+                return
+            await asyncio.sleep(OUTBOX_TURN_PAUSE)
+
+    async def _hold_back(self, provider: Provider, result: SubmitResult) -> None:
+        """Put a pause before the next turn of all processes: the provider asked for one."""
+        pause = max(result.retry_after or 0.0, FIRST_BACKOFF_SECONDS)
+        with suppress(StoreUnavailable):
+            await self._pacer.reserve(provider.pace_key, provider.rate, pause, hold=pause)
 
     async def drain(self, seconds: float = 3.0) -> None:
         """Wait until what is still to be written down is written, ``seconds`` at most."""

@@ -38,6 +38,53 @@ class MessageEndpoint:
     receiver_limit_expires: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class VirtualNumber:
+    """A number rented from a provider.
+
+    country: ISO 3166 two letters, '' for none; capabilities: ``sms``, ``voice`` or both.
+    """
+
+    e164: str
+    provider: str
+    country: str
+    capabilities: frozenset[str]
+    added: int = 0
+
+
+class Mode(StrEnum):
+    """What a session carries."""
+
+    MESSAGE = "message"
+    VOICE = "voice"
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Two participants and the virtual numbers between them.
+
+    number_a: the number that a texts and dials, and from which he hears b; the same for b.
+    provider_a: of number_a. created, expires, closed: ms, 0 = never. numbers: ``shared`` or
+    ``per-side``. kind: ``masked``, or ``chat`` for one that the lobby opened.
+    """
+
+    id: str
+    created: int
+    expires: int
+    participant_a: str
+    participant_b: str
+    number_a: str
+    number_b: str
+    provider_a: str
+    provider_b: str
+    mode: Mode = Mode.MESSAGE
+    numbers: str = "shared"
+    unique_name: str = ""
+    kind: str = "masked"
+    closed: int = 0
+
+
 class Delivery(StrEnum):
     """What became of a message or of one part of it, as ``/status/`` shows it."""
 

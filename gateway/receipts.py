@@ -103,18 +103,26 @@ class Receipts:
         self._store = store
         self._lifetime = int(days * 86_400_000)
 
-    async def create(self, sms: Sms, *, provider: str, source: str, expected: int) -> None:
-        """Write a message down before it is sent; ``expected``: parts by our own count."""
+    async def create(
+        self, sms: Sms, *, provider: str, source: str, expected: int, session: str = ""
+    ) -> None:
+        """Write a message down before it is sent; ``expected``: parts by our own count.
+
+        session: whose log shows what becomes of it; what the participants say stands there
+        alone, for as long as the operator wants it kept.
+        """
         now = _now_ms()
         fields: dict[str, str | int] = {
             "created": now,
             "to": sms.to,
             "sender": sms.sender,
-            "text": sms.text,
+            "text": "" if session else sms.text,
             "provider": provider,
             "source": source,
             "expected": expected,
         }
+        if session:
+            fields["session"] = session
         flat = [item for pair in fields.items() for item in pair]
         index = (sms.id, now, now - self._lifetime, self._lifetime)
         await self._store.run_all(

@@ -122,9 +122,10 @@ class Script:
         self.sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
     @classmethod
-    def load(cls, name: str) -> Script:
-        """Return the script in ``lua/<name>.lua``."""
-        return cls((LUA_FOLDER / f"{name}.lua").read_text(encoding="utf-8"))
+    def load(cls, name: str, *preludes: str) -> Script:
+        """Return the script in ``lua/<name>.lua``, behind the functions of its preludes."""
+        files = [LUA_FOLDER / f"{each}.lua" for each in (*preludes, name)]
+        return cls("".join(file.read_text(encoding="utf-8") for file in files))
 
 
 ScriptCall = tuple[Script, Sequence[str], Iterable[Argument]]

@@ -69,6 +69,33 @@ class Receipt:
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class LongText:
+    """Which part of a long text this is; ``reference`` is the carrier's and is used again."""
+
+    reference: str
+    total: int
+    part: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """An MO in the gateway's words, numbers and text as the provider wrote them.
+
+    id: the provider's, for recognising repeats; data: hexadecimal body of a binary MO, ''
+    for a text; sent: when the provider says it came, as it writes times.
+    """
+
+    provider: str
+    id: str
+    sender: str
+    to: str
+    text: str
+    data: str = ""
+    long: LongText | None = None
+    sent: str = ""
+
+
 class Provider(Protocol):
     """A way to send SMS."""
 
