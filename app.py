@@ -14,7 +14,7 @@ import resource
 import signal
 import sys
 from collections.abc import Iterable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,8 +27,10 @@ from tornado.netutil import bind_sockets
 from conf.documents import describe, help_text
 from conf.settings import Loaded, Settings, load
 from gateway import geoip, phone
+from gateway.errors import BadRequest, StoreUnavailable
 from gateway.loop import run
-from gateway.services import open_services, redis_url
+from gateway.models import VirtualNumber
+from gateway.services import Services, open_services, redis_url
 from gateway.store import connect
 from handlers.application import (
     FIXED_ROUTES,
@@ -37,7 +39,7 @@ from handlers.application import (
     collisions,
     dlr_collisions,
     dlr_route,
-    message_routes,
+    route_table,
 )
 from handlers.start_page import start_page
 
@@ -52,6 +54,14 @@ MAX_BODY_BYTES = 4 * 1024 * 1024
 MOST_FILES = 65_536
 # North American networks, and so the emulator, take no sender but a number (fiction's range).
 DEMO_NUMBER = "12065550100"
+DEMO_POOL = tuple(
+    VirtualNumber(number, provider, "US", frozenset({"sms", "voice"}))
+    for number, provider in (
+        ("+12065550101", "nexmo"),
+        ("+12065550102", "nexmo"),
+        ("+12065550103", "flowroute"),
+    )
+)
 # A body of the largest size over the slowest phone; nginx reads bodies before it passes them on.
 BODY_SECONDS = 30.0
 # More than nginx keeps its idle connections (60 s), so that it never meets one just closing.
@@ -156,12 +166,14 @@ async def serve(loaded: Loaded, own_routes: Sequence[Route] = ()) -> None:
             page = start_page(endpoints, handsets)
         sender = endpoints[0].sender if endpoints else ""
         services = await stack.enter_async_context(open_services(settings, sender))
-        routes = [
-            *own_routes,
-            *message_routes(endpoints),
-            *dlr_route(settings.nexmo_dlr_url),
-            *FIXED_ROUTES,
-        ]
+        if settings.development_mode:
+            await _demo_pool(services)
+        routes = route_table(
+            own_routes,
+            endpoints,
+            nexmo_dlr_url=settings.nexmo_dlr_url,
+            webhook_token=settings.webhook_token,
+        )
         application = Application(
             services, routes, log_requests=settings.access_log, start_page=page
         )
@@ -181,7 +193,9 @@ async def serve(loaded: Loaded, own_routes: Sequence[Route] = ()) -> None:
         log.info("listening on http://%s:%d", host, port)
         _say_what_matters(loaded, settings, endpoints, port, services.webhooks.configured)
         await stop.wait()
-        await _drain(application, server)
+        await asyncio.gather(
+            _drain(application, server), services.outbox_worker.stop(DRAIN_SECONDS)
+        )
     log.info("stopped")
 
 
@@ -202,8 +216,12 @@ async def _development(loaded: Loaded, port: int, stack: AsyncExitStack) -> tupl
         stack.callback(store.stop)
         settings = replace(settings, redis_url=store.url)
     token = f"/{settings.webhook_token}" if settings.webhook_token else "/"
+    base = f"http://127.0.0.1:{port}"
     emulator = Emulator(
-        dlr_url=f"http://127.0.0.1:{port}/dlr{token}",
+        dlr_url=f"{base}/dlr{token}",
+        mo_url=f"{base}/inbound{token}",
+        flowroute_mo_url=f"{base}/inbound/flowroute{token}",
+        flowroute_dlr_url=f"{base}/dlr/flowroute{token}",
         signature_secret=settings.nexmo_signature_secret,
         signature_method=settings.nexmo_signature_method,
         rate=30,
@@ -218,9 +236,20 @@ async def _development(loaded: Loaded, port: int, stack: AsyncExitStack) -> tupl
         nexmo_api_domain=emulator.domain,
         nexmo_endpoint="sms/json",
         nexmo_ssl=False,
+        flowroute_access_key=emulator.settings.flowroute_access_key,
+        flowroute_secret_key=emulator.settings.flowroute_secret_key,
+        flowroute_url=f"{emulator.url}/v2.1/messages",
         nexmo_long_virtual_number=settings.nexmo_long_virtual_number or DEMO_NUMBER,
     )
     return settings, f"{emulator.url}/"
+
+
+async def _demo_pool(services: Services) -> None:
+    """Put some numbers into an empty pool, so that a first conversation needs no preparation."""
+    with suppress(StoreUnavailable, BadRequest):
+        if not (await services.numbers.page(1, "")).size:
+            for number in DEMO_POOL:
+                await services.numbers.add(number)
 
 
 def _stop_signal() -> asyncio.Event:

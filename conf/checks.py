@@ -75,19 +75,30 @@ def _long_receipt_url(url: str, token: str) -> Iterator[str]:
 
 
 def _provider_not_built(provider: str) -> Iterator[str]:
-    if provider != "nexmo":
+    if provider.startswith("smssync:"):
         yield f"provider {shown(provider)} is not available in this release"
 
 
-def _half_credentials(key: str, secret: str) -> Iterator[str]:
-    if bool(key) != bool(secret):
-        absent = "nexmo_api_secret" if key else "nexmo_api_key"
-        yield f"{absent} is not set: nexmo_api_key and nexmo_api_secret belong together"
+# The two options with which a provider knows the account.
+_CREDENTIALS = {
+    "nexmo": ("nexmo_api_key", "nexmo_api_secret"),
+    "flowroute": ("flowroute_access_key", "flowroute_secret_key"),
+}
+
+
+def _half_credentials(names: tuple[str, str]) -> Callable[[str, str], Iterator[str]]:
+    def check(key: str, secret: str) -> Iterator[str]:
+        if bool(key) != bool(secret):
+            absent = names[1] if key else names[0]
+            yield f"{absent} is not set: {names[0]} and {names[1]} belong together"
+
+    return check
 
 
 def _no_credentials(values: Mapping[str, Any]) -> Iterator[str]:
-    if not values["nexmo_api_key"] and not values["development_mode"]:
-        yield "nexmo_api_key and nexmo_api_secret are not set: the provider will refuse messages"
+    names = _CREDENTIALS.get(values["provider"])
+    if names and not values[names[0]] and not values["development_mode"]:
+        yield f"{names[0]} and {names[1]} are not set: the provider will refuse messages"
 
 
 def _slow_provider(seconds: float) -> Iterator[str]:
@@ -117,7 +128,7 @@ _CONTRADICTIONS: tuple[_Check, ...] = (
     (("receiver_limit_amount", "receiver_limit_expires"), _receiver_window),
     (("nexmo_dlr_url", "webhook_token"), _long_receipt_url),
     (("provider",), _provider_not_built),
-    (("nexmo_api_key", "nexmo_api_secret"), _half_credentials),
+    *((names, _half_credentials(names)) for names in _CREDENTIALS.values()),
 )
 _WARNINGS: tuple[_Check, ...] = (
     (("nexmo_signature_max_age", "nexmo_signature_secret"), _age_of_unsigned),

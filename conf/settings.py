@@ -126,17 +126,24 @@ class Settings:
     no_session_msg: str = option(
         "An active session was not found. Please contact support@yourorg.com",
         "notice to someone whose text belongs to no session")
+    optout_msg: str = option(
+        "Your contact has chosen to receive no more messages.",
+        "notice to a participant whose counterpart has opted out")
+    stop_words: str = option(
+        "STOP,STOPALL,UNSUBSCRIBE,ARRET", "texts by which a participant opts out, separated by "
+        "commas; nothing more is sent to him")
+    start_words: str = option("START,UNSTOP", "texts by which he opts in again")
     tn_exclusive: bool = option(False, "give every session a virtual number of its own")
     number_cooldown: int = option(
         0, "seconds for which a participant does not meet a number of an old session again, except "
         "with the same counterpart", minimum=0)
     number_rate: float = option(
         1.0, "relayed SMS a second from one North American number; 0 = no pacing", minimum=0)
-    number_insight: str = option(
-        "off", "basic: have participants checked by Vonage Number Insight too",
-        check=values.one_of("off", "basic"))
     chat_numbers: str = option(
-        "", "virtual numbers that pair strangers for a chat, separated by commas")
+        "", "virtual numbers that pair strangers for a chat, separated by commas",
+        check=values.virtual_numbers)
+    chat_wait: float = option(
+        30.0, "minutes after which nobody waits for a chat any longer; 0 = for ever", minimum=0)
     session_log_days: int = option(
         30, "days for which the log of a closed session is kept; 0 = no log", minimum=0)
 
@@ -150,6 +157,9 @@ class Settings:
         "what a caller hears who cannot be connected")
     ring_timeout: int = option(45, "seconds for which the other side's phone rings", minimum=1)
     call_limit: int = option(3600, "longest call in seconds", minimum=1)
+    number_insight: str = option(
+        "off", "basic: have participants checked by Vonage Number Insight too",
+        check=values.one_of("off", "basic"))
 
     flowroute_access_key: str = option("", "access key of the Flowroute account")
     flowroute_secret_key: str = option("", "secret key that belongs to it", secret=True)
@@ -196,9 +206,9 @@ GROUPS = (
     Group("Limits", "limit_amount"),
     Group("Sending", "provider"),
     Group("Vonage (Nexmo)", "nexmo_api_key"),
-    Group("Masked conversations", "org_name", reserved=True),
+    Group("Masked conversations", "org_name"),
     Group("Voice", "voice_start_msg", reserved=True),
-    Group("Flowroute", "flowroute_access_key", reserved=True),
+    Group("Flowroute", "flowroute_access_key"),
     Group("SMSsync phones", "smssync_secret", reserved=True),
     Group("Redis", "redis_url"),
     Group("Logging", "logging"),

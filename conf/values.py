@@ -180,6 +180,15 @@ def virtual_number(value: str) -> str:
     return value
 
 
+def virtual_numbers(value: str) -> str:
+    """Return international numbers as ``+`` and digits, separated by commas alone; ValueError."""
+    items = [item.strip().removeprefix("+") for item in value.split(",") if item.strip()]
+    for position, item in enumerate(items, start=1):
+        if not re.fullmatch(r"[1-9][0-9]{6,14}", item):
+            raise ValueError(f"item {position} is not an international number")
+    return ",".join(f"+{item}" for item in items)
+
+
 def provider(value: str) -> str:
     """Return the name of a provider unchanged; raises ValueError."""
     if not re.fullmatch(r"nexmo|flowroute|smssync:[A-Za-z0-9._-]+", value):

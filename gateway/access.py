@@ -41,6 +41,7 @@ class WebhookCall:
     token: the path element behind the webhook's own path, None when there is none.
     params: the flat parameters, None when a name came twice (such a call has no signature).
     json_only: it has the shape of Messages v1 or voice, which are signed by JWT.
+    signed: whether this provider signs at all; one that does not needs the token.
     """
 
     token: str | None
@@ -49,6 +50,7 @@ class WebhookCall:
     authorization: str
     json_only: bool
     on_this_machine: Callable[[], bool]
+    signed: bool = True
 
 
 class WebhookGate:
@@ -90,6 +92,8 @@ class WebhookGate:
             return call.on_this_machine()
         if self._token and not same(self._token, call.token or ""):
             return False
+        if not call.signed:
+            return bool(self._token)
         if call.json_only and self._jwt_secret:
             return verify_jwt(
                 call.authorization,

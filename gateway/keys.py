@@ -18,7 +18,7 @@ are in milliseconds, numbers E.164 with ``+``.
 
 | key | type | holds | lifetime |
 | --- | --- | --- | --- |
-| {relay}:numbers | hash | virtual number -> JSON: provider, country, capabilities, added | removal |
+| {relay}:numbers | hash | number -> JSON: provider, country, capabilities, added | removal |
 | {relay}:unhealthy | hash | virtual number -> since when it is left out of new sessions | removal |
 | {relay}:refusals | hash | virtual number -> sends refused in a row | next success |
 | {relay}:pool:<mode>:<country> | set | healthy numbers for a mode; country ``*`` = all | removal |
@@ -30,26 +30,29 @@ are in milliseconds, numbers E.164 with ``+``.
 | {relay}:unique-names | hash | unique_name -> open session id | the session |
 | {relay}:announce | sorted set | created sessions whose start notices are to come | a moment |
 | {relay}:session:<id> | hash | one session, closed ones too | session_log_days after its end |
-| {relay}:routes:<participant> | hash | number he texts -> ``<session> <side> <counterpart>`` | the session |
-| {relay}:past:<participant> | hash | number he had -> ``<closed> <counterpart> <owed>`` | 30 days, or number_cooldown |
+| {relay}:routes:<participant> | hash | number -> ``<session> <side> <counterpart>`` | session |
+| {relay}:past:<participant> | hash | number -> ``<closed> <counterpart> <owed>`` | 30 days * |
 | {relay}:seen:<provider>:<id> | string | this MO was taken | 48 h |
-| {relay}:parts:<digest> | hash | parts of one long MO that have come | until joined, 1 h |
-| {relay}:assemblies | sorted set | digests of incomplete long MOs by their deadline | until joined |
+| {relay}:parts:<digest> | hash | parts of one long MO that have come | until joined, 7 days |
+| {relay}:assemblies | sorted set | digests of long MOs by their deadline | until joined |
 | {relay}:told:<number>><sender> | string | a stranger was told that there is no session | 1 h |
 | {relay}:optouts | sorted set | numbers that texted STOP, by time | START, or an operator |
 | {relay}:inbox | stream | MOs that belong to nothing (field j: JSON) | message_log_days |
-| {relay}:log:<session> | list | what was said in a session (JSON), oldest first | session_log_days after its end |
+| {relay}:log:<session> | list | what was said in a session (JSON) | session_log_days |
 | {relay}:log-states:<session> | hash | message id -> delivery state | the same |
 | {relay}:logs-of:<participant> | set | sessions whose log names this number | the same |
-| {relay}:queue:<sender>><receiver> | list | outgoing texts of one direction (JSON), in order | until sent |
+| {relay}:queue:<sender>><receiver> | list | texts of one direction (JSON), in order | until sent |
 | {relay}:due | sorted set | directions with texts, by when to look at them next | until empty |
 | {relay}:claims | hash | direction under way -> ``<claim> <claimed or writing>`` | until decided |
 | {relay}:turns | hash | virtual number -> next free time of its pacing | an hour |
 | {relay}:reserved | hash | direction -> the turn it waits for | the turn |
 | {relay}:dead | hash | message id -> JSON of a text that could not be sent | requeue, discard |
 | {relay}:dead-times | sorted set | message ids of dead letters by time | the same |
-| {relay}:lobby | sorted set | persons who wait for a chat, by when they came | pairing, #end, time |
-| {relay}:lobby-people | hash | person -> JSON of his waiting, or ``<session>`` of his chat | the same |
+| {relay}:lobby | sorted set | persons who wait for a chat, by time | pairing, #end, time |
+| {relay}:lobby-people | hash | person who waits -> JSON: number, provider | the same |
+
+session_log_days count from the end of a session. *: or number_cooldown, if that is longer; past
+entries are ``owed`` (1) while an expired session's participant has not been told of its end.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from itertools import product
 
 from prometheus_client import Counter, Gauge, Histogram, generate_latest
 
-PROVIDERS = ("nexmo",)
+PROVIDERS = ("nexmo", "flowroute")
 
 
 def _children(counter: Counter, *values: Iterable[str]) -> dict[tuple[str, ...], Counter]:
@@ -31,11 +31,22 @@ RECEIPTS = _children(
 )
 LIMITED = _children(
     Counter("gateway_limit_refusals", "Calls refused by a limit", ("limit",)),
-    ("message", "receiver", "validation"),
+    ("message", "receiver", "validation", "lobby"),
 )
 WEBHOOKS = _children(
     Counter("gateway_webhooks", "Webhook calls by how they were taken", ("result",)),
     ("accepted", "ignored", "unauthenticated"),
+)
+MOS = _children(
+    Counter("gateway_inbound_messages", "MOs by what became of them", ("provider", "result")),
+    PROVIDERS,
+    (
+        *("relayed", "suppressed", "paused", "repeated", "part", "kept", "stopped", "started"),
+        *("told", "ended", "ignored", "answered", "waiting", "paired"),
+    ),
+)
+OUTBOX_REPEATS = Counter(
+    "gateway_outbox_repeats", "Texts sent again because their process died while it sent them"
 )
 RESPONSES = _children(
     Counter("gateway_http_responses", "HTTP answers by class of status", ("status",)),

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,12 +96,21 @@ def _without_parts(outcome: str) -> tuple[Delivery, bool]:
     return (Delivery.ACCEPTED if outcome == Outcome.ACCEPTED else Delivery.UNKNOWN), False
 
 
-class Receipts:
-    """The records of outgoing messages and their receipts; ``days``: how long both are kept."""
+# Takes a session's id, a message's id and the delivery state that the message has now.
+Changed = Callable[[str, str, str], Awaitable[None]]
 
-    def __init__(self, store: Store, *, days: float) -> None:
+
+class Receipts:
+    """The records of outgoing messages and their receipts.
+
+    days: how long both are kept; changed: is told of every message of a session whose delivery
+    state a receipt has changed.
+    """
+
+    def __init__(self, store: Store, *, days: float, changed: Changed | None = None) -> None:
         self._store = store
         self._lifetime = int(days * 86_400_000)
+        self._changed = changed
 
     async def create(
         self, sms: Sms, *, provider: str, source: str, expected: int, session: str = ""
@@ -206,6 +215,15 @@ class Receipts:
         steps = sorted((ujson.loads(event) for event in events), key=lambda event: event["at"])
         return _public(message_id, fields) | {"events": steps}
 
+    async def forget(self, message_ids: Iterable[str]) -> None:
+        """Delete messages with all that is known of them; unknown ids are nothing to do."""
+        for message_id in message_ids:
+            await asyncio.gather(
+                self._store.execute("DEL", keys.message(message_id)),
+                self._store.execute("DEL", keys.message_events(message_id)),
+                self._store.execute("ZREM", keys.MESSAGES, message_id),
+            )
+
     async def messages(
         self, limit: int, after: str
     ) -> tuple[int, list[dict[str, Any]], str | None]:
@@ -283,7 +301,7 @@ class Receipts:
             )
         )
         event = {"at": _now_ms(), "event": "receipt", "part": receipt.provider_id, **receipt.fields}
-        happened: str = await self._store.run(
+        answer: str = await self._store.run(
             _APPLY,
             [keys.message(message_id), keys.message_events(message_id)],
             [
@@ -295,6 +313,10 @@ class Receipts:
                 MOST_EVENTS,
             ],
         )
+        happened, _, session = answer.partition(" ")
+        if session and self._changed is not None:
+            fields = _pairs(await self._store.execute("HGETALL", keys.message(message_id)))
+            await self._changed(session, message_id, summarise(fields).delivery.value)
         return happened
 
 

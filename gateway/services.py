@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -10,14 +10,35 @@ from urllib.parse import quote
 from conf.settings import Settings
 from gateway import geoip
 from gateway.access import AdminGate, WebhookGate
+from gateway.assemblies import Assemblies
 from gateway.clients import ClientAddress
 from gateway.country import CountryGuesser
+from gateway.inbox import Inbox
 from gateway.limiter import Limit, Limiter, MessageLimits, ValidationLimits
+from gateway.lobby import Lobby
 from gateway.messenger import Messenger
+from gateway.metrics import OUTBOX_REPEATS
+from gateway.notices import Notices, Texts
+from gateway.numbers import Numbers
+from gateway.optouts import OptOuts, Words
+from gateway.outbox import Outbox, OutboxEntry
+from gateway.outbox_worker import OutboxWorker
 from gateway.pacer import Pacer
+from gateway.providers import flowroute
+from gateway.providers.base import Provider
+from gateway.providers.flowroute import FlowrouteProvider
 from gateway.providers.vonage import Account, VonageProvider
 from gateway.receipts import Receipts
+from gateway.relay import Relay
+from gateway.session_log import SessionLog
+from gateway.sessions import Sessions
 from gateway.store import Store, connect
+from gateway.upkeep import Upkeep
+
+# Flowroute publishes no limit and throttles senders that it takes for spammers: a modest rate.
+FLOWROUTE_RATE = 10.0
+# Of the 30 s that a stop may take, requests have 22 and what they sent a few.
+OUTBOX_STOP_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +55,17 @@ class Services:
     admin: AdminGate
     webhooks: WebhookGate
     default_sender: str
+    default_provider: str
+    pool_providers: tuple[str, ...]
+    numbers: Numbers
+    sessions: Sessions
+    session_log: SessionLog
+    notices: Notices
+    optouts: OptOuts
+    inbox: Inbox
+    outbox: Outbox
+    outbox_worker: OutboxWorker
+    relay: Relay
 
 
 @asynccontextmanager
@@ -44,15 +76,17 @@ async def open_services(settings: Settings, default_sender: str = "") -> AsyncIt
     Nothing is connected yet, so a store that is down does not keep the gateway from starting.
     """
     store = connect(redis_url(settings))
-    provider = VonageProvider(
-        vonage_account(settings), rate=settings.nexmo_rate, timeout=settings.provider_timeout
-    )
+    providers = _providers(settings)
     limiter = Limiter(store)
-    address_limit = Limit(settings.limit_amount, settings.limit_expires)
-    receiver_limit = Limit(settings.receiver_limit_amount, settings.receiver_limit_expires)
-    receipts = Receipts(store, days=settings.message_log_days)
-    messenger = Messenger({provider.name: provider}, provider.name, receipts, Pacer(store))
+    session_log = SessionLog(store, days=settings.session_log_days)
+    receipts = Receipts(store, days=settings.message_log_days, changed=session_log.set_state)
+    messenger = Messenger(
+        {each.name: each for each in providers}, settings.provider, receipts, Pacer(store)
+    )
+    relaying = _relaying(settings, store, limiter, messenger, session_log)
     trusted = [each for each in settings.trusted_proxies.split(",") if each]
+    relaying.outbox_worker.start()
+    relaying.upkeep.start()
     try:
         yield Services(
             store=store,
@@ -62,18 +96,154 @@ async def open_services(settings: Settings, default_sender: str = "") -> AsyncIt
                 default_country=settings.default_country,
                 guess=settings.guess_country,
             ),
-            message_limits=MessageLimits(limiter, address_limit, receiver_limit),
-            validation_limits=ValidationLimits(limiter, address_limit),
+            message_limits=MessageLimits(
+                limiter,
+                Limit(settings.limit_amount, settings.limit_expires),
+                Limit(settings.receiver_limit_amount, settings.receiver_limit_expires),
+            ),
+            validation_limits=ValidationLimits(
+                limiter, Limit(settings.limit_amount, settings.limit_expires)
+            ),
             messenger=messenger,
             receipts=receipts,
             admin=AdminGate(settings.admin_token, development=settings.development_mode),
             webhooks=webhook_gate(settings),
             default_sender=settings.sender or default_sender,
+            default_provider=settings.provider,
+            pool_providers=messenger.providers,
+            session_log=session_log,
+            numbers=relaying.numbers,
+            sessions=relaying.sessions,
+            notices=relaying.notices,
+            optouts=relaying.optouts,
+            inbox=relaying.inbox,
+            outbox=relaying.outbox,
+            outbox_worker=relaying.outbox_worker,
+            relay=relaying.relay,
         )
     finally:
+        await relaying.upkeep.stop()
+        await relaying.outbox_worker.stop(OUTBOX_STOP_SECONDS)
         await messenger.drain()
-        await provider.close()
+        for each in providers:
+            await each.close()
         await store.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Relaying:
+    """The parts of the relay, wired with each other."""
+
+    numbers: Numbers
+    sessions: Sessions
+    notices: Notices
+    optouts: OptOuts
+    inbox: Inbox
+    outbox: Outbox
+    outbox_worker: OutboxWorker
+    relay: Relay
+    upkeep: Upkeep
+
+
+def _relaying(
+    settings: Settings,
+    store: Store,
+    limiter: Limiter,
+    messenger: Messenger,
+    session_log: SessionLog,
+) -> _Relaying:
+    numbers, optouts = Numbers(store), OptOuts(store)
+    inbox = Inbox(store, days=settings.message_log_days)
+    sessions = Sessions(
+        store,
+        exclusive=settings.tn_exclusive,
+        cooldown=settings.number_cooldown,
+        log_days=settings.session_log_days,
+    )
+    outbox = Outbox(store)
+    worker = OutboxWorker(
+        outbox,
+        messenger,
+        suppressed=lambda entry: optouts.is_out(entry.to),
+        decided=_decided(numbers, session_log),
+        repeated=lambda entry: OUTBOX_REPEATS.inc(),
+        number_rate=settings.number_rate,
+    )
+    notices = Notices(store, notice_texts(settings), worker.poke)
+    lobby = Lobby(
+        store,
+        numbers=[each for each in settings.chat_numbers.split(",") if each],
+        provider=settings.provider,
+        wait=settings.chat_wait,
+        limiter=limiter,
+        sessions=sessions,
+        notices=notices,
+        inbox=inbox,
+        poke=worker.poke,
+    )
+    relay = Relay(
+        store,
+        sessions=sessions,
+        notices=notices,
+        inbox=inbox,
+        assemblies=Assemblies(store),
+        session_log=session_log,
+        words=Words(settings.stop_words.split(","), settings.start_words.split(",")),
+        lobby=lobby,
+        poke=worker.poke,
+    )
+    upkeep = Upkeep(
+        [
+            sessions.expire_due,
+            relay.join_due,
+            lambda: notices.finish_stale(sessions.find),
+            lobby.expire_waiting,
+        ]
+    )
+    return _Relaying(numbers, sessions, notices, optouts, inbox, outbox, worker, relay, upkeep)
+
+
+def _decided(
+    numbers: Numbers, session_log: SessionLog
+) -> Callable[[OutboxEntry, str], Awaitable[None]]:
+    """Return what is done when it is decided what becomes of a text of the outbox."""
+
+    async def decided(entry: OutboxEntry, state: str) -> None:
+        if entry.session:
+            await session_log.set_state(entry.session, entry.id, state)
+        if state in {"accepted", "failed"}:
+            await numbers.report(entry.sender, state == "accepted")
+
+    return decided
+
+
+def _providers(settings: Settings) -> list[Provider]:
+    return [
+        VonageProvider(
+            vonage_account(settings), rate=settings.nexmo_rate, timeout=settings.provider_timeout
+        ),
+        FlowrouteProvider(
+            flowroute.Account(
+                settings.flowroute_access_key,
+                settings.flowroute_secret_key,
+                settings.flowroute_url,
+            ),
+            rate=FLOWROUTE_RATE,
+            timeout=settings.provider_timeout,
+        ),
+    ]
+
+
+def notice_texts(settings: Settings) -> Texts:
+    """Return the notices of the options."""
+    return Texts(
+        org_name=settings.org_name,
+        start=settings.session_start_msg,
+        end=settings.session_end_msg,
+        no_session=settings.no_session_msg,
+        opted_out=settings.optout_msg,
+        voice_start=settings.voice_start_msg,
+    )
 
 
 def redis_url(settings: Settings) -> str:

@@ -9,11 +9,23 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import tornado.web
+from tornado.routing import Matcher
 
 from gateway.metrics import IN_FLIGHT
 from gateway.models import MessageEndpoint
 from gateway.services import Services
-from handlers import dlr, messages, operation, pages, status, validation
+from handlers import (
+    dlr,
+    messages,
+    numbers,
+    operation,
+    pages,
+    proxy,
+    relay_admin,
+    sessions,
+    status,
+    validation,
+)
 from handlers.base import BaseHandler, NotFoundHandler
 from handlers.dlr import DlrHandler
 from handlers.message import MessageHandler
@@ -21,16 +33,38 @@ from handlers.message import MessageHandler
 log = logging.getLogger(__name__)
 access_log = logging.getLogger("gateway.access_log")
 
-Route = tuple[str, type[BaseHandler]] | tuple[str, type[BaseHandler], dict[str, Any]]
+PathRoute = tuple[str, type[BaseHandler]] | tuple[str, type[BaseHandler], dict[str, Any]]
+Route = PathRoute | tuple[Matcher, type[BaseHandler]]
 
-FIXED_ROUTES: tuple[Route, ...] = (
+FIXED_ROUTES: tuple[PathRoute, ...] = (
     *validation.ROUTES,
+    *proxy.ROUTES,  # before /dlr, for /dlr/flowroute is no receipt with a token
     *dlr.ROUTES,
     *status.ROUTES,
     *operation.ROUTES,
     *pages.ROUTES,
     *messages.ROUTES,
+    *numbers.ROUTES,
+    *sessions.ROUTES,
+    *relay_admin.ROUTES,
 )
+
+
+def route_table(
+    own: Iterable[Route],
+    endpoints: Iterable[MessageEndpoint],
+    *,
+    nexmo_dlr_url: str,
+    webhook_token: str,
+) -> list[Route]:
+    """Return all routes of a gateway in the order in which they are tried."""
+    return [
+        *own,
+        *message_routes(endpoints),
+        *dlr_route(nexmo_dlr_url),
+        proxy.root_route(webhook_token),
+        *FIXED_ROUTES,
+    ]
 
 
 def message_routes(endpoints: Iterable[MessageEndpoint]) -> list[Route]:
@@ -64,7 +98,7 @@ def dlr_collisions(nexmo_dlr_url: str) -> list[str]:
 
 def collisions(endpoints: Sequence[MessageEndpoint], routes: Iterable[Route]) -> list[str]:
     """Return a line for each message path that one of the other routes answers already."""
-    patterns = [re.compile(route[0]) for route in routes]
+    patterns = [re.compile(route[0]) for route in routes if isinstance(route[0], str)]
     return [
         f"message path {each.path}/ is taken by a route of the gateway"
         for each in endpoints

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from gateway.providers import vonage
-from handlers.webhook import Payload, WebhookHandler
+from handlers.proxy import InboundHandler
 
 
-class DlrHandler(WebhookHandler):
-    """One receipt for one part of a message."""
-
-    async def receive(self, payload: Payload) -> bool:
-        """Apply or park the receipt."""
-        if vonage.is_messages_v1(payload.document):
-            receipt = vonage.parse_messages_v1_status(payload.document)
-        else:
-            receipt = vonage.parse_receipt(payload.params)
-        if receipt is None:
-            return False
-        await self.services.receipts.receive(receipt)
-        return True
+class DlrHandler(InboundHandler):
+    """Receipts as a rule; an account may send its MOs to the same address, and they are taken."""
 
 
 ROUTES = [(r"/dlr(?:/([^/]+))?/?", DlrHandler)]

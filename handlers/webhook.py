@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from gateway.access import WebhookCall
 from gateway.errors import Unauthenticated
@@ -32,6 +32,7 @@ class WebhookHandler(BaseHandler):
     """GET, POST form or POST JSON from a provider; a subclass writes ``receive``."""
 
     guard = Guard.WEBHOOK
+    signed: ClassVar[bool] = True  # whether the provider signs what it sends
 
     async def get(self, token: str | None = None) -> None:
         """Answer 200 with an empty body once the payload is stored, or is of no use."""
@@ -72,6 +73,7 @@ class WebhookHandler(BaseHandler):
             authorization=self.request.headers.get("Authorization", ""),
             json_only=vonage.is_messages_v1(payload.document),
             on_this_machine=lambda: self.on_this_machine,
+            signed=self.signed,
         )
         try:
             self.services.webhooks.check(call)

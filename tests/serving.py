@@ -13,7 +13,7 @@ from tornado.netutil import bind_sockets
 
 from conf.settings import load
 from gateway.services import open_services
-from handlers.application import FIXED_ROUTES, Application, Route, dlr_route, message_routes
+from handlers.application import Application, Route, route_table
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -35,12 +35,12 @@ async def serving(
     loaded = load([f"--redis_url={redis_url}", *options], {}, ROOT)
     assert [] == loaded.problems
     async with open_services(loaded.settings) as services:
-        all_routes = [
-            *routes,
-            *message_routes(loaded.endpoints),
-            *dlr_route(loaded.settings.nexmo_dlr_url),
-            *FIXED_ROUTES,
-        ]
+        all_routes = route_table(
+            routes,
+            loaded.endpoints,
+            nexmo_dlr_url=loaded.settings.nexmo_dlr_url,
+            webhook_token=loaded.settings.webhook_token,
+        )
         application = Application(services, all_routes, log_requests=loaded.settings.access_log)
         server = HTTPServer(application, max_body_size=4 * 1024 * 1024)
         sockets = bind_sockets(0, "127.0.0.1")

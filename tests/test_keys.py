@@ -13,11 +13,15 @@ from redis.crc import key_slot
 from gateway import keys
 from gateway.store import LUA_FOLDER, Script
 
-SCRIPTS = sorted(LUA_FOLDER.glob("*.lua"))
+FILES = sorted(LUA_FOLDER.glob("*.lua"))
+# Preludes hold functions for several scripts and are named with an underscore in front.
+SCRIPTS = [path for path in FILES if not path.name.startswith("_")]
+PRELUDES = [path for path in FILES if path.name.startswith("_")]
 MOST_LINES = 45
 MESSAGE_ID = "0123456789abcdef" * 2
 
 script_files = pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.stem)
+all_files = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 
 
 def header(path: Path) -> str:
@@ -45,27 +49,43 @@ def test_a_script_says_what_it_does_with_its_keys_and_arguments_and_what_it_retu
 
 
 @script_files
-def test_a_script_uses_the_keys_that_its_header_names(path: Path) -> None:
-    named = set(re.findall(r"KEYS\[\d\]", header(path)))
-    assert named == set(re.findall(r"KEYS\[\d\]", code(path)))
+def test_a_script_uses_only_keys_that_its_header_names(path: Path) -> None:
+    named = set(re.findall(r"KEYS\[\d+\]", header(path)))
+    assert set() == set(re.findall(r"KEYS\[\d+\]", code(path))) - named
 
 
-@script_files
+@pytest.mark.parametrize("path", PRELUDES, ids=lambda path: path.stem)
+def test_a_prelude_describes_each_of_its_functions(path: Path) -> None:
+    described = set(re.findall(r"^-- (\w+)\(", header(path), re.MULTILINE))
+    local = re.findall(r"^local function (\w+)\(", code(path), re.MULTILINE)
+    others = "".join(code(other) for other in FILES if other != path)
+    used = set(re.findall(r"(\w+)\(", others))
+    assert header(path).startswith("-- Prelude")
+    assert described
+    assert set() == described - set(local)
+    assert set() == set(local) & used - described
+
+
+@all_files
 def test_a_script_is_short(path: Path) -> None:
     assert len(path.read_text("utf-8").splitlines()) <= MOST_LINES
 
 
 def calls_without_a_key(text: str) -> list[str]:
-    """Return the calls of commands whose first argument is no key of KEYS; TIME takes none."""
+    """Return the calls of commands whose first argument is no key of KEYS; TIME takes none.
+
+    A prelude's functions are given keys by name: those are names, or fields of a table.
+    """
     calls = re.findall(r"redis\.p?call\s*\(([^,)]*),?\s*([^,)]*)", text)
+    key = r"KEYS\[[\w +]+\]|[a-z_]+(\.[a-z_]+)?|k\['[a-z]+_' \.\. \w+\]"
     return [
         f"{command} {argument}"
         for command, argument in calls
-        if command != "'TIME'" and not re.fullmatch(r"KEYS\[\d\]", argument)
+        if command != "'TIME'" and not re.fullmatch(key, argument)
     ]
 
 
-@script_files
+@all_files
 def test_a_script_touches_no_key_but_those_in_keys(path: Path) -> None:
     assert [] == calls_without_a_key(code(path))
 
@@ -135,8 +155,40 @@ def test_the_keys_of_one_script_lie_in_one_slot(
 
 
 def test_every_script_with_two_keys_is_tested_for_its_slot() -> None:
-    with_two = [path.stem for path in SCRIPTS if "KEYS[2]" in code(path)]
-    assert with_two == sorted(", ".join(TOGETHER).split(", "))
+    tested = set(", ".join(TOGETHER).split(", "))
+    with_two = {path.stem for path in SCRIPTS if "KEYS[2]" in code(path)}
+    relay = {path.stem for path in SCRIPTS if path.stem.split("_")[0] in RELAY}
+    assert tested == with_two - (relay - tested)
+
+
+RELAY = "inbox lobby log notices number optout outbox part relay session".split()
+RELAY_KEYS: list[Callable[[str], str]] = [
+    keys.session,
+    keys.routes,
+    keys.past,
+    keys.parts,
+    keys.session_log,
+    keys.session_log_states,
+    keys.logs_of,
+    keys.queue,
+    lambda given: keys.pool("message", given),
+    lambda given: keys.idle("message", given),
+    lambda given: keys.seen("nexmo", given),
+    lambda given: keys.told("+12065550101", given),
+]
+
+
+@pytest.mark.parametrize("given", ["+12065550101", "", "}", "{", "{}", "a}b", "é🚀"])
+@pytest.mark.parametrize("key", RELAY_KEYS)
+def test_all_of_masked_conversations_lies_in_one_slot(
+    key: Callable[[str], str], given: str
+) -> None:
+    assert key_slot(keys.SESSIONS.encode()) == key_slot(key(given).encode())
+
+
+def test_every_fixed_key_of_masked_conversations_lies_there_too() -> None:
+    fixed = [value for name, value in vars(keys).items() if name.isupper()]
+    assert {"messages"} == {key for key in fixed if not key.startswith("{relay}:")}
 
 
 def test_messages_lie_in_many_slots() -> None:

@@ -123,6 +123,8 @@ REDIS = "must start with redis://, rediss://, unix://, redis+sentinel:// or redi
         ("geoip_file", "/nonexistent.csv", "must end with .mmdb or .dat"),
         ("geoip_file", "/nonexistent.mmdb", "there is no such file"),
         ("geoip_file", "/\0.mmdb", "there is no such file"),
+        ("chat_numbers", "12065550101,abc", "item 2 is not an international number"),
+        ("chat_numbers", "0176123456", "item 1 is not an international number"),
         ("provider", "twilio", "must be nexmo, flowroute or smssync:<device>"),
         ("provider", "smssync:", "must be nexmo, flowroute or smssync:<device>"),
         ("provider", "", "must be nexmo, flowroute or smssync:<device>"),

@@ -77,9 +77,13 @@ def test_every_option_of_the_contract_has_its_default() -> None:
         "voice_sorry_msg": "We are sorry, this call cannot be connected. Goodbye.",
         "ring_timeout": 45,
         "call_limit": 3600,
+        "optout_msg": "Your contact has chosen to receive no more messages.",
+        "stop_words": "STOP,STOPALL,UNSUBSCRIBE,ARRET",
+        "start_words": "START,UNSTOP",
         "tn_exclusive": False,
         "number_cooldown": 0,
         "chat_numbers": "",
+        "chat_wait": 30,
         "session_log_days": 30,
         "number_insight": "off",
         "redis_url": "",
@@ -309,9 +313,12 @@ PAIR = "nexmo_api_key and nexmo_api_secret belong together"
             id="token as message path",
         ),
         pytest.param(
-            ["--provider=flowroute"],
-            ["provider flowroute is not available in this release"],
-            id="flowroute later",
+            ["--flowroute_access_key=12345678"],
+            [
+                "flowroute_secret_key is not set: flowroute_access_key and flowroute_secret_key"
+                " belong together"
+            ],
+            id="half of Flowroute's credentials",
         ),
         pytest.param(
             ["--provider=smssync:default"],

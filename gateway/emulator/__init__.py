@@ -1,4 +1,4 @@
-"""The provider emulator: a Vonage SMS account and its handsets, on loopback only."""
+"""The provider emulator: Vonage and Flowroute accounts and handsets, on loopback only."""
 
 from __future__ import annotations
 

@@ -5,21 +5,25 @@ from __future__ import annotations
 import secrets
 import time
 import uuid
-from collections import deque
-from collections.abc import Mapping
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
-from gateway.emulator import submission
+from gateway.emulator import submission, texts
 from gateway.emulator.failures import FailureQueue
-from gateway.emulator.inbox import ApiRequest, Part, SentMessage
+from gateway.emulator.inbox import ApiRequest, HandsetText, Part, SentMessage, TextPart
 from gateway.emulator.refusals import RefusedError
 from gateway.emulator.settings import Settings, changed
 from gateway.emulator.submission import Submission
+from gateway.emulator.texts import TextOrder
 from gateway.emulator.throttle import Throttle
 
 MAX_KEPT = 10_000
 
 _CREDENTIALS = frozenset({"api_secret", "sig"})
+
+# EUR; Flowroute's documents show $0.0040 for an SMS of a long code.
+_FLOWROUTE_PRICE = Decimal("0.004")
 
 
 class Account:
@@ -30,9 +34,12 @@ class Account:
         self.settings = settings
         self.failures = FailureQueue()
         self.throttle = Throttle()
+        self.flowroute_throttle = Throttle()
         self.sent: deque[SentMessage] = deque(maxlen=MAX_KEPT)
         self.requests: deque[ApiRequest] = deque(maxlen=MAX_KEPT)
+        self.texts: deque[HandsetText] = deque(maxlen=MAX_KEPT)
         self._spent = Decimal(0)
+        self._refs: Counter[str] = Counter()
 
     def configure(self, changes: Mapping[str, object]) -> None:
         """Change settings for good; raises BadRequest naming a wrong one."""
@@ -48,14 +55,17 @@ class Account:
         self.settings = self._initial
         self.failures.clear()
         self.throttle.clear()
+        self.flowroute_throttle.clear()
         self.sent.clear()
         self.requests.clear()
+        self.texts.clear()
         self._spent = Decimal(0)
+        self._refs.clear()
 
-    def note(self, params: Mapping[str, str]) -> ApiRequest:
+    def note(self, params: Mapping[str, str], provider: str = "nexmo") -> ApiRequest:
         """Keep a request that has come, without its credentials, and return it."""
         kept = {name: value for name, value in params.items() if name not in _CREDENTIALS}
-        request = ApiRequest(time=time.time(), params=kept)
+        request = ApiRequest(time=time.time(), params=kept, provider=provider)
         self.requests.append(request)
         return request
 
@@ -67,13 +77,35 @@ class Account:
         price = Decimal(str(self.settings.price))
         if self._balance() < price * parts:
             raise RefusedError("9")
-        message = self._message(asked, parts, price)
-        balances = [self._charge(price) for _ in range(parts)]
-        self.sent.append(message)
-        return message, balances
+        message = self._keep(asked, [self._sms_id() for _ in range(parts)], price, "nexmo")
+        return message, [self._charge(price) for _ in range(parts)]
 
-    def _message(self, asked: Submission, parts: int, price: Decimal) -> SentMessage:
-        return SentMessage(
+    def accept_flowroute(self, asked: Submission) -> SentMessage:
+        """Put a message of Flowroute's API on the handset; it has one id whatever its length."""
+        return self._keep(asked, [flowroute_id("2.1")], _FLOWROUTE_PRICE, "flowroute")
+
+    def hand_in(self, order: TextOrder) -> HandsetText:
+        """Keep the text that a handset sends and return it; raises BadRequest for wrong parts."""
+        pieces = texts.pieces(order, self.settings)
+        text = HandsetText(
+            time=time.time(),
+            sender=order.sender,
+            to=order.to,
+            text=order.text,
+            type=order.type,
+            data=order.data,
+            udh=order.udh,
+            provider=order.provider,
+            ref=self._ref(order, len(pieces)),
+            parts=tuple(TextPart(self._inbound_id(order.provider), piece) for piece in pieces),
+        )
+        self.texts.append(text)
+        return text
+
+    def _keep(
+        self, asked: Submission, ids: Sequence[str], price: Decimal, provider: str
+    ) -> SentMessage:
+        message = SentMessage(
             time=time.time(),
             to=asked.to,
             sender=asked.sender,
@@ -86,10 +118,25 @@ class Account:
             wants_receipt=asked.wants_receipt,
             network=submission.network(asked.to),
             price=f"{price:.8f}",
-            parts=tuple(Part(self._message_id()) for _ in range(parts)),
+            parts=tuple(Part(message_id) for message_id in ids),
+            provider=provider,
         )
+        self.sent.append(message)
+        return message
 
-    def _message_id(self) -> str:
+    def _ref(self, order: TextOrder, parts: int) -> int:
+        if order.ref is not None or parts == 1:
+            return order.ref or 0
+        # A handset counts its long texts in one octet, so references come again.
+        self._refs[order.sender] += 1
+        return self._refs[order.sender] % 256
+
+    def _inbound_id(self, provider: str) -> str:
+        if provider == "flowroute":
+            return flowroute_id(self.settings.flowroute_mo_version)
+        return self._sms_id()
+
+    def _sms_id(self) -> str:
         if self.settings.message_id == "hex":
             return f"0A{secrets.token_hex(7).upper()}"
         return str(uuid.uuid4())
@@ -100,3 +147,9 @@ class Account:
     def _charge(self, price: Decimal) -> Decimal:
         self._spent += price
         return self._balance()
+
+
+def flowroute_id(version: str) -> str:
+    """Return a new id of a message detail record, in the style of version 2 or 2.1."""
+    style = "mdr1" if version == "2" else "mdr2"
+    return f"{style}-{secrets.token_hex(16)}"

@@ -1,4 +1,4 @@
-"""The emulator as one object: a loopback web server, an account and its receipts."""
+"""The emulator as one object: a loopback web server, an account and its webhooks."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-from gateway.emulator import control, page
+from gateway.emulator import control, flowroute, page
 from gateway.emulator.account import Account
 from gateway.emulator.application import EmulatorApplication, Route
 from gateway.emulator.base import UnknownPathHandler
 from gateway.emulator.delivery import Deliveries
-from gateway.emulator.inbox import ApiRequest, SentMessage
+from gateway.emulator.inbox import ApiRequest, Attempt, HandsetText, SentMessage
 from gateway.emulator.settings import Settings, changed
 from gateway.emulator.sms import SmsHandler
 
@@ -23,8 +23,11 @@ MAX_BUFFERED_BYTES = 8 * 1024 * 1024
 
 ROUTES: Sequence[Route] = (
     (r"/sms/json/?", SmsHandler),
+    (r"/v2\.1/messages/?", flowroute.SendHandler),
+    (r"/v2\.1/messages/([^/]+)", flowroute.LookUpHandler),
     (r"/emulator/next/?", control.NextHandler),
     (r"/emulator/messages/?", control.MessagesHandler),
+    (r"/emulator/inbound/?", control.InboundHandler),
     (r"/emulator/requests/?", control.RequestsHandler),
     (r"/emulator/settings/?", control.SettingsHandler),
     (page.PATH, page.PageHandler),
@@ -32,40 +35,15 @@ ROUTES: Sequence[Route] = (
 
 
 class Emulator:
-    """A Vonage SMS account on loopback.
+    """A Vonage SMS account, a Flowroute account and their handsets, on loopback.
 
-    rate: API requests per second, 0 = not throttled; dlr_delay and retry_delays: seconds.
-    ``configure`` takes every further setting. Raises BadRequest for a wrong one.
+    Takes every setting of ``gateway.emulator.settings.Settings`` by its name; raises BadRequest
+    for a wrong one.
     """
 
-    def __init__(
-        self,
-        *,
-        api_key: str = "emulator",
-        api_secret: str = "emulator-secret",  # noqa: S107  the emulator's public default
-        signature_secret: str = "",
-        signature_method: str = "md5hash",
-        dlr_url: str = "",
-        dlr_method: str = "POST-JSON",
-        dlr_delay: float = 0.5,
-        dlr_statuses: Sequence[str] = ("delivered",),
-        retry_delays: Sequence[float] = (0.2, 0.4, 0.8, 1.6, 3.2),
-        rate: int = 30,
-    ) -> None:
-        settings = {
-            "api_key": api_key,
-            "api_secret": api_secret,
-            "signature_secret": signature_secret,
-            "signature_method": signature_method,
-            "dlr_url": dlr_url,
-            "dlr_method": dlr_method,
-            "dlr_delay": dlr_delay,
-            "dlr_statuses": list(dlr_statuses),
-            "retry_delays": list(retry_delays),
-            "rate": rate,
-        }
+    def __init__(self, **settings: object) -> None:
         self._account = Account(changed(Settings(), settings))
-        self._deliveries = Deliveries(self._account)
+        self._deliveries = Deliveries()
         self._application = EmulatorApplication(
             self._account, self._deliveries, ROUTES, UnknownPathHandler
         )
@@ -89,15 +67,31 @@ class Emulator:
 
     @property
     def requests(self) -> Sequence[ApiRequest]:
-        """Every request to the SMS API, refused and failed ones too, at most 10,000."""
+        """Every request to send, refused and failed ones too, at most 10,000."""
         return self._account.requests
+
+    @property
+    def texts(self) -> Sequence[HandsetText]:
+        """What handsets sent, oldest first, at most 10,000."""
+        return self._account.texts
 
     def configure(self, **changes: object) -> None:
         """Change settings by name, also for after a reset; raises BadRequest for a wrong one."""
         self._account.configure(changes)
 
+    async def text(self, sender: str, to: str, text: str, **options: object) -> list[Attempt]:
+        """Let a handset text a virtual number, and wait until it was told or given up.
+
+        options: the further keys of ``POST /emulator/inbound``. Returns every attempt at every
+        webhook, in order of time. Raises BadRequest naming what is wrong.
+        """
+        order = {"from": sender, "to": to, "text": text, **options}
+        sent, delivery = self._application.dispatcher.text(order)
+        await delivery
+        return sent.attempts()
+
     async def reset(self) -> None:
-        """Forget messages, requests and orders, drop pending receipts, undo changes by HTTP."""
+        """Forget messages, texts, requests, orders and changes by HTTP, drop pending webhooks."""
         await self._application.reset()
 
     async def start(self, port: int = 0) -> None:
@@ -109,7 +103,7 @@ class Emulator:
         self.domain = f"{HOST}:{sockets[0].getsockname()[1]}"
 
     async def stop(self) -> None:
-        """Close the listener and all connections, and give up pending receipts."""
+        """Close the listener and all connections, and give up pending webhooks."""
         if self._server is not None:
             self._server.stop()
             await self._server.close_all_connections()

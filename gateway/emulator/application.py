@@ -9,12 +9,13 @@ from tornado.web import Application, RequestHandler
 
 from gateway.emulator.account import Account
 from gateway.emulator.delivery import Deliveries
+from gateway.emulator.dispatcher import Dispatcher
 
 Route = tuple[str, type[RequestHandler]]
 
 
 class EmulatorApplication(Application):
-    """Routes over one account and the delivery of its receipts."""
+    """Routes over one account and the delivery of its webhooks."""
 
     def __init__(
         self,
@@ -24,12 +25,13 @@ class EmulatorApplication(Application):
         unknown: type[RequestHandler],
     ) -> None:
         self.account = account
-        self.deliveries = deliveries
+        self.dispatcher = Dispatcher(account, deliveries)
+        self._deliveries = deliveries
         rules: list[Rule | Route] = list(routes)
         # An access log would hold the numbers and texts of GET requests: there is none.
         super().__init__(rules, default_handler_class=unknown, log_function=lambda handler: None)
 
     async def reset(self) -> None:
-        """Take everything back to the start; receipts that are pending are not sent."""
-        await self.deliveries.cancel()
+        """Take everything back to the start; webhooks that are pending are not sent."""
+        await self._deliveries.cancel()
         self.account.reset()

@@ -23,7 +23,7 @@ def authenticate(params: Mapping[str, str], authorization: str, settings: Settin
     if params.get("sig") and (params.get("api_secret") or authorization):
         raise RefusedError("32")
     if authorization:
-        _check(*_basic(authorization), settings)
+        _check(*(basic(authorization) or ("", "")), settings)
         return
     _require(params, "api_key")
     if params.get("sig"):
@@ -33,31 +33,32 @@ def authenticate(params: Mapping[str, str], authorization: str, settings: Settin
     _check(params["api_key"], params["api_secret"], settings)
 
 
+def basic(authorization: str) -> tuple[str, str] | None:
+    """Return user and password of an Authorization header, or ``None``."""
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        decoded = base64.b64decode(encoded.strip(), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return None
+    user, _, password = decoded.partition(":")
+    return user, password
+
+
 def _require(params: Mapping[str, str], name: str) -> None:
     if not params.get(name):
         raise RefusedError("2", f"Missing {name} param")
 
 
-def _basic(authorization: str) -> tuple[str, str]:
-    scheme, _, encoded = authorization.partition(" ")
-    if scheme.lower() != "basic":
-        raise RefusedError("4")
-    try:
-        decoded = base64.b64decode(encoded.strip(), validate=True).decode()
-    except (binascii.Error, ValueError):
-        raise RefusedError("4") from None
-    key, _, secret = decoded.partition(":")
-    return key, secret
-
-
 def _check(key: str, secret: str, settings: Settings) -> None:
-    known = _equal(key, settings.api_key) and _equal(secret, settings.api_secret)
+    known = equal(key, settings.api_key) and equal(secret, settings.api_secret)
     if not known:
         raise RefusedError("4")
 
 
 def _check_signature(params: Mapping[str, str], settings: Settings) -> None:
-    if not _equal(params["api_key"], settings.api_key):
+    if not equal(params["api_key"], settings.api_key):
         raise RefusedError("4")
     timestamp = params.get("timestamp", "")
     dated = timestamp.isascii() and timestamp.isdigit()
@@ -66,5 +67,6 @@ def _check_signature(params: Mapping[str, str], settings: Settings) -> None:
         raise RefusedError("14")
 
 
-def _equal(given: str, expected: str) -> bool:
+def equal(given: str, expected: str) -> bool:
+    """Compare two secrets in a time that tells nothing about them."""
     return hmac.compare_digest(given.encode(), expected.encode())

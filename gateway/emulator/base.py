@@ -30,6 +30,7 @@ class BaseHandler(RequestHandler):
     """
 
     application: EmulatorApplication
+    content_type = JSON
 
     def initialize(self) -> None:
         self.gone = asyncio.Event()
@@ -56,7 +57,7 @@ class BaseHandler(RequestHandler):
 
     def reply(self, value: object) -> None:
         """Finish with ``value`` as JSON."""
-        self.set_header("Content-Type", JSON)
+        self.set_header("Content-Type", self.content_type)
         self.finish(json.dumps(value))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:

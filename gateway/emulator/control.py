@@ -1,21 +1,26 @@
-"""The remote control of tests and of the page: failures, messages, requests, settings."""
+"""The remote control of tests and of the page: failures, messages, texts, requests, settings."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable
 from dataclasses import asdict
 from itertools import islice
+from typing import TypeVar
 
+from gateway.emulator import checks
 from gateway.emulator.account import MAX_KEPT
 from gateway.emulator.base import BaseHandler, number_argument
 from gateway.emulator.failures import parse_order
-from gateway.emulator.inbox import SentMessage
+from gateway.emulator.inbox import HandsetText, SentMessage
 from gateway.emulator.settings import shown
 from gateway.emulator.wire import read_object
 
+Kept = TypeVar("Kept", SentMessage, HandsetText)
+
 
 class NextHandler(BaseHandler):
-    """``POST /emulator/next``: how the next requests to the SMS API are to fail."""
+    """``POST /emulator/next``: how the next requests to an API for sending are to fail."""
 
     def post(self) -> None:
         failure, count = parse_order(read_object(self.request.body))
@@ -28,24 +33,36 @@ class MessagesHandler(BaseHandler):
 
     def get(self) -> None:
         """Reply with the messages, of ``to`` only and at most the newest ``limit``."""
-        to = self.get_query_argument("to", "").strip().lstrip("+")
-        limit = number_argument(
-            self.get_query_argument("limit", str(MAX_KEPT)), "limit", highest=MAX_KEPT
-        )
-        newest = self._newest(to, limit)
-        self.reply([message.as_json() for message in reversed(list(newest))])
+        kept = self.application.account.sent
+        self.reply(_newest(self, kept, "to", lambda message: message.to))
 
     async def delete(self) -> None:
         await self.application.reset()
         self.reply({"status": "ok"})
 
-    def _newest(self, to: str, limit: int) -> Iterable[SentMessage]:
-        newest = reversed(self.application.account.sent)
-        return islice((each for each in newest if not to or each.to == to), limit)
+
+class InboundHandler(BaseHandler):
+    """``/emulator/inbound``: what handsets sent, oldest first; POST lets one text a number."""
+
+    def get(self) -> None:
+        """Reply with the texts, of the handset ``from`` only and at most the newest ``limit``."""
+        kept = self.application.account.texts
+        self.reply(_newest(self, kept, "from", lambda text: text.sender))
+
+    async def post(self) -> None:
+        """Reply with the ids of the parts; with ``wait``, what came of them when it is over."""
+        body = read_object(self.request.body)
+        wait = checks.checked({"wait": body.pop("wait", False)}, {"wait": checks.flag}, "key")
+        text, delivery = self.application.dispatcher.text(body)
+        answer: dict[str, object] = {"ids": [part.message_id for part in text.parts]}
+        if wait["wait"]:
+            await delivery
+            answer["attempts"] = [asdict(attempt) for attempt in text.attempts()]
+        self.reply(answer)
 
 
 class RequestsHandler(BaseHandler):
-    """``GET /emulator/requests``: every request to the SMS API with its outcome, oldest first."""
+    """``GET /emulator/requests``: every request to send with its outcome, oldest first."""
 
     def get(self) -> None:
         self.reply([asdict(request) for request in self.application.account.requests])
@@ -60,3 +77,14 @@ class SettingsHandler(BaseHandler):
     def post(self) -> None:
         self.application.account.change(read_object(self.request.body))
         self.get()
+
+
+def _newest(
+    handler: BaseHandler, kept: deque[Kept], argument: str, number_of: Callable[[Kept], str]
+) -> list[dict[str, object]]:
+    number = handler.get_query_argument(argument, "").strip().lstrip("+")
+    limit = number_argument(
+        handler.get_query_argument("limit", str(MAX_KEPT)), "limit", highest=MAX_KEPT
+    )
+    matching = (each for each in reversed(kept) if not number or number_of(each) == number)
+    return [each.as_json() for each in islice(matching, limit)][::-1]

@@ -1,4 +1,4 @@
-"""Failures that a test orders for the next requests to the SMS API."""
+"""Failures that a test orders for the next requests to an API for sending."""
 
 from __future__ import annotations
 
@@ -35,8 +35,13 @@ class Failure:
 
     @property
     def status(self) -> str:
-        """The SMS API status of ``status:N``, else ''."""
+        """The N of ``status:N``, else ''."""
         return self.name.partition(":")[2]
+
+    @property
+    def fits_http(self) -> bool:
+        """Whether an API that refuses by HTTP status can fail so: an N is one, and not partly."""
+        return self.name != "partial" and int(self.status or 400) >= 400
 
 
 class FailureQueue:
@@ -52,8 +57,19 @@ class FailureQueue:
         self._orders.append((failure, count))
 
     def take(self) -> Failure | None:
-        """Return the failure of a request that has just come, if one is ordered."""
+        """Return the failure of a request to the SMS API that has just come, if one is ordered."""
         return None if self._next_is_partial() else self._pop()
+
+    def take_http(self) -> Failure | None:
+        """Return the first ordered failure that fits an API of HTTP statuses; others stay."""
+        for index, (failure, count) in enumerate(self._orders):
+            if failure.fits_http:
+                if count > 1:
+                    self._orders[index] = (failure, count - 1)
+                else:
+                    del self._orders[index]
+                return failure
+        return None
 
     def take_partial(self) -> bool:
         """Tell whether a message of several parts is to be accepted in part only."""

@@ -1,4 +1,4 @@
-"""Delivery receipts in every form the provider sends them, as requests ready to go out.
+"""Delivery receipts of the SMS API, in its own words and in those of Messages v1.
 
 https://developer.vonage.com/en/messaging/sms/guides/delivery-receipts
 https://developer.vonage.com/en/api/messages
@@ -6,23 +6,15 @@ https://developer.vonage.com/en/api/messages
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import json
 import time
-import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from urllib.parse import urlencode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
 
+from gateway.emulator import webhooks
 from gateway.emulator.inbox import Part, SentMessage
 from gateway.emulator.settings import Settings
-from gateway.providers import signatures
-
-USER_AGENT = "Vonage/MessagingHUB/v1.0"
-FORM = "application/x-www-form-urlencoded; charset=UTF-8"
-JSON = "application/json"
+from gateway.emulator.webhooks import Outgoing, Webhook
 
 ERR_CODES: Mapping[str, str] = {
     "accepted": "0",
@@ -54,19 +46,31 @@ class Receipt:
     status: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """An HTTP request to a receipt URL."""
+def lanes(message: SentMessage, url: str, settings: Settings) -> list[list[Webhook]]:
+    """Return the receipts of a message, in a lane for each part."""
+    return [
+        [
+            _webhook(Receipt(message, part, status), url, settings)
+            for status in settings.dlr_statuses
+        ]
+        for part in message.parts
+    ]
 
-    method: str
-    url: str
-    body: bytes = b""
-    headers: Mapping[str, str] = field(default_factory=dict)
+
+def _webhook(receipt: Receipt, url: str, settings: Settings) -> Webhook:
+    return Webhook(
+        status=receipt.status,
+        message_id=receipt.part.message_id,
+        build=partial(build, receipt, url, settings),
+        attempts=receipt.part.receipts,
+    )
 
 
 def build(receipt: Receipt, url: str, settings: Settings) -> Outgoing:
     """Return the request that carries a receipt to ``url``: in the account's format, signed."""
-    return _FORMATS[settings.dlr_method](receipt, url, settings)
+    if settings.dlr_method == webhooks.MESSAGES_V1:
+        return webhooks.messages_v1(messages_body(receipt, settings), url, settings)
+    return webhooks.plain(params(receipt, settings), settings.dlr_method, url, settings)
 
 
 def params(receipt: Receipt, settings: Settings) -> dict[str, str]:
@@ -87,64 +91,6 @@ def params(receipt: Receipt, settings: Settings) -> dict[str, str]:
         "message-timestamp": time.strftime("%Y-%m-%d %H:%M:%S", now),
     }
     return {name: value for name, value in values.items() if value or name != "client-ref"}
-
-
-def signed(
-    values: Mapping[str, str], secret: str, method: str, *, timestamp: str, nonce: str
-) -> dict[str, str]:
-    """Return the values with ``timestamp`` (unix seconds), ``nonce`` and ``sig``."""
-    dated = {**values, "timestamp": timestamp, "nonce": nonce}
-    return {**dated, "sig": signatures.sign(dated, secret, method)}
-
-
-def json_web_token(claims: Mapping[str, object], secret: str) -> str:
-    """Return an HS256 token (RFC 7515); by hand, as PyJWT warns about the usual short secrets."""
-    header = {"alg": "HS256", "typ": "JWT"}
-    body = ".".join(_base64url(_compact(each)) for each in (header, claims))
-    return f"{body}.{_base64url(hmac.digest(secret.encode(), body.encode(), 'sha256'))}"
-
-
-def _err_code(status: str, settings: Settings) -> str:
-    return settings.dlr_err_code or ERR_CODES[status]
-
-
-def _signed_params(receipt: Receipt, settings: Settings) -> dict[str, str]:
-    values = params(receipt, settings)
-    if not settings.signature_secret:
-        return values
-    return signed(
-        values,
-        settings.signature_secret,
-        settings.signature_method,
-        timestamp=str(int(time.time())),
-        nonce=str(uuid.uuid4()),
-    )
-
-
-def _get(receipt: Receipt, url: str, settings: Settings) -> Outgoing:
-    bare, hash_sign, fragment = url.partition("#")
-    joint = "&" if "?" in bare else "?"
-    query = urlencode(_signed_params(receipt, settings))
-    return Outgoing("GET", f"{bare}{joint}{query}{hash_sign}{fragment}")
-
-
-def _post(receipt: Receipt, url: str, settings: Settings) -> Outgoing:
-    body = urlencode(_signed_params(receipt, settings)).encode()
-    return Outgoing("POST", url, body, {"Content-Type": FORM})
-
-
-def _post_json(receipt: Receipt, url: str, settings: Settings) -> Outgoing:
-    body = _compact(_signed_params(receipt, settings))
-    return Outgoing("POST", url, body, _json_headers(settings))
-
-
-def _messages_v1(receipt: Receipt, url: str, settings: Settings) -> Outgoing:
-    body = _compact(messages_body(receipt, settings))
-    headers = _json_headers(settings)
-    if settings.signature_secret:
-        token = json_web_token(_claims(body, settings), settings.signature_secret)
-        headers["Authorization"] = f"Bearer {token}"
-    return Outgoing("POST", url, body, headers)
 
 
 def messages_body(receipt: Receipt, settings: Settings) -> dict[str, object]:
@@ -177,34 +123,5 @@ def _messages_error(code: str, receipt: Receipt) -> dict[str, str]:
     }
 
 
-def _claims(body: bytes, settings: Settings) -> dict[str, object]:
-    claims: dict[str, object] = {
-        "iat": int(time.time()),
-        "jti": str(uuid.uuid4()),
-        "iss": "Vonage",
-        "payload_hash": hashlib.sha256(body).hexdigest(),
-        "api_key": settings.api_key,
-    }
-    if settings.application_id:
-        claims["application_id"] = settings.application_id
-    return claims
-
-
-def _json_headers(settings: Settings) -> dict[str, str]:
-    return {"Content-Type": JSON} if settings.dlr_content_type else {}
-
-
-def _compact(value: Mapping[str, object]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-_FORMATS: Mapping[str, Callable[[Receipt, str, Settings], Outgoing]] = {
-    "GET": _get,
-    "POST": _post,
-    "POST-JSON": _post_json,
-    "MESSAGES-V1": _messages_v1,
-}
+def _err_code(status: str, settings: Settings) -> str:
+    return settings.dlr_err_code or ERR_CODES[status]

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from gateway.emulator import auth, submission
-from gateway.emulator.base import BaseHandler
+from gateway.emulator.api import ApiHandler
 from gateway.emulator.failures import Failure
 from gateway.emulator.inbox import Part, SentMessage
 from gateway.emulator.refusals import RefusedError, throttled
@@ -28,8 +28,10 @@ TOO_MANY_REQUESTS = {
 }
 
 
-class SmsHandler(BaseHandler):
+class SmsHandler(ApiHandler):
     """Accepts a message, refuses it by the rules, or fails as a test has ordered."""
+
+    _to = ""
 
     async def get(self) -> None:
         await self._submit()
@@ -39,11 +41,12 @@ class SmsHandler(BaseHandler):
 
     async def _submit(self) -> None:
         params = read_params(self.request)
+        self._to = params.get("to", "")
         request = self.application.account.note(params)
         failure = self.application.account.failures.take()
         if failure is not None:
             request.outcome = failure.name
-            await self._fail(failure, params)
+            await self.fail(failure, lambda: self._accept_silently(params))
             return
         try:
             request.outcome = "accepted"
@@ -60,11 +63,11 @@ class SmsHandler(BaseHandler):
         cut = asked.parts > 1 and account.failures.take_partial()
         message, balances = account.accept(asked, 1 if cut else asked.parts)
         if account.settings.dlr_early:
-            await self.application.deliveries.send_early(message)
-        await self._pause(account.settings.answer_delay)
+            await self.application.dispatcher.send_early(message)
+        await self.pause(account.settings.answer_delay)
         self._answer(_items(message, balances) + _missing(asked, message))
         if not account.settings.dlr_early:
-            self.application.deliveries.schedule(message)
+            self.application.dispatcher.schedule(message)
 
     def _throttle(self, to: str) -> None:
         account = self.application.account
@@ -73,19 +76,12 @@ class SmsHandler(BaseHandler):
         if wait > 0:
             raise throttled(wait, to, submission.network(to))
 
-    async def _fail(self, failure: Failure, params: Mapping[str, str]) -> None:
-        if failure.accepted:
-            self._accept_silently(params)
-        await self._pause(failure.seconds)
-        if failure.name in {"timeout", "close"}:
-            self._hang_up()
-        elif failure.name in {"html", "empty"}:
-            self._answer_oddly(failure)
-        elif failure.name == "429":
+    def answer_ordered(self, failure: Failure) -> None:
+        if failure.name == "429":
             self.set_status(429)
             self.reply(TOO_MANY_REQUESTS)
-        else:
-            self._answer([_ordered_refusal(failure, params).item()])
+            return
+        self._answer([_ordered_refusal(failure, self._to).item()])
 
     def _accept_silently(self, params: Mapping[str, str]) -> None:
         account = self.application.account
@@ -94,23 +90,7 @@ class SmsHandler(BaseHandler):
             auth.authenticate(params, authorization, account.settings)
             asked = submission.parse(params)
             message, _ = account.accept(asked, asked.parts)
-            self.application.deliveries.schedule(message)
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait, but not longer than the caller does."""
-        if seconds > 0:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.gone.wait(), seconds)
-
-    def _hang_up(self) -> None:
-        if not self.gone.is_set():
-            self.detach().close()
-
-    def _answer_oddly(self, failure: Failure) -> None:
-        self.set_status(failure.http_status)
-        self.set_header("Content-Type", "text/html; charset=UTF-8")
-        page = "<html><body><h1>Bad Gateway</h1></body></html>" if failure.name == "html" else ""
-        self.finish(page)
+            self.application.dispatcher.schedule(message)
 
     def _answer(self, items: Sequence[Item]) -> None:
         self.reply({"message-count": str(len(items)), "messages": items})
@@ -139,8 +119,7 @@ def _missing(asked: Submission, message: SentMessage) -> list[Item]:
     return [refused] * (asked.parts - len(message.parts))
 
 
-def _ordered_refusal(failure: Failure, params: Mapping[str, str]) -> RefusedError:
-    to = params.get("to", "")
+def _ordered_refusal(failure: Failure, to: str) -> RefusedError:
     if failure.status == "1":
         return throttled(0.702, to, submission.network(to))
     return RefusedError(failure.status, **({"to": to} if to else {}))

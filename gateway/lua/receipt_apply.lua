@@ -2,7 +2,8 @@
 -- rank replaces a lower one, the first of the highest rank stays. Every event is kept.
 -- KEYS[1]  message hash, KEYS[2] its events
 -- ARGV     part id, rank, state, event token, event (JSON), most events kept
--- Returns  unknown (no such message), repeated, foreign (not a part of it), kept or changed.
+-- Returns  unknown (no such message), repeated, foreign (not a part of it), kept or changed;
+--          behind changed, after a blank, the session that the message belongs to, if any.
 if redis.call('EXISTS', KEYS[1]) == 0 then return 'unknown' end
 local field = 'p:' .. ARGV[1]
 local current = redis.call('HGET', KEYS[1], field)
@@ -20,4 +21,5 @@ elseif redis.call('HEXISTS', KEYS[2], ARGV[4]) == 1 then
 end
 if current and tonumber(string.sub(current, 1, 1)) >= tonumber(ARGV[2]) then return 'kept' end
 redis.call('HSET', KEYS[1], field, ARGV[2] .. ' ' .. ARGV[3])
-return 'changed'
+local session = redis.call('HGET', KEYS[1], 'session')
+return session and 'changed ' .. session or 'changed'

@@ -16,13 +16,13 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote_plus
 
-import aiohttp
 import ujson
 
 from gateway import segments
 from gateway.models import Delivery
 from gateway.phone import is_north_american
 from gateway.providers.base import Outcome, Part, Receipt, Sms, SubmitResult
+from gateway.providers.http import Poster
 from gateway.providers.vonage_codes import (
     ALERTS,
     NO_STATUS,
@@ -37,11 +37,6 @@ log = logging.getLogger(__name__)
 NAME = "nexmo"
 FORM_TYPE = "application/x-www-form-urlencoded"
 
-# An idle connection is dropped before the provider's own idle time-out would close it under a
-# request that is just being written: that request's outcome would be unknown.
-KEEPALIVE_SECONDS = 10
-# Below the time-out of the whole request, so that "never connected" is told from "not answered".
-LONGEST_CONNECT_SECONDS = 5.0
 # Vonage ids have 16 to 36 characters.
 MAX_ID_LENGTH = 64
 # https://developer.vonage.com/en/api/sms#send-an-sms (parameter ``client-ref``)
@@ -49,15 +44,6 @@ MAX_REFERENCE_LENGTH = 100
 MAX_WORD_LENGTH = 40
 # The longest answer has some 22 parts of about 300 bytes; what is larger is no answer of theirs.
 MAX_ANSWER_BYTES = 64 * 1024
-
-
-# UnicodeError: a host name that no resolver can be asked for.
-NEVER_SENT = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.InvalidURL,
-    UnicodeError,
-)
 
 _WAIT_HINT = re.compile(r"please wait \[ ([0-9]{1,5}) \]")  # milliseconds
 _PRICE = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
@@ -253,37 +239,23 @@ class VonageProvider:
         self.rate = rate
         self.pace_key = f"{NAME}:{account.api_key}"
         self._account = account
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_SECONDS),
-            timeout=aiohttp.ClientTimeout(
-                total=timeout, sock_connect=min(timeout / 2, LONGEST_CONNECT_SECONDS)
-            ),
-            auto_decompress=True,
-            headers={"User-Agent": "sms-gateway", "Content-Type": FORM_TYPE},
-            cookie_jar=aiohttp.DummyCookieJar(),
+        self._poster = Poster(
+            account.url,
+            timeout=timeout,
+            longest=MAX_ANSWER_BYTES,
+            headers={"Content-Type": FORM_TYPE},
         )
 
     async def submit(self, sms: Sms) -> SubmitResult:
         """Post one text and return what became of the request; never raises for the network."""
-        form = _form(request(sms, self._account))
-        try:
-            async with self._session.post(
-                self._account.url, data=form, allow_redirects=False
-            ) as response:
-                body = await response.content.read(MAX_ANSWER_BYTES)
-                while not response.content.at_eof() and len(body) < MAX_ANSWER_BYTES:
-                    body += await response.content.read(MAX_ANSWER_BYTES)
-        except NEVER_SENT as error:
-            return SubmitResult(Outcome.NOT_SENT, code="connect", text=type(error).__name__)
-        except TimeoutError:
-            return SubmitResult(Outcome.UNKNOWN, code="timeout", text="no answer in time")
-        except (aiohttp.ClientError, OSError) as error:
-            return SubmitResult(Outcome.UNKNOWN, code="broken", text=type(error).__name__)
-        answer = result(response.status, body)
+        response = await self._poster.post(_form(request(sms, self._account)))
+        if isinstance(response, SubmitResult):
+            return response
+        answer = result(response.status, response.body)
         if answer.code in ALERTS:
             log.error("provider refuses: status %s, %s", answer.code, ALERTS[answer.code])
         return answer
 
     async def close(self) -> None:
         """Close the session and its connections."""
-        await self._session.close()
+        await self._poster.close()

@@ -1,84 +1,54 @@
-// Shows what the emulator's handsets received; asks once a second while the page is visible.
-"use strict";
+// Shows what the emulator's handsets received and sent; asks once a second while it is visible.
+import { prepareForm, proposeRecipient } from "./compose.js";
+import { clone, find, plural, showConversation, shownNumber } from "./conversation.js";
 
 const POLL_MILLISECONDS = 1000;
 const NEWEST = 200;
 
-const find = (id) => document.getElementById(id);
-const handsets = new Map(); // number → {list, shown}
-let lastAnswer = "";
-
-function receiptState(message) {
-  if (!message.wants_receipt) return { text: "no receipt asked for", kind: "none" };
-  const last = message.parts.map((part) => part.receipts.at(-1));
-  const newest = last.filter(Boolean).sort((a, b) => a.time - b.time).at(-1);
-  if (!newest) return { text: "no receipt sent yet", kind: "none" };
-  const taken = newest.http_status >= 200 && newest.http_status < 300;
-  const answer = newest.http_status === null ? newest.error : `HTTP ${newest.http_status}`;
-  if (!taken) return { text: `${newest.status}: receipt not taken (${answer})`, kind: "bad" };
-  return { text: newest.status, kind: newest.status === "delivered" ? "good" : "none" };
-}
-
-function plural(count, noun) {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
-}
-
-function messageItem(message) {
-  const item = find("message-template").content.firstElementChild.cloneNode(true);
-  const time = new Date(message.time * 1000);
-  const receipt = receiptState(message);
-  item.querySelector(".sender").textContent = message.sender;
-  item.querySelector(".text").textContent = message.text;
-  item.querySelector("time").textContent = time.toLocaleTimeString();
-  item.querySelector("time").dateTime = time.toISOString();
-  item.querySelector(".encoding").textContent =
-    `· ${plural(message.parts.length, "part")} · ${message.encoding}`;
-  item.querySelector(".receipt").textContent = receipt.text;
-  item.querySelector(".receipt").dataset.kind = receipt.kind;
-  return item;
-}
+const handsets = new Map(); // number → {section, list, form, shown}
+const added = new Set(); // numbers that were typed here
+let received = [];
+let lastAnswers = "";
 
 function addHandset(number) {
-  const section = find("handset-template").content.firstElementChild.cloneNode(true);
-  const list = section.querySelector("ol");
-  section.querySelector("h2").textContent = `+${number}`;
-  list.setAttribute("aria-label", `Messages of +${number}`);
+  const section = clone("handset-template");
+  const [list, form] = [section.querySelector("ol"), section.querySelector("form")];
+  section.querySelector("h2").textContent = shownNumber(number);
+  list.setAttribute("aria-label", `Messages of ${shownNumber(number)}`);
+  form.setAttribute("aria-label", `Text from ${shownNumber(number)}`);
+  prepareForm(form, number, () => received, refresh);
   find("handsets").prepend(section);
-  const handset = { section, list, shown: [] };
+  const handset = { section, list, form, shown: [] };
   handsets.set(number, handset);
   return handset;
 }
 
-function showMessages(handset, messages) {
-  const atEnd = handset.list.scrollTop + handset.list.clientHeight >= handset.list.scrollHeight - 8;
-  const wanted = messages.map((message) => JSON.stringify(message));
-  wanted.forEach((text, index) => {
-    if (handset.shown[index] === text) return;
-    const item = messageItem(messages[index]);
-    const old = handset.list.children[index];
-    if (old) old.replaceWith(item);
-    else handset.list.append(item);
-  });
-  while (handset.list.children.length > wanted.length) handset.list.lastElementChild.remove();
-  handset.shown = wanted;
-  if (atEnd) handset.list.scrollTop = handset.list.scrollHeight;
+function byHandset(messages, texts) {
+  const entries = new Map([...added].map((number) => [number, []]));
+  const add = (number, entry) => entries.set(number, [...(entries.get(number) || []), entry]);
+  messages.forEach((entry) => add(entry.to, { sent: false, entry }));
+  texts.forEach((entry) => add(entry.sender, { sent: true, entry }));
+  for (const list of entries.values()) list.sort((a, b) => a.entry.time - b.entry.time);
+  return entries;
 }
 
-function show(messages) {
-  const byNumber = Map.groupBy
-    ? Map.groupBy(messages, (message) => message.to)
-    : messages.reduce((map, m) => map.set(m.to, [...(map.get(m.to) || []), m]), new Map());
+function show(messages, texts) {
+  received = messages;
+  const conversations = byHandset(messages, texts);
   for (const [number, handset] of handsets) {
-    if (byNumber.has(number)) continue;
+    if (conversations.has(number)) continue;
     handset.section.remove();
     handsets.delete(number);
   }
-  for (const [number, received] of byNumber) {
-    showMessages(handsets.get(number) || addHandset(number), received);
+  for (const [number, entries] of conversations) {
+    const handset = handsets.get(number) || addHandset(number);
+    handset.shown = showConversation(handset.list, handset.shown, entries);
+    proposeRecipient(handset.form, messages.filter((message) => message.to === number));
   }
-  find("empty").hidden = messages.length > 0;
+  find("empty").hidden = conversations.size > 0;
   const more = messages.length === NEWEST ? "the newest " : "";
-  say(`${plural(byNumber.size, "phone")}, ${more}${plural(messages.length, "message")}`);
+  const sent = texts.length ? `, ${plural(texts.length, "text")} sent` : "";
+  say(`${plural(conversations.size, "phone")}, ${more}${plural(messages.length, "message")}${sent}`);
 }
 
 function say(text) {
@@ -86,16 +56,20 @@ function say(text) {
   if (find("summary").textContent !== text) find("summary").textContent = text;
 }
 
+async function ask(path) {
+  const answer = await fetch(`${path}?limit=${NEWEST}`);
+  if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
+  return answer.text();
+}
+
 async function refresh() {
   try {
-    const answer = await fetch(`/emulator/messages?limit=${NEWEST}`);
-    if (!answer.ok) throw new Error(`HTTP ${answer.status}`);
-    const text = await answer.text();
-    if (text === lastAnswer) return;
-    show(JSON.parse(text));
-    lastAnswer = text;
+    const answers = await Promise.all(["/emulator/messages", "/emulator/inbound"].map(ask));
+    if (answers.join() === lastAnswers) return;
+    show(...answers.map((answer) => JSON.parse(answer)));
+    lastAnswers = answers.join();
   } catch {
-    lastAnswer = "";
+    lastAnswers = "";
     say("The emulator does not answer; trying again.");
   }
 }
@@ -107,7 +81,18 @@ async function poll() {
 
 find("endpoint").textContent = `${location.origin}/sms/json`;
 find("reset").addEventListener("click", async () => {
+  added.clear();
+  lastAnswers = "";
   await fetch("/emulator/messages", { method: "DELETE" }).catch(() => undefined);
   await refresh();
+});
+find("new-handset").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const number = event.target.elements.number.value.replace(/[^0-9]/g, "");
+  added.add(number);
+  lastAnswers = "";
+  await refresh();
+  event.target.reset();
+  handsets.get(number)?.form.elements.to.focus();
 });
 poll();

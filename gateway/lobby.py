@@ -1,0 +1,225 @@
+"""The random-chat lobby: who texts an email address is paired with the next who does.
+
+A chat is a session like any other, between two numbers that may differ; the lobby only brings
+two people together. Its words are those of the program that it replaces.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Callable, Collection
+
+import ujson
+
+from gateway import keys
+from gateway.errors import LimitExceeded, StoreUnavailable
+from gateway.inbox import Inbox
+from gateway.limiter import Limit, Limiter
+from gateway.models import Session
+from gateway.notices import THANKS, Notices, outgoing
+from gateway.providers.base import Inbound
+from gateway.sessions import Sessions, session_keys
+from gateway.store import Script, Store
+from gateway.taking import Token
+
+_ANSWER = Script.load("lobby_answer", "_enqueue", "_once")
+_WAIT = Script.load("lobby_wait", "_enqueue", "_once")
+_PAIR = Script.load("lobby_pair", "_enqueue", "_once", "_load", "_session")
+_LEAVE = Script.load("lobby_leave", "_enqueue", "_once")
+_KEEP = Script.load("relay_keep", "_enqueue", "_once", "_inbox")
+
+HELP = "To chat, text your email address."
+WAITING = "Waiting for another user..."
+
+# Texts to a person outside a chat: a machine that answers them is not answered for ever.
+ANSWERS = Limit(10, 3600)
+MOST_TRIES = 10
+
+# https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1: 64 and 255 octets
+_EMAIL = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@(?=.{1,255}$)([A-Za-z0-9-]+\.)+[A-Za-z]{2,63}"
+)
+
+
+def is_end(text: str) -> bool:
+    """Tell whether a text is ``#end``, in any case and with any blanks."""
+    return "".join(text.split()).casefold() == "#end"
+
+
+def is_email(text: str) -> bool:
+    """Tell whether a text is an email address and nothing else."""
+    address = text.strip()
+    local = address.partition("@")[0]
+    dots = local.startswith(".") or local.endswith(".") or ".." in local
+    return not dots and _EMAIL.fullmatch(address) is not None
+
+
+class Lobby:
+    """Pairs people who text one of ``numbers``.
+
+    provider: of a chat number that is not in the pool; wait: minutes after which nobody waits
+    any longer, 0 = for ever.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        numbers: Collection[str],
+        provider: str,
+        wait: float,
+        limiter: Limiter,
+        sessions: Sessions,
+        notices: Notices,
+        inbox: Inbox,
+        poke: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._numbers = frozenset(numbers)
+        self._provider = provider
+        self._wait_ms = int(wait * 60_000)
+        self._limiter = limiter
+        self._sessions = sessions
+        self._notices = notices
+        self._inbox = inbox
+        self._poke = poke
+
+    def answers(self, number: str) -> bool:
+        """Tell whether the lobby answers on a virtual number."""
+        return number in self._numbers
+
+    def provider_of(self, number: str) -> str:
+        """Return the provider of a chat number that is not in the pool, '' for other numbers."""
+        return self._provider if number in self._numbers else ""
+
+    async def receive(
+        self, inbound: Inbound, token: Token, *, sender: str, number: str, provider: str
+    ) -> str:
+        """Take a text of a person who is in no chat; returns what became of it."""
+        waiting = await self._store.execute("HEXISTS", keys.LOBBY_PEOPLE, sender)
+        if waiting and is_end(inbound.text):
+            return await self._leave(sender, number, provider, token)
+        if waiting:
+            return await self._keep(inbound, token, "waiting")
+        try:
+            await self._limiter.hit("lobby", sender, ANSWERS)
+        except LimitExceeded:
+            return await self._keep(inbound, token, "lobby_limit")
+        if is_email(inbound.text):
+            return await self._join(token, sender=sender, number=number, provider=provider)
+        entry = outgoing(sender, number, provider, HELP, kind="chat")
+        happened: str = await self._store.run(
+            _ANSWER,
+            [*token.keys, keys.DUE, keys.queue(entry.direction)],
+            [token.digest, entry.direction, entry.to_json()],
+        )
+        self._poke()
+        return happened
+
+    async def end(self, session: Session, token: Token) -> str:
+        """End a chat because one of both texted ``#end``; both are thanked."""
+        closed = await self._sessions.close(session.id, notify=True)
+        if closed is None:
+            return "changed"
+        await self._store.execute("SET", token.key, "1", "PX", 172_800_000)
+        await self._notices.announce("end", closed)
+        return "ended"
+
+    async def forget(self, person: str) -> None:
+        """Take a person out of the lobby without a word."""
+        await self._store.execute("ZREM", keys.LOBBY, person)
+        await self._store.execute("HDEL", keys.LOBBY_PEOPLE, person)
+
+    async def expire_waiting(self) -> None:
+        """Thank those who waited too long and let them go."""
+        if not self._wait_ms or not self._numbers:
+            return
+        seconds, microseconds = await self._store.execute("TIME")
+        before = int(seconds) * 1000 + int(microseconds) // 1000 - self._wait_ms
+        late = await self._store.execute(
+            "ZRANGEBYSCORE", keys.LOBBY, "-inf", before, "LIMIT", 0, 100
+        )
+        for person in late:
+            state = await self._store.execute("HGET", keys.LOBBY_PEOPLE, person)
+            if state:
+                place = ujson.loads(state)
+                await self._leave(person, place["number"], place["provider"], None)
+            else:
+                await self._store.execute("ZREM", keys.LOBBY, person)
+
+    async def _join(self, token: Token, *, sender: str, number: str, provider: str) -> str:
+        """Pair a person with the one who waits for longest, or let him wait."""
+        place = ujson.dumps({"number": number, "provider": provider})
+        for _ in range(MOST_TRIES):
+            first = await self._store.execute("ZRANGE", keys.LOBBY, 0, 0)
+            if first:
+                happened = await self._pair(token, first[0], sender, place)
+            else:
+                happened = await self._wait(token, sender, number, provider, place)
+            if happened != "changed":
+                return happened
+        raise StoreUnavailable
+
+    async def _wait(self, token: Token, person: str, number: str, provider: str, place: str) -> str:
+        entry = outgoing(person, number, provider, WAITING, kind="chat")
+        happened: str = await self._store.run(
+            _WAIT,
+            [*token.keys, keys.LOBBY, keys.LOBBY_PEOPLE, keys.DUE, keys.queue(entry.direction)],
+            [token.digest, person, place, entry.direction, entry.to_json()],
+        )
+        self._poke()
+        return happened
+
+    async def _pair(self, token: Token, waiting: str, joining: str, place: str) -> str:
+        """Open a chat between one who waits and one who comes; both are told."""
+        state = await self._store.execute("HGET", keys.LOBBY_PEOPLE, waiting)
+        if not state:
+            await self._store.execute("ZREM", keys.LOBBY, waiting)
+            return "changed"
+        there, here = ujson.loads(state), ujson.loads(place)
+        session_id = secrets.token_hex(16)
+        happened: str = await self._store.run(
+            _PAIR,
+            [
+                *token.keys,
+                keys.LOBBY,
+                keys.LOBBY_PEOPLE,
+                *session_keys(session_id, waiting, joining),
+            ],
+            [
+                token.digest,
+                session_id,
+                waiting,
+                state,
+                there["number"],
+                there["provider"],
+                joining,
+                here["number"],
+                here["provider"],
+            ],
+        )
+        if happened == "paired":
+            session = await self._sessions.get(session_id)
+            if session is not None:
+                await self._notices.announce("start", session)
+        return happened
+
+    async def _leave(self, person: str, number: str, provider: str, token: Token | None) -> str:
+        entry = outgoing(person, number, provider, THANKS, kind="chat")
+        taking = token.keys if token else ()
+        happened: str = await self._store.run(
+            _LEAVE,
+            [keys.LOBBY, keys.LOBBY_PEOPLE, keys.DUE, keys.queue(entry.direction), *taking],
+            [person, entry.direction, entry.to_json(), token.digest if token else ""],
+        )
+        self._poke()
+        return happened
+
+    async def _keep(self, inbound: Inbound, token: Token, reason: str) -> str:
+        happened: str = await self._store.run(
+            _KEEP,
+            [*token.keys, keys.INBOX],
+            [token.digest, self._inbox.entry(inbound, reason), self._inbox.lifetime],
+        )
+        return happened

@@ -1,0 +1,41 @@
+-- Claim directions that are due, in order of their time. Preludes: _enqueue
+-- KEYS[1]  directions by due time, KEYS[2] claims, KEYS[3] turns, KEYS[4] reserved turns
+-- ARGV     claim token, most claims, most directions looked at, lease (ms), interval (ms) between
+--          texts of one North American number (0 = none), 1 to take over what may be written
+-- Returns  ms until the next direction is due (-1 = there is none), then direction and state of
+--          each claim: claimed, or repeating when a dead process may have written its text.
+local now, lease, interval = now_ms(), tonumber(ARGV[4]), tonumber(ARGV[5])
+local function turn(direction)
+  local number = string.match(direction, '^(%+1%d*)>')
+  if interval == 0 or not number then return now end
+  local reserved = tonumber(redis.call('HGET', KEYS[4], direction) or '0')
+  redis.call('HDEL', KEYS[4], direction)
+  -- A turn that was missed is gone: many of them at once would be no pace.
+  if reserved + interval >= now then return now end
+  local at = math.max(now, tonumber(redis.call('HGET', KEYS[3], number) or '0'))
+  redis.call('HSET', KEYS[3], number, at + interval)
+  local ttl = redis.call('PTTL', KEYS[3])
+  redis.call('PEXPIRE', KEYS[3], math.max(ttl, 3600000 + at - now + interval))
+  if at > now then redis.call('HSET', KEYS[4], direction, at) end
+  return at
+end
+local found = {-1}
+local due = redis.call('ZRANGE', KEYS[1], '-inf', now, 'BYSCORE', 'LIMIT', 0, ARGV[3])
+for _, direction in ipairs(due) do
+  -- A claim that was not renewed is one of a dead process; its turn was taken already.
+  local left = redis.call('HGET', KEYS[2], direction)
+  local state = (not left or string.match(left, ' claimed$')) and 'claimed' or 'repeating'
+  local at = left and now or turn(direction)
+  if state == 'repeating' and ARGV[6] ~= '1' then at = now + 1000 end
+  if at == now then
+    redis.call('HSET', KEYS[2], direction, ARGV[1] .. ' ' .. state)
+    table.insert(found, direction)
+    table.insert(found, state)
+    at = now + lease
+  end
+  redis.call('ZADD', KEYS[1], at, direction)
+  if #found > 2 * tonumber(ARGV[2]) then break end
+end
+local following = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
+if following then found[1] = math.max(0, tonumber(following) - now) end
+return found

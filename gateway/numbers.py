@@ -1,0 +1,212 @@
+"""The pool of virtual numbers: what each can carry, its health and how much it is used."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import ujson
+
+from gateway import keys
+from gateway.errors import BadRequest, NotFound
+from gateway.models import Mode, VirtualNumber
+from gateway.phone import mask
+from gateway.store import Argument, Script, Store
+
+log = logging.getLogger(__name__)
+
+# A single refusal is as a rule the receiver's fault; five in a row are the number's.
+MOST_REFUSALS = 5
+
+_ADD = Script.load("number_add", "_pool")
+_REMOVE = Script.load("number_remove", "_pool")
+_HEALTH = Script.load("number_health", "_enqueue", "_pool")
+_REPORT = Script.load("number_report")
+
+# What a number must be capable of to carry a session.
+_NEEDS = {
+    Mode.MESSAGE: frozenset({"sms"}),
+    Mode.VOICE: frozenset({"voice"}),
+    Mode.BOTH: frozenset({"sms", "voice"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PoolEntry:
+    """A number and its use; ``oldest_session``: id of the longest open one, '' without any."""
+
+    number: VirtualNumber
+    healthy: bool
+    sessions: int
+    oldest_session: str
+
+
+@dataclass(frozen=True, slots=True)
+class PoolPage:
+    """How many numbers there are and have a session, some of them, and where to go on."""
+
+    size: int
+    in_use: int
+    entries: list[PoolEntry]
+    next: str | None
+
+
+class Numbers:
+    """The virtual numbers that sessions may use."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def add(self, number: VirtualNumber) -> None:
+        """Put a number into the pool, healthy.
+
+        Raises BadRequest when it is there already or takes part in an open session.
+        """
+        happened = await self._store.run(
+            _ADD,
+            [keys.NUMBERS, keys.LOAD, keys.routes(number.e164), *_sets(number)],
+            [number.e164, _to_json(number)],
+        )
+        if happened == "known":
+            raise BadRequest("value: is in the pool already")
+        if happened == "participant":
+            raise BadRequest("value: is a participant of a session")
+
+    async def remove(self, e164: str) -> None:
+        """Take a number out of the pool.
+
+        Raises NotFound when it is not there, BadRequest while it carries a session.
+        """
+        own_keys = (keys.NUMBERS, keys.LOAD, keys.UNHEALTHY, keys.REFUSALS, keys.NUMBER_SESSIONS)
+        happened = await self._change(_REMOVE, own_keys, e164)
+        if happened != "removed":
+            raise BadRequest(f"value: is in use by session {happened}")
+
+    async def get(self, e164: str) -> VirtualNumber | None:
+        """Return a number of the pool, None when it is not there."""
+        record = await self._store.execute("HGET", keys.NUMBERS, e164)
+        return _from_json(e164, record) if record else None
+
+    async def set_health(self, e164: str, healthy: bool) -> None:
+        """Give a number to new sessions, or not (any more); raises NotFound."""
+        await self._set_health(e164, healthy)
+
+    async def report(self, e164: str, accepted: bool) -> None:
+        """Count what became of a send from a number.
+
+        After five refusals in a row the number is given to no new session, until ``set_health``.
+        A number that is not in the pool does not matter.
+        """
+        if accepted:
+            await self._store.execute("HDEL", keys.REFUSALS, e164)
+            return
+        own_keys = [keys.NUMBERS, keys.UNHEALTHY, keys.REFUSALS]
+        if not await self._store.run(_REPORT, own_keys, [e164, MOST_REFUSALS]):
+            return
+        try:
+            turned = await self._set_health(e164, False)
+        except NotFound:  # removed at this moment
+            return
+        if turned:
+            log.warning(
+                "%s: %d sends refused in a row, left out of new sessions", mask(e164), MOST_REFUSALS
+            )
+
+    async def page(self, limit: int, after: str) -> PoolPage:
+        """Return at most ``limit`` numbers in their order, those behind ``after`` ('' = all).
+
+        ``after`` and ``next`` are E.164 without ``+``; a number that was removed meanwhile does
+        no harm. Raises BadRequest when ``after`` is no number.
+        """
+        if after and not (after.isascii() and after.isdecimal()):
+            raise BadRequest("after: is no number")
+        names, size, in_use = await asyncio.gather(
+            self._store.execute("HKEYS", keys.NUMBERS),
+            self._store.execute("HLEN", keys.NUMBERS),
+            self._store.execute("HLEN", keys.LOAD),
+        )
+        following = sorted(name for name in names if name > f"+{after}")
+        shown = following[:limit]
+        more = shown[-1].removeprefix("+") if len(following) > len(shown) > 0 else None
+        return PoolPage(size, in_use, await self._entries(shown), more)
+
+    async def _entries(self, names: Sequence[str]) -> list[PoolEntry]:
+        if not names:
+            return []
+        records, unhealthy, loads, *oldest = await asyncio.gather(
+            self._store.execute("HMGET", keys.NUMBERS, *names),
+            self._store.execute("HMGET", keys.UNHEALTHY, *names),
+            self._store.execute("HMGET", keys.LOAD, *names),
+            *(self._oldest(name) for name in names),
+        )
+        found = zip(names, records, unhealthy, loads, oldest, strict=True)
+        return [
+            PoolEntry(_from_json(name, record), since is None, int(load or 0), session)
+            for name, record, since, load, session in found
+            if record
+        ]
+
+    async def _oldest(self, e164: str) -> str:
+        """Return the id of the longest open session on a number, '' without any."""
+        # The members are "<number>:<created>:<session>"; ";" follows ":" in ASCII.
+        found = await self._store.execute(
+            "ZRANGEBYLEX", keys.NUMBER_SESSIONS, f"[{e164}:", f"({e164};", "LIMIT", 0, 1
+        )
+        return str(found[0]).rpartition(":")[2] if found else ""
+
+    async def _set_health(self, e164: str, healthy: bool) -> bool:
+        """Return whether this has changed anything; raises NotFound."""
+        own_keys = (keys.NUMBERS, keys.LOAD, keys.UNHEALTHY, keys.REFUSALS)
+        return await self._change(_HEALTH, own_keys, e164, int(healthy)) == "turned"
+
+    async def _change(
+        self, script: Script, own_keys: Sequence[str], e164: str, *args: Argument
+    ) -> str:
+        """Run a script on the sets of a number as it is now; raises NotFound."""
+        while True:
+            record = await self._store.execute("HGET", keys.NUMBERS, e164)
+            if record is None:
+                raise NotFound("value: is not in the pool")
+            sets = _sets(_from_json(e164, record))
+            happened: str = await self._store.run(script, [*own_keys, *sets], [e164, record, *args])
+            if happened != "changed":  # removed and added again at this moment
+                return happened
+
+
+def _sets(number: VirtualNumber) -> list[str]:
+    """Return the sets of a number in threes, as lua/_pool.lua wants them."""
+    return [
+        key
+        for mode in Mode
+        if _NEEDS[mode] <= number.capabilities
+        for key in (
+            keys.pool(mode.value),
+            keys.pool(mode.value, number.country or "*"),
+            keys.idle(mode.value),
+        )
+    ]
+
+
+def _to_json(number: VirtualNumber) -> str:
+    return ujson.dumps(
+        {
+            "provider": number.provider,
+            "country": number.country,
+            "capabilities": sorted(number.capabilities),
+            "added": number.added or int(time.time() * 1000),
+        }
+    )
+
+
+def _from_json(e164: str, record: str) -> VirtualNumber:
+    fields = ujson.loads(record)
+    return VirtualNumber(
+        e164=e164,
+        provider=fields["provider"],
+        country=fields["country"],
+        capabilities=frozenset(fields["capabilities"]),
+        added=fields["added"],
+    )

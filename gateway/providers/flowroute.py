@@ -1,0 +1,259 @@
+"""Flowroute's messages API v2.1: requests, answers, MOs of both shapes and delivery receipts.
+
+https://developer.flowroute.com/api/messages/v2.1/send-an-sms/
+https://developer.flowroute.com/docs/delivery-receipts
+https://github.com/flowroute/flowroute-sdk-v3-python
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import ujson
+
+from gateway.models import Delivery
+from gateway.providers.base import Inbound, Outcome, Part, Receipt, Sms, SubmitResult
+from gateway.providers.http import Poster, scalar, word
+
+log = logging.getLogger(__name__)
+
+NAME = "flowroute"
+JSON_API_TYPE = "application/vnd.api+json"
+
+# "mdr2-" and 32 hexadecimal digits, as a rule.
+MAX_ID_LENGTH = 64
+MAX_NUMBER_LENGTH = 64
+MAX_WORD_LENGTH = 100
+# Far more than a phone sends in one piece; what is longer is no text of a person.
+MAX_TEXT_LENGTH = 10_000
+# An answer is an id and a link, or one error: some 300 bytes.
+MAX_ANSWER_BYTES = 64 * 1024
+# However long the provider wants to be left alone, it is asked again after an hour.
+LONGEST_WAIT_SECONDS = 3600.0
+
+# An MO of the old shape may come without an id. It gets one made of what it says, beginning with
+# this. Flowroute repeats an MO that was not acknowledged, up to four times every 30 seconds, so
+# who recognises repeats is to remember such an id from the first time for HASHED_SECONDS and not
+# longer: then no repeat is taken twice, and the same text ("ok") counts again a little later.
+HASHED = "hash:"
+HASHED_SECONDS = 180
+
+REFUSALS: Mapping[int, str] = {
+    401: "invalid credentials",
+    403: "not allowed",
+    404: "no such address",
+    422: "invalid message",
+    429: "too many messages",
+}
+# An operator has to act on these.
+ALERTS = (401, 403)
+
+# The words are those of Kannel, whose names Flowroute uses, and Flowroute's own.
+STATES: Mapping[str, Delivery] = {
+    "queued": Delivery.ACCEPTED,
+    "accepted": Delivery.ACCEPTED,
+    "sent": Delivery.ACCEPTED,
+    "smsc submit": Delivery.ACCEPTED,
+    "message buffered": Delivery.BUFFERED,
+    "buffered": Delivery.BUFFERED,
+    "delivered": Delivery.DELIVERED,
+    "delivery success": Delivery.DELIVERED,
+    "expired": Delivery.EXPIRED,
+    "failed": Delivery.FAILED,
+    "delivery failure": Delivery.FAILED,
+    "undelivered": Delivery.FAILED,
+    "undeliverable": Delivery.FAILED,
+    "rejected": Delivery.REJECTED,
+    "smsc reject": Delivery.REJECTED,
+    "unknown": Delivery.UNKNOWN,
+}
+# What a status code says when the word beside it is missing or new.
+CODE_STATES: Mapping[str, Delivery] = {
+    "1003": Delivery.BUFFERED,  # "Message accepted by Carrier"
+}
+# Level 1 is the way from Flowroute to the carrier's gateway, level 2 what the carrier reports.
+FIRST_LEVEL = "1"
+_FAILURES = (Delivery.EXPIRED, Delivery.FAILED, Delivery.REJECTED)
+_KEPT = ("level", "status", "status_code", "status_code_description", "timestamp")
+
+_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The account and how to reach it."""
+
+    access_key: str
+    secret_key: str
+    url: str
+
+    def __repr__(self) -> str:
+        return f"Account(url={self.url!r})"
+
+
+def request(sms: Sms) -> dict[str, Any]:
+    """Return the JSON:API document that sends ``sms``; numbers go as digits without ``+``.
+
+    The provider chooses the alphabet and cuts the text into parts by itself.
+    """
+    attributes = {
+        "to": sms.to.removeprefix("+"),
+        "from": sms.sender.removeprefix("+"),
+        "body": sms.text,
+        "is_mms": False,
+    }
+    return {"data": {"type": "message", "attributes": attributes}}
+
+
+def result(http_status: int, body: bytes, retry_after: str = "") -> SubmitResult:
+    """Return what an answer means; ``retry_after`` is that header, used when it is seconds."""
+    document = _document(body)
+    code, reason = str(http_status), _reason(http_status, document)
+    if http_status == 429:
+        wait = _wait(retry_after)
+        return SubmitResult(Outcome.THROTTLED, code=code, text=reason, retry_after=wait)
+    if 400 <= http_status < 500:
+        return SubmitResult(Outcome.REFUSED, code=code, text=reason)
+    provider_id = _message_id(document)
+    if 200 <= http_status < 300 and provider_id:
+        # One id stands for the whole text, however many parts it went out in.
+        return SubmitResult(Outcome.ACCEPTED, (Part(provider_id, Delivery.ACCEPTED),))
+    return SubmitResult(Outcome.UNKNOWN, code=code, text=reason)
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    try:
+        answer = ujson.loads(body)
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _message_id(document: Mapping[str, Any]) -> str:
+    data = document.get("data")
+    return _id(data) if isinstance(data, dict) else ""
+
+
+def _id(resource: Mapping[str, Any]) -> str:
+    found = scalar(resource.get("id")) or ""
+    return found if len(found) <= MAX_ID_LENGTH else ""
+
+
+def _reason(http_status: int, document: Mapping[str, Any]) -> str:
+    """Return the meaning of a status and what the provider says about it."""
+    meaning = REFUSALS.get(http_status, f"unusable answer, HTTP {http_status}")
+    errors = document.get("errors")
+    first = errors[0] if isinstance(errors, list) and errors else None
+    if not isinstance(first, dict):
+        return meaning
+    said = [word(first.get(name), MAX_WORD_LENGTH) for name in ("title", "detail")]
+    return ": ".join([meaning, *filter(None, said)])
+
+
+def _wait(retry_after: str) -> float | None:
+    if not _SECONDS.fullmatch(retry_after):
+        return None  # absent, or a date (https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)
+    return min(float(retry_after), LONGEST_WAIT_SECONDS)
+
+
+def parse_inbound(document: Mapping[str, Any]) -> Inbound | None:
+    """Return the MO in a webhook of either shape, None when there is none in it.
+
+    v2 has ``to``, ``from``, ``body`` and ``id`` side by side; v2.1 has them in a JSON:API
+    document. An MMS without a word is an empty text. See HASHED about MOs without an id.
+    """
+    resource, attributes = _parts(document)
+    kind, direction = word(resource.get("type"), 20), word(attributes.get("direction"), 20)
+    if kind not in {"", "message"} or direction not in {"", "inbound"}:
+        return None
+    sender, to, text = (scalar(attributes.get(name)) for name in ("from", "to", "body"))
+    if not sender or not to or text is None:
+        return None
+    if max(len(sender), len(to)) > MAX_NUMBER_LENGTH or len(text) > MAX_TEXT_LENGTH:
+        return None
+    provider_id = _id(resource) or _hashed(sender, to, text)
+    sent = word(attributes.get("timestamp"), MAX_WORD_LENGTH)
+    return Inbound(NAME, provider_id, sender, to, text, sent=sent)
+
+
+def _parts(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """Return the resource and its attributes; flat ones are both. It may come without ``data``."""
+    data = document.get("data")
+    resource = data if isinstance(data, dict) else document
+    attributes = resource.get("attributes")
+    return resource, attributes if isinstance(attributes, dict) else resource
+
+
+def _hashed(*content: str) -> str:
+    return HASHED + hashlib.sha256(json.dumps(content).encode()).hexdigest()[:40]
+
+
+def parse_receipt(document: Mapping[str, Any]) -> Receipt | None:
+    """Return the delivery receipt in a webhook, None when there is none in it."""
+    resource, attributes = _parts(document)
+    provider_id, state = _id(resource), _state(attributes)
+    if resource.get("type") != "delivery_receipt" or not provider_id or state is None:
+        return None
+    fields = {name: word(attributes.get(name), MAX_WORD_LENGTH) for name in _KEPT}
+    return Receipt(
+        NAME,
+        provider_id,
+        state,
+        error_code=fields["status_code"] if state in _FAILURES else "",
+        carrier_time=fields["timestamp"],
+        fields={name: value for name, value in fields.items() if value},
+    )
+
+
+def _state(attributes: Mapping[str, Any]) -> Delivery | None:
+    status = word(attributes.get("status"), MAX_WORD_LENGTH).strip().lower()
+    code = word(attributes.get("status_code"), MAX_WORD_LENGTH)
+    state = STATES.get(status) or CODE_STATES.get(code)
+    at_the_carrier = word(attributes.get("level"), MAX_WORD_LENGTH) == FIRST_LEVEL
+    # The carrier's gateway has it, not the handset.
+    return Delivery.ACCEPTED if state is Delivery.DELIVERED and at_the_carrier else state
+
+
+class FlowrouteProvider:
+    """Sends through one kept-alive HTTP session with Basic authentication.
+
+    rate: requests per second allowed to the account's key, 0 = unpaced; timeout: seconds until
+    an unanswered request is given up with an unknown outcome.
+    """
+
+    name = NAME
+
+    def __init__(self, account: Account, *, rate: float, timeout: float) -> None:
+        self.rate = rate
+        self.pace_key = f"{NAME}:{account.access_key}"
+        credentials = f"{account.access_key}:{account.secret_key}".encode()
+        self._poster = Poster(
+            account.url,
+            timeout=timeout,
+            longest=MAX_ANSWER_BYTES,
+            headers={
+                "Authorization": f"Basic {base64.b64encode(credentials).decode()}",
+                "Content-Type": JSON_API_TYPE,
+                "Accept": JSON_API_TYPE,
+            },
+        )
+
+    async def submit(self, sms: Sms) -> SubmitResult:
+        """Post one text and return what became of the request; never raises for the network."""
+        response = await self._poster.post(json.dumps(request(sms)).encode())
+        if isinstance(response, SubmitResult):
+            return response
+        if response.status in ALERTS:
+            log.error("flowroute refuses: %d, %s", response.status, REFUSALS[response.status])
+        return result(response.status, response.body, response.retry_after)
+
+    async def close(self) -> None:
+        """Close the session and its connections."""
+        await self._poster.close()

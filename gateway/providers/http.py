@@ -1,0 +1,101 @@
+"""What providers with an HTTP interface share: the kept-alive session and clean JSON fields."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import aiohttp
+
+from gateway.providers.base import Outcome, SubmitResult
+
+# An idle connection is dropped before the provider's own idle time-out would close it under a
+# request that is just being written: that request's outcome would be unknown.
+KEEPALIVE_SECONDS = 10
+# Below the time-out of the whole request, so that "never connected" is told from "not answered".
+LONGEST_CONNECT_SECONDS = 5.0
+
+# UnicodeError: a host name that no resolver can be asked for.
+NEVER_SENT = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+    UnicodeError,
+)
+
+# More digits than any number in a webhook has; Python refuses to write out very large ones.
+_LARGEST_NUMBER = 10**30
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer as it came; ``retry_after`` is that header, '' without it."""
+
+    status: int
+    body: bytes
+    retry_after: str = ""
+
+
+class Poster:
+    """Posts to one address through a session that keeps its connections.
+
+    timeout: seconds until an unanswered request is given up with an unknown outcome.
+    longest: bytes of an answer that are read; what is larger is no answer of the provider.
+    """
+
+    def __init__(
+        self, url: str, *, timeout: float, longest: int, headers: Mapping[str, str]
+    ) -> None:
+        self._url = url
+        self._longest = longest
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_SECONDS),
+            timeout=aiohttp.ClientTimeout(
+                total=timeout, sock_connect=min(timeout / 2, LONGEST_CONNECT_SECONDS)
+            ),
+            auto_decompress=True,
+            headers={"User-Agent": "sms-gateway", **headers},
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+    async def post(self, body: bytes) -> Answer | SubmitResult:
+        """Post once; return the answer, or why there is none; never raises for the network."""
+        try:
+            async with self._session.post(self._url, data=body, allow_redirects=False) as response:
+                content = await self._read(response.content)
+        except NEVER_SENT as error:
+            return SubmitResult(Outcome.NOT_SENT, code="connect", text=type(error).__name__)
+        except TimeoutError:
+            return SubmitResult(Outcome.UNKNOWN, code="timeout", text="no answer in time")
+        except (aiohttp.ClientError, OSError) as error:
+            return SubmitResult(Outcome.UNKNOWN, code="broken", text=type(error).__name__)
+        return Answer(response.status, content, response.headers.get("Retry-After", ""))
+
+    async def _read(self, content: aiohttp.StreamReader) -> bytes:
+        body = await content.read(self._longest)
+        while not content.at_eof() and len(body) < self._longest:
+            body += await content.read(self._longest)
+        return body
+
+    async def close(self) -> None:
+        """Close the session and its connections."""
+        await self._session.close()
+
+
+def scalar(value: object) -> str | None:
+    """Return a JSON text or number as text, '' for null, None for what is neither.
+
+    Half a surrogate pair is no character and fits no store: U+FFFD stands for it.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return str(value) if abs(value) < _LARGEST_NUMBER else None
+
+
+def word(value: object, longest: int) -> str:
+    """Return the beginning of a scalar as text, '' for everything that is none."""
+    return (scalar(value) or "")[:longest]

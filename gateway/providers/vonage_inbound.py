@@ -1,0 +1,103 @@
+"""MOs from Vonage: webhooks of the SMS API, parts of long texts included, and of Messages v1.
+
+https://developer.vonage.com/en/messaging/sms/guides/inbound-sms
+https://developer.vonage.com/en/messaging/sms/guides/concatenation-and-encoding
+https://developer.vonage.com/en/api/messages
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.providers.base import Inbound, LongText
+from gateway.providers.http import scalar, word
+from gateway.providers.vonage import MAX_ID_LENGTH, NAME
+
+MAX_NUMBER_LENGTH = 64
+MAX_TIME_LENGTH = 40
+# Messages v1 joins long texts itself; what is longer than this is no text of a person.
+MAX_TEXT_LENGTH = 10_000
+# The number of parts is one octet (3GPP TS 23.040, 9.2.3.24.1).
+MOST_PARTS = 255
+
+# An MO has one of these fields, a receipt has none of them.
+_BODY_FIELDS = ("text", "type", "data")
+_RECEIPT_FIELDS = ("status", "err-code", "scts")
+
+_HEXADECIMAL = re.compile(r"(?:[0-9A-Fa-f]{2})+")
+_PART_NUMBER = re.compile(r"[0-9]{1,3}")
+
+
+def parse_inbound(params: Mapping[str, str]) -> Inbound | None:
+    """Return the MO in the parameters of an SMS API webhook, None when there is none in them.
+
+    ``msisdn`` is the sender here; some routes give none, or a name. A binary MO has its user
+    data in ``data``, the header (``udh``) before the body, and no text; its parts stay apart.
+    """
+    if _any(params, _RECEIPT_FIELDS) and not _any(params, _BODY_FIELDS):
+        return None
+    binary = params.get("type", "").lower() == "binary"
+    data = params.get("udh", "") + params.get("data", "") if binary else ""
+    if binary and not _HEXADECIMAL.fullmatch(data):
+        return None
+    return _within_bounds(
+        Inbound(
+            NAME,
+            params.get("messageId", ""),
+            params.get("msisdn", ""),
+            params.get("to", ""),
+            "" if binary else params.get("text", ""),
+            data=data,
+            long=None if binary else _long_text(params),
+            sent=params.get("message-timestamp", "")[:MAX_TIME_LENGTH],
+        )
+    )
+
+
+def _any(params: Mapping[str, str], names: tuple[str, ...]) -> bool:
+    return any(name in params for name in names)
+
+
+def _long_text(params: Mapping[str, str]) -> LongText | None:
+    """Return which part of a long text this is, None for a text of its own or odd counts."""
+    if params.get("concat", "true").lower() not in {"true", "1"}:
+        return None
+    reference = params.get("concat-ref", "")
+    total, part = (_number(params.get(f"concat-{name}", "")) for name in ("total", "part"))
+    if not 1 <= len(reference) <= MAX_ID_LENGTH:
+        return None
+    return LongText(reference, total, part) if 1 <= part <= total and total >= 2 else None
+
+
+def _number(text: str) -> int:
+    """Return a count of parts, 0 for what is none."""
+    count = int(text) if _PART_NUMBER.fullmatch(text) else 0
+    return count if count <= MOST_PARTS else 0
+
+
+def parse_messages_v1_inbound(document: Mapping[str, Any]) -> Inbound | None:
+    """Return the text in a Messages v1 webhook, None for other channels, kinds and statuses.
+
+    Long texts come in one piece.
+    """
+    if document.get("channel") != "sms" or document.get("message_type") != "text":
+        return None
+    names = ("message_uuid", "from", "to", "text")
+    message_id, sender, to, text = (scalar(document.get(name)) for name in names)
+    if message_id is None or to is None or text is None:
+        return None
+    sent = word(document.get("timestamp"), MAX_TIME_LENGTH)
+    return _within_bounds(Inbound(NAME, message_id, sender or "", to, text, sent=sent))
+
+
+def _within_bounds(inbound: Inbound) -> Inbound | None:
+    """Return the MO unless a field is missing without which it is nothing, or is too long."""
+    usable = (
+        1 <= len(inbound.id) <= MAX_ID_LENGTH
+        and 1 <= len(inbound.to) <= MAX_NUMBER_LENGTH
+        and len(inbound.sender) <= MAX_NUMBER_LENGTH
+        and max(len(inbound.text), len(inbound.data)) <= MAX_TEXT_LENGTH
+    )
+    return inbound if usable else None

@@ -1,0 +1,324 @@
+"""An MO comes in: whose is it, and what becomes of it?
+
+Everything is read first; then one script takes the MO, if what was read still holds, and does all
+that follows from it at once: the log, the outbox, the inbox. When ``receive`` returns, the MO is
+stored or was stored before; a process that dies sooner has not acknowledged it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import ujson
+
+from gateway import keys, phone
+from gateway.assemblies import Assemblies
+from gateway.errors import StoreUnavailable
+from gateway.inbox import Inbox
+from gateway.lobby import Lobby, is_end
+from gateway.metrics import MOS
+from gateway.models import Mode, Session
+from gateway.notices import Notices, outgoing
+from gateway.optouts import Words
+from gateway.outbox import OutboxEntry
+from gateway.providers.base import Inbound
+from gateway.session_log import SessionLog
+from gateway.sessions import Sessions
+from gateway.store import Script, Store
+from gateway.taking import Token, single
+
+log = logging.getLogger(__name__)
+
+_LOOK = Script.load("relay_look")
+_TEXT = Script.load("relay_text", "_enqueue", "_once", "_loops", "_log")
+_STRANGER = Script.load("relay_stranger", "_enqueue", "_once", "_inbox")
+_KEEP = Script.load("relay_keep", "_enqueue", "_once", "_inbox")
+_STOP = Script.load("relay_stop", "_enqueue", "_once", "_log")
+_START = Script.load("relay_start", "_once")
+
+# A stranger hears once in so many milliseconds that he has no session on a number.
+TOLD_MS = 3_600_000
+# Sessions may begin and end between the look and the script; not that often.
+MOST_LOOKS = 10
+# Below six digits it is a short code, which may belong to a machine.
+SHORTEST_NUMBER = len("+123456")
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What an MO meets: the number's provider, the sender's route, whether he is our number."""
+
+    provider: str
+    route: str
+    own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Mo:
+    """An MO with numbers that could be read; '' for one that is no number."""
+
+    inbound: Inbound
+    token: Token
+    sender: str
+    number: str
+
+
+class Relay:
+    """Decides what becomes of MOs."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        sessions: Sessions,
+        notices: Notices,
+        inbox: Inbox,
+        assemblies: Assemblies,
+        session_log: SessionLog,
+        words: Words,
+        lobby: Lobby,
+        poke: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._sessions = sessions
+        self._notices = notices
+        self._inbox = inbox
+        self._assemblies = assemblies
+        self._log = session_log
+        self._words = words
+        self._lobby = lobby
+        self._poke = poke
+
+    async def receive(self, inbound: Inbound) -> str:
+        """Take one MO and return what became of it, in one word; stored when this returns.
+
+        Raises StoreUnavailable when it may not be stored: the provider is to repeat it.
+        """
+        if inbound.long is None:
+            happened = await self._take(inbound, single(inbound))
+        else:
+            joined = await self._assemblies.add(inbound)
+            for each in joined:
+                happened = await self._take(each.inbound, Token(each.token, each.digest))
+            if not joined:
+                happened = "part"
+        MOS[inbound.provider, happened].inc()
+        return happened
+
+    async def join_due(self) -> None:
+        """Send on what has come of long MOs whose other parts stay away."""
+        for each in await self._assemblies.due():
+            happened = await self._take(each.inbound, Token(each.token, each.digest))
+            MOS[each.inbound.provider, happened].inc()
+
+    async def _take(self, inbound: Inbound, token: Token) -> str:
+        mo = _Mo(inbound, token, _e164(inbound.sender), _e164(inbound.to))
+        for _ in range(MOST_LOOKS):
+            happened = await self._decide(mo, await self._look(mo))
+            if happened not in {"changed", "over"}:
+                return happened
+            if happened == "over":
+                await self._sessions.expire_due()
+        log.error("an MO found no rest: its session changed %d times", MOST_LOOKS)
+        raise StoreUnavailable
+
+    async def _look(self, mo: _Mo) -> _Look:
+        found, route, own = await self._store.run(
+            _LOOK, [keys.NUMBERS, keys.routes(mo.sender)], [mo.number, mo.sender]
+        )
+        provider = ujson.loads(found)["provider"] if found else ""
+        return _Look(provider or self._lobby.provider_of(mo.number), route, bool(own))
+
+    async def _decide(self, mo: _Mo, look: _Look) -> str:
+        reason = _only_kept(mo, look)
+        if reason:
+            return await self._keep(mo, reason)
+        if self._words.is_stop(mo.inbound.text):
+            return await self._stop(mo, look)
+        if self._words.is_start(mo.inbound.text):
+            happened = await self._start(mo)
+            if happened:
+                return happened
+        if look.route:
+            return await self._text(mo, look.route)
+        if self._lobby.answers(mo.number):
+            return await self._chat(mo, look)
+        return await self._stranger(mo, look.provider)
+
+    async def _text(self, mo: _Mo, route: str) -> str:
+        """Relay a text to the counterpart."""
+        session_id, side, counterpart = route.split(" ")
+        session = await self._sessions.find(session_id)
+        if session is None or session.closed:
+            return "changed"
+        if session.kind == "chat" and is_end(mo.inbound.text):
+            return await self._lobby.end(session, mo.token)
+        if session.mode is Mode.VOICE:
+            return await self._keep(mo, "voice_session")
+        there = "b" if side == "a" else "a"
+        number, provider = _leaves_from(session, there)
+        kind = "chat" if session.kind == "chat" else "relay"
+        entry = outgoing(
+            counterpart, number, provider, mo.inbound.text, kind=kind, session=session.id
+        )
+        back = self._notices.opted_out(session, side)
+        happened: str = await self._store.run(
+            _TEXT,
+            [
+                *mo.token.keys,
+                keys.routes(mo.sender),
+                keys.session(session.id),
+                keys.OPTOUTS,
+                keys.session_log(session.id),
+                keys.session_log_states(session.id),
+                keys.logs_of(session.participant_a),
+                keys.logs_of(session.participant_b),
+                keys.DUE,
+                keys.queue(entry.direction),
+                keys.queue(f"{mo.number}>{mo.sender}"),
+            ],
+            [
+                mo.token.digest,
+                mo.number,
+                route,
+                counterpart,
+                session.id,
+                side,
+                entry.id,
+                _digest(mo.inbound.text),
+                entry.direction,
+                entry.to_json(),
+                self._logged(side, mo.inbound.text, entry.id),
+                *_flat(back),
+            ],
+        )
+        if happened == "paused":
+            log.warning("session %s: two machines answer each other, paused", session.id)
+        self._poke_for(happened)
+        return happened
+
+    async def _stranger(self, mo: _Mo, provider: str) -> str:
+        """Keep a text that belongs to no session and answer it, seldom enough."""
+        end = self._notices.end(mo.sender, mo.number, provider)
+        no_session = self._notices.no_session(mo.sender, mo.number, provider)
+        direction = f"{mo.number}>{mo.sender}"
+        happened: str = await self._store.run(
+            _STRANGER,
+            [
+                *mo.token.keys,
+                keys.routes(mo.sender),
+                keys.past(mo.sender),
+                keys.told(mo.number, mo.sender),
+                keys.INBOX,
+                keys.DUE,
+                keys.queue(direction),
+            ],
+            [
+                mo.token.digest,
+                mo.number,
+                self._inbox.entry(mo.inbound, "no_session"),
+                self._inbox.lifetime,
+                direction,
+                end.to_json() if end else "",
+                no_session.to_json() if no_session else "",
+                TOLD_MS,
+            ],
+        )
+        self._poke_for(happened)
+        return happened
+
+    async def _keep(self, mo: _Mo, reason: str) -> str:
+        """Put an MO that nobody is answered for into the inbox."""
+        happened: str = await self._store.run(
+            _KEEP,
+            [*mo.token.keys, keys.INBOX],
+            [mo.token.digest, self._inbox.entry(mo.inbound, reason), self._inbox.lifetime],
+        )
+        return happened
+
+    async def _stop(self, mo: _Mo, look: _Look) -> str:
+        """Never text this person again, and tell the one he was talking with."""
+        if self._lobby.answers(mo.number):
+            await self._lobby.forget(mo.sender)
+        found = [*mo.token.keys, keys.OPTOUTS]
+        args: list[str] = [mo.token.digest, mo.sender]
+        session_id, side, _ = look.route.split(" ") if look.route else ("", "", "")
+        session = await self._sessions.find(session_id) if session_id else None
+        if session is not None and not session.closed:
+            there = "b" if side == "a" else "a"
+            notice = self._notices.opted_out(session, there)
+            found += [
+                keys.session(session.id),
+                keys.session_log(session.id),
+                keys.logs_of(session.participant_a),
+                keys.logs_of(session.participant_b),
+                keys.DUE,
+            ]
+            direction, entry = _flat(notice)
+            if entry:
+                found.append(keys.queue(direction))
+            logged = self._logged(side, mo.inbound.text, "", kind="event")
+            args += [session.id, there, logged, direction, entry]
+        happened: str = await self._store.run(_STOP, found, args)
+        self._poke_for(happened)
+        return happened
+
+    async def _start(self, mo: _Mo) -> str:
+        happened: str = await self._store.run(
+            _START, [*mo.token.keys, keys.OPTOUTS], [mo.token.digest, mo.sender]
+        )
+        return happened
+
+    async def _chat(self, mo: _Mo, look: _Look) -> str:
+        """Hand a text on a chat number to the chat its sender has elsewhere, or to the lobby."""
+        for number, session_id in (await self._sessions.open_of(mo.sender)).items():
+            session = await self._sessions.get(session_id)
+            if session is not None and session.kind == "chat":
+                side = "a" if session.participant_a == mo.sender else "b"
+                other = session.participant_b if side == "a" else session.participant_a
+                return await self._text(replace(mo, number=number), f"{session_id} {side} {other}")
+        return await self._lobby.receive(
+            mo.inbound, mo.token, sender=mo.sender, number=mo.number, provider=look.provider
+        )
+
+    def _logged(self, side: str, text: str, message_id: str, kind: str = "text") -> str:
+        return self._log.entry(side, text, message_id, kind) if self._log.enabled else ""
+
+    def _poke_for(self, happened: str) -> None:
+        if happened not in {"repeated", "changed", "over"}:
+            self._poke()
+
+
+def _only_kept(mo: _Mo, look: _Look) -> str:
+    """Return why an MO goes to the inbox without an answer, '' when it does not."""
+    if look.provider != mo.inbound.provider:
+        return "not_our_number"
+    if len(mo.sender) < SHORTEST_NUMBER:
+        return "no_number"
+    if look.own:
+        return "own_number"
+    return "binary" if mo.inbound.data else ""
+
+
+def _e164(written: str) -> str:
+    """Return the number a provider wrote, '' when it is none: a name, a short code."""
+    number = phone.parse_international(written)
+    return number.e164 if number else ""
+
+
+def _leaves_from(session: Session, side: str) -> tuple[str, str]:
+    """Return the number from which the participant on ``side`` hears, and its provider."""
+    if side == "a":
+        return session.number_a, session.provider_a
+    return session.number_b, session.provider_b
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _flat(entry: OutboxEntry | None) -> tuple[str, str]:
+    return (entry.direction, entry.to_json()) if entry else ("", "")

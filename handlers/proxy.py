@@ -1,0 +1,78 @@
+"""``/inbound/`` and ``POST /``: what people text to virtual numbers, as the providers bring it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar
+
+from tornado.httputil import HTTPServerRequest
+from tornado.routing import Matcher, PathMatches
+
+from gateway.providers import flowroute, vonage
+from gateway.providers.base import Inbound, Receipt
+from gateway.providers.vonage_inbound import parse_inbound, parse_messages_v1_inbound
+from handlers.webhook import Payload, WebhookHandler
+
+
+class ProviderHandler(WebhookHandler):
+    """One MO, or one receipt where both share an address; a subclass writes ``read``."""
+
+    async def receive(self, payload: Payload) -> bool:
+        """Relay or keep the MO, apply or park the receipt."""
+        found = self.read(payload)
+        if isinstance(found, Receipt):
+            await self.services.receipts.receive(found)
+        elif found is not None:
+            await self.services.relay.receive(found)
+        return found is not None
+
+    def read(self, payload: Payload) -> Inbound | Receipt | None:
+        """Return what ``payload`` carries, None when it is of no use."""
+        raise NotImplementedError
+
+
+class InboundHandler(ProviderHandler):
+    """Nexmo/Vonage, the SMS API and Messages v1."""
+
+    def read(self, payload: Payload) -> Inbound | Receipt | None:
+        """Read a receipt, else an MO."""
+        if vonage.is_messages_v1(payload.document):
+            document = payload.document
+            return vonage.parse_messages_v1_status(document) or parse_messages_v1_inbound(document)
+        return vonage.parse_receipt(payload.params) or parse_inbound(payload.params)
+
+
+class FlowrouteHandler(ProviderHandler):
+    """Flowroute, which signs nothing; each of its addresses takes MOs and receipts."""
+
+    signed: ClassVar[bool] = False
+
+    def read(self, payload: Payload) -> Inbound | Receipt | None:
+        """Read a receipt, else an MO of either shape."""
+        document = payload.document or payload.params
+        return flowroute.parse_receipt(document) or flowroute.parse_inbound(document)
+
+
+class PostMatches(PathMatches):
+    """Matches POST requests by their path, so that another route can answer a GET."""
+
+    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+        """Return the arguments for the handler, None when the request is not meant for it."""
+        return super().match(request) if request.method == "POST" else None
+
+
+def root_route(token: str) -> tuple[Matcher, type[FlowrouteHandler]]:
+    """Return the route for ``POST /``, Flowroute's callback of old, and ``POST /<token>``.
+
+    token: the webhook token, '' for none; every other path is left to the other routes.
+    """
+    last = f"(?:({re.escape(token)})/?)?" if token else ""
+    return PostMatches(f"/{last}"), FlowrouteHandler
+
+
+# Flowroute's stand first, and before those of handlers/dlr.py: "flowroute" is no token.
+ROUTES = [
+    (r"/inbound/flowroute(?:/([^/]+))?/?", FlowrouteHandler),
+    (r"/dlr/flowroute(?:/([^/]+))?/?", FlowrouteHandler),
+    (r"/inbound(?:/([^/]+))?/?", InboundHandler),
+]

@@ -1,0 +1,181 @@
+"""``/session`` and ``/log``: masked conversations, and what was said in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.errors import BadRequest, NotFound
+from gateway.models import Mode, Session
+from gateway.sessions import NewSession
+from gateway.store import fresh_budget
+from handlers.values import Fields, FieldsHandler, digits, session_id, utc
+
+NUMBERINGS = ("shared", "per-side")
+# A log holds thousands of texts and a number has many sessions: that takes longer than the second
+# that a request may wait for the store, so every so many get one.
+FORGOTTEN_AT_ONCE = 200
+
+
+class EndingHandler(FieldsHandler):
+    """``DELETE /session {"session_id"}`` and, as bodies get lost, ``DELETE /session/<id>``."""
+
+    async def delete(self, element: str | None = None) -> None:
+        """End a session and tell both participants."""
+        wanted = self.fields(session_id=element).session_id("session_id")
+        session = _found(await self.services.sessions.close(wanted, notify=True))
+        await self.services.notices.announce("end", session)
+        self.reply({"message": "successfully ended session", "session_id": wanted})
+
+
+class SessionsHandler(EndingHandler):
+    """``GET /session`` and ``POST /session {"participant_a","participant_b"[,…]}``."""
+
+    async def get(self) -> None:
+        """Answer the open sessions, the newest first."""
+        total, sessions, following = await self.services.sessions.page(*self.page())
+        listed = [_shown(session) for session in sessions]
+        self.reply({"total_sessions": total, "sessions": listed, "next": following})
+
+    async def post(self) -> None:
+        """Begin a session and tell both participants, unless it was begun under this name."""
+        session, new = await self.services.sessions.create(self._wanted())
+        if new:
+            await self.services.notices.announce("start", session)
+        shown = _shown(session)
+        names = (
+            "virtual_tn virtual_tn_a virtual_tn_b participant_a participant_b expiry_date".split()
+        )
+        body = {"message": "created session", "session_id": session.id}
+        self.reply(body | {name: shown[name] for name in names})
+
+    def _wanted(self) -> NewSession:
+        given = self.fields(
+            *("participant_a", "participant_b", "expiry_window", "mode", "numbers"),
+            *("unique_name", "virtual_tn"),
+        )
+        a, b = given.number("participant_a"), given.number("participant_b")
+        if a.e164 == b.e164:
+            raise BadRequest("participant_b: must differ from participant_a")
+        return NewSession(
+            participant_a=a.e164,
+            participant_b=b.e164,
+            country_a=a.country or "",
+            country_b=b.country or "",
+            expires_in_ms=given.expiry_ms_or_never("expiry_window"),
+            mode=Mode(given.choice("mode", [*Mode], default=Mode.MESSAGE)),
+            numbers=given.choice("numbers", NUMBERINGS, default="shared"),
+            unique_name=given.label("unique_name"),
+            virtual_number=_e164(given, "virtual_tn"),
+        )
+
+
+class SessionHandler(EndingHandler):
+    """``GET /session/<id>`` and ``PATCH /session/<id> {"expiry_window"}``."""
+
+    async def get(self, element: str) -> None:
+        """Answer one open session."""
+        self._reply(_found(await self.services.sessions.get(session_id(element))))
+
+    async def patch(self, element: str) -> None:
+        """Let a session end so many minutes from now, or never."""
+        given = self.fields("expiry_window")
+        expires_in_ms = given.expiry_ms("expiry_window")
+        sessions = self.services.sessions
+        self._reply(await sessions.set_expiry(session_id(element), expires_in_ms))
+
+    def _reply(self, session: Session) -> None:
+        shown = _shown(session)
+        self.reply({"total_sessions": 1, "sessions": [shown]} | shown)
+
+
+class ErasingHandler(FieldsHandler):
+    """A route that erases logs."""
+
+    async def forget_messages(self, wanted: str) -> None:
+        """Delete the records of the messages in a log, before the log that names them."""
+        ids = await self.services.session_log.message_ids(wanted)
+        for start in range(0, len(ids), FORGOTTEN_AT_ONCE):
+            fresh_budget()
+            await self.services.receipts.forget(ids[start : start + FORGOTTEN_AT_ONCE])
+        fresh_budget()
+
+
+class SessionLogHandler(ErasingHandler):
+    """``/session/<id>/log``, of sessions that have ended as well."""
+
+    async def get(self, element: str) -> None:
+        """Answer what was said, oldest first."""
+        session = await self._session(element)
+        total, entries, following = await self.services.session_log.page(session.id, *self.page())
+        self.reply(
+            {
+                "session_id": session.id,
+                "participant_a": digits(session.participant_a),
+                "participant_b": digits(session.participant_b),
+                "total": total,
+                "entries": entries,
+                "next": following,
+            }
+        )
+
+    async def delete(self, element: str) -> None:
+        """Erase it, and what is known of the messages; repeated it finishes what broke off."""
+        self.fields()
+        session = await self._session(element)
+        await self.forget_messages(session.id)
+        participants = (session.participant_a, session.participant_b)
+        await self.services.session_log.erase(session.id, participants)
+        self.reply({"message": "erased the log", "session_id": session.id})
+
+    async def _session(self, element: str) -> Session:
+        return _found(await self.services.sessions.find(session_id(element)))
+
+
+class LogHandler(ErasingHandler):
+    """``DELETE /log?number=``."""
+
+    async def delete(self) -> None:
+        """Erase the logs of every session that this number took part in."""
+        number = self.fields("number").number("number")
+        log = self.services.session_log
+        for each in await log.sessions_of(number.e164):
+            await self.forget_messages(each)
+        sessions = await log.erase_number(number.e164)
+        body = {"message": "erased the logs", "number": digits(number.e164)}
+        self.reply(body | {"sessions": sessions})
+
+
+def _found(session: Session | None) -> Session:
+    if session is None:
+        raise NotFound("no such session")
+    return session
+
+
+def _e164(given: Fields, name: str) -> str:
+    number = given.number_or_none(name)
+    return number.e164 if number else ""
+
+
+def _shown(session: Session) -> dict[str, Any]:
+    return {
+        "id": session.id,
+        "date_created": utc(session.created),
+        "virtual_tn": digits(session.number_a),
+        "virtual_tn_a": digits(session.number_a),
+        "virtual_tn_b": digits(session.number_b),
+        "participant_a": digits(session.participant_a),
+        "participant_b": digits(session.participant_b),
+        "expiry_date": utc(session.expires),
+        "mode": session.mode.value,
+        "numbers": session.numbers,
+        "unique_name": session.unique_name or None,
+        "kind": session.kind,
+    }
+
+
+ROUTES = [
+    (r"/session/?", SessionsHandler),
+    (r"/session/([^/]+)/?", SessionHandler),
+    (r"/session/([^/]+)/log/?", SessionLogHandler),
+    (r"/log/?", LogHandler),
+]

@@ -1,0 +1,216 @@
+"""What an administrator writes into a body, a query or a path, read strictly.
+
+Bodies are JSON objects whatever the content type says, since old clients leave it out; forms are
+read too. A wrong value raises BadRequest with a message that begins with the field's name.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from tornado.httputil import HTTPServerRequest
+
+from conf.values import boolean
+from gateway import phone
+from gateway.errors import BadRequest, NotFound
+from gateway.models import PhoneNumber
+from handlers import arguments
+from handlers.base import AdminHandler
+
+MOST_MINUTES = 10 * 365 * 24 * 60  # ten years: beyond it somebody meant seconds or a date
+MAX_NAME = 191
+CAPABILITIES = frozenset({"sms", "voice"})
+
+_DECIMAL = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
+_SESSION_ID = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The fields of one request by name.
+
+    written: those that came as text (query, form, path) and so have no JSON type; a number or a
+    boolean among them is read from its text.
+    """
+
+    values: Mapping[str, object]
+    written: frozenset[str] = frozenset()
+
+    def number(self, name: str) -> PhoneNumber:
+        """Return a valid international number, written as text or as a JSON integer."""
+        value = self._required(name)
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        found = phone.parse_international(value) if isinstance(value, str) else None
+        if found is None:
+            raise BadRequest(f"{name}: must be a valid international number")
+        return found
+
+    def number_or_none(self, name: str) -> PhoneNumber | None:
+        """Return the same, None when the field is absent or null."""
+        return None if self.values.get(name) is None else self.number(name)
+
+    def expiry_ms(self, name: str) -> int:
+        """Return a number of minutes in ms; 0 for null and 0, which mean never."""
+        value = self._required(name)
+        if name in self.written and isinstance(value, str) and _DECIMAL.fullmatch(value):
+            value = float(value)
+        if value is None:
+            return 0
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            value = -1
+        # Written so that what is no number in any order (NaN) is refused as well.
+        if not 0 <= value <= MOST_MINUTES:
+            raise BadRequest(f"{name}: must be a positive number of minutes")
+        return max(1, round(value * 60_000)) if value else 0
+
+    def expiry_ms_or_never(self, name: str) -> int:
+        """Return the same, 0 when the field is absent."""
+        return self.expiry_ms(name) if name in self.values else 0
+
+    def flag(self, name: str) -> bool:
+        """Return true or false."""
+        value = self._required(name)
+        if name in self.written and isinstance(value, str):
+            try:
+                value = boolean(value)
+            except ValueError:
+                value = None
+        if not isinstance(value, bool):
+            raise BadRequest(f"{name}: must be true or false")
+        return value
+
+    def choice(self, name: str, choices: Collection[str], default: str) -> str:
+        """Return one of ``choices``, ``default`` when the field is absent or null."""
+        value = self.values.get(name)
+        if value is None:
+            return default
+        if not isinstance(value, str) or value not in choices:
+            raise BadRequest(f"{name}: must be one of {', '.join(choices)}")
+        return value
+
+    def provider(self, name: str, known: Collection[str], default: str) -> str:
+        """Return the name of a known provider, ``default`` when the field is absent or null."""
+        value = self.values.get(name)
+        if value is None:
+            return default
+        if not isinstance(value, str) or value not in known:
+            raise BadRequest(f"{name}: unknown")
+        return value
+
+    def label(self, name: str) -> str:
+        """Return a caller's own name for something, '' when the field is absent or null."""
+        value = self.values.get(name)
+        if value is None:
+            return ""
+        fits = isinstance(value, str) and len(value) <= MAX_NAME and value.isprintable()
+        if not fits or not str(value).strip():
+            raise BadRequest(f"{name}: must be 1 to {MAX_NAME} printable characters")
+        return str(value)
+
+    def capabilities(self, name: str) -> frozenset[str]:
+        """Return ``sms``, ``voice`` or both from a list or comma text; both when absent or null."""
+        value = self.values.get(name)
+        if value is None:
+            return CAPABILITIES
+        words = value.split(",") if isinstance(value, str) else value
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            words = []
+        found = frozenset(word.strip().lower() for word in words)
+        if not found or found - CAPABILITIES:
+            raise BadRequest(f"{name}: must be sms, voice or both")
+        return found
+
+    def country(self, name: str, default: str) -> str:
+        """Return a country code in capitals, ``default`` when the field is absent or null."""
+        value = self.values.get(name)
+        if value is None:
+            return default
+        code = value.strip().upper() if isinstance(value, str) and value.isascii() else ""
+        if not phone.is_region(code):
+            raise BadRequest(f"{name}: must be a country code of two letters, such as DE")
+        return code
+
+    def session_id(self, name: str) -> str:
+        """Return a session's id; raises NotFound for text that cannot be one."""
+        value = self._required(name)
+        if not isinstance(value, str):
+            raise BadRequest(f"{name}: must be text")
+        return session_id(value)
+
+    def _required(self, name: str) -> object:
+        if name not in self.values:
+            raise BadRequest(f"{name}: is missing")
+        return self.values[name]
+
+
+class FieldsHandler(AdminHandler):
+    """An admin route whose verbs take fields."""
+
+    def fields(self, *known: str, **element: str | None) -> Fields:
+        """Return the fields of query and body, and of the path when ``element`` is not None.
+
+        Raises BadRequest for a field that is neither ``known`` nor an element, is given twice,
+        or is not valid UTF-8, and for a body that is no JSON object and no form.
+        """
+        self.check_body_size()
+        texts = {name: value for name, value in element.items() if value is not None}
+        return read(self.request, {*known, *element}, texts)
+
+
+def read(request: HTTPServerRequest, known: Collection[str], elements: Mapping[str, str]) -> Fields:
+    """Return the fields of query, body and path (``elements``); raises BadRequest, see above."""
+    form = _has_form(request)
+    written = dict(elements)
+    for pairs in (request.query_arguments, request.body_arguments if form else {}):
+        for name, values in pairs.items():
+            _check_name(name, known)
+            if name in written or len(values) > 1:
+                raise BadRequest(f"{name}: given more than once")
+            written[name] = _decoded(name, values[0])
+    document = {} if form else arguments.json_object(request)
+    for name in document:
+        _check_name(name, known)
+        if name in written:
+            raise BadRequest(f"{name}: given more than once")
+    return Fields(written | document, frozenset(written))
+
+
+def session_id(text: str) -> str:
+    """Return ``text`` as a session's id; raises NotFound when it cannot be one."""
+    if not _SESSION_ID.fullmatch(text.lower()):
+        raise NotFound("session_id: must be 32 hexadecimal digits")
+    return text.lower()
+
+
+def digits(e164: str) -> str:
+    """Return a number as the admin routes show it."""
+    return e164.removeprefix("+")
+
+
+def utc(ms: int) -> str | None:
+    """Return a time of the store as ``2016-05-19 22:19:58`` in UTC, None for 0 (never)."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(ms / 1000)) if ms else None
+
+
+def _has_form(request: HTTPServerRequest) -> bool:
+    """Whether the body is a form: it says so, and is not the JSON that curl -d calls a form."""
+    content_type = request.headers.get("Content-Type", "").strip().lower()
+    says_form = content_type.startswith(("application/x-www-form-urlencoded", "multipart/"))
+    return says_form and request.body.lstrip()[:1] not in {b"{", b"["}
+
+
+def _check_name(name: str, known: Collection[str]) -> None:
+    if name not in known:
+        shown = re.sub(r"[^\w.-]", "?", name, flags=re.ASCII)[:40]
+        raise BadRequest(f"{shown}: is not known")
+
+
+def _decoded(name: str, value: bytes) -> str:
+    try:
+        return value.decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadRequest(f"{name}: not valid UTF-8") from None

@@ -1,0 +1,338 @@
+"""The pool: numbers come, go and fall ill, and every set of them tells the truth."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gateway import keys
+from gateway.errors import BadRequest, NotFound
+from gateway.models import Mode, VirtualNumber
+from gateway.numbers import MOST_REFUSALS, Numbers, PoolEntry
+from gateway.sessions import NewSession, Sessions
+from gateway.store import Store, connect
+
+NUMBER = "+12065550100"
+OTHER = "+12065550101"
+ANNA, BEN = "+4917604069091", "+4917604069092"
+
+
+@pytest.fixture
+async def store(redis_url: str) -> AsyncIterator[Store]:
+    made = connect(redis_url)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def numbers(store: Store) -> Numbers:
+    return Numbers(store)
+
+
+@pytest.fixture
+def sessions(store: Store) -> Sessions:
+    return Sessions(store)
+
+
+def virtual(
+    e164: str = NUMBER, country: str = "US", can: str = "sms", added: int = 7
+) -> VirtualNumber:
+    return VirtualNumber(e164, "nexmo", country, frozenset(can.split()), added)
+
+
+async def sets(store: Store) -> dict[str, set[str]]:
+    """Return every set of the pool by what its name ends with."""
+    found = [
+        key
+        for kind in ("pool", "idle")
+        for key in await store.execute("KEYS", f"{{relay}}:{kind}:*")
+    ]
+    return {
+        key.removeprefix("{relay}:"): set(await store.execute("SMEMBERS", key)) for key in found
+    }
+
+
+# -- add and get -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("can", "country", "expected"),
+    [
+        ("sms", "US", {"pool:message:*", "pool:message:US", "idle:message:*"}),
+        ("voice", "DE", {"pool:voice:*", "pool:voice:DE", "idle:voice:*"}),
+        (
+            "sms voice",
+            "AU",
+            {f"pool:{mode}:{country}" for mode in Mode for country in ("*", "AU")}
+            | {f"idle:{mode}:*" for mode in Mode},
+        ),
+        ("sms", "", {"pool:message:*", "idle:message:*"}),
+    ],
+    ids=["sms", "voice", "both", "no country"],
+)
+async def test_a_number_stands_in_the_sets_of_what_it_can_carry(
+    store: Store, numbers: Numbers, can: str, country: str, expected: set[str]
+) -> None:
+    await numbers.add(virtual(country=country, can=can))
+    assert {key: {NUMBER} for key in expected} == await sets(store)
+
+
+async def test_an_added_number_is_found_as_it_was_given(numbers: Numbers) -> None:
+    await numbers.add(virtual(can="sms voice"))
+    assert virtual(can="sms voice") == await numbers.get(NUMBER)
+    assert await numbers.get(OTHER) is None
+
+
+async def test_the_time_of_adding_is_filled_in(numbers: Numbers) -> None:
+    await numbers.add(virtual(added=0))
+    found = await numbers.get(NUMBER)
+    assert found is not None
+    assert found.added > 0
+
+
+async def test_of_parallel_additions_of_one_number_one_succeeds(redis_url: str) -> None:
+    stores = [connect(redis_url) for _ in range(4)]
+    calls = [Numbers(stores[n % 4]).add(virtual(added=n + 1)) for n in range(100)]
+    done = await asyncio.gather(*calls, return_exceptions=True)
+    await asyncio.gather(*(each.close() for each in stores))
+    assert 1 == done.count(None)
+    assert {"value: is in the pool already"} == {str(each) for each in done if each}
+
+
+async def test_a_participant_of_an_open_session_is_not_added(
+    numbers: Numbers, sessions: Sessions
+) -> None:
+    await numbers.add(virtual())
+    session, _ = await sessions.create(NewSession(participant_a=ANNA, participant_b=BEN))
+    for participant in (ANNA, BEN):
+        with pytest.raises(BadRequest, match=r"^value: is a participant of a session$"):
+            await numbers.add(virtual(participant))
+    await sessions.close(session.id, notify=False)
+    await numbers.add(virtual(ANNA))
+
+
+# -- remove ----------------------------------------------------------------------------------------
+
+
+async def test_a_removed_number_leaves_nothing_behind(store: Store, numbers: Numbers) -> None:
+    await numbers.add(virtual(can="sms voice"))
+    await numbers.report(NUMBER, accepted=False)
+    await numbers.set_health(NUMBER, False)
+    await numbers.remove(NUMBER)
+    assert [] == await store.execute("KEYS", "*")
+
+
+async def test_an_unknown_number_is_not_removed(numbers: Numbers) -> None:
+    with pytest.raises(NotFound, match=r"^value: is not in the pool$"):
+        await numbers.remove(NUMBER)
+
+
+async def test_a_number_in_use_stays_and_its_oldest_session_is_named(
+    numbers: Numbers, sessions: Sessions
+) -> None:
+    await numbers.add(virtual())
+    # A number that begins alike has nothing to do with it.
+    await numbers.add(virtual(NUMBER[:-1]))
+    opened = [
+        await sessions.create(
+            NewSession(participant_a=ANNA, participant_b=f"+491760406901{n}", virtual_number=number)
+        )
+        for n, number in enumerate([NUMBER[:-1], NUMBER])
+    ]
+    with pytest.raises(BadRequest, match=f"^value: is in use by session {opened[1][0].id}$"):
+        await numbers.remove(NUMBER)
+    await sessions.close(opened[1][0].id, notify=False)
+    await numbers.remove(NUMBER)
+    assert await numbers.get(NUMBER) is None
+
+
+async def test_no_session_is_ever_opened_on_a_number_that_is_removed(redis_url: str) -> None:
+    """Removals and creations race; a number is either removed or has its sessions, never both."""
+    stores = [connect(redis_url) for _ in range(4)]
+    pools, all_sessions = [Numbers(each) for each in stores], [Sessions(each) for each in stores]
+    names = [f"+120655501{n:02}" for n in range(40)]
+    await asyncio.gather(*(pools[0].add(virtual(name)) for name in names))
+    wanted = [
+        NewSession(
+            participant_a=f"+49176040690{n:02}",
+            participant_b=BEN,
+            virtual_number=names[n % 40] if n % 2 else "",
+        )
+        for n in range(40)
+    ]
+    done = await asyncio.gather(
+        *(
+            step
+            for n in range(40)
+            for step in (
+                all_sessions[n % 4].create(wanted[n]),
+                pools[(n + 1) % 4].remove(names[(n + 1) % 40]),
+            )
+        ),
+        return_exceptions=True,
+    )
+    opened = [each[0] for each in done if isinstance(each, tuple)]
+    left = {entry.number.e164: entry.sessions for entry in (await pools[0].page(100, "")).entries}
+    await asyncio.gather(*(each.close() for each in stores))
+    assert {each.number_a for each in opened} <= set(left)
+    assert len(opened) == sum(left.values())
+    assert all(isinstance(each, tuple | BadRequest | None) for each in done)
+    assert None in done, "no removal came through: nothing was shown"
+    assert len(opened) > 0, "no creation came through: nothing was shown"
+
+
+# -- health ----------------------------------------------------------------------------------------
+
+
+async def test_an_unhealthy_number_is_in_no_set_until_it_is_healthy_again(
+    store: Store, numbers: Numbers
+) -> None:
+    await numbers.add(virtual(can="sms voice"))
+    before = await sets(store)
+    await numbers.set_health(NUMBER, False)
+    assert {} == await sets(store)
+    assert await numbers.get(NUMBER) is not None
+    await numbers.set_health(NUMBER, True)
+    assert before == await sets(store)
+
+
+async def test_an_unhealthy_number_keeps_its_session_and_is_idle_only_after_both(
+    store: Store, numbers: Numbers, sessions: Sessions
+) -> None:
+    await numbers.add(virtual())
+    session, _ = await sessions.create(NewSession(participant_a=ANNA, participant_b=BEN))
+    await numbers.set_health(NUMBER, False)
+    assert session == await sessions.get(session.id)
+    await numbers.set_health(NUMBER, True)
+    assert {"pool:message:*": {NUMBER}, "pool:message:US": {NUMBER}} == await sets(store)
+    await numbers.set_health(NUMBER, False)
+    await sessions.close(session.id, notify=False)
+    assert {} == await sets(store)
+    await numbers.set_health(NUMBER, True)
+    assert {NUMBER} == (await sets(store))["idle:message:*"]
+
+
+@pytest.mark.parametrize("healthy", [True, False])
+async def test_the_health_of_an_unknown_number_cannot_be_set(
+    numbers: Numbers, healthy: bool
+) -> None:
+    with pytest.raises(NotFound):
+        await numbers.set_health(NUMBER, healthy)
+
+
+@pytest.mark.parametrize(
+    ("reports", "healthy"),
+    [
+        ("----", True),
+        ("-----", False),
+        ("----+----", True),
+        ("----+-----", False),
+        ("-----+", False),
+        ("++++", True),
+    ],
+)
+async def test_the_fifth_refusal_in_a_row_takes_a_number_out(
+    numbers: Numbers, reports: str, healthy: bool
+) -> None:
+    await numbers.add(virtual())
+    for each in reports:
+        await numbers.report(NUMBER, each == "+")
+    [entry] = (await numbers.page(10, "")).entries
+    assert healthy == entry.healthy
+
+
+async def test_refusals_of_all_processes_count_and_are_logged_once_without_the_number(
+    redis_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    stores = [connect(redis_url) for _ in range(3)]
+    await Numbers(stores[0]).add(virtual())
+    with caplog.at_level(logging.WARNING, "gateway.numbers"):
+        await asyncio.gather(*(Numbers(stores[n % 3]).report(NUMBER, False) for n in range(60)))
+    [entry] = (await Numbers(stores[0]).page(10, "")).entries
+    await asyncio.gather(*(each.close() for each in stores))
+    assert not entry.healthy
+    expected = f"+1206•••••00: {MOST_REFUSALS} sends refused in a row, left out of new sessions"
+    assert [expected] == [record.getMessage() for record in caplog.records]
+
+
+async def test_a_number_made_healthy_begins_to_count_anew(numbers: Numbers) -> None:
+    await numbers.add(virtual())
+    for _ in range(5):
+        await numbers.report(NUMBER, False)
+    await numbers.set_health(NUMBER, True)
+    for _ in range(4):
+        await numbers.report(NUMBER, False)
+    [entry] = (await numbers.page(10, "")).entries
+    assert entry.healthy
+
+
+async def test_reports_of_a_number_outside_the_pool_leave_no_trace(
+    store: Store, numbers: Numbers
+) -> None:
+    for _ in range(6):
+        await numbers.report(NUMBER, False)
+    await numbers.report(NUMBER, True)
+    assert [] == await store.execute("KEYS", "*")
+
+
+# -- page ------------------------------------------------------------------------------------------
+
+
+async def test_the_pages_show_every_number_once_in_order(numbers: Numbers) -> None:
+    names = [f"+1206555010{n}" for n in range(7)]
+    for name in reversed(names):
+        await numbers.add(virtual(name))
+    shown, after, lengths = [], "", []
+    while True:
+        page = await numbers.page(3, after)
+        shown += [entry.number.e164 for entry in page.entries]
+        lengths.append(len(page.entries))
+        if page.next is None:
+            break
+        after = page.next
+    assert names == shown
+    assert [3, 3, 1] == lengths
+
+
+async def test_a_page_tells_use_and_health(numbers: Numbers, sessions: Sessions) -> None:
+    await numbers.add(virtual())
+    await numbers.add(virtual(OTHER))
+    opened = [
+        await sessions.create(
+            NewSession(
+                participant_a=ANNA,
+                participant_b=f"+491760406901{n}",
+                virtual_number=NUMBER if n == 0 else "",
+                numbers="per-side",
+            )
+        )
+        for n in range(2)
+    ]
+    await numbers.set_health(OTHER, False)
+    page = await numbers.page(10, "")
+    assert (2, 2) == (page.size, page.in_use)
+    assert [
+        PoolEntry(virtual(NUMBER), True, 2, opened[0][0].id),
+        PoolEntry(virtual(OTHER), False, 2, opened[0][0].id),
+    ] == page.entries
+
+
+@pytest.mark.parametrize("after", ["", "12065550100"], ids=["from the start", "behind a number"])
+async def test_an_empty_pool_is_an_empty_page(numbers: Numbers, after: str) -> None:
+    page = await numbers.page(10, after)
+    assert (0, 0, [], None) == (page.size, page.in_use, page.entries, page.next)
+
+
+@pytest.mark.parametrize("after", ["+12065550100", "abc", "１２"], ids=["plus", "letters", "wide"])
+async def test_a_page_behind_no_number_is_refused(numbers: Numbers, after: str) -> None:
+    with pytest.raises(BadRequest, match=r"^after: "):
+        await numbers.page(10, after)
+
+
+async def test_a_full_page_that_is_the_last_names_no_next(store: Store, numbers: Numbers) -> None:
+    await numbers.add(virtual())
+    assert (await numbers.page(1, "")).next is None
+    assert 1 == await store.execute("HLEN", keys.NUMBERS)

@@ -1,0 +1,145 @@
+"""Opt-outs: who is on the list, page by page, and which texts put people on it and off it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gateway import keys
+from gateway.errors import BadRequest, StoreUnavailable
+from gateway.optouts import OptOuts, Words
+from gateway.store import Store, connect
+
+NOWHERE = "redis://127.0.0.1:1"
+NUMBER = "+491760406900"
+WORDS = Words("STOP,STOPALL,UNSUBSCRIBE,ARRET, Stop all".split(","), ["START", "Unstop", ""])
+
+
+@pytest.fixture
+async def store(redis_url: str) -> AsyncIterator[Store]:
+    made = connect(redis_url)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def optouts(store: Store) -> OptOuts:
+    return OptOuts(store)
+
+
+async def opt_out(store: Store, *numbers: str, at: int = 1_463_696_398_000) -> None:
+    """Let numbers opt out, one second after the other."""
+    for n, number in enumerate(numbers):
+        await store.execute("ZADD", keys.OPTOUTS, "NX", at + n * 1000, number)
+
+
+# -- the list ---------------------------------------------------------------------------------
+
+
+async def test_who_opted_out_is_out_and_nobody_else(optouts: OptOuts, store: Store) -> None:
+    await opt_out(store, NUMBER)
+    assert await optouts.is_out(NUMBER)
+    assert not await optouts.is_out(NUMBER + "1")
+
+
+async def test_the_newest_comes_first_in_digits_and_utc(optouts: OptOuts, store: Store) -> None:
+    await opt_out(store, NUMBER, "+12065550100")
+    expected = [
+        {"number": "12065550100", "since": "2016-05-19 22:19:59"},
+        {"number": "491760406900", "since": "2016-05-19 22:19:58"},
+    ]
+    assert (2, expected, None) == await optouts.page(100, "")
+
+
+async def test_nobody_makes_an_empty_page(optouts: OptOuts) -> None:
+    assert (0, [], None) == await optouts.page(100, "")
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 6, 7, 8, 1000])
+@pytest.mark.parametrize("at_once", [False, True], ids=["one by one", "in the same millisecond"])
+async def test_pages_show_everybody_once(
+    optouts: OptOuts, store: Store, limit: int, at_once: bool
+) -> None:
+    numbers = [f"+1206555010{n}" for n in range(7)]
+    for n, number in enumerate(numbers):
+        await opt_out(store, number, at=1_000_000 if at_once else 1_000_000 + n)
+    found: list[str] = []
+    after: str | None = ""
+    while after is not None:
+        total, page, after = await optouts.page(limit, after)
+        assert (7, True) == (total, len(page) <= limit)
+        found += [each["number"] for each in page]
+    assert [number[1:] for number in reversed(numbers)] == found
+
+
+@pytest.mark.parametrize("after", ["1", "+491760406900", "49 176", "é", "４９１", "\ud800", "*"])
+async def test_a_page_after_nobody_of_the_list_is_refused(
+    optouts: OptOuts, store: Store, after: str
+) -> None:
+    await opt_out(store, NUMBER)
+    with pytest.raises(BadRequest, match="after: no such number"):
+        await optouts.page(10, after)
+
+
+async def test_who_is_removed_may_be_texted_again(optouts: OptOuts, store: Store) -> None:
+    await opt_out(store, NUMBER)
+    assert [True, False] == [await optouts.remove(NUMBER), await optouts.remove(NUMBER)]
+    assert not await optouts.is_out(NUMBER)
+
+
+async def test_without_the_store_nobody_is_said_to_be_in() -> None:
+    with pytest.raises(StoreUnavailable):
+        await OptOuts(connect(NOWHERE)).is_out(NUMBER)
+
+
+# -- the words --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("STOP", "stop", "Stop", "STOPALL", "Unsubscribe", "arret", "stop all", " Stop all"),
+        *(" stop", "stop \r\n", "\tSTOP\n", "\u00a0stop\u00a0", "\u3000stop"),
+        *("ＳＴＯＰ", "\u200bstop\u200b", "\ufeffSTOP", "st\u00adop"),
+    ],
+    ids=ascii,
+)
+def test_a_stop_is_a_whole_text_in_any_case_and_width_with_blanks_around_it(text: str) -> None:
+    assert WORDS.is_stop(text)
+    assert not WORDS.is_start(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", " ", "\u200b", "\ufeff \ufeff", "\u00a0"),
+        *(
+            "stop it",
+            "please stop",
+            "stopp",
+            "sto",
+            "s t o p",
+            "STOP.",
+            "STOP, please",
+            "stop\nall",
+        ),
+        *("ステップ", "стоп", "\ud800", "🛑"),
+    ],
+    ids=ascii,
+)
+def test_any_other_text_is_neither_stop_nor_start(text: str) -> None:
+    assert (False, False) == (WORDS.is_stop(text), WORDS.is_start(text))
+
+
+@pytest.mark.parametrize("text", ["START", " start ", "unstop", "ｓｔａｒｔ"])
+def test_a_start_is_read_as_a_stop_is(text: str) -> None:
+    assert (False, True) == (WORDS.is_stop(text), WORDS.is_start(text))
+
+
+def test_without_words_no_text_is_one() -> None:
+    assert not any(Words([], ["", " "]).is_start(text) for text in ("START", "", " "))
+
+
+def test_a_word_that_is_not_ascii_is_found_however_it_is_composed() -> None:
+    assert Words(["Arrêt"], []).is_stop("ARRE\u0302T")

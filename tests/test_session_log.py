@@ -1,0 +1,368 @@
+"""The session log: order, pages, delivery states that only move forward, erasing."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import time
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+import pytest
+import ujson
+
+from gateway import keys
+from gateway.errors import BadRequest, StoreUnavailable
+from gateway.session_log import MOST_STATES, RANKS, SessionLog
+from gateway.store import Script, Store, connect
+
+NOWHERE = "redis://127.0.0.1:1"
+SESSION = "0123456789abcdef" * 2
+OTHER = "fedcba9876543210" * 2
+A, B, C = "+491760406900", "+12065550100", "+61491570156"
+MOST_ENTRIES = 10_000
+
+PRELUDE = Script.load("_log")
+ADD = Script(PRELUDE.text + "log_add(KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2])\nreturn 1\n")
+
+
+@pytest.fixture
+async def store(redis_url: str) -> AsyncIterator[Store]:
+    made = connect(redis_url)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def session_log(store: Store) -> SessionLog:
+    return SessionLog(store, days=30)
+
+
+async def add(
+    store: Store, *entries: str, session: str = SESSION, people: tuple[str, str] = (A, B)
+) -> None:
+    """Append entries as the relay's scripts do."""
+    found = [keys.session_log(session), *map(keys.logs_of, people)]
+    await store.run_all([(ADD, found, [session, entry]) for entry in entries])
+
+
+async def begin(store: Store, session: str, people: tuple[str, str]) -> None:
+    """Write down who takes part in a session, and one text of it."""
+    names = ("participant_a", people[0], "participant_b", people[1])
+    await store.execute("HSET", keys.session(session), *names)
+    await add(store, SessionLog(store, days=1).entry("a", "hi"), session=session, people=people)
+
+
+async def shown(session_log: SessionLog, *fields: str, session: str = SESSION) -> list[Any]:
+    """Return these fields of all entries."""
+    _, entries, _ = await session_log.page(session, 1000, "")
+    return [tuple(entry[field] for field in fields) for entry in entries]
+
+
+async def left_of(store: Store, session: str = SESSION) -> list[str]:
+    """Return which keys of the log there are."""
+    found = (keys.session_log(session), keys.session_log_states(session))
+    return [key for key in found if await store.execute("EXISTS", key)]
+
+
+# -- entries ----------------------------------------------------------------------------------
+
+
+async def test_entries_come_out_as_they_went_in_oldest_first(
+    session_log: SessionLog, store: Store
+) -> None:
+    before = time.time()
+    await add(
+        store,
+        session_log.entry("a", " héllo 🚀 ", "m1"),
+        session_log.entry("b", "", "m2", state="paused"),
+        session_log.entry("", "[ORG]: ended", "m3", "notice"),
+        session_log.entry("a", "STOP", kind="event"),
+    )
+    total, entries, following = await session_log.page(SESSION, 100, "")
+    assert (4, None) == (total, following)
+    for entry in entries:
+        at = time.strptime(entry.pop("at") + " UTC", "%Y-%m-%d %H:%M:%S %Z")
+        assert time.gmtime(before) <= at <= time.gmtime()
+    assert [
+        {"from": "a", "text": " héllo 🚀 ", "id": "m1", "kind": "text", "state": ""},
+        {"from": "b", "text": "", "id": "m2", "kind": "text", "state": "paused"},
+        {"from": "", "text": "[ORG]: ended", "id": "m3", "kind": "notice", "state": ""},
+        {"from": "a", "text": "STOP", "id": "", "kind": "event", "state": ""},
+    ] == entries
+
+
+async def test_a_session_without_a_log_has_an_empty_one(session_log: SessionLog) -> None:
+    assert (0, [], None) == await session_log.page(SESSION, 100, "")
+
+
+@pytest.mark.parametrize("limit", [1, 2, 6, 7, 8])
+async def test_pages_show_every_entry_once(
+    session_log: SessionLog, store: Store, limit: int
+) -> None:
+    await add(store, *(session_log.entry("a", str(n), f"m{n}") for n in range(7)))
+    found: list[str] = []
+    after: str | None = ""
+    while after is not None:
+        total, entries, after = await session_log.page(SESSION, limit, after)
+        assert (7, True) == (total, len(entries) <= limit)
+        found += [entry["text"] for entry in entries]
+    assert list("0123456") == found
+
+
+@pytest.mark.parametrize(("after", "expected"), [("0", ["1"]), ("1", []), ("7", [])])
+async def test_a_page_after_the_last_entry_is_empty(
+    session_log: SessionLog, store: Store, after: str, expected: list[str]
+) -> None:
+    await add(store, *(session_log.entry("a", text) for text in "01"))
+    total, entries, following = await session_log.page(SESSION, 100, after)
+    assert (2, expected, None) == (total, [entry["text"] for entry in entries], following)
+
+
+@pytest.mark.parametrize("after", ["-1", "x", "1.0", " 1", "1\n", "１", "9" * 10, "0x1"])
+async def test_an_after_that_is_no_index_is_refused(session_log: SessionLog, after: str) -> None:
+    with pytest.raises(BadRequest, match="after: no such entry"):
+        await session_log.page(SESSION, 100, after)
+
+
+async def test_what_cannot_be_read_is_left_out_and_breaks_no_paging(
+    session_log: SessionLog, store: Store
+) -> None:
+    good = session_log.entry("a", "good", "m1")
+    await add(store, "{", "[]", '{"at": "x"}', good, "7")
+    assert (5, [], "2") == await session_log.page(SESSION, 3, "")
+    _, [entry], following = await session_log.page(SESSION, 3, "2")
+    assert ("good", None) == (entry["text"], following)
+    assert ["m1"] == await session_log.message_ids(SESSION)
+
+
+async def test_a_log_holds_the_last_10000_entries(session_log: SessionLog, store: Store) -> None:
+    await add(store, *(session_log.entry("a", str(n)) for n in range(MOST_ENTRIES + 2)))
+    total, [oldest], _ = await session_log.page(SESSION, 1, "")
+    assert (MOST_ENTRIES, "2") == (total, oldest["text"])
+
+
+async def test_the_messages_of_a_log_are_known(session_log: SessionLog, store: Store) -> None:
+    ids = ("m2", "", "m1")
+    await add(store, *(session_log.entry("a", "x", each) for each in ids))
+    assert ["m2", "m1"] == await session_log.message_ids(SESSION)
+    assert [] == await session_log.message_ids(OTHER)
+
+
+@pytest.mark.parametrize(("days", "expected"), [(0, False), (0.5, True), (30, True)])
+def test_logs_are_kept_unless_for_0_days(redis_url: str, days: float, expected: bool) -> None:
+    assert expected == SessionLog(connect(redis_url), days=days).enabled
+
+
+# -- states -----------------------------------------------------------------------------------
+
+FINAL = ("delivered", "expired", "failed", "rejected", "suppressed")
+
+
+def life(*states: str) -> str:
+    """Return what is shown after these words, by the rules in plain words."""
+    current = ""
+    ranks = {"": 0, "queued": 1, "accepted": 2, "unknown": 2, "buffered": 3}
+    for state in states:
+        if ranks.get(state, 4) > ranks.get(current, 4):
+            current = state
+    return current
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        (["queued", "accepted", "buffered", "delivered"], "delivered"),
+        (["delivered", "buffered", "accepted", "queued"], "delivered"),
+        (["queued", "unknown", "delivered"], "delivered"),
+        (["unknown", "buffered"], "buffered"),
+        (["buffered", "unknown"], "buffered"),
+        (["accepted", "unknown"], "accepted"),
+        (["unknown", "accepted"], "unknown"),
+        (["delivered", "failed"], "delivered"),
+        (["failed", "delivered"], "failed"),
+        (["suppressed", "delivered"], "suppressed"),
+        (["queued", "queued"], "queued"),
+    ],
+    ids=" ".join,
+)
+async def test_a_state_only_moves_forward_and_the_first_final_one_stays(
+    session_log: SessionLog, store: Store, states: Sequence[str], expected: str
+) -> None:
+    await add(store, session_log.entry("a", "x", "m1"))
+    for state in states:
+        await session_log.set_state(SESSION, "m1", state)
+    assert [(expected,)] == await shown(session_log, "state")
+
+
+async def test_any_three_states_in_any_order_obey_the_rules(
+    session_log: SessionLog, store: Store
+) -> None:
+    orders = list(itertools.product(RANKS, repeat=3))
+    for n, order in enumerate(orders):
+        await add(store, session_log.entry("a", " ".join(order), f"m{n}"))
+        for state in order:
+            await session_log.set_state(SESSION, f"m{n}", state)
+    found = await shown(session_log, "text", "state")
+    assert [(" ".join(order), life(*order)) for order in orders] == found
+
+
+async def test_a_state_is_that_of_its_own_message(session_log: SessionLog, store: Store) -> None:
+    await add(store, *(session_log.entry("a", "x", each) for each in ("m1", "", "m2")))
+    await session_log.set_state(SESSION, "m2", "delivered")
+    assert [("m1", ""), ("", ""), ("m2", "delivered")] == await shown(session_log, "id", "state")
+
+
+async def test_what_an_entry_says_of_itself_gives_way_to_what_is_known(
+    session_log: SessionLog, store: Store
+) -> None:
+    await add(store, session_log.entry("a", "x", "m1", state="queued"))
+    assert [("queued",)] == await shown(session_log, "state")
+    await session_log.set_state(SESSION, "m1", "delivered")
+    assert [("delivered",)] == await shown(session_log, "state")
+
+
+async def test_a_word_that_is_no_state_is_a_mistake(session_log: SessionLog) -> None:
+    with pytest.raises(KeyError):
+        await session_log.set_state(SESSION, "m1", "eaten")
+
+
+async def test_a_log_that_is_gone_gets_no_states(session_log: SessionLog, store: Store) -> None:
+    await session_log.set_state(SESSION, "m1", "delivered")
+    assert [] == await left_of(store)
+
+
+async def test_states_live_as_long_as_their_log(session_log: SessionLog, store: Store) -> None:
+    log_key, states_key = keys.session_log(SESSION), keys.session_log_states(SESSION)
+    await add(store, session_log.entry("a", "x", "m1"))
+    await session_log.set_state(SESSION, "m1", "accepted")
+    assert -1 == await store.execute("PTTL", states_key)
+    await store.execute("PEXPIRE", log_key, 500_000)
+    await session_log.set_state(SESSION, "m1", "delivered")
+    assert 0 < await store.execute("PTTL", states_key) <= 500_000
+
+
+async def test_states_of_dropped_entries_go_when_there_are_too_many(
+    session_log: SessionLog, store: Store
+) -> None:
+    text = 'with "id":"m7" in it'
+    await add(store, *(session_log.entry("a", text, f"m{n}") for n in (1, 2)))
+    states_key = keys.session_log_states(SESSION)
+    flat = [item for n in range(MOST_STATES) for item in (f"m{n}", "queued")]
+    await store.execute("HSET", states_key, *flat)
+    await session_log.set_state(SESSION, "new", "accepted")
+    assert {"m1", "m2", "new"} == set(await store.execute("HKEYS", states_key))
+
+
+async def test_without_logs_no_state_is_asked_of_the_store() -> None:
+    await SessionLog(connect(NOWHERE), days=0).set_state(SESSION, "m1", "delivered")
+
+
+async def test_without_the_store_a_state_is_not_lost_silently() -> None:
+    with pytest.raises(StoreUnavailable):
+        await SessionLog(connect(NOWHERE), days=1).set_state(SESSION, "m1", "delivered")
+
+
+# -- erasing ----------------------------------------------------------------------------------
+
+
+async def test_an_erased_log_leaves_nothing_behind(session_log: SessionLog, store: Store) -> None:
+    await add(store, session_log.entry("a", "x", "m1"))
+    await session_log.set_state(SESSION, "m1", "delivered")
+    erased = [await session_log.erase(SESSION, (A, B)) for _ in range(2)]
+    assert [True, False] == erased
+    assert 0 == await store.execute("DBSIZE")
+
+
+async def test_erasing_one_log_leaves_the_others(session_log: SessionLog, store: Store) -> None:
+    await begin(store, SESSION, (A, B))
+    await begin(store, OTHER, (A, C))
+    await session_log.erase(SESSION, (A, B))
+    assert [("hi",)] == await shown(session_log, "text", session=OTHER)
+    found = [await session_log.sessions_of(each) for each in (A, B, C)]
+    assert [[OTHER], [], [OTHER]] == found
+
+
+async def test_what_is_said_after_an_erase_begins_a_new_log(
+    session_log: SessionLog, store: Store
+) -> None:
+    await add(store, session_log.entry("a", "before", "m1"))
+    await session_log.erase(SESSION, (A, B))
+    await session_log.set_state(SESSION, "m1", "delivered")
+    assert [] == await left_of(store)
+    await add(store, session_log.entry("a", "after", "m2"))
+    assert [("after", "")] == await shown(session_log, "text", "state")
+    assert [SESSION] == await session_log.sessions_of(A)
+
+
+async def test_erasing_a_number_erases_all_its_logs_and_cleans_up_for_the_others(
+    session_log: SessionLog, store: Store
+) -> None:
+    people = {SESSION: (A, B), OTHER: (C, A), "a" * 32: (B, C), "b" * 32: (A, C)}
+    for session, both in people.items():
+        await begin(store, session, both)
+    assert [3, 0] == [await session_log.erase_number(A) for _ in range(2)]
+    found = [await session_log.sessions_of(each) for each in (A, B, C)]
+    assert [[], ["a" * 32], ["a" * 32]] == found
+    assert [("hi",)] == await shown(session_log, "text", session="a" * 32)
+
+
+async def test_logs_of_forgotten_sessions_and_forgotten_logs_are_cleaned_up(
+    session_log: SessionLog, store: Store
+) -> None:
+    await add(store, session_log.entry("a", "x"))  # of a session that nothing else is known of
+    await store.execute("SADD", keys.logs_of(A), OTHER)
+    assert 1 == await session_log.erase_number(A)
+    assert [] == await session_log.sessions_of(A)
+    assert [] == await left_of(store)
+
+
+async def test_a_number_with_very_many_sessions_is_erased_completely(
+    session_log: SessionLog, store: Store
+) -> None:
+    for n in range(450):
+        await begin(store, f"{n:032x}", (A, B))
+    assert 450 == await session_log.erase_number(A)
+    left = [keys.logs_of(A), keys.logs_of(B), keys.session_log(f"{0:032x}")]
+    assert 0 == await store.execute("EXISTS", *left)
+
+
+async def test_a_number_without_logs_has_nothing_to_erase(session_log: SessionLog) -> None:
+    assert 0 == await session_log.erase_number(A)
+
+
+async def test_a_new_log_outlives_the_end_of_an_older_one(
+    session_log: SessionLog, store: Store
+) -> None:
+    """An older session's end may limit the list of a number's logs; a new text lifts that."""
+    await add(store, session_log.entry("a", "x"))
+    await store.execute("PEXPIRE", keys.logs_of(A), 500_000)
+    await add(store, session_log.entry("a", "y"), session=OTHER)
+    assert -1 == await store.execute("PTTL", keys.logs_of(A))
+
+
+async def test_random_lives_come_out_as_a_simple_model_says(
+    session_log: SessionLog, store: Store
+) -> None:
+    chance = random.Random(7)
+    model: dict[str, list[str]] = {}
+    for n in range(300):
+        session = f"{chance.randrange(4):032x}"
+        match chance.choice(["add", "add", "add", "state", "erase"]):
+            case "add":
+                model.setdefault(session, []).append(str(n))
+                await add(store, session_log.entry("b", str(n), f"m{n}"), session=session)
+            case "state":
+                await session_log.set_state(session, f"m{chance.randrange(300)}", "delivered")
+            case "erase":
+                expected = bool(model.pop(session, []))
+                assert expected == await session_log.erase(session, (A, B))
+    for session in (f"{n:032x}" for n in range(4)):
+        expected_texts = [(text,) for text in model.get(session, [])]
+        assert expected_texts == await shown(session_log, "text", session=session)
+
+
+def test_an_entry_is_one_line_of_ascii(redis_url: str) -> None:
+    entry = SessionLog(connect(redis_url), days=1).entry("a", "é\n🚀\ud800", "m1")
+    assert entry.isascii()
+    assert "é\n🚀\ud800" == ujson.loads(entry)["text"]

@@ -1,0 +1,359 @@
+"""MOs of Vonage as tables: the SMS API in all its forms, and Messages v1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from gateway.providers import vonage
+from gateway.providers.base import Inbound, LongText
+from gateway.providers.vonage_inbound import parse_inbound, parse_messages_v1_inbound
+
+SENDER, NUMBER = "12065550123", "12065550100"
+ID = "02000000DA7C52E7"
+UUID = "aaaaaaaa-bbbb-4ccc-8ddd-0123456789ab"
+
+
+def inbound(text: str = "Hi", id: str = ID, sender: str = SENDER, **more: Any) -> Inbound:
+    return Inbound("nexmo", id, sender, more.pop("to", NUMBER), text, **more)
+
+
+@dataclass(frozen=True)
+class Hook:
+    """A webhook, and the MO in it."""
+
+    id: str
+    given: dict[str, Any]
+    expected: Inbound | None
+
+
+# -- SMS API
+
+# https://developer.vonage.com/en/messaging/sms/guides/inbound-sms
+CAPTURED = {
+    "msisdn": SENDER,
+    "to": NUMBER,
+    "messageId": ID,
+    "text": "Test this.",
+    "type": "text",
+    "keyword": "TEST",
+    "message-timestamp": "2016-05-24 11:12:01",
+    "timestamp": "1464088321",
+    "nonce": "51a87f47-476f-447c-bffe-c18600fd12ad",
+    "sig": "8cfbb03967d8d6339c82736d7781a7fd",
+    "api-key": "abcd1234",
+}
+RECEIPT = {
+    "msisdn": SENDER,
+    "to": NUMBER,
+    "messageId": ID,
+    "status": "delivered",
+    "scts": "2007170234",
+    "err-code": "0",
+    "network-code": "310260",
+    "price": "0.00845000",
+}
+
+
+def mo(**more: str) -> dict[str, str]:
+    """Return the shortest MO with these fields, in which ``_`` stands for ``-``."""
+    fields = {"msisdn": SENDER, "to": NUMBER, "messageId": ID, "text": "Hi", "type": "text"}
+    return fields | {name.replace("_", "-"): value for name, value in more.items()}
+
+
+def without(*names: str, **more: str) -> dict[str, str]:
+    return {name: value for name, value in mo(**more).items() if name not in names}
+
+
+PLAIN = [
+    Hook("captured", CAPTURED, inbound("Test this.", sent="2016-05-24 11:12:01")),
+    Hook("shortest", mo(), inbound()),
+    Hook("no type", without("type"), inbound()),
+    Hook("type in capitals", mo(type="TEXT"), inbound()),
+    Hook("unknown type", mo(type="wappush"), inbound()),
+    Hook("empty text", mo(text=""), inbound("")),
+    Hook("type without a text", without("text"), inbound("")),
+    Hook("neither text nor type", without("text", "type"), inbound("")),
+    Hook(
+        "time with an offset",
+        mo(message_timestamp="2020-01-01T12:00:00.000+00:00"),
+        inbound(sent="2020-01-01T12:00:00.000+00:00"),
+    ),
+    Hook("endless time", mo(message_timestamp="2" * 9000), inbound(sent="2" * 40)),
+    Hook("a status and a text", mo(status="delivered"), inbound()),
+]
+TEXTS = {
+    "blanks around": "  one  ",
+    "only a blank": " ",
+    "line ends": "\r\none\n\ntwo\r\n",
+    "emoji": "\U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f600",
+    "Cyrillic": "Привет",
+    "form characters": "a+b&c=d%20#é",
+    "euro and brackets": "[5 €] {x}",
+    "replaced character": "\ufffd",
+    "null character": "a\x00b",
+    "the word of a receipt": "status=delivered",
+    "longest": "é" * 10_000,
+}
+SENDERS = {
+    "number": SENDER,
+    "with plus": f"+{SENDER}",
+    "short code": "12345",
+    "name": "Acme Ltd",
+    "name in umlauts": "Bücher",
+    "empty": "",
+    "longest": "x" * 64,
+}
+IDS = {"old": ID, "uuid": UUID, "one character": "a", "longest": "x" * 64}
+USELESS = [
+    Hook("nothing", {}, None),
+    Hook("no id", without("messageId"), None),
+    Hook("empty id", mo(messageId=""), None),
+    Hook("id too long", mo(messageId="x" * 65), None),
+    Hook("id by another name", without("messageId", message_id=ID), None),
+    Hook("no number", without("to"), None),
+    Hook("empty number", mo(to=""), None),
+    Hook("number too long", mo(to="1" * 65), None),
+    Hook("sender too long", mo(msisdn="1" * 65), None),
+    Hook("text too long", mo(text="x" * 10_001), None),
+    Hook("receipt", RECEIPT, None),
+    Hook("receipt with a status only", {"messageId": ID, "to": NUMBER, "status": "failed"}, None),
+    Hook("receipt without a status", {"messageId": ID, "to": NUMBER, "err-code": "0"}, None),
+    Hook("receipt with a carrier's time only", {"messageId": ID, "to": "Acme", "scts": "1"}, None),
+]
+
+
+@pytest.mark.parametrize("case", [*PLAIN, *USELESS], ids=lambda case: case.id)
+def test_an_mo_of_the_sms_api_is_read(case: Hook) -> None:
+    assert case.expected == parse_inbound(case.given)
+
+
+@pytest.mark.parametrize("kind", ["text", "unicode"])
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
+def test_a_text_is_kept_to_the_letter(text: str, kind: str) -> None:
+    assert inbound(text) == parse_inbound(mo(text=text, type=kind))
+
+
+@pytest.mark.parametrize("sender", SENDERS.values(), ids=SENDERS.keys())
+def test_the_sender_is_kept_as_it_is_written(sender: str) -> None:
+    assert inbound(sender=sender) == parse_inbound(mo(msisdn=sender))
+
+
+def test_an_mo_may_have_no_sender() -> None:
+    assert inbound(sender="") == parse_inbound(without("msisdn"))
+
+
+@pytest.mark.parametrize("id", IDS.values(), ids=IDS.keys())
+def test_the_provider_s_id_is_kept(id: str) -> None:
+    assert inbound(id=id) == parse_inbound(mo(messageId=id))
+
+
+def test_what_is_a_receipt_is_no_mo_and_the_other_way_round() -> None:
+    """Both may share one address."""
+    assert vonage.parse_receipt(RECEIPT) is not None
+    assert vonage.parse_receipt(CAPTURED) is None
+
+
+# -- parts of long texts
+
+
+def part(number: str = "3", total: str = "4", ref: str = "7", **more: str) -> dict[str, str]:
+    fields = {"concat": "true", "concat_ref": ref, "concat_total": total, "concat_part": number}
+    return mo(**fields | more)
+
+
+def lacking(name: str) -> dict[str, str]:
+    return {key: value for key, value in part().items() if key != name}
+
+
+PARTS = {
+    "captured": (part("3", "4", "4"), LongText("4", 4, 3)),
+    "first": (part("1"), LongText("7", 4, 1)),
+    "last": (part("4"), LongText("7", 4, 4)),
+    "shortest": (part("1", "2"), LongText("7", 2, 1)),
+    "longest": (part("255", "255"), LongText("7", 255, 255)),
+    "leading zeros": (part("03", "004"), LongText("7", 4, 3)),
+    "reference of 16 bits": (part(ref="65535"), LongText("65535", 4, 3)),
+    "reference 0": (part(ref="0"), LongText("0", 4, 3)),
+    "reference is a word": (part(ref="0x1F"), LongText("0x1F", 4, 3)),
+    "longest reference": (part(ref="r" * 64), LongText("r" * 64, 4, 3)),
+    "flag in capitals": (part(concat="True"), LongText("7", 4, 3)),
+    "flag is 1": (part(concat="1"), LongText("7", 4, 3)),
+    "no flag": (lacking("concat"), LongText("7", 4, 3)),
+    "unicode": (part(type="unicode"), LongText("7", 4, 3)),
+}
+NO_PARTS = {
+    "flag false": part(concat="false"),
+    "flag empty": part(concat=""),
+    "flag alone": mo(concat="true"),
+    "no reference": lacking("concat-ref"),
+    "no total": lacking("concat-total"),
+    "no part": lacking("concat-part"),
+    "empty reference": part(ref=""),
+    "reference too long": part(ref="r" * 65),
+    "total 0": part("0", "0"),
+    "total 1": part("1", "1"),
+    "total 256": part("1", "256"),
+    "total of 5,000 digits": part("1", "1" * 5000),
+    "total negative": part("1", "-4"),
+    "total a fraction": part("1", "4.0"),
+    "total in words": part("1", "four"),
+    "total with a sign": part("1", "+4"),
+    "total with a blank": part("1", " 4"),
+    "total full-width": part("1", "４"),
+    "total empty": part("1", ""),
+    "part 0": part("0"),
+    "part beyond the total": part("5"),
+    "part negative": part("-1"),
+    "part empty": part(""),
+    "part of 5,000 digits": part("1" * 5000),
+    "part Arabic": part("٣"),
+}
+
+
+@pytest.mark.parametrize(("params", "expected"), PARTS.values(), ids=PARTS.keys())
+def test_a_part_of_a_long_text_says_which_it_is(params: dict[str, str], expected: LongText) -> None:
+    assert inbound(long=expected) == parse_inbound(params)
+
+
+@pytest.mark.parametrize("params", NO_PARTS.values(), ids=NO_PARTS.keys())
+def test_odd_counts_make_it_a_text_of_its_own(params: dict[str, str]) -> None:
+    assert inbound() == parse_inbound(params)
+
+
+# -- binary
+
+
+def binary(data: str, udh: str | None = None, **more: str) -> dict[str, str]:
+    header = {} if udh is None else {"udh": udh}
+    return mo(text="Binary message", type="binary", keyword="BINARY", data=data, **header, **more)
+
+
+BINARY = [
+    Hook(
+        "captured", binary("EA0601AE", "0605040B8423F0"), inbound("", data="0605040B8423F0EA0601AE")
+    ),
+    Hook("no header", binary("EA0601AE"), inbound("", data="EA0601AE")),
+    Hook("empty header", binary("EA0601AE", ""), inbound("", data="EA0601AE")),
+    Hook("header only", binary("", "0605040B8423F0"), inbound("", data="0605040B8423F0")),
+    Hook("small letters", binary("ea0601ae"), inbound("", data="ea0601ae")),
+    Hook("type in capitals", binary("EA") | {"type": "BINARY"}, inbound("", data="EA")),
+    Hook(
+        "part of several",
+        binary("EA", concat="true", concat_ref="1", concat_total="2", concat_part="1"),
+        inbound("", data="EA"),
+    ),
+    Hook("longest", binary("EA" * 5000), inbound("", data="EA" * 5000)),
+    Hook("too long", binary("EA" * 5001), None),
+    Hook("nothing in it", binary(""), None),
+    Hook("odd number of digits", binary("EA0"), None),
+    Hook("no hexadecimal digits", binary("Hello!"), None),
+    Hook("full-width digits", binary("１１"), None),
+    Hook("line end behind it", binary("EA\n"), None),
+    Hook("no data at all", mo(type="binary"), None),
+    Hook("data of a text is not looked at", mo(data="EA"), inbound()),
+]
+
+
+@pytest.mark.parametrize("case", BINARY, ids=lambda case: case.id)
+def test_a_binary_mo_has_data_and_no_text(case: Hook) -> None:
+    assert case.expected == parse_inbound(case.given)
+
+
+# -- Messages v1
+
+# https://developer.vonage.com/en/api/messages
+MESSAGE = {
+    "to": NUMBER,
+    "from": SENDER,
+    "channel": "sms",
+    "message_uuid": UUID,
+    "timestamp": "2023-11-21T08:00:05Z",
+    "usage": {"price": "0.0057", "currency": "EUR"},
+    "message_type": "text",
+    "text": "Test this.",
+    "context_status": "none",
+    "sms": {"num_messages": "1", "count_total": "1", "keyword": "TEST"},
+    "origin": {"network_code": "310260"},
+}
+
+
+def message(**more: Any) -> dict[str, Any]:
+    """Return the shortest MO with these fields; ``sender`` is ``from``."""
+    fields = {"channel": "sms", "message_type": "text", "message_uuid": UUID}
+    given = {"to": NUMBER, "from": SENDER, "text": "Hi"} | more
+    if "sender" in given:
+        given["from"] = given.pop("sender")
+    return fields | given
+
+
+def message_without(name: str) -> dict[str, Any]:
+    return {key: value for key, value in message().items() if key != name}
+
+
+def v1(text: str = "Hi", **more: Any) -> Inbound:
+    return inbound(text, more.pop("id", UUID), **more)
+
+
+MESSAGES = [
+    Hook("captured", MESSAGE, v1("Test this.", sent="2023-11-21T08:00:05Z")),
+    Hook("shortest", message(), v1()),
+    Hook("ten parts in one", message(text="é" * 670, sms={"num_messages": "10"}), v1("é" * 670)),
+    Hook("counts of no sense", message(sms=[None]), v1()),
+    Hook("longest id", message(message_uuid="x" * 64), v1(id="x" * 64)),
+    Hook("blanks around", message(text="  one  \n"), v1("  one  \n")),
+    Hook("emoji", message(text="\U0001f600"), v1("\U0001f600")),
+    Hook("half a character", message(text="a\ud83db"), v1("a\ufffdb")),
+    Hook("empty text", message(text=""), v1("")),
+    Hook("text null", message(text=None), v1("")),
+    Hook("no text", message_without("text"), v1("")),
+    Hook("text is a number", message(text=17), v1("17")),
+    Hook("numbers are numbers", message(to=int(NUMBER), sender=int(SENDER)), v1()),
+    Hook("name for a sender", message(sender="Acme"), v1(sender="Acme")),
+    Hook("no sender", message_without("from"), v1(sender="")),
+    Hook("sender null", message(sender=None), v1(sender="")),
+    Hook("sender is an object", message(sender={"number": SENDER}), v1(sender="")),
+    Hook("endless time", message(timestamp="2" * 9000), v1(sent="2" * 40)),
+    Hook("time is a list", message(timestamp=[]), v1()),
+    Hook("text too long", message(text="x" * 10_001), None),
+    Hook("text is a list", message(text=["Hi"]), None),
+    Hook("text is true", message(text=True), None),
+    Hook("text is endless digits", message(text=10**5000), None),
+    Hook("no id", message_without("message_uuid"), None),
+    Hook("empty id", message(message_uuid=""), None),
+    Hook("id null", message(message_uuid=None), None),
+    Hook("id is an object", message(message_uuid={}), None),
+    Hook("id too long", message(message_uuid="x" * 65), None),
+    Hook("no number", message_without("to"), None),
+    Hook("number null", message(to=None), None),
+    Hook("number is an object", message(to={"type": "sms", "number": NUMBER}), None),
+    Hook("number too long", message(to="1" * 65), None),
+    Hook("sender too long", message(sender="1" * 65), None),
+    Hook("another channel", message(channel="whatsapp"), None),
+    Hook("no channel", message_without("channel"), None),
+    Hook("channel is a list", message(channel=["sms"]), None),
+    Hook("a picture", message(message_type="image", image={"url": "https://example.com"}), None),
+    Hook("unsupported", message(message_type="unsupported"), None),
+    Hook("no type", message_without("message_type"), None),
+    Hook(
+        "a status",
+        {
+            "message_uuid": UUID,
+            "to": NUMBER,
+            "from": SENDER,
+            "status": "delivered",
+            "channel": "sms",
+            "timestamp": "2023-11-21T08:00:05Z",
+        },
+        None,
+    ),
+    Hook("id alone", {"message_uuid": UUID}, None),
+    Hook("nothing", {}, None),
+]
+
+
+@pytest.mark.parametrize("case", MESSAGES, ids=lambda case: case.id)
+def test_an_mo_of_messages_v1_is_read(case: Hook) -> None:
+    assert case.expected == parse_messages_v1_inbound(case.given)
