@@ -111,8 +111,14 @@ class Relay:
     async def join_due(self) -> None:
         """Send on what has come of long MOs whose other parts stay away."""
         for each in await self._assemblies.due():
-            happened = await self._take(each.inbound, Token(each.token, each.digest))
-            MOS[each.inbound.provider, happened].inc()
+            try:
+                happened = await self._take(each.inbound, Token(each.token, each.digest))
+            except StoreUnavailable:
+                raise
+            except Exception:  # one text that breaks something must not hold up the others
+                log.exception("a joined MO could not be taken; it is tried again")
+            else:
+                MOS[each.inbound.provider, happened].inc()
 
     async def _take(self, inbound: Inbound, token: Token) -> str:
         mo = _Mo(inbound, token, _e164(inbound.sender), _e164(inbound.to))

@@ -23,7 +23,9 @@ BATCH = 100
 MOST_TRIES = 10
 SESSION_ID = re.compile(r"[0-9a-f]{32}")
 
-_CREATE = Script.load("session_create", "_enqueue", "_load", "_session", "_suit", "_pick", "_wish")
+_CREATE = Script.load(
+    "session_create", "_enqueue", "_load", "_session", "_suit", "_pick", "_choose"
+)
 _CLOSE = Script.load("session_close", "_enqueue", "_load", "_session")
 _EXTEND = Script.load("session_extend")
 _DUE = Script.load("session_due")

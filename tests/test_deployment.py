@@ -240,7 +240,8 @@ def test_a_spoofed_address_does_not_use_up_the_limit_of_another(
 
 PRIVATE = [
     *("/health/live", "/health/ready", "/metrics"),
-    *("/tn", "/tn/12065550100", "/session", "/session/0", "/session/0/log", "/log?number=1"),
+    *("/tn", "/tn/12065550100", "/session", "/session/0", "/session/0/log", "/log"),
+    "/log?number=1",
     *("/messages", "/messages/0", "/optouts", "/optouts/12065550100", "/inbox"),
     *("/dead-letters", "/dead-letters/0", "/dead-letters/0/requeue"),
     *("/smssync/messages", "/smssync/messages/0", "/smssync/devices"),
@@ -250,6 +251,7 @@ PRIVATE = [
 OPEN = ["/", "/validate_number", "/status", "/dlr", f"/dlr/{WRONG_TOKEN}", "/example.html"]
 OPEN += ["/message", "/message/de", "/smssync", "/smssync/phone", "/inbound", "/event", "/logo"]
 OPEN += ["/status?next=/messages", "/status/?id=%20/tn"]
+OPEN += ["/inbound/flowroute", "/dlr/flowroute"]
 
 
 @pytest.mark.parametrize("guard", Guard)

@@ -108,6 +108,14 @@ WRONG_SETTINGS: list[tuple[str, Any]] = [
     ("dlr_off", "yes"),
     ("retry_delays", [1, "x"]),
     ("retry_delays", [0.1] * 101),
+    ("mo_url", "127.0.0.1/inbound"),
+    ("mo_method", "PUT"),
+    ("flowroute_access_key", ""),
+    ("flowroute_secret_key", 5),
+    ("flowroute_numbers", ["Acme"]),
+    ("flowroute_numbers", 12065550161),
+    ("flowroute_mo_version", 2.1),
+    ("flowroute_dlr_url", "ftp://127.0.0.1/"),
 ]
 
 

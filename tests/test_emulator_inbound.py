@@ -421,6 +421,12 @@ async def test_tells_only_this_machine(url: str, emulator: Emulator) -> None:
         await emulator.text(BERLIN, LEASED, "Hello")
 
 
+async def test_tells_nobody_before_the_start() -> None:
+    """An emulator that does not run is a mistake of the test, not a lost text."""
+    with pytest.raises(RuntimeError, match="start"):
+        await Emulator(mo_url="http://127.0.0.1:9/").text(BERLIN, LEASED, "Hello")
+
+
 async def test_refuses_binary_where_messages_v1_is_spoken(http: aiohttp.ClientSession) -> None:
     """That API has no such messages."""
     await change(http, mo_method="MESSAGES-V1")

@@ -272,6 +272,7 @@ async def test_claims_whose_answer_was_lost_come_back_with_the_next_call(
 ) -> None:
     store = connect(valkey_server.url)
     outbox = Outbox(store)
+    assert [] == await claims_of(outbox)  # from now on the server knows the script
     await outbox.push(entry())
     valkey_server.pause()
     with pytest.raises(StoreUnavailable):

@@ -17,6 +17,7 @@ NUMBER = "12062992129"
 A, B, C = "12065550123", "12065550124", "12065550125"
 PAIR: dict[str, Any] = {"participant_a": A, "participant_b": B}
 UNKNOWN_ID = "0" * 32
+NO_NUMBERS: tuple[object, ...] = (None, True, "", "x", 5, [], [A], {})
 NO_NUMBER = "number: must be a valid international number"
 PLAIN = {"session_start_msg": "", "session_end_msg": "", "no_session_msg": "", "optout_msg": ""}
 
@@ -150,10 +151,7 @@ async def test_all_logs_of_a_number_are_erased(
     ("body", "message"),
     [
         ({}, "number: is missing"),
-        *(
-            ({"number": wrong}, "number: must be a valid international number")
-            for wrong in (None, True, "", "x", 5, [], [A], {})
-        ),
+        *(({"number": wrong}, NO_NUMBER) for wrong in NO_NUMBERS),
         ({"number": A, "session_id": UNKNOWN_ID}, "session_id: is not known"),
     ],
     ids=repr,
@@ -315,7 +313,7 @@ async def test_dead_letters_are_paged(backend: Visitor, standin: VonageStandin) 
         await text(backend, B, NUMBER, f"text {n}", f"mo-b-{n}")
 
     async def all_died() -> bool:
-        return (await dead(backend))["total_dead_letters"] == 5
+        return len((await dead(backend))["dead_letters"]) == 5
 
     await eventually(all_died)
     pages = await pages_of(backend, "/dead-letters")

@@ -22,6 +22,7 @@ START = "[ACME]: Your new session has started, send a message!"
 END = "[ACME]: This session has ended, talk to you again soon!"
 UNKNOWN_ID = "0" * 32
 NO_ID = "session_id: must be 32 hexadecimal digits"
+NO_EXTENSIONS: tuple[object, ...] = (-1, "10", True, [], 1e12)
 NO_MINUTES = "expiry_window: must be a positive number of minutes"
 
 
@@ -381,7 +382,7 @@ async def test_a_session_is_extended_shortened_and_kept_for_ever(backend: Visito
     ("body", "message"),
     [
         ({}, "expiry_window: is missing"),
-        *(({"expiry_window": wrong}, NO_MINUTES) for wrong in (-1, "10", True, [], 1e12)),
+        *(({"expiry_window": wrong}, NO_MINUTES) for wrong in NO_EXTENSIONS),
         ({"expiry_window": 5, "mode": "both"}, "mode: is not known"),
     ],
     ids=repr,

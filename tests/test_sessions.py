@@ -143,7 +143,7 @@ async def test_each_number_brings_its_own_provider(store: Store, sessions: Sessi
 async def test_a_script_that_runs_twice_opens_one_session(store: Store) -> None:
     """A call that timed out may have run: repeating it with the same id changes nothing."""
     await fill(store, US[:5])
-    preludes = ("_enqueue", "_load", "_session", "_suit", "_pick", "_wish")
+    preludes = ("_enqueue", "_load", "_session", "_suit", "_pick", "_choose")
     script, session_id = Script.load("session_create", *preludes), secrets.token_hex(16)
     used = [*session_keys(session_id, ANNA, BEN), *[keys.pool("message")] * 2]
     args: list[str | int] = [

@@ -22,9 +22,14 @@ def parser() -> argparse.ArgumentParser:
     )
     result.add_argument("--port", type=_port, default=0, help="0 = any free port, printed")
     for name in NAMES:
-        default = str(getattr(Settings(), name)).replace("%", "%%")
+        default = _shown(getattr(Settings(), name))
         result.add_argument(f"--{name}", default=None, help=f"default: {default or 'empty'}")
     return result
+
+
+def _shown(default: object) -> str:
+    items = default if isinstance(default, tuple) else (default,)
+    return ",".join(map(str, items)).replace("%", "%%")
 
 
 def _port(text: str) -> int:

@@ -87,7 +87,12 @@ class Deliveries:
         await _finish([self._spawn(self._run(lane, policy, 0)) for lane in lanes])
 
     def deliver(self, lane: Lane, policy: RetryPolicy) -> Awaitable[object]:
-        """Tell a lane at once; to await until each webhook was taken, or was given up."""
+        """Tell a lane at once; to await until each webhook was taken, or was given up.
+
+        Raises RuntimeError unless started.
+        """
+        if self._session is None:
+            raise RuntimeError("webhooks are told between start() and stop()")
         return _finish([self._spawn(self._see_through(lane, policy))])
 
     def _log_once(self, host: str) -> None:

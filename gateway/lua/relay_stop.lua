@@ -7,7 +7,7 @@
 if not once(KEYS[1], KEYS[2], ARGV[1]) then return 'repeated' end
 local now = now_ms()
 redis.call('ZADD', KEYS[3], 'NX', now, ARGV[2])
-if not KEYS[4] or redis.call('EXISTS', KEYS[4]) == 0 then return 'stopped' end
+if not KEYS[4] or redis.call('HGET', KEYS[4], 'closed') ~= '0' then return 'stopped' end
 if ARGV[5] ~= '' then log_add(KEYS[5], KEYS[6], KEYS[7], ARGV[3], ARGV[5]) end
 local since, told = redis.call('ZSCORE', KEYS[3], ARGV[2]), 'told_' .. ARGV[4]
 if ARGV[7] ~= '' and redis.call('HGET', KEYS[4], told) ~= since then

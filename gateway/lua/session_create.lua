@@ -1,10 +1,10 @@
 -- Open a masked session on numbers chosen here. Running it twice changes nothing more.
--- Preludes: _enqueue _load _session _suit _pick _wish
+-- Preludes: _enqueue _load _session _suit _pick _choose
 -- KEYS[1]  … KEYS[18] see _session; KEYS[19] pool to prefer for a, KEYS[20] for b
 -- ARGV     id, participant a, participant b, mode, numbers ("shared" or "per-side"), unique name,
 --          expires in (ms, 0 = never), number asked for a or '', exclusive (1 or 0), cooldown (ms)
 -- Returns  {created, session (HGETALL)}, {named, id of the session that has the unique name} or
---          {why not}: own_a, own_b (a participant is one of our numbers), none, or see _wish.
+--          {why not}: own_a, own_b (a participant is one of our numbers), none, or see _choose.
 local id, a, b, mode, numbers, name = unpack(ARGV, 1, 6)
 local k, now, lifetime, cooldown = session_keys(1), now_ms(), tonumber(ARGV[7]), tonumber(ARGV[10])
 if redis.call('EXISTS', k.session) == 1 then return {'created', redis.call('HGETALL', k.session)} end

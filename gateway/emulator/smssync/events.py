@@ -13,7 +13,7 @@ class Event:
     """One thing that happened.
 
     name: ``received``, ``synced``, ``sync_failed``, ``polled``, ``poll_failed``, ``sms_sent``,
-    ``sms_failed``, ``reported``, ``kept`` (unposted), ``dropped``, ``alerted``, ``tested``,
+    ``sms_failed``, ``reported``, ``kept`` (now pending), ``dropped``, ``alerted``, ``tested``,
     ``answered`` (a status code), ``crashed``.
     """
 

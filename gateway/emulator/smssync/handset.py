@@ -38,6 +38,7 @@ class Handset:
     """A phone that syncs with ``sync_url``; use it in ``async with``.
 
     secret: None = the pairing code had none, so that incoming SMS cannot be posted.
+    number: what the SIM says it is, "" for the many that do not know, None where Android fails.
     interval: seconds between polls in ``run``; inexact: by which part of it Android may be late.
     timeout: seconds for each request, None = the version's own.
     sms_cap: SMS that Android lets through in sms_cap_window seconds, 0 = any number.
@@ -51,7 +52,7 @@ class Handset:
         *,
         version: str = "3.1",
         secret: str | None = "",
-        number: str = "",
+        number: str | None = "",
         preferences: Preferences | None = None,
         faults: Faults | None = None,
         listener: Listener = nobody,
@@ -75,7 +76,7 @@ class Handset:
         setup = Setup(
             url=sync_url,
             secret=secret,
-            number=number,
+            number=self.preferences.device_id if number is None else number,
             traits=self.traits,
             preferences=self.preferences,
             faults=self.faults,
@@ -170,7 +171,7 @@ class Handset:
         return self._incoming.import_newest(IMPORTED)
 
     async def poll(self) -> list[SentSms]:
-        """Ask for tasks and do them; return the SMS that left the phone for it."""
+        """Ask for tasks and do them; return the SMS that left the phone meanwhile."""
         async with self._working:
             before = len(self._radio.sent)
             failures = await self._survive(self._tasks.poll(), [])

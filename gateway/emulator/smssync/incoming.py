@@ -73,7 +73,9 @@ class Incoming:
         """Store the newest SMS once more, with new ids, as pending; return how many."""
         newest = self.received[-count:]
         for sms in newest:
-            copy = replace(sms, row=next(self._rows), uuid=str(uuid.uuid4()), synced=False)
+            copy = replace(
+                sms, row=next(self._rows), uuid=str(uuid.uuid4()), failures=0, synced=False
+            )
             self.pending[copy.row] = copy
         return len(newest)
 
@@ -93,7 +95,6 @@ class Incoming:
         for _ in range(posts):
             self._settle(sms, await self._post(sms))
         if posts == 0:
-            self._listener(Event("kept", sms.sender, sms.uuid))
             self._keep(sms)
 
     def _posts(self, sms: IncomingSms) -> int:
@@ -135,11 +136,13 @@ class Incoming:
         return False
 
     def _keep(self, sms: IncomingSms) -> None:
-        if self._preferences.blacklist is None:
+        if sms.row in self.pending:
+            return
+        # With a black list, nothing that failed is kept, whoever sent it.
+        kept = self._preferences.blacklist is None
+        if kept:
             self.pending[sms.row] = sms
-        elif sms.row not in self.pending:
-            # With a black list, nothing that failed is kept, whoever sent it.
-            self._listener(Event("dropped", sms.sender, sms.uuid))
+        self._listener(Event("kept" if kept else "dropped", sms.sender, sms.uuid))
 
     async def _post(self, sms: IncomingSms) -> bool:
         """Post the SMS once; return whether the app believes that the server has it."""

@@ -104,6 +104,14 @@ def _gson_message(message: Json) -> TaskMessage:
     return TaskMessage(*(_string(message.get(key)) for key in _MESSAGE_KEYS))
 
 
+def _string(value: Json) -> str | None:
+    if isinstance(value, dict | list):
+        raise Unreadable("an object stands where a text should")
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value
+
+
 def _date(value: Json) -> None:
     # Numbers are no dates to Gson; of the written forms only ISO 8601 is portable.
     if isinstance(value, Number) or not re.match(r"\d{4}-\d\d-\d\dT", _string(value) or ""):
@@ -124,14 +132,6 @@ _TYPED_KEYS: dict[str, Callable[[Json], object]] = {
     "delivery_result_code": _integer,
     "type": _string,
 }
-
-
-def _string(value: Json) -> str | None:
-    if isinstance(value, dict | list):
-        raise Unreadable("an object stands where a text should")
-    if isinstance(value, bool):
-        return str(value).lower()
-    return value
 
 
 def _boolean(value: Json) -> bool:
