@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -83,6 +84,25 @@ class Session:
     unique_name: str = ""
     kind: str = "masked"
     closed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """An Android phone that runs SMSsync.
+
+    old_secret: still valid while the phones are given a new one, '' for none; numbers: E.164 of
+    its SIM cards; fields: names that its owner has given to the fields of a post, by their usual
+    names; hourly_cap: SMS that Android lets it send in an hour, 0 = any number; results: whether
+    it reports what became of an SMS: ``on``, ``off``, or ``auto`` (if it has ever done so).
+    """
+
+    name: str
+    secret: str
+    old_secret: str = ""
+    numbers: tuple[str, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
+    hourly_cap: int = 100
+    results: str = "auto"
 
 
 class Delivery(StrEnum):

@@ -25,6 +25,7 @@ from tests.visitor import eventually
 ANNA, BEN, CLEO = "+4917604069091", "+4917604069092", "+4917604069093"
 US = [f"+120655501{n:02}" for n in range(100)]
 DE = [f"+491760406900{n}" for n in range(10)]
+MANY = [f"+120655501{n:06}" for n in range(3000)]  # too long to be anybody's
 DAY_MS = 86_400_000
 NOWHERE = "redis://127.0.0.1:1"
 
@@ -348,15 +349,17 @@ async def test_a_pair_of_numbers_is_found_whenever_there_is_one(
 # -- preferences -----------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("exclusive", [False, True])
 @pytest.mark.parametrize("numbers", ["shared", "per-side"])
 async def test_a_number_that_was_never_had_comes_first_however_large_the_pool(
-    store: Store, sessions: Sessions, numbers: str
+    store: Store, numbers: str, exclusive: bool
 ) -> None:
-    await fill(store, US)
-    for number in US[:-1]:
-        await had(store, ANNA, number, 1000, CLEO)
-    session, _ = await sessions.create(wanted(numbers=numbers))
-    assert US[-1] == session.number_a
+    await fill(store, MANY)
+    past = [item for number in MANY[:-1] for item in (number, f"1 {CLEO} 0")]
+    await store.execute("HSET", keys.past(ANNA), *past)
+    sessions = Sessions(store, exclusive=exclusive)
+    session, _ = await sessions.create(wanted(numbers=numbers, country_a="US"))
+    assert MANY[-1] == session.number_a
 
 
 async def test_then_comes_the_one_that_both_have_not_had_for_longest(
@@ -381,16 +384,17 @@ async def test_per_side_the_history_of_the_own_side_counts(
     assert (US[2], US[0]) == (session.number_a, session.number_b)
 
 
+@pytest.mark.parametrize("numbers", ["shared", "per-side"])
 async def test_the_last_free_number_of_a_large_pool_is_found(
-    store: Store, sessions: Sessions
+    store: Store, sessions: Sessions, numbers: str
 ) -> None:
-    await fill(store, US)
-    for number in US[:-1]:
-        await store.execute("HSET", keys.routes(ANNA), number, "x a +1")
-    session, _ = await sessions.create(wanted())
-    assert US[-1] == session.number_a
+    await fill(store, MANY)
+    used = [item for number in MANY[:-1] for item in (number, "x a +1")]
+    await store.execute("HSET", keys.routes(ANNA), *used)
+    session, _ = await sessions.create(wanted(numbers=numbers))
+    assert MANY[-1] == session.number_a
     with pytest.raises(NoNumberFree):
-        await sessions.create(wanted(b=CLEO))
+        await sessions.create(wanted(b=CLEO, numbers=numbers))
 
 
 # -- cooldown --------------------------------------------------------------------------------------

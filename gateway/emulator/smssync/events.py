@@ -12,9 +12,9 @@ from gateway.phone import mask
 class Event:
     """One thing that happened.
 
-    name: ``received``, ``synced``, ``sync_failed``, ``polled``, ``poll_failed``, ``sms_sent``,
-    ``sms_failed``, ``reported``, ``kept`` (now pending), ``dropped``, ``alerted``, ``tested``,
-    ``answered`` (a status code), ``crashed``.
+    name: ``received``, ``synced``, ``sync_failed``, ``kept`` (now pending), ``dropped``,
+    ``polled``, ``poll_failed``, ``sms_sent``, ``sms_failed``, ``reported``, ``report_failed``,
+    ``alerted``, ``tested``, ``answered`` (a status code), ``crashed``.
     """
 
     name: str
