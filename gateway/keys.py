@@ -22,7 +22,7 @@ are in milliseconds, numbers E.164 with ``+``.
 | {relay}:unhealthy | hash | virtual number -> since when it is left out of new sessions | removal |
 | {relay}:refusals | hash | virtual number -> sends refused in a row | next success |
 | {relay}:pool:<mode>:<country> | set | healthy numbers for a mode; country ``*`` = all | removal |
-| {relay}:idle:<mode>:<country> | set | those of them without a session | the same |
+| {relay}:idle:<mode>:* | set | those of them without a session | the same |
 | {relay}:load | hash | virtual number -> open sessions on it, absent = none | the sessions |
 | {relay}:number-sessions | sorted set | ``<number>:<created>:<session>``, score 0 | the session |
 | {relay}:sessions | sorted set | open session ids by creation time | the session |
@@ -117,9 +117,9 @@ def pool(mode: str, country: str = "*") -> str:
     return f"{{relay}}:pool:{mode}:{country}"
 
 
-def idle(mode: str, country: str = "*") -> str:
-    """Set of those of ``pool`` that carry no session."""
-    return f"{{relay}}:idle:{mode}:{country}"
+def idle(mode: str) -> str:
+    """Set of those of ``pool`` that carry no session, of all countries."""
+    return f"{{relay}}:idle:{mode}:*"
 
 
 def session(session_id: str) -> str:

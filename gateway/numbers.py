@@ -103,7 +103,7 @@ class Numbers:
         if accepted:
             await self._store.execute("HDEL", keys.REFUSALS, e164)
             return
-        own_keys = [keys.NUMBERS, keys.UNHEALTHY, keys.REFUSALS]
+        own_keys = [keys.NUMBERS, keys.REFUSALS]
         if not await self._store.run(_REPORT, own_keys, [e164, MOST_REFUSALS]):
             return
         try:

@@ -119,13 +119,20 @@ class Outbox:
     # -- claims
 
     async def claim(
-        self, limit: int, *, lease_ms: int, interval_ms: int, take_over: bool
+        self,
+        limit: int,
+        *,
+        lease_ms: int,
+        interval_ms: int,
+        take_over: bool,
+        own: Iterable[Claim] = (),
     ) -> tuple[list[Claim], float | None]:
         """Claim up to ``limit`` directions that are due.
 
         interval_ms: between two texts of one North American sending number, 0 = none. Not
-        take_over: leave texts alone that another process may be writing, for now. Returns the
-        claims, and the seconds until another direction is due, None when there is none.
+        take_over: leave texts alone that another process may be writing, for now. own: claims
+        that the caller works on, not to be taken over by himself. Returns the claims, and the
+        seconds until another direction is due, None when there is none.
         """
         await self._hand_back_unanswered()
         token = secrets.token_hex(8)
@@ -134,7 +141,7 @@ class Outbox:
             pause_ms, *found = await self._store.run(
                 _CLAIM,
                 [keys.DUE, keys.CLAIMS, keys.TURNS, keys.RESERVED],
-                [*args, int(take_over)],
+                [*args, int(take_over), *{claim.token for claim in own}],
             )
         except BaseException:
             self._unanswered.add(token)

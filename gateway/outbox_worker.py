@@ -325,6 +325,7 @@ class OutboxWorker:
                 lease_ms=self._means.lease_ms,
                 interval_ms=self._means.interval_ms,
                 take_over=take_over,
+                own=self._claims(),
             )
         except StoreUnavailable:
             self._note_outage()
@@ -337,6 +338,9 @@ class OutboxWorker:
             return LONGEST_REST if pause is None else min(pause, LONGEST_REST)
         await asyncio.sleep(STORE_PAUSE)
         return 0
+
+    def _claims(self) -> list[Claim]:
+        return [each.claim for each in self._deliveries.values()]
 
     def _note_outage(self) -> None:
         if not self._away:
@@ -366,7 +370,7 @@ class OutboxWorker:
         while True:
             await asyncio.sleep(pause)
             pause = self._renewal
-            claims = [each.claim for each in self._deliveries.values()]
+            claims = self._claims()
             if not claims:
                 continue
             fresh_budget()

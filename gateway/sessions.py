@@ -234,6 +234,8 @@ class Sessions:
                 *session_keys(session_id, session.participant_a, session.participant_b),
                 keys.session_log(session_id),
                 keys.session_log_states(session_id),
+                keys.logs_of(session.participant_a),
+                keys.logs_of(session.participant_b),
             ],
             [session_id, cause, int(notify), self._log_ms, max(PAST_MS, self._cooldown_ms)],
         )

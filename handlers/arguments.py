@@ -22,7 +22,7 @@ _RESERVED = frozenset(
 _CALLBACK = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*(?:\.[A-Za-z_$][A-Za-z0-9_$]*)*", re.ASCII)
 _MAX_CALLBACK = 64
 # JSON can write half a surrogate pair, which is no character and cannot be encoded.
-_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class InvalidCallback(BadRequest):
@@ -110,7 +110,7 @@ def _add(found: dict[str, str], name: str, values: list[bytes] | list[str]) -> N
 
 def _text(name: str, value: object) -> str:
     if isinstance(value, str):
-        if not _LONE_SURROGATE.search(value):
+        if not LONE_SURROGATE.search(value):
             return value
         raise BadRequest(f"{_printable(name)}: not valid Unicode")
     if isinstance(value, int) and not isinstance(value, bool):

@@ -24,6 +24,7 @@ MOST_MINUTES = 10 * 365 * 24 * 60  # ten years: beyond it somebody meant seconds
 MAX_NAME = 191
 CAPABILITIES = frozenset({"sms", "voice"})
 
+_WHOLE = re.compile(r"-?[0-9]{1,9}")
 _DECIMAL = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
 _SESSION_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -110,6 +111,39 @@ class Fields:
         if not fits or not str(value).strip():
             raise BadRequest(f"{name}: must be 1 to {MAX_NAME} printable characters")
         return str(value)
+
+    def text(self, name: str, longest: int) -> str:
+        """Return text of at most so many characters, '' when the field is absent or null."""
+        value = self.values.get(name)
+        if value is None:
+            return ""
+        if not isinstance(value, str) or len(value) > longest:
+            raise BadRequest(f"{name}: must be text of at most {longest} characters")
+        if arguments.LONE_SURROGATE.search(value):
+            raise BadRequest(f"{name}: not valid Unicode")
+        return value
+
+    def whole(self, name: str, lowest: int, highest: int) -> int:
+        """Return a whole number within bounds, 0 when the field is absent or null."""
+        value = self.values.get(name)
+        if name in self.written and isinstance(value, str) and _WHOLE.fullmatch(value):
+            value = int(value)
+        if value is None:
+            return 0
+        if type(value) is not int or not lowest <= value <= highest:
+            raise BadRequest(f"{name}: must be a whole number from {lowest} to {highest}")
+        return value
+
+    def seconds(self, name: str, most: float) -> float:
+        """Return a number of seconds, 0 when the field is absent, null or 0."""
+        value = self.values.get(name)
+        if name in self.written and isinstance(value, str) and _DECIMAL.fullmatch(value):
+            value = float(value)
+        if value is None:
+            return 0
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+            raise BadRequest(f"{name}: must be a positive number of seconds")
+        return float(value)
 
     def capabilities(self, name: str) -> frozenset[str]:
         """Return ``sms``, ``voice`` or both from a list or comma text; both when absent or null."""

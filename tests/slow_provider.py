@@ -17,14 +17,14 @@ from typing import Self
 from aiohttp import web
 
 from tests.standin import API_KEY, API_SECRET, Post, accepted
+from tests.visitor import eventually
 
 
 @dataclass
 class Request:
-    """One request and how it ended: answered, hung up on before it was, or neither as yet."""
+    """One request and how it ended: answered, or hung up on before it was, or neither as yet."""
 
     post: Post
-    door: Door
     answered: bool = False
     hung_up: bool = False
 
@@ -46,29 +46,26 @@ class Request:
 
 @dataclass(eq=False)
 class Door:
-    """One of the provider's addresses; each client has its own here, so that one knows whose a
-    request is.
-    """
+    """One of the provider's addresses; each client has its own, so that one knows them apart."""
 
     domain: str = ""
     requests: list[Request] = field(default_factory=list)
-    opened: asyncio.Event = field(default_factory=asyncio.Event)
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
 
     def options(self) -> list[str]:
         """Command line of a gateway that sends through this door."""
         values = {"domain": self.domain, "api_key": API_KEY, "api_secret": API_SECRET}
         return ["--nexmo_ssl=no", *(f"--nexmo_{name}={value}" for name, value in values.items())]
 
-    def hold(self) -> None:
-        """Answer nothing any more, what is being answered just now included."""
-        self.opened.clear()
-
     @property
-    def holds(self) -> bool:
-        """Whether somebody waits for an answer that is being held."""
-        return not self.opened.is_set() and any(
-            not each.answered and not each.hung_up for each in self.requests
-        )
+    def waiting(self) -> list[Request]:
+        """The requests that have no answer as yet."""
+        return [each for each in self.requests if not each.answered and not each.hung_up]
+
+    async def catch(self) -> None:
+        """Answer nothing any more, and return when there is somebody who waits for an answer."""
+        self.gate.clear()
+        await eventually(lambda: self.waiting)
 
 
 class SlowProvider:
@@ -82,7 +79,7 @@ class SlowProvider:
     async def open_door(self) -> Door:
         """Listen on one more address."""
         door = Door()
-        door.opened.set()
+        door.gate.set()
 
         async def take(request: web.BaseRequest) -> web.StreamResponse:
             return await self._take(request, door)
@@ -97,12 +94,12 @@ class SlowProvider:
 
     async def _take(self, http: web.BaseRequest, door: Door) -> web.StreamResponse:
         post = Post(http.method, http.path_qs, Message(), await http.read(), time.monotonic())
-        request = Request(post, door)
+        request = Request(post)
         self.requests.append(request)
         door.requests.append(request)
         try:
             await asyncio.sleep(self._seconds())
-            await door.opened.wait()
+            await door.gate.wait()
             response = await _answer(http, post)
         except (asyncio.CancelledError, ConnectionError):
             request.hung_up = True

@@ -172,7 +172,7 @@ RELAY_KEYS: list[Callable[[str], str]] = [
     keys.logs_of,
     keys.queue,
     lambda given: keys.pool("message", given),
-    lambda given: keys.idle("message", given),
+    keys.idle,
     lambda given: keys.seen("nexmo", given),
     lambda given: keys.told("+12065550101", given),
 ]

@@ -13,7 +13,7 @@ from gateway.errors import BadRequest, NotFound
 from gateway.models import Mode, VirtualNumber
 from gateway.numbers import MOST_REFUSALS, Numbers, PoolEntry
 from gateway.sessions import NewSession, Sessions
-from gateway.store import Store, connect
+from gateway.store import Script, Store, connect
 
 NUMBER = "+12065550100"
 OTHER = "+12065550101"
@@ -182,6 +182,45 @@ async def test_no_session_is_ever_opened_on_a_number_that_is_removed(redis_url: 
     assert all(isinstance(each, tuple | BadRequest | None) for each in done)
     assert None in done, "no removal came through: nothing was shown"
     assert len(opened) > 0, "no creation came through: nothing was shown"
+
+
+async def test_a_number_that_was_read_before_it_changed_is_looked_at_again(
+    store: Store, numbers: Numbers
+) -> None:
+    await numbers.add(virtual())
+    before = await sets(store)
+    own_keys = [keys.NUMBERS, keys.LOAD, keys.UNHEALTHY, keys.REFUSALS, keys.NUMBER_SESSIONS]
+    script = Script.load("number_remove", "_pool")
+    assert "changed" == await store.run(script, own_keys, [NUMBER, "as it was"])
+    assert before == await sets(store)
+    assert virtual() == await numbers.get(NUMBER)
+
+
+async def test_the_sets_tell_the_truth_after_any_race_of_changes(redis_url: str) -> None:
+    """A number is removed, added with other properties and turned by several at once."""
+    stores = [connect(redis_url) for _ in range(4)]
+    pools = [Numbers(each) for each in stores]
+    kinds = [
+        virtual(can=can, country=country) for can in ("sms", "voice") for country in ("US", "DE")
+    ]
+    for n in range(60):
+        await asyncio.gather(
+            pools[0].remove(NUMBER),
+            pools[1].add(kinds[n % 4]),
+            pools[2].remove(NUMBER),
+            pools[3].set_health(NUMBER, bool(n % 3)),
+            pools[0].add(kinds[(n + 1) % 4]),
+            pools[1].set_health(NUMBER, bool(n % 2)),
+            return_exceptions=True,
+        )
+        found = await sets(stores[0])
+        expected: set[str] = set()
+        for entry in (await pools[0].page(10, "")).entries:
+            mode = "message" if "sms" in entry.number.capabilities else "voice"
+            names = {f"pool:{mode}:*", f"pool:{mode}:{entry.number.country}", f"idle:{mode}:*"}
+            expected = names if entry.healthy else set()
+        assert {key: {NUMBER} for key in expected} == found
+    await asyncio.gather(*(each.close() for each in stores))
 
 
 # -- health ----------------------------------------------------------------------------------------

@@ -9,17 +9,18 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
+import ujson
 
 from gateway import keys
 from gateway.errors import BadRequest, NotFound, StoreUnavailable
 from gateway.models import Mode, Session, VirtualNumber
 from gateway.numbers import Numbers
 from gateway.sessions import NewSession, NoNumberFree, Sessions, session_keys
-from gateway.store import Script, Store, connect
+from gateway.store import LUA_FOLDER, Script, Store, connect
 from tests.visitor import eventually
 
 ANNA, BEN, CLEO = "+4917604069091", "+4917604069092", "+4917604069093"
@@ -27,6 +28,17 @@ US = [f"+120655501{n:02}" for n in range(100)]
 DE = [f"+491760406900{n}" for n in range(10)]
 MANY = [f"+120655501{n:06}" for n in range(3000)]  # too long to be anybody's
 DAY_MS = 86_400_000
+CHAT = {
+    "created": "1",
+    "expires": "0",
+    "closed": "0",
+    "mode": "message",
+    "numbers": "per-side",
+    "provider_a": "nexmo",
+    "provider_b": "nexmo",
+    "unique_name": "",
+    "kind": "chat",
+}
 NOWHERE = "redis://127.0.0.1:1"
 
 
@@ -355,9 +367,12 @@ async def test_a_number_that_was_never_had_comes_first_however_large_the_pool(
     store: Store, numbers: str, exclusive: bool
 ) -> None:
     await fill(store, MANY)
-    past = [item for number in MANY[:-1] for item in (number, f"1 {CLEO} 0")]
+    past = [item for number in MANY[:-2] for item in (number, f"1 {CLEO} 0")]
     await store.execute("HSET", keys.past(ANNA), *past)
     sessions = Sessions(store, exclusive=exclusive)
+    # The other one that she never had carries a session: hers, or anybody's if it is exclusive.
+    holder = person(1) if exclusive else ANNA
+    await sessions.create(wanted(holder, CLEO, virtual_number=MANY[-2]))
     session, _ = await sessions.create(wanted(numbers=numbers, country_a="US"))
     assert MANY[-1] == session.number_a
 
@@ -461,6 +476,31 @@ async def test_an_exclusive_number_carries_one_session_and_then_the_next(store: 
         await sessions.create(wanted(person(1), person(2), virtual_number=US[0]))
     await sessions.close(session.id, notify=False)
     assert (await sessions.create(wanted(person(1), person(2))))[1]
+
+
+@pytest.mark.parametrize("country", ["US", "DE"], ids=["large country", "small country"])
+async def test_exclusive_numbers_of_a_country_are_used_up_before_others(
+    store: Store, country: str
+) -> None:
+    await fill(store, US)
+    await fill(store, DE, country="DE")
+    sessions = Sessions(store, exclusive=True)
+    own, others = (US, DE) if country == "US" else (DE, US)
+    used: list[str] = []
+    for n in range(len(own) // 2 + 1):
+        session, _ = await sessions.create(
+            wanted(
+                person(n),
+                person(1000 + n),
+                numbers="per-side",
+                country_a=country,
+                country_b=country,
+            )
+        )
+        used += [session.number_a, session.number_b]
+    assert set(own) == set(used[:-2])
+    assert len(used) == len(set(used))
+    assert set(used[-2:]) <= set(others)
 
 
 @pytest.mark.parametrize(("numbers", "possible"), [("shared", 60), ("per-side", 30)])
@@ -684,32 +724,36 @@ async def test_the_end_of_a_chat_is_that_of_any_session(store: Store, sessions: 
     await fill(store, US[:1])
     masked, _ = await sessions.create(wanted(CLEO, person(1)))
     session_id = secrets.token_hex(16)
-    fields = asdict(
-        Session(
-            id="",
-            created=1,
-            expires=0,
-            participant_a=ANNA,
-            participant_b=BEN,
-            number_a=US[0],
-            number_b=US[9],
-            provider_a="nexmo",
-            provider_b="nexmo",
-            numbers="per-side",
-            kind="chat",
-        )
+    preludes = [(LUA_FOLDER / f"{name}.lua").read_text("utf-8") for name in ("_load", "_session")]
+    open_it = "open_session(session_keys(1), ARGV[1], cjson.decode(ARGV[2]))"
+    fields = CHAT | {"participant_a": ANNA, "participant_b": BEN}
+    await store.run(
+        Script("".join([*preludes, open_it])),
+        session_keys(session_id, ANNA, BEN),
+        [session_id, ujson.dumps(fields | {"number_a": US[0], "number_b": US[9]})],
     )
-    flat = [str(item) for pair in fields.items() for item in pair]
-    await store.execute("HSET", keys.session(session_id), *flat)
-    await store.execute("HSET", keys.routes(ANNA), US[0], f"{session_id} a {BEN}")
-    await store.execute("HSET", keys.routes(BEN), US[9], f"{session_id} b {ANNA}")
-    await store.execute("ZADD", keys.SESSIONS, 1, session_id)
+    assert {US[0]: "2"} == await hash_of(store, keys.LOAD)
+    assert {US[9]: session_id} == await sessions.open_of(BEN)
     closed = await sessions.close(session_id, notify=True)
     assert closed is not None
     assert "chat" == closed.kind
     assert {} == await sessions.open_of(ANNA)
-    assert {US[0]: "1"} == await hash_of(store, keys.LOAD), "of the masked session"
+    assert {US[0]: "1"} == await hash_of(store, keys.LOAD)
     assert masked == await sessions.get(masked.id)
+
+
+async def test_an_end_touches_nothing_that_belongs_to_another_session(
+    store: Store, sessions: Sessions
+) -> None:
+    await fill(store, US[:1])
+    session, _ = await sessions.create(wanted(unique_name="order 7"))
+    other = {US[0]: f"{'0' * 32} a {CLEO}"}
+    await store.execute("HSET", keys.routes(ANNA), US[0], other[US[0]])
+    await store.execute("HSET", keys.UNIQUE_NAMES, "order 7", "0" * 32)
+    assert await sessions.close(session.id, notify=False) is not None
+    assert other == await hash_of(store, keys.routes(ANNA))
+    assert {"order 7": "0" * 32} == await hash_of(store, keys.UNIQUE_NAMES)
+    assert {} == await hash_of(store, keys.routes(BEN))
 
 
 # -- another end -----------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 -- Claim directions that are due, in order of their time. Preludes: _enqueue
 -- KEYS[1]  directions by due time, KEYS[2] claims, KEYS[3] turns, KEYS[4] reserved turns
 -- ARGV     claim token, most claims, most directions looked at, lease (ms), interval (ms) between
---          texts of one North American number (0 = none), 1 to take over what may be written
+--          texts of one North American number (0 = none), 1 to take over what may be written,
+--          then the tokens of the caller's own claims: what he works on is not taken from him
 -- Returns  ms until the next direction is due (-1 = there is none), then direction and state of
 --          each claim: claimed, or repeating when a dead process may have written its text.
 local now, lease, interval = now_ms(), tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -19,7 +20,8 @@ local function turn(direction)
   if at > now then redis.call('HSET', KEYS[4], direction, at) end
   return at
 end
-local found = {-1}
+local found, own = {-1}, {}
+for i = 7, #ARGV do own[ARGV[i]] = true end
 local due = redis.call('ZRANGE', KEYS[1], '-inf', now, 'BYSCORE', 'LIMIT', 0, ARGV[3])
 for _, direction in ipairs(due) do
   -- A claim that was not renewed is one of a dead process; its turn was taken already.
@@ -27,6 +29,7 @@ for _, direction in ipairs(due) do
   local state = (not left or string.match(left, ' claimed$')) and 'claimed' or 'repeating'
   local at = left and now or turn(direction)
   if state == 'repeating' and ARGV[6] ~= '1' then at = now + 1000 end
+  if left and own[string.match(left, '^%S+')] then at = now + lease end
   if at == now then
     redis.call('HSET', KEYS[2], direction, ARGV[1] .. ' ' .. state)
     table.insert(found, direction)

@@ -1,5 +1,6 @@
 -- Close an open session. Preludes: _enqueue _load _session
--- KEYS[1]  … KEYS[18] see _session; KEYS[19] log, KEYS[20] its states
+-- KEYS[1]  … KEYS[18] see _session; KEYS[19] log, KEYS[20] its states, KEYS[21] and KEYS[22]
+--          the logs of both participants
 -- ARGV     id, cause: "end" or "expiry" (only if it is over by the clock, "end" only if it is not),
 --          announce (1 or 0), how long the log (ms, 0 = not at all) and how long the numbers that
 --          the participants had (ms) are kept
@@ -29,6 +30,8 @@ end
 redis.call('HSET', k.session, 'closed', now)
 local closed, kept = redis.call('HGETALL', k.session), tonumber(ARGV[4])
 for _, key in ipairs({KEYS[19], KEYS[20]}) do redis.call('PEXPIRE', key, kept) end
+if redis.call('EXISTS', k.routes_a) == 0 then redis.call('PEXPIRE', KEYS[21], kept) end
+if redis.call('EXISTS', k.routes_b) == 0 then redis.call('PEXPIRE', KEYS[22], kept) end
 if ARGV[3] == '1' then
   redis.call('ZADD', k.announce, now, 'end ' .. id)
   kept = math.max(kept, 3600000) -- whoever queues the notices has to find the session

@@ -1,0 +1,174 @@
+"""Android phones that run SMSsync: who is calling, what an SMS of theirs becomes, what they send."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from gateway import phone, segments
+from gateway.access import same
+from gateway.errors import LimitExceeded
+from gateway.limiter import Limit, Limiter
+from gateway.models import Delivery, Device
+from gateway.numbers import Numbers
+from gateway.providers.base import Inbound, Outcome, Part, Receipt, Sms, SubmitResult
+from gateway.receipts import Receipts
+from gateway.relay import Relay
+from gateway.smssync_wire import Post, Result, inbound_id
+from gateway.tasks import NewTask, Task, Tasks
+
+PROVIDER = "smssync"
+# An SMS that belongs to nothing is answered once an hour and sender.
+REPLIES = Limit(1, 3600)
+
+# What the states of a task are in the words of receipts.
+DELIVERIES: Mapping[str, Delivery] = {
+    "waiting": Delivery.ACCEPTED,
+    "leased": Delivery.ACCEPTED,
+    "handed": Delivery.BUFFERED,
+    "sent": Delivery.BUFFERED,
+    "delivered": Delivery.DELIVERED,
+    "failed": Delivery.FAILED,
+    "cancelled": Delivery.FAILED,
+    "expired": Delivery.EXPIRED,
+    "unconfirmed": Delivery.UNKNOWN,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An SMS that a phone is to send at once, in the answer to its post."""
+
+    to: str
+    message: str
+    uuid: str
+
+
+class Phones:
+    """What the phones of ``devices`` may do; reply: to an SMS that belongs to nothing, '' = none."""
+
+    def __init__(
+        self,
+        devices: Sequence[Device],
+        *,
+        tasks: Tasks,
+        relay: Relay,
+        numbers: Numbers,
+        receipts: Receipts,
+        limiter: Limiter,
+        reply: str,
+    ) -> None:
+        self._devices = {device.name: device for device in devices}
+        self._tasks = tasks
+        self._relay = relay
+        self._numbers = numbers
+        self._receipts = receipts
+        self._limiter = limiter
+        self._reply = reply
+
+    @property
+    def configured(self) -> bool:
+        """Whether there is any phone."""
+        return bool(self._devices)
+
+    @property
+    def devices(self) -> Mapping[str, Device]:
+        """The phones by name."""
+        return self._devices
+
+    def device(self, name: str) -> Device | None:
+        """Return the phone of a path element; of '': the one called default, or the only one."""
+        if name:
+            return self._devices.get(name)
+        only = next(iter(self._devices.values())) if len(self._devices) == 1 else None
+        return self._devices.get("default", only)
+
+    async def receive(self, device: Device, post: Post) -> Reply | None:
+        """Take an SMS that a phone has received; stored when this returns.
+
+        Returns what the phone is to answer, as a rule nothing. Raises StoreUnavailable.
+        """
+        inbound = _inbound(device, post)
+        happened = await self._relay.receive(inbound)
+        if not self._reply or happened != "kept":
+            return None
+        return await self._answer(device, inbound)
+
+    async def queue(self, task: NewTask) -> bool:
+        """Queue an SMS for a phone, and write it down like every message; False: known already.
+
+        Raises StoreUnavailable.
+        """
+        sms = Sms(uuid.UUID(task.uuid).hex, task.to, task.device or "any phone", task.message)
+        provider = f"{PROVIDER}:{task.device}" if task.device else PROVIDER
+        expected = segments.count(task.message).parts
+        await self._receipts.create(sms, provider=provider, source="admin", expected=expected)
+        added = await self._tasks.add(task)
+        taken = SubmitResult(Outcome.ACCEPTED, (Part(task.uuid, Delivery.ACCEPTED),))
+        await self._receipts.record(sms, provider, taken, 1)
+        return added
+
+    async def _answer(self, device: Device, inbound: Inbound) -> Reply | None:
+        """Return the instant reply, None when its receiver may be a machine, or was answered."""
+        sender = phone.parse_international(inbound.sender)
+        to = phone.parse_international(inbound.to)
+        if sender is None or await self._numbers.get(sender.e164):
+            return None
+        if to is not None and await self._numbers.get(to.e164):
+            return None  # kept for another reason than that it belongs to nothing
+        try:
+            await self._limiter.hit("smssync_reply", f"{device.name}:{sender.e164}", REPLIES)
+        except LimitExceeded:
+            return None
+        return Reply(sender.e164, self._reply, str(uuid.uuid4()))
+
+
+def authentic(device: Device | None, secrets: Iterable[str | None]) -> bool:
+    """Tell whether one of the secrets given is the phone's, or its old one, in constant time."""
+    if device is None:
+        return False
+    valid = [secret for secret in (device.secret, device.old_secret) if secret]
+    return any([same(own, given) for given in secrets if given for own in valid])
+
+
+def reporting(receipts: Receipts) -> Callable[[str, str], Awaitable[None]]:
+    """Return what makes a receipt of each state that a task comes to."""
+
+    async def changed(task_uuid: str, state: str) -> None:
+        await receipts.receive(
+            Receipt(
+                PROVIDER,
+                task_uuid,
+                DELIVERIES[state],
+                client_ref=uuid.UUID(task_uuid).hex,
+                carrier_time=state,
+                fields={"status": state},
+            )
+        )
+
+    return changed
+
+
+def _inbound(device: Device, post: Post) -> Inbound:
+    """Return an SMS in the gateway's words.
+
+    Networks give senders in the form of their country, and phones seldom know their own number.
+    """
+    to = post.sent_to or ""
+    if to in {"", post.sender, post.device_id} or f"+{to.lstrip('+')}" not in device.numbers:
+        to = device.numbers[0] if len(device.numbers) == 1 else to
+    home = phone.parse_international(device.numbers[0]) if device.numbers else None
+    region = [home.country] if home and home.country else []
+    written = post.sender or ""
+    # A short code has fewer digits than any number in its country.
+    national = phone.parse(written, region) if written.startswith("0") else None
+    return Inbound(
+        provider=f"{PROVIDER}:{device.name}",
+        id=inbound_id(post),
+        sender=national.e164 if national else written,
+        to=to,
+        text=post.text or "",
+        sent=post.sent or "",
+    )

@@ -1,0 +1,164 @@
+"""``/smssync/``: Android phones post the SMS they receive and ask for those to send.
+
+Phones of ten years read the answers, each in its own strict way: they are always JSON with HTTP
+status 200, and a list of messages is always there.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from gateway import smssync_wire as wire
+from gateway.errors import GatewayError, StoreUnavailable
+from gateway.models import Device
+from gateway.phones import Reply, authentic
+from gateway.tasks import Task
+from handlers.base import BaseHandler, Guard
+
+log = logging.getLogger(__name__)
+
+WRONG_SECRET = "The secret value sent from the device does not match the one on the server"
+NO_FROM = "The from variable was not set"
+NO_MESSAGE = "The message variable was not set"
+NOT_CONFIGURED = "SMSsync is not configured on this server"
+STORE_DOWN = "The server cannot store messages just now"
+TOO_LARGE = "The request is too large"
+
+
+class PhoneHandler(BaseHandler):
+    """One phone, by the last element of its path; it is known by the secret it sends."""
+
+    guard = Guard.DEVICE
+
+    async def get(self, name: str = "") -> None:
+        """Answer a poll, or a look whether the address is alive."""
+        query = wire.query(self.request.query)
+        device = self.services.phones.device(name)
+        task = query.get("task")
+        if task == "send":
+            await self._send(device, query)
+        elif task == "result":
+            await self._awaiting(device, query)
+        else:
+            self.reply({"payload": {"success": True, "error": None, "messages": []}})
+
+    async def post(self, name: str = "") -> None:
+        """Take an SMS, an acknowledgement or results; some versions poll by POST, too."""
+        self.check_body_size()
+        query = wire.query(self.request.query)
+        device = self.services.phones.device(name)
+        task = query.get("task")
+        if task == "send":  # the body is an SMS that was posted before
+            await self._send(device, query)
+        elif task == "sent":
+            await self._acknowledge(device)
+        elif task == "result":
+            await self._results(device, query)
+        else:
+            await self._incoming(device)
+
+    put = post
+
+    @property
+    def log_path(self) -> str:
+        """The path with the phone's name, which is no secret."""
+        return self.request.path if self.path_args and self.path_args[0] else super().log_path
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer in the form that a phone can read."""
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        self.set_status(200)
+        text = STORE_DOWN if isinstance(error, StoreUnavailable) else f"Error {status_code}"
+        self._fail(error.message or text if isinstance(error, GatewayError) else text)
+
+    def _fail(self, error: str) -> None:
+        """Refuse; what polls gets an empty list as well, on whose absence versions crash."""
+        payload: dict[str, Any] = {"success": False, "error": error}
+        if wire.query(self.request.query).get("task") == "send":
+            payload |= {"task": "send", "secret": "", "messages": []}
+        self.reply({"payload": payload})
+
+    def _authentic(self, device: Device | None, given: str | None) -> bool:
+        authorization = self.request.headers.get("Authorization", "")
+        return authentic(device, (given, wire.basic_password(authorization)))
+
+    def _refuse(self) -> None:
+        self._fail(WRONG_SECRET if self.services.phones.configured else NOT_CONFIGURED)
+
+    async def _send(self, device: Device | None, query: dict[str, str]) -> None:
+        """Hand out what this phone is to send."""
+        if device is None or not self._authentic(device, query.get("secret")):
+            self._refuse()
+            return
+        version = self.request.headers.get("User-Agent", "")
+        tasks = await self.services.tasks.poll(device.name, version=version)
+        self.reply(
+            {
+                "payload": {
+                    "task": "send",
+                    "secret": query.get("secret") or device.secret,
+                    "messages": [_message(task) for task in tasks],
+                }
+            }
+        )
+
+    async def _acknowledge(self, device: Device | None) -> None:
+        """Name those that the phone may now send; no version sends a secret with them."""
+        found: list[str] = []
+        if device is not None:
+            uuids = wire.uuids(self.request.body)
+            found = await self.services.tasks.acknowledge(device.name, uuids) if uuids else []
+        self.reply({"message_uuids": found})
+
+    async def _awaiting(self, device: Device | None, query: dict[str, str]) -> None:
+        """Name those of which the phone is to report what became of them."""
+        found: list[str] = []
+        if device is not None and self._authentic(device, query.get("secret")):
+            found = await self.services.tasks.awaiting_results(device.name)
+        self.reply({"message_uuids": found})
+
+    async def _results(self, device: Device | None, query: dict[str, str]) -> None:
+        """Write down what became of SMS."""
+        found: list[str] = []
+        if device is not None and self._authentic(device, query.get("secret")):
+            results = wire.results(self.request.body)
+            found = await self.services.tasks.results(device.name, results) if results else []
+        self.reply({"message_uuids": found})
+
+    async def _incoming(self, device: Device | None) -> None:
+        """Take an SMS; success is answered once it is stored, and for what is none."""
+        fields = wire.fields(self.request.body, self.request.headers.get("Content-Type", ""))
+        post = wire.post(fields or {}, device.fields if device else {})
+        if post.is_alert or not self.request.body.strip():
+            if device is not None:
+                await self.services.tasks.touch(device.name, battery=post.battery)
+            self._succeed(None, None)
+        elif device is None or not self._authentic(device, post.secret):
+            self._refuse()
+        elif post.sender is None:
+            self._fail(NO_FROM)
+        elif post.text is None:
+            self._fail(NO_MESSAGE)
+        else:
+            await self._take(device, post)
+
+    async def _take(self, device: Device, post: wire.Post) -> None:
+        version = self.request.headers.get("User-Agent", "")
+        await self.services.tasks.touch(device.name, version=version)
+        reply = None if post.is_test else await self.services.phones.receive(device, post)
+        self._succeed(reply, post.secret or device.secret)
+
+    def _succeed(self, reply: Reply | None, secret: str | None) -> None:
+        payload: dict[str, Any] = {"success": True, "error": None}
+        if reply is not None:
+            message = {"to": reply.to, "message": reply.message, "uuid": reply.uuid}
+            payload |= {"task": "send", "secret": secret, "messages": [message]}
+        self.reply({"payload": payload})
+
+
+def _message(task: Task) -> dict[str, str]:
+    return {"to": task.to, "message": task.message, "uuid": task.uuid}
+
+
+ROUTES = [(r"/smssync(?:/([^/]+))?/?", PhoneHandler)]

@@ -1,0 +1,193 @@
+"""``/smssync/messages`` and ``/smssync/devices``: what phones are to send, and how they are."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from gateway import segments
+from gateway.errors import BadRequest, NotFound
+from gateway.models import Device
+from gateway.tasks import NewTask, Task
+from handlers.values import Fields, FieldsHandler, digits, utc
+
+MOST_PRIORITY = 1000
+LONGEST_SECONDS = 10 * 365 * 86_400
+
+_UUID = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
+
+
+class TasksHandler(FieldsHandler):
+    """``GET /smssync/messages`` and ``POST /smssync/messages {"to","message"[,…]}``."""
+
+    async def get(self) -> None:
+        """Answer the newest SMS for phones first."""
+        total, tasks, following = await self.services.tasks.page(*self.page())
+        listed = [_shown(task) for task in tasks]
+        self.reply({"total_messages": total, "messages": listed, "next": following})
+
+    async def post(self) -> None:
+        """Queue one SMS for one phone, or for whichever asks first."""
+        task = self._wanted()
+        await self.services.phones.queue(task)
+        self.reply(
+            {
+                "uuid": task.uuid,
+                "to": digits(task.to),
+                "message": task.message,
+                "device": task.device or None,
+                "state": "waiting",
+            }
+        )
+
+    def _wanted(self) -> NewTask:
+        given = self.fields("to", "message", "device", "priority", "ttl", "send_at")
+        to = given.number("to")
+        device = given.text("device", 64)
+        if device and device not in self.services.phones.devices:
+            raise BadRequest("device: unknown")
+        if not device and not self.services.phones.configured:
+            raise BadRequest("device: no phone is configured")
+        return NewTask(
+            uuid=str(uuid.uuid4()),
+            to=to.e164,
+            message=_message(given),
+            device=device,
+            priority=given.whole("priority", -MOST_PRIORITY, MOST_PRIORITY),
+            ttl=given.seconds("ttl", LONGEST_SECONDS),
+            send_at=_send_at(given),
+        )
+
+
+class TaskHandler(FieldsHandler):
+    """``GET`` and ``DELETE /smssync/messages/<uuid>``."""
+
+    async def get(self, element: str) -> None:
+        """Answer one SMS."""
+        self.reply(_shown(_found(await self.services.tasks.get(_uuid(element)))))
+
+    async def delete(self, element: str) -> None:
+        """Cancel one that no phone has taken yet; the answer tells its state in any case."""
+        self.fields()
+        task = _found(await self.services.tasks.cancel(_uuid(element)))
+        if task.state != "cancelled":
+            raise BadRequest(f"uuid: cannot be cancelled, it is {task.state}")
+        self.reply(_shown(task))
+
+
+class DevicesHandler(FieldsHandler):
+    """``GET /smssync/devices``."""
+
+    async def get(self) -> None:
+        """Answer all phones by name."""
+        devices = self.services.phones.devices
+        shown = [await self.device(devices[name]) for name in sorted(devices)]
+        self.reply({"total_devices": len(shown), "devices": shown})
+
+    async def device(self, device: Device) -> dict[str, Any]:
+        """Return a phone as it is shown."""
+        state = await self.services.tasks.device_state(device.name)
+        return {
+            "name": device.name,
+            "numbers": [digits(number) for number in device.numbers],
+            "last_seen": utc(state.last_seen),
+            "version": state.version,
+            "battery": state.battery,
+            "battery_at": utc(state.battery_at),
+            "backlog": state.backlog,
+            "handed_last_hour": state.handed,
+            "hourly_cap": device.hourly_cap,
+            "results": state.results,
+        }
+
+
+class DeviceHandler(DevicesHandler):
+    """``GET /smssync/devices/<name>``."""
+
+    async def get(self, name: str = "") -> None:
+        """Answer one phone."""
+        self.reply(await self.device(_device(self, name)))
+
+
+class PairingHandler(FieldsHandler):
+    """``GET /smssync/devices/<name>/pairing``: what the app's QR code says."""
+
+    async def get(self, name: str) -> None:
+        """Answer the pairing as JSON; it holds the phone's secret."""
+        device = _device(self, name)
+        if not self.services.public_url:
+            raise BadRequest("public_url: is not set, so the phone's sync URL is not known")
+        url = f"{self.services.public_url}/smssync/{device.name}/"
+        self.reply({"title": device.name, "url": url, "secret": device.secret})
+
+
+def _device(handler: FieldsHandler, name: str) -> Device:
+    device = handler.services.phones.devices.get(name)
+    if device is None:
+        raise NotFound("no such device")
+    return device
+
+
+def _message(given: Fields) -> str:
+    text = given.text("message", segments.MAX_CHARACTERS)
+    if not text.strip():
+        raise BadRequest("message: is missing")
+    return text
+
+
+def _send_at(given: Fields) -> int:
+    """Return a moment in ms: seconds since 1970, or a date with a time, UTC without a zone."""
+    value = given.values.get("send_at")
+    if value is None:
+        return 0
+    try:
+        if isinstance(value, str) and not value.isdecimal():
+            moment = datetime.fromisoformat(value)
+            seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        elif isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise ValueError
+        else:
+            seconds = float(value)
+        if not 0 < seconds < time.time() + LONGEST_SECONDS:
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise BadRequest("send_at: must be a date with a time, or seconds since 1970") from None
+    return int(seconds * 1000)
+
+
+def _uuid(text: str) -> str:
+    if not _UUID.fullmatch(text):
+        raise NotFound("no such message")
+    return str(uuid.UUID(text))
+
+
+def _found(task: Task | None) -> Task:
+    if task is None:
+        raise NotFound("no such message")
+    return task
+
+
+def _shown(task: Task) -> dict[str, Any]:
+    return {
+        "uuid": task.uuid,
+        "to": digits(task.to),
+        "message": task.message,
+        "device": task.taken_by or task.device or None,
+        "state": task.state,
+        "priority": task.priority,
+        "created": utc(task.created),
+        "send_at": utc(task.send_at),
+        "expires": utc(task.expires),
+    }
+
+
+ROUTES = [
+    (r"/smssync/messages/?", TasksHandler),
+    (r"/smssync/messages/([^/]+)/?", TaskHandler),
+    (r"/smssync/devices/?", DevicesHandler),
+    (r"/smssync/devices/([^/]+)/?", DeviceHandler),
+    (r"/smssync/devices/([^/]+)/pairing/?", PairingHandler),
+]
