@@ -165,7 +165,7 @@ async def serve(loaded: Loaded, own_routes: Sequence[Route] = ()) -> None:
             settings, handsets = await _development(loaded, port, stack)
             page = start_page(endpoints, handsets)
         sender = endpoints[0].sender if endpoints else ""
-        services = await stack.enter_async_context(open_services(settings, sender))
+        services = await stack.enter_async_context(open_services(settings, sender, loaded.devices))
         if settings.development_mode:
             await _demo_pool(services)
         routes = route_table(

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from conf.messages import limit_problems, sender_warning, shown
-from gateway.models import MessageEndpoint
+from gateway.models import Device, MessageEndpoint
 
 # https://developer.vonage.com/en/api/sms (parameter ``callback``; longer ones get status 23)
 MAX_RECEIPT_URL = 100
@@ -74,9 +74,17 @@ def _long_receipt_url(url: str, token: str) -> Iterator[str]:
         yield f"{what} has {length} characters, the provider takes at most {MAX_RECEIPT_URL}"
 
 
-def _provider_not_built(provider: str) -> Iterator[str]:
-    if provider.startswith("smssync:"):
-        yield f"provider {shown(provider)} is not available in this release"
+def _two_sources_of_phones(secret: str, file: str) -> Iterator[str]:
+    if secret and file:
+        yield "smssync_secret and smssync_devices_file are both set: set one of them"
+
+
+def device_contradictions(provider: str, devices: Sequence[Device]) -> list[str]:
+    """Return a line when the default provider is a phone that there is not."""
+    kind, _, name = provider.partition(":")
+    if kind == "smssync" and name not in {device.name for device in devices}:
+        return [f"provider {shown(provider)}: there is no such SMSsync phone"]
+    return []
 
 
 # The two options with which a provider knows the account.
@@ -127,7 +135,7 @@ _CONTRADICTIONS: tuple[_Check, ...] = (
     (("limit_amount", "limit_expires"), _call_window),
     (("receiver_limit_amount", "receiver_limit_expires"), _receiver_window),
     (("nexmo_dlr_url", "webhook_token"), _long_receipt_url),
-    (("provider",), _provider_not_built),
+    (("smssync_secret", "smssync_devices_file"), _two_sources_of_phones),
     *((names, _half_credentials(names)) for names in _CREDENTIALS.values()),
 )
 _WARNINGS: tuple[_Check, ...] = (

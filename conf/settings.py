@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import get_type_hints
 
 from conf import checks, values
+from conf.devices import read_devices, single
 from conf.messages import DEMO_SENDER, DEMO_TEXT, message_path, read_messages_file
 from conf.options import Group, Option, option
 from conf.reading import read_flags, read_values
-from gateway.models import MessageEndpoint
+from gateway.models import Device, MessageEndpoint
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,7 +210,7 @@ GROUPS = (
     Group("Masked conversations", "org_name"),
     Group("Voice", "voice_start_msg", reserved=True),
     Group("Flowroute", "flowroute_access_key"),
-    Group("SMSsync phones", "smssync_secret", reserved=True),
+    Group("SMSsync phones", "smssync_secret"),
     Group("Redis", "redis_url"),
     Group("Logging", "logging"),
 )
@@ -232,13 +233,14 @@ OPTIONS = _declared()
 class Loaded:
     """What ``load`` made of the command line and the environment.
 
-    endpoints: paths without trailing slash, the default endpoint first; problems: reasons not to
-    start, warnings: things to say at the start, a line each; given: the names of the options
-    that were set, rightly or wrongly, by flag or environment variable.
+    endpoints: paths without trailing slash, the default endpoint first; devices: SMSsync phones;
+    problems: reasons not to start, warnings: things to say at the start, a line each; given: the
+    names of the options that were set, rightly or wrongly, by flag or environment variable.
     """
 
     settings: Settings
     endpoints: tuple[MessageEndpoint, ...] = ()
+    devices: tuple[Device, ...] = ()
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     help_requested: bool = False
@@ -264,15 +266,26 @@ def load(argv: Sequence[str], environ: Mapping[str, str], folder: Path) -> Loade
         read["localhostonly"] = True
     settings = Settings(**read)
     endpoints, endpoint_problems = _message_endpoints(settings, wrong, folder)
+    devices, device_problems = _devices(settings)
     contradictions = checks.contradictions(vars(settings), wrong, endpoints)
+    if not device_problems:
+        contradictions += checks.device_contradictions(settings.provider, devices)
     return Loaded(
         settings=settings,
         endpoints=tuple(endpoints),
-        problems=flags.problems + problems + endpoint_problems + contradictions,
+        devices=tuple(devices),
+        problems=flags.problems + problems + endpoint_problems + device_problems + contradictions,
         warnings=checks.warnings(vars(settings), wrong, endpoints),
         help_requested=flags.help_requested,
         given=given,
     )
+
+
+def _devices(settings: Settings) -> tuple[list[Device], list[str]]:
+    """Return the SMSsync phones and the problems of their file."""
+    if settings.smssync_devices_file:
+        return read_devices(Path(settings.smssync_devices_file))
+    return ([single(settings.smssync_secret)] if settings.smssync_secret else []), []
 
 
 def _message_endpoints(

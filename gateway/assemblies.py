@@ -103,8 +103,18 @@ class Assemblies:
         They come again until they are relayed; what cannot be read is dropped.
         """
         names = await self._store.run(_DUE, [keys.ASSEMBLIES], [MOST_DUE])
-        taken = await asyncio.gather(*(self._take(name) for name in names))
+        taken = await asyncio.gather(*(self._take_or_log(name) for name in names))
         return [each for each in taken if each]
+
+    async def _take_or_log(self, name: str) -> Joined | None:
+        """Take one of many: what is wrong with it must not hold up the others."""
+        try:
+            return await self._take(name)
+        except StoreUnavailable:
+            raise
+        except Exception:
+            log.exception("the parts of a long MO cannot be taken; they are tried again")
+            return None
 
     async def _add(
         self, inbound: Inbound, long: LongText, reference: str, name: str, fresh: str

@@ -12,13 +12,16 @@ import ujson
 from gateway import keys
 from gateway.errors import BadRequest
 from gateway.providers.base import Inbound
-from gateway.store import Script, Store
+from gateway.store import Script, Store, fresh_budget
 
 log = logging.getLogger(__name__)
 
 # Redis takes no id at or before 0-0 as the open end of a range, and none beyond 64 bits.
 _STREAM_ID = re.compile(r"[1-9][0-9]{0,18}-[0-9]{1,19}")
 _NUMBER = re.compile(r"\+[0-9]+")
+
+# Items looked at in one call when a number is erased.
+CHUNK = 500
 
 _ADD = Script.load("inbox_add", "_inbox")
 _PAGE = Script.load("inbox_page")
@@ -64,6 +67,23 @@ class Inbox:
         following = ids[limit - 1] if len(ids) > limit else None
         found = zip(ids[:limit], texts[:limit], strict=True)
         return total, [item for each in found if (item := _item(*each))], following
+
+    async def erase_number(self, e164: str) -> int:
+        """Erase all that a number has sent, or was sent; return how many MOs that were."""
+        number, start, erased = _digits(e164), "-", 0
+        while True:
+            fresh_budget()
+            found = await self._store.execute("XRANGE", keys.INBOX, start, "+", "COUNT", CHUNK)
+            ids = [
+                inbox_id
+                for inbox_id, (_, text) in found
+                if (item := _item(inbox_id, text)) and number in {item["from"], item["to"]}
+            ]
+            if ids:
+                erased += await self._store.execute("XDEL", keys.INBOX, *ids)
+            if len(found) < CHUNK:
+                return erased
+            start = f"({found[-1][0]}"
 
 
 def _item(inbox_id: str, text: str) -> dict[str, Any] | None:

@@ -40,7 +40,7 @@ are in milliseconds, numbers E.164 with ``+``.
 | {relay}:inbox | stream | MOs that belong to nothing (field j: JSON) | message_log_days |
 | {relay}:log:<session> | list | what was said in a session (JSON) | session_log_days |
 | {relay}:log-states:<session> | hash | message id -> delivery state | the same |
-| {relay}:logs-of:<participant> | set | sessions whose log names this number | the same |
+| {relay}:logs-of:<participant> | sorted set | sessions with a log, by its end | the same |
 | {relay}:queue:<sender>><receiver> | list | texts of one direction (JSON), in order | until sent |
 | {relay}:due | sorted set | directions with texts, by when to look at them next | until empty |
 | {relay}:claims | hash | direction under way -> ``<claim> <claimed or writing>`` | until decided |
@@ -53,6 +53,22 @@ are in milliseconds, numbers E.164 with ``+``.
 
 session_log_days count from the end of a session. *: or number_cooldown, if that is longer; past
 entries are ``owed`` (1) while an expired session's participant has not been told of its end.
+
+All of SMSsync phones lies in one slot as well. A task is an SMS for a phone, by its uuid; ``place``
+sorts by priority, then as they came; phone '' is any.
+
+| key | type | holds | lifetime |
+| --- | --- | --- | --- |
+| {smssync}:contents | hash | uuid -> JSON: to, message, priority | 7 days after its end |
+| {smssync}:tasks | hash | uuid -> JSON: its state and all that changes | the same |
+| {smssync}:index | sorted set | uuids, numbered as they came | the same |
+| {smssync}:due | sorted set | uuids by when to look at them next | the same |
+| {smssync}:queue | sorted set | ``<phone>:<place>:<uuid>`` that wait, score 0 | handing out |
+| {smssync}:handed | sorted set | ``<phone>:<ms>:<uuid>`` handed out, score 0 | 1 h, a poll |
+| {smssync}:awaiting | sorted set | ``<phone>:<ms>:<uuid>`` without a result, score 0 | its end |
+| {smssync}:reports | sorted set | ``<uuid> <state>``, by when to take it over | when reported |
+| {smssync}:device:<name> | hash | last_seen, version, battery, battery_at, results | removal |
+| {smssync}:batch:<token> | string | uuids that one call gave to a phone | 1 h |
 """
 
 from __future__ import annotations
@@ -163,10 +179,30 @@ def session_log_states(session_id: str) -> str:
 
 
 def logs_of(participant: str) -> str:
-    """Set of the sessions whose log names this number."""
+    """Sorted set of the sessions whose log names this number, by when it is gone (+inf: open)."""
     return f"{{relay}}:logs-of:{participant}"
 
 
 def queue(direction: str) -> str:
     """List of the outgoing texts of one direction, ``<sender>><receiver>``."""
     return f"{{relay}}:queue:{direction}"
+
+
+TASK_CONTENTS = "{smssync}:contents"
+TASKS = "{smssync}:tasks"
+TASK_INDEX = "{smssync}:index"
+TASK_QUEUE = "{smssync}:queue"
+TASK_DUE = "{smssync}:due"
+TASK_HANDED = "{smssync}:handed"
+TASK_AWAITING = "{smssync}:awaiting"
+TASK_REPORTS = "{smssync}:reports"
+
+
+def device(name: str) -> str:
+    """Hash of what is known of one phone."""
+    return f"{{smssync}}:device:{name}"
+
+
+def batch(token: str) -> str:
+    """String: the tasks that one call gave to a phone."""
+    return f"{{smssync}}:batch:{token}"

@@ -18,6 +18,7 @@ from gateway.inbox import Inbox
 from gateway.limiter import Limit, Limiter
 from gateway.models import Session
 from gateway.notices import THANKS, Notices, outgoing
+from gateway.optouts import OptOuts
 from gateway.providers.base import Inbound
 from gateway.sessions import Sessions, session_keys
 from gateway.store import Script, Store
@@ -35,6 +36,8 @@ WAITING = "Waiting for another user..."
 # Texts to a person outside a chat: a machine that answers them is not answered for ever.
 ANSWERS = Limit(10, 3600)
 MOST_TRIES = 10
+# A chat in which nobody says anything for a day is over: later texts belong to nobody in it.
+CHAT_IDLE_MS = 86_400_000
 
 # https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1: 64 and 255 octets
 _EMAIL = re.compile(
@@ -73,6 +76,7 @@ class Lobby:
         sessions: Sessions,
         notices: Notices,
         inbox: Inbox,
+        optouts: OptOuts,
         poke: Callable[[], None],
     ) -> None:
         self._store = store
@@ -83,6 +87,7 @@ class Lobby:
         self._sessions = sessions
         self._notices = notices
         self._inbox = inbox
+        self._optouts = optouts
         self._poke = poke
 
     def answers(self, number: str) -> bool:
@@ -102,6 +107,8 @@ class Lobby:
             return await self._leave(sender, number, provider, token)
         if waiting:
             return await self._keep(inbound, token, "waiting")
+        if await self._optouts.is_out(sender):
+            return await self._keep(inbound, token, "opted_out")
         try:
             await self._limiter.hit("lobby", sender, ANSWERS)
         except LimitExceeded:
@@ -119,17 +126,11 @@ class Lobby:
 
     async def end(self, session: Session, token: Token) -> str:
         """End a chat because one of both texted ``#end``; both are thanked."""
-        closed = await self._sessions.close(session.id, notify=True)
+        happened, closed = await self._sessions.close_once(session.id, token)
         if closed is None:
-            return "changed"
-        await self._store.execute("SET", token.key, "1", "PX", 172_800_000)
+            return happened
         await self._notices.announce("end", closed)
         return "ended"
-
-    async def forget(self, person: str) -> None:
-        """Take a person out of the lobby without a word."""
-        await self._store.execute("ZREM", keys.LOBBY, person)
-        await self._store.execute("HDEL", keys.LOBBY_PEOPLE, person)
 
     async def expire_waiting(self) -> None:
         """Thank those who waited too long and let them go."""
@@ -190,6 +191,7 @@ class Lobby:
             [
                 token.digest,
                 session_id,
+                CHAT_IDLE_MS,
                 waiting,
                 state,
                 there["number"],

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from gateway import segments
 from gateway.errors import StoreUnavailable
-from gateway.metrics import MESSAGES, PROVIDER_SECONDS, RETRIES
+from gateway.metrics import MESSAGES, PROVIDER_SECONDS, RETRIES, provider_label
 from gateway.pacer import Pacer
 from gateway.providers.base import Outcome, Provider, Sms, SubmitResult
 from gateway.receipts import Receipts
@@ -25,9 +25,10 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS = 5.0
 FIRST_BACKOFF_SECONDS = 0.25
 # A text from the outbox reserves no turn that is further ahead, so that visitors, who wait for
-# their answer, need not queue behind all of a backlog; it asks again after the pause.
+# their answer, need not queue behind all of a backlog.
 OUTBOX_TURN_SECONDS = 1.0
-OUTBOX_TURN_PAUSE = 0.5
+# A provider's pause is kept by all processes, but not for longer: it may be meant for one text.
+LONGEST_HOLD_SECONDS = 60.0
 NO_SUCH_PROVIDER = SubmitResult(Outcome.REFUSED, code="provider", text="no such provider")
 RETRYABLE = (Outcome.THROTTLED, Outcome.NOT_SENT)
 NEVER_LEFT = SubmitResult(Outcome.NOT_SENT, code="store", text="the store was down")
@@ -46,6 +47,10 @@ class Sent:
     def ok(self) -> bool:
         """Whether the provider took every part."""
         return self.outcome is Outcome.ACCEPTED
+
+
+class NoTurn(Exception):
+    """The provider's rate lets no request of the outbox out for now; nothing was sent."""
 
 
 class Messenger:
@@ -88,7 +93,7 @@ class Messenger:
             # Providers quote the request in what they say: that is for the operator's list alone.
             log.warning("message %s: %s, code %s", sms.id, result.outcome, result.code or "-")
         await self._record(sms, chosen.name, result, attempts)
-        MESSAGES[chosen.name, result.outcome.value].inc()
+        MESSAGES[provider_label(chosen.name), result.outcome.value].inc()
         return Sent(sms.id, result.outcome)
 
     async def deliver(
@@ -98,18 +103,25 @@ class Messenger:
         provider: str,
         source: str,
         session: str = "",
+        attempts: int = 1,
+        last: bool = True,
         before: Callable[[], Awaitable[bool]],
     ) -> SubmitResult | None:
         """Submit a text of the outbox once, in its turn, and return what the provider said.
 
-        The turn may be long in coming. ``before`` is asked at the last moment before the
-        request is written; when it says no, nothing is sent and None returned. session: whose
-        log shows what becomes of the text. Raises StoreUnavailable before anything was sent.
+        ``before`` is asked at the last moment before the request is written; when it says no,
+        nothing is sent and None returned. session: whose log shows what becomes of the text;
+        attempts: this one included; last: whether none follows if this one fails. Raises NoTurn,
+        and StoreUnavailable, before anything was sent.
         """
         chosen = self._providers.get(provider)
         if chosen is None:
             return NO_SUCH_PROVIDER
-        await self._wait_for_turn(chosen)
+        turn = await self._pacer.reserve(chosen.pace_key, chosen.rate, OUTBOX_TURN_SECONDS)
+        if turn is None:
+            raise NoTurn
+        await asyncio.sleep(turn)
+        fresh_budget()
         expected = segments.count(sms.text).parts
         await self._receipts.create(
             sms, provider=chosen.name, source=source, expected=expected, session=session
@@ -122,24 +134,14 @@ class Messenger:
         PROVIDER_SECONDS.observe(time.monotonic() - started)
         if result.outcome is Outcome.THROTTLED:
             await self._hold_back(chosen, result)
-        await self._record(sms, chosen.name, result, 1)
-        MESSAGES[chosen.name, result.outcome.value].inc()
+        open_still = result.outcome in RETRYABLE and not last
+        await self._record(sms, chosen.name, result, attempts, open_still=open_still)
+        MESSAGES[provider_label(chosen.name), result.outcome.value].inc()
         return result
-
-    async def _wait_for_turn(self, provider: Provider) -> None:
-        """Return when the provider's rate lets one more request out."""
-        while True:
-            fresh_budget()
-            turn = await self._pacer.reserve(provider.pace_key, provider.rate, OUTBOX_TURN_SECONDS)
-            if turn is not None:
-                await asyncio.sleep(turn)
-                fresh_budget()
-                return
-            await asyncio.sleep(OUTBOX_TURN_PAUSE)
 
     async def _hold_back(self, provider: Provider, result: SubmitResult) -> None:
         """Put a pause before the next turn of all processes: the provider asked for one."""
-        pause = max(result.retry_after or 0.0, FIRST_BACKOFF_SECONDS)
+        pause = min(max(result.retry_after or 0.0, FIRST_BACKOFF_SECONDS), LONGEST_HOLD_SECONDS)
         with suppress(StoreUnavailable):
             await self._pacer.reserve(provider.pace_key, provider.rate, pause, hold=pause)
 
@@ -170,7 +172,7 @@ class Messenger:
                 break
             turn = await self._next_turn(provider, result, attempts, give_up)
             if turn is not None:
-                RETRIES[(provider.name,)].inc()
+                RETRIES[(provider_label(provider.name),)].inc()
         return result, attempts
 
     async def _next_turn(
@@ -194,10 +196,18 @@ class Messenger:
             return None
         return None if turn is None else max(turn, pause)
 
-    async def _record(self, sms: Sms, provider: str, result: SubmitResult, attempts: int) -> None:
+    async def _record(
+        self,
+        sms: Sms,
+        provider: str,
+        result: SubmitResult,
+        attempts: int,
+        *,
+        open_still: bool = False,
+    ) -> None:
         """Write the outcome down; the store being down just now must not undo a sent message."""
         try:
-            await self._receipts.record(sms, provider, result, attempts)
+            await self._receipts.record(sms, provider, result, attempts, open_still=open_still)
         except StoreUnavailable:
             self._record_in_background(sms, provider, result, attempts)
         except Exception:

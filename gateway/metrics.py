@@ -7,7 +7,12 @@ from itertools import product
 
 from prometheus_client import Counter, Gauge, Histogram, generate_latest
 
-PROVIDERS = ("nexmo", "flowroute")
+PROVIDERS = ("nexmo", "flowroute", "smssync")
+
+
+def provider_label(name: str) -> str:
+    """Return the label of a provider: all phones of SMSsync share one."""
+    return name.partition(":")[0]
 
 
 def _children(counter: Counter, *values: Iterable[str]) -> dict[tuple[str, ...], Counter]:
@@ -31,7 +36,7 @@ RECEIPTS = _children(
 )
 LIMITED = _children(
     Counter("gateway_limit_refusals", "Calls refused by a limit", ("limit",)),
-    ("message", "receiver", "validation", "lobby"),
+    ("message", "receiver", "validation", "lobby", "smssync_reply"),
 )
 WEBHOOKS = _children(
     Counter("gateway_webhooks", "Webhook calls by how they were taken", ("result",)),

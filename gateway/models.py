@@ -97,8 +97,8 @@ class Device:
     """
 
     name: str
-    secret: str
-    old_secret: str = ""
+    secret: str = field(repr=False)
+    old_secret: str = field(default="", repr=False)
     numbers: tuple[str, ...] = ()
     fields: Mapping[str, str] = field(default_factory=dict)
     hourly_cap: int = 100

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gateway import keys
+from gateway.errors import StoreUnavailable
 from gateway.models import Mode, Session
 from gateway.outbox import OutboxEntry
 from gateway.store import Script, Store
 
+log = logging.getLogger(__name__)
+
 _ANNOUNCE = Script.load("notices_announce", "_enqueue")
+_STALE = Script.load("notices_stale", "_enqueue")
 
 # An announcement that is older was left by a process that died over it.
 STALE_MS = 5_000
@@ -52,10 +57,22 @@ class Notices:
     def opted_out(self, session: Session, side: str) -> OutboxEntry | None:
         """Return what the participant on ``side`` is told when the other one texts STOP."""
         to, number, provider = _on_side(session, side)
-        return self._notice(self._texts.opted_out, to, number, provider, session.id)
+        text = self._texts.opted_out
+        if text and session.kind == "chat":
+            return outgoing(to, number, provider, text, kind="chat", session=session.id)
+        return self._notice(text, to, number, provider, session.id)
 
     async def announce(self, word: str, session: Session) -> None:
-        """Queue the notices of a session's "start" or "end" to both, a before b, once."""
+        """Queue the notices of a session's "start" or "end" to both, a before b, once.
+
+        When the store is down just now, ``finish_stale`` of any process does so later.
+        """
+        try:
+            await self._announce(word, session)
+        except StoreUnavailable:
+            log.warning("session %s: its %s notices wait for the store", session.id, word)
+
+    async def _announce(self, word: str, session: Session) -> None:
         notices = [
             notice
             for side in ("a", "b")
@@ -71,17 +88,14 @@ class Notices:
 
     async def finish_stale(self, find: Callable[[str], Awaitable[Session | None]]) -> None:
         """Queue the notices that a process left undone when it died; ``find`` reads a session."""
-        before = int(time.time() * 1000) - STALE_MS
-        stale = await self._store.execute(
-            "ZRANGEBYSCORE", keys.ANNOUNCE, "-inf", before, "LIMIT", 0, 100
-        )
+        stale = await self._store.run(_STALE, [keys.ANNOUNCE], [STALE_MS])
         for member in stale:
             word, _, session_id = member.partition(" ")
             session = await find(session_id)
-            if session is None:
+            if session is None or (session.closed and word == "start"):
                 await self._store.execute("ZREM", keys.ANNOUNCE, member)
             else:
-                await self.announce(word, session)
+                await self._announce(word, session)
 
     def _announcement(self, word: str, session: Session, side: str) -> OutboxEntry | None:
         to, number, provider = _on_side(session, side)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Self
 
@@ -20,12 +20,16 @@ import ujson
 
 from gateway import keys
 from gateway.errors import BadRequest
-from gateway.store import Script, Store
+from gateway.store import Script, Store, fresh_budget
 
 # Directions that must wait for a turn are looked at without being claimed: so many more a call.
 LOOKS_PER_CLAIM = 4
 LEAST_LOOKS = 64
+# Dead letters looked at in one call when a number is erased.
+CHUNK = 500
 UNREADABLE = "unreadable"
+# What participants say, as opposed to what the gateway tells them.
+SPOKEN = frozenset({"relay", "chat"})
 
 _PUSH = Script.load("outbox_push", "_enqueue")
 _CLAIM = Script.load("outbox_claim", "_enqueue")
@@ -35,6 +39,7 @@ _DECIDE = Script.load("outbox_decide", "_enqueue")
 _HAND_BACK = Script.load("outbox_hand_back", "_enqueue")
 _REQUEUE = Script.load("outbox_requeue", "_enqueue")
 _DISCARD = Script.load("outbox_discard")
+_TRIM = Script.load("outbox_trim", "_enqueue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +108,14 @@ class Counts:
 
 
 class Outbox:
-    """What lies in the store. Times are in seconds unless a name says ``_ms``."""
+    """What lies in the store. Times are in seconds unless a name says ``_ms``.
 
-    def __init__(self, store: Store) -> None:
+    dead_days: how long dead letters, which hold texts, are kept.
+    """
+
+    def __init__(self, store: Store, *, dead_days: float = 7) -> None:
         self._store = store
+        self._dead_ms = int(dead_days * 86_400_000)
         self._unanswered: set[str] = set()  # tokens of claim calls that may have run
 
     async def push(self, entry: OutboxEntry) -> None:
@@ -129,10 +138,9 @@ class Outbox:
     ) -> tuple[list[Claim], float | None]:
         """Claim up to ``limit`` directions that are due.
 
-        interval_ms: between two texts of one North American sending number, 0 = none. Not
-        take_over: leave texts alone that another process may be writing, for now. own: claims
-        that the caller works on, not to be taken over by himself. Returns the claims, and the
-        seconds until another direction is due, None when there is none.
+        interval_ms: between texts of one North American sending number, 0 = none; take_over:
+        also texts that another process may be writing; own: what the caller works on already.
+        Returns the claims, and the seconds until another direction is due, None without one.
         """
         await self._hand_back_unanswered()
         token = secrets.token_hex(8)
@@ -166,13 +174,13 @@ class Outbox:
     ) -> float | None:
         """Note that the head of a claim is about to be written.
 
-        Returns 0 when it may be written now, the seconds after which to ask again for the sake
-        of the number's pace, and None when the claim is lost. One that would have to wait for
-        longer than longest_ms is handed back for a later turn, so lost as well.
+        Returns 0 when it may be written now, the seconds after which to ask again because of the
+        number's pace, and None when the claim is lost: taken over, or handed back for a later
+        turn because it would have to wait for longer than longest_ms.
         """
         wait_ms = await self._store.run(
             _MARK,
-            [keys.DUE, keys.CLAIMS, keys.TURNS, keys.RESERVED],
+            [keys.DUE, keys.CLAIMS, keys.TURNS, keys.RESERVED, keys.OPTOUTS],
             [claim.direction, claim.token, lease_ms, interval_ms, longest_ms],
         )
         return None if wait_ms < 0 else wait_ms / 1000
@@ -237,8 +245,7 @@ class Outbox:
     ) -> tuple[int, list[dict[str, Any]], str | None]:
         """Return how many there are, those following ``after`` ('' = the newest), and the next.
 
-        As the admin routes show them: numbers as digits, times in UTC. Raises BadRequest when
-        ``after`` is no dead letter (any more).
+        Numbers as digits, times in UTC. Raises BadRequest when ``after`` is no dead letter.
         """
         start = 0
         if after:
@@ -257,9 +264,10 @@ class Outbox:
         return total, [_public(id, text) for id, text in found if text], following
 
     async def requeue(self, letter_id: str) -> bool:
-        """Put a dead letter at the end of its direction, under the same id; False: unknown.
+        """Send a dead letter again, under its id; False: unknown.
 
-        Raises BadRequest for one that cannot be read, and so not be sent.
+        Raises BadRequest for one that cannot be read, and so not be sent, and for what was said
+        in a session that has ended: the number may belong to another conversation by now.
         """
         text = await self._store.execute("HGET", keys.DEAD, letter_id)
         if text is None:
@@ -267,13 +275,33 @@ class Outbox:
         if _public(letter_id, text)["reason"] == UNREADABLE:
             raise BadRequest("id: the text cannot be read, only be discarded")
         entry = replace(OutboxEntry.from_json(text), attempts=0)
-        return bool(
-            await self._store.run(
-                _REQUEUE,
-                [keys.queue(entry.direction), keys.DUE, keys.DEAD, keys.DEAD_TIMES],
-                [letter_id, entry.direction, entry.to_json()],
-            )
+        spoken = entry.session if entry.kind in SPOKEN else ""
+        found = [keys.queue(entry.direction), keys.DUE, keys.DEAD, keys.DEAD_TIMES]
+        if spoken:
+            found += [keys.session(spoken), keys.session_log_states(spoken)]
+        happened = await self._store.run(
+            _REQUEUE, found, [letter_id, entry.direction, entry.to_json()]
         )
+        if happened == "ended":
+            raise BadRequest("id: its session has ended, it can only be discarded")
+        return bool(happened == "queued")
+
+    async def discard_of(self, e164: str, sessions: Collection[str]) -> int:
+        """Drop the dead letters to a number and those of sessions; return how many."""
+        cursor, dropped = "0", 0
+        while True:
+            fresh_budget()
+            cursor, flat = await self._store.execute("HSCAN", keys.DEAD, cursor, "COUNT", CHUNK)
+            for letter_id, text in zip(flat[::2], flat[1::2], strict=True):
+                letter = _public(letter_id, text)
+                if f"+{letter['to']}" == e164 or letter["session"] in sessions:
+                    dropped += await self.discard(letter_id)
+            if cursor == "0":
+                return dropped
+
+    async def trim_dead(self) -> None:
+        """Drop dead letters that are too old."""
+        await self._store.run(_TRIM, [keys.DEAD, keys.DEAD_TIMES], [self._dead_ms])
 
     async def discard(self, letter_id: str) -> bool:
         """Drop a dead letter; False: unknown."""

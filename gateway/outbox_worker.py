@@ -13,12 +13,13 @@ import logging
 import math
 import random
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from gateway.errors import StoreUnavailable
-from gateway.messenger import Messenger
+from gateway.messenger import Messenger, NoTurn
 from gateway.outbox import Claim, Outbox, OutboxEntry
 from gateway.pacer import JITTER_MARGIN
 from gateway.providers.base import Outcome, Sms, SubmitResult
@@ -26,7 +27,11 @@ from gateway.store import fresh_budget
 
 log = logging.getLogger(__name__)
 
-CONCURRENCY = 32
+CONCURRENCY = 64
+# Of the places, so many that a slow or throttling provider leaves some to the others.
+SHARE_OF_ONE_PROVIDER = 0.75
+# Who found no place or no turn looks again after so many seconds, not all at once.
+NO_TURN_PAUSE = (1.0, 2.0)
 # Taken over after 20 s at most, and looked for every second: well within 30 s. A renewal may fail
 # three times before.
 LEASE_SECONDS = 20.0
@@ -50,7 +55,7 @@ RETRYABLE = (Outcome.THROTTLED, Outcome.NOT_SENT)
 CRASHED = "an error inside the gateway"
 
 Suppressed = Callable[[OutboxEntry], Awaitable[bool]]
-Decided = Callable[[OutboxEntry, str], Awaitable[None]]
+Decided = Callable[[OutboxEntry, str, SubmitResult | None], Awaitable[None]]
 Repeated = Callable[[OutboxEntry], None]
 
 
@@ -60,9 +65,32 @@ def backoff(attempts: int, retry_after: float | None) -> float:
     return max(pause * random.uniform(0.75, 1.25), retry_after or 0.0)  # noqa: S311
 
 
+def _later() -> float:
+    return random.uniform(*NO_TURN_PAUSE)  # noqa: S311
+
+
 def interval_ms(rate: float) -> int:
     """Return the time between two texts of one number at ``rate`` a second, 0 = unpaced."""
     return math.ceil(1000 / rate * JITTER_MARGIN) if rate else 0
+
+
+class _Places:
+    """How many deliveries go through each provider at the moment; ``most``: allowed for one."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._busy: Counter[str] = Counter()
+
+    @contextmanager
+    def taken(self, provider: str) -> Iterator[None]:
+        """Hold a place of a provider's; raises NoTurn when there is none."""
+        if self._busy[provider] >= self._most:
+            raise NoTurn
+        self._busy[provider] += 1
+        try:
+            yield
+        finally:
+            self._busy[provider] -= 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +102,7 @@ class _Means:
     suppressed: Suppressed
     decided: Decided
     repeated: Repeated
+    places: _Places
     lease_ms: int
     interval_ms: int
 
@@ -98,6 +127,8 @@ class _Delivery:
             await self._send_head()
         except StoreUnavailable:
             await self.hand_back(STORE_PAUSE)
+        except NoTurn:
+            await self.hand_back(_later())
         except Exception:
             log.exception("outbox: a direction was left, it is looked at again")
             # Once written, it must not be soon again: the claim runs out instead.
@@ -120,23 +151,26 @@ class _Delivery:
         elif await self._means.suppressed(entry):
             await self._conclude(entry, "suppressed", lambda: self._outbox.done(self.claim, head))
         else:
-            result = await self._submit(entry)
+            with self._means.places.taken(entry.provider):
+                result = await self._submit(entry)
             if result is not None:
                 await self._decide(head, entry, result)
 
     async def _submit(self, entry: OutboxEntry) -> SubmitResult | None:
         """Return what became of one attempt, None when the claim was lost before it."""
-        sms = Sms(entry.id, entry.to, entry.sender, entry.text)
+        sms = Sms(entry.id, entry.to, entry.sender, entry.text, keep_sender=True)
         try:
             return await self._means.messenger.deliver(
                 sms,
                 provider=entry.provider,
                 source=entry.kind,
                 session=entry.session,
+                attempts=entry.attempts + 1,
+                last=entry.attempts + 1 >= MOST_ATTEMPTS,
                 before=lambda: self._may_write(entry),
             )
         except Exception as error:
-            if isinstance(error, StoreUnavailable) and not self.writing:
+            if isinstance(error, StoreUnavailable | NoTurn) and not self.writing:
                 raise
             log.exception("message %s: %s", entry.id, CRASHED)
             outcome = Outcome.UNKNOWN if self.writing else Outcome.NOT_SENT
@@ -171,7 +205,9 @@ class _Delivery:
     async def _decide(self, head: str, entry: OutboxEntry, result: SubmitResult) -> None:
         claim, outcome, attempts = self.claim, result.outcome, entry.attempts + 1
         if outcome in {Outcome.ACCEPTED, Outcome.UNKNOWN}:
-            await self._conclude(entry, outcome.value, lambda: self._outbox.done(claim, head))
+            await self._conclude(
+                entry, outcome.value, lambda: self._outbox.done(claim, head), result
+            )
             return
         log.warning("message %s: %s, code %s", entry.id, outcome, result.code or "-")
         tried = replace(entry, attempts=attempts)
@@ -180,10 +216,16 @@ class _Delivery:
             await self._insist(lambda: self._outbox.retry(claim, head, tried, delay))
             return
         reason = f"{outcome}, code {result.code or '-'}: {result.text}"
-        await self._conclude(entry, "failed", lambda: self._outbox.bury(claim, head, tried, reason))
+        await self._conclude(
+            entry, "failed", lambda: self._outbox.bury(claim, head, tried, reason), result
+        )
 
     async def _conclude(
-        self, entry: OutboxEntry, state: str, decision: Callable[[], Awaitable[bool]]
+        self,
+        entry: OutboxEntry,
+        state: str,
+        decision: Callable[[], Awaitable[bool]],
+        result: SubmitResult | None = None,
     ) -> None:
         """Decide for good and say so, unless the claim was lost."""
         if not await self._insist(decision):
@@ -192,7 +234,7 @@ class _Delivery:
         for pause in (*TELL_AGAIN_AFTER, None):
             fresh_budget()
             try:
-                await self._means.decided(entry, state)
+                await self._means.decided(entry, state, result)
             except StoreUnavailable:
                 if pause is not None:
                     await asyncio.sleep(pause)
@@ -230,9 +272,9 @@ class OutboxWorker:
     """Delivers what is due, at most ``concurrency`` directions at a time.
 
     suppressed: whether a text must not be sent (any more); decided: is told what became of a text
-    (accepted, unknown, failed, suppressed), perhaps twice; repeated: is told before a text is sent
-    that a dead process may have sent; number_rate: texts a second of one North American sending
-    number, 0 = unpaced; lease, renewal, grace: seconds.
+    (accepted, unknown, failed, suppressed) and the provider's last answer, perhaps twice;
+    repeated: is told before a text is sent that a dead process may have sent; number_rate: texts a
+    second of one North American sending number, 0 = unpaced; lease, renewal, grace: seconds.
     """
 
     def __init__(
@@ -255,6 +297,7 @@ class OutboxWorker:
             suppressed,
             decided,
             repeated,
+            _Places(math.ceil(concurrency * SHARE_OF_ONE_PROVIDER)),
             int(lease * 1000),
             interval_ms(number_rate),
         )

@@ -1,11 +1,10 @@
-"""Android phones that run SMSsync: who is calling, what an SMS of theirs becomes, what they send."""
+"""Android phones that run SMSsync: who calls, and what becomes of an SMS that one received."""
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gateway import phone, segments
 from gateway.access import same
@@ -16,8 +15,8 @@ from gateway.numbers import Numbers
 from gateway.providers.base import Inbound, Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.receipts import Receipts
 from gateway.relay import Relay
-from gateway.smssync_wire import Post, Result, inbound_id
-from gateway.tasks import NewTask, Task, Tasks
+from gateway.smssync_wire import Post, inbound_id
+from gateway.tasks import NewTask, Tasks
 
 PROVIDER = "smssync"
 # An SMS that belongs to nothing is answered once an hour and sender.
@@ -47,7 +46,7 @@ class Reply:
 
 
 class Phones:
-    """What the phones of ``devices`` may do; reply: to an SMS that belongs to nothing, '' = none."""
+    """The phones of ``devices``; reply: to an SMS that belongs to nothing, '' = none."""
 
     def __init__(
         self,
@@ -130,7 +129,8 @@ def authentic(device: Device | None, secrets: Iterable[str | None]) -> bool:
     if device is None:
         return False
     valid = [secret for secret in (device.secret, device.old_secret) if secret]
-    return any([same(own, given) for given in secrets if given for own in valid])
+    matches = [same(own, given) for given in secrets if given for own in valid]
+    return True in matches
 
 
 def reporting(receipts: Receipts) -> Callable[[str, str], Awaitable[None]]:

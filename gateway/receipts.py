@@ -20,7 +20,7 @@ import ujson
 
 from gateway import keys
 from gateway.errors import BadRequest
-from gateway.metrics import RECEIPTS
+from gateway.metrics import RECEIPTS, provider_label
 from gateway.models import Delivery
 from gateway.providers.base import Outcome, Receipt, Sms, SubmitResult
 from gateway.store import Script, ScriptCall, Store
@@ -45,6 +45,8 @@ RANKS: Mapping[Delivery, int] = {
     Delivery.REJECTED: 4,
 }
 FINAL_RANK = 3
+# The outcome of a text of the outbox that is to be tried again.
+PENDING = "pending"
 # What the answer to the request leaves open is open: a receipt decides.
 ANSWER_RANKS = dict(RANKS) | {Delivery.UNKNOWN: RANKS[Delivery.ACCEPTED]}
 # What a message is called while some of its parts are not final: the first that is among them.
@@ -88,6 +90,8 @@ def summarise(fields: Mapping[str, str]) -> Status:
 
 def _without_parts(outcome: str) -> tuple[Delivery, bool]:
     """Return delivery and finality of a message of which the provider took no part."""
+    if outcome == PENDING:
+        return Delivery.ACCEPTED, False
     if outcome == Outcome.REFUSED:
         return Delivery.REJECTED, True
     if outcome in {Outcome.NOT_SENT, Outcome.THROTTLED}:
@@ -141,10 +145,21 @@ class Receipts:
             ]
         )
 
-    async def record(self, sms: Sms, provider: str, result: SubmitResult, attempts: int) -> None:
-        """Write down the provider's answer and join the receipts that came before it."""
+    async def record(
+        self,
+        sms: Sms,
+        provider: str,
+        result: SubmitResult,
+        attempts: int,
+        *,
+        open_still: bool = False,
+    ) -> None:
+        """Write down the provider's answer and join the receipts that came before it.
+
+        open_still: another attempt follows, so that this answer decides nothing.
+        """
         fields: dict[str, str | int] = {
-            "outcome": result.outcome.value,
+            "outcome": PENDING if open_still else result.outcome.value,
             "attempts": attempts,
             "code": result.code,
             "error": result.text,
@@ -159,12 +174,13 @@ class Receipts:
             if part.provider_id
             for item in (part.provider_id, f"{ANSWER_RANKS[part.state]} {part.state}")
         ]
-        flat = [item for pair in fields.items() if pair[1] != "" for item in pair]
+        again = attempts > 1  # then what an earlier answer said has to go
+        flat = [item for pair in fields.items() if pair[1] != "" or again for item in pair]
         event = {"at": _now_ms(), "event": "answer", **fields}
         record: ScriptCall = (
             _RESULT,
             [keys.message(sms.id), keys.message_events(sms.id)],
-            ["answer", ujson.dumps(event), len(flat) // 2, *flat, *states],
+            [f"answer {attempts}", ujson.dumps(event), len(flat) // 2, *flat, *states],
         )
         ids = [
             part.provider_id
@@ -191,7 +207,7 @@ class Receipts:
             happened = await self._apply_by_provider_id(receipt)
         if happened == "unknown":  # the provider's id outlived its message by a moment
             happened = "foreign"
-        RECEIPTS[receipt.provider, happened].inc()
+        RECEIPTS[provider_label(receipt.provider), happened].inc()
         if happened == "foreign":
             log.warning("receipt for a part that its message does not have")
         return happened

@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 
 import ujson
 
-from gateway import keys, phone
+from gateway import keys, phone, segments
 from gateway.assemblies import Assemblies
 from gateway.errors import StoreUnavailable
 from gateway.inbox import Inbox
-from gateway.lobby import Lobby, is_end
-from gateway.metrics import MOS
+from gateway.lobby import CHAT_IDLE_MS, Lobby, is_end
+from gateway.metrics import MOS, provider_label
 from gateway.models import Mode, Session
 from gateway.notices import Notices, outgoing
 from gateway.optouts import Words
@@ -105,7 +105,7 @@ class Relay:
                 happened = await self._take(each.inbound, Token(each.token, each.digest))
             if not joined:
                 happened = "part"
-        MOS[inbound.provider, happened].inc()
+        MOS[provider_label(inbound.provider), happened].inc()
         return happened
 
     async def join_due(self) -> None:
@@ -118,16 +118,14 @@ class Relay:
             except Exception:  # one text that breaks something must not hold up the others
                 log.exception("a joined MO could not be taken; it is tried again")
             else:
-                MOS[each.inbound.provider, happened].inc()
+                MOS[provider_label(each.inbound.provider), happened].inc()
 
     async def _take(self, inbound: Inbound, token: Token) -> str:
         mo = _Mo(inbound, token, _e164(inbound.sender), _e164(inbound.to))
         for _ in range(MOST_LOOKS):
             happened = await self._decide(mo, await self._look(mo))
-            if happened not in {"changed", "over"}:
+            if happened != "changed":
                 return happened
-            if happened == "over":
-                await self._sessions.expire_due()
         log.error("an MO found no rest: its session changed %d times", MOST_LOOKS)
         raise StoreUnavailable
 
@@ -136,7 +134,8 @@ class Relay:
             _LOOK, [keys.NUMBERS, keys.routes(mo.sender)], [mo.number, mo.sender]
         )
         provider = ujson.loads(found)["provider"] if found else ""
-        return _Look(provider or self._lobby.provider_of(mo.number), route, bool(own))
+        ours = bool(own) or self._lobby.answers(mo.sender)
+        return _Look(provider or self._lobby.provider_of(mo.number), route, ours)
 
     async def _decide(self, mo: _Mo, look: _Look) -> str:
         reason = _only_kept(mo, look)
@@ -167,9 +166,10 @@ class Relay:
         there = "b" if side == "a" else "a"
         number, provider = _leaves_from(session, there)
         kind = "chat" if session.kind == "chat" else "relay"
-        entry = outgoing(
-            counterpart, number, provider, mo.inbound.text, kind=kind, session=session.id
-        )
+        entry, *more = [
+            outgoing(counterpart, number, provider, text, kind=kind, session=session.id)
+            for text in _sendable(mo.inbound.text)
+        ]
         back = self._notices.opted_out(session, side)
         happened: str = await self._store.run(
             _TEXT,
@@ -185,6 +185,7 @@ class Relay:
                 keys.DUE,
                 keys.queue(entry.direction),
                 keys.queue(f"{mo.number}>{mo.sender}"),
+                keys.EXPIRIES,
             ],
             [
                 mo.token.digest,
@@ -199,8 +200,13 @@ class Relay:
                 entry.to_json(),
                 self._logged(side, mo.inbound.text, entry.id),
                 *_flat(back),
+                CHAT_IDLE_MS if session.kind == "chat" else 0,
+                *(each.to_json() for each in more),
             ],
         )
+        if happened == "over":
+            await self._sessions.expire(session.id)
+            return "changed"
         if happened == "paused":
             log.warning("session %s: two machines answer each other, paused", session.id)
         self._poke_for(happened)
@@ -247,9 +253,7 @@ class Relay:
 
     async def _stop(self, mo: _Mo, look: _Look) -> str:
         """Never text this person again, and tell the one he was talking with."""
-        if self._lobby.answers(mo.number):
-            await self._lobby.forget(mo.sender)
-        found = [*mo.token.keys, keys.OPTOUTS]
+        found = [*mo.token.keys, keys.OPTOUTS, keys.LOBBY, keys.LOBBY_PEOPLE]
         args: list[str] = [mo.token.digest, mo.sender]
         session_id, side, _ = look.route.split(" ") if look.route else ("", "", "")
         session = await self._sessions.find(session_id) if session_id else None
@@ -294,7 +298,7 @@ class Relay:
         return self._log.entry(side, text, message_id, kind) if self._log.enabled else ""
 
     def _poke_for(self, happened: str) -> None:
-        if happened not in {"repeated", "changed", "over"}:
+        if happened not in {"repeated", "changed"}:
             self._poke()
 
 
@@ -306,7 +310,15 @@ def _only_kept(mo: _Mo, look: _Look) -> str:
         return "no_number"
     if look.own:
         return "own_number"
-    return "binary" if mo.inbound.data else ""
+    if mo.inbound.data:
+        return "binary"
+    return "" if mo.inbound.text else "empty"
+
+
+def _sendable(text: str) -> list[str]:
+    """Return a text in pieces that a provider takes: one, unless dozens of parts were joined."""
+    longest = segments.MAX_CHARACTERS
+    return [text[start : start + longest] for start in range(0, len(text), longest)]
 
 
 def _e164(written: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -18,21 +18,25 @@ from gateway.limiter import Limit, Limiter, MessageLimits, ValidationLimits
 from gateway.lobby import Lobby
 from gateway.messenger import Messenger
 from gateway.metrics import OUTBOX_REPEATS
+from gateway.models import Device
 from gateway.notices import Notices, Texts
 from gateway.numbers import Numbers
 from gateway.optouts import OptOuts, Words
 from gateway.outbox import Outbox, OutboxEntry
 from gateway.outbox_worker import OutboxWorker
 from gateway.pacer import Pacer
+from gateway.phones import Phones, reporting
 from gateway.providers import flowroute
-from gateway.providers.base import Provider
+from gateway.providers.base import Provider, SubmitResult
 from gateway.providers.flowroute import FlowrouteProvider
+from gateway.providers.smssync import SmsSyncProvider
 from gateway.providers.vonage import Account, VonageProvider
 from gateway.receipts import Receipts
 from gateway.relay import Relay
 from gateway.session_log import SessionLog
 from gateway.sessions import Sessions
 from gateway.store import Store, connect
+from gateway.tasks import NewTask, Tasks
 from gateway.upkeep import Upkeep
 
 # Flowroute publishes no limit and throttles senders that it takes for spammers: a modest rate.
@@ -66,24 +70,38 @@ class Services:
     outbox: Outbox
     outbox_worker: OutboxWorker
     relay: Relay
+    public_url: str
+    tasks: Tasks
+    phones: Phones
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, default_sender: str = "") -> AsyncIterator[Services]:
+async def open_services(
+    settings: Settings, default_sender: str = "", devices: Sequence[Device] = ()
+) -> AsyncIterator[Services]:
     """Open all services, and close them in the reverse order at the end.
 
-    default_sender: of messages of the site's own back-end when the option ``sender`` is empty.
+    default_sender: of messages of the site's own back-end when the option ``sender`` is empty;
+    devices: SMSsync phones.
     Nothing is connected yet, so a store that is down does not keep the gateway from starting.
     """
     store = connect(redis_url(settings))
-    providers = _providers(settings)
     limiter = Limiter(store)
     session_log = SessionLog(store, days=settings.session_log_days)
     receipts = Receipts(store, days=settings.message_log_days, changed=session_log.set_state)
+    tasks = Tasks(
+        store,
+        {device.name: device for device in devices},
+        lease=settings.smssync_lease,
+        changed=reporting(receipts),
+    )
+    providers = [*_providers(settings), *_phone_providers(devices, tasks)]
     messenger = Messenger(
         {each.name: each for each in providers}, settings.provider, receipts, Pacer(store)
     )
-    relaying = _relaying(settings, store, limiter, messenger, session_log)
+    relaying = _relaying(
+        settings, store, limiter, messenger=messenger, session_log=session_log, tasks=tasks
+    )
     trusted = [each for each in settings.trusted_proxies.split(",") if each]
     relaying.outbox_worker.start()
     relaying.upkeep.start()
@@ -120,6 +138,17 @@ async def open_services(settings: Settings, default_sender: str = "") -> AsyncIt
             outbox=relaying.outbox,
             outbox_worker=relaying.outbox_worker,
             relay=relaying.relay,
+            public_url=settings.public_url,
+            tasks=tasks,
+            phones=Phones(
+                devices,
+                tasks=tasks,
+                relay=relaying.relay,
+                numbers=relaying.numbers,
+                receipts=receipts,
+                limiter=limiter,
+                reply=settings.smssync_reply,
+            ),
         )
     finally:
         await relaying.upkeep.stop()
@@ -149,18 +178,22 @@ def _relaying(
     settings: Settings,
     store: Store,
     limiter: Limiter,
+    *,
     messenger: Messenger,
     session_log: SessionLog,
+    tasks: Tasks,
 ) -> _Relaying:
     numbers, optouts = Numbers(store), OptOuts(store)
     inbox = Inbox(store, days=settings.message_log_days)
+    chat_numbers = [each for each in settings.chat_numbers.split(",") if each]
     sessions = Sessions(
         store,
+        reserved=chat_numbers,
         exclusive=settings.tn_exclusive,
         cooldown=settings.number_cooldown,
         log_days=settings.session_log_days,
     )
-    outbox = Outbox(store)
+    outbox = Outbox(store, dead_days=settings.message_log_days)
     worker = OutboxWorker(
         outbox,
         messenger,
@@ -172,13 +205,14 @@ def _relaying(
     notices = Notices(store, notice_texts(settings), worker.poke)
     lobby = Lobby(
         store,
-        numbers=[each for each in settings.chat_numbers.split(",") if each],
+        numbers=chat_numbers,
         provider=settings.provider,
         wait=settings.chat_wait,
         limiter=limiter,
         sessions=sessions,
         notices=notices,
         inbox=inbox,
+        optouts=optouts,
         poke=worker.poke,
     )
     relay = Relay(
@@ -198,20 +232,29 @@ def _relaying(
             relay.join_due,
             lambda: notices.finish_stale(sessions.find),
             lobby.expire_waiting,
+            outbox.trim_dead,
+            tasks.look_after,
         ]
     )
     return _Relaying(numbers, sessions, notices, optouts, inbox, outbox, worker, relay, upkeep)
 
 
+def _phone_providers(devices: Sequence[Device], tasks: Tasks) -> list[Provider]:
+    async def add(*, uuid: str, to: str, message: str, device: str) -> bool:
+        return await tasks.add(NewTask(uuid=uuid, to=to, message=message, device=device))
+
+    return [SmsSyncProvider(device.name, add) for device in devices]
+
+
 def _decided(
     numbers: Numbers, session_log: SessionLog
-) -> Callable[[OutboxEntry, str], Awaitable[None]]:
+) -> Callable[[OutboxEntry, str, SubmitResult | None], Awaitable[None]]:
     """Return what is done when it is decided what becomes of a text of the outbox."""
 
-    async def decided(entry: OutboxEntry, state: str) -> None:
+    async def decided(entry: OutboxEntry, state: str, result: SubmitResult | None) -> None:
         if entry.session:
             await session_log.set_state(entry.session, entry.id, state)
-        if state in {"accepted", "failed"}:
+        if state == "accepted" or (result is not None and result.blames_sender):
             await numbers.report(entry.sender, state == "accepted")
 
     return decided

@@ -108,7 +108,7 @@ class SessionLog:
 
     async def sessions_of(self, e164: str) -> list[str]:
         """Return the ids of the sessions whose log names a number; some may have no log left."""
-        return sorted(await self._store.execute("SMEMBERS", keys.logs_of(e164)))
+        return sorted(await self._store.execute("ZRANGE", keys.logs_of(e164), 0, -1))
 
     async def erase(self, session_id: str, participants: Sequence[str]) -> bool:
         """Erase the log of a session of these (at most two) numbers; False when there was none.

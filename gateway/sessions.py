@@ -6,19 +6,21 @@ import asyncio
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from gateway import keys
 from gateway.errors import BadRequest, NotFound, StoreUnavailable
 from gateway.models import Mode, Session
 from gateway.store import Argument, Reply, Script, Store
+from gateway.taking import Token
 
 DAY_MS = 86_400_000
 # How long a participant's late text is still known to belong to a session of his.
 PAST_MS = 30 * DAY_MS
 # Sessions closed in one pipeline.
 BATCH = 100
+SOME = 20
 # Sessions may end while their names and numbers are asked for; not that often.
 MOST_TRIES = 10
 SESSION_ID = re.compile(r"[0-9a-f]{32}")
@@ -26,7 +28,7 @@ SESSION_ID = re.compile(r"[0-9a-f]{32}")
 _CREATE = Script.load(
     "session_create", "_enqueue", "_load", "_session", "_suit", "_pick", "_choose"
 )
-_CLOSE = Script.load("session_close", "_enqueue", "_load", "_session")
+_CLOSE = Script.load("session_close", "_enqueue", "_once", "_log", "_load", "_session")
 _EXTEND = Script.load("session_extend")
 _DUE = Script.load("session_due")
 
@@ -77,7 +79,8 @@ class Sessions:
 
     exclusive: a virtual number carries one session at a time. cooldown: seconds in which a
     participant gets a number of a closed session again only with the same counterpart. log_days:
-    how long a closed session and its log are kept, 0 = not at all.
+    how long a closed session and its log are kept, 0 = not at all. reserved: numbers of ours that
+    need not be in the pool; nobody takes part by one of them.
     """
 
     def __init__(
@@ -87,8 +90,10 @@ class Sessions:
         exclusive: bool = False,
         cooldown: float = 0,
         log_days: float = 30,
+        reserved: Collection[str] = (),
     ) -> None:
         self._store = store
+        self._reserved = frozenset(reserved)
         self._exclusive = exclusive
         self._cooldown_ms = int(cooldown * 1000)
         self._log_ms = int(log_days * DAY_MS)
@@ -101,6 +106,9 @@ class Sessions:
         """
         if wanted.participant_a == wanted.participant_b:
             raise BadRequest("participant_b: must differ from participant_a")
+        for side in ("a", "b"):
+            if getattr(wanted, f"participant_{side}") in self._reserved:
+                raise BadRequest(_REFUSALS[f"own_{side}"])
         session_id = secrets.token_hex(16)
         for _ in range(MOST_TRIES):
             word, *more = await self._store.run(_CREATE, *self._creation(session_id, wanted))
@@ -110,7 +118,7 @@ class Sessions:
                 existing = await self._of_name(more[0], wanted)
                 if existing is not None:
                     return existing, False
-            elif word not in _MAY_PASS or not await self.expire_due():
+            elif word not in _MAY_PASS or not await self.expire_some():
                 raise BadRequest(_REFUSALS[word]) if word in _REFUSALS else NoNumberFree
         raise StoreUnavailable
 
@@ -134,7 +142,7 @@ class Sessions:
         The next is the ``after`` of the following page, None at the end. Raises BadRequest when
         ``after`` is no session that is kept.
         """
-        await self.expire_due()
+        await self.expire_some()
         start = await self._rank_behind(after) if after else 0
         total, ids = await asyncio.gather(
             self._store.execute("ZCARD", keys.SESSIONS),
@@ -162,6 +170,32 @@ class Sessions:
         notify: leave word that its participants are still to be told.
         """
         return await self._close(session_id, "end", notify=notify)
+
+    async def close_once(self, session_id: str, token: Token) -> tuple[str, Session | None]:
+        """End a session because of an MO, and take the MO, both or neither.
+
+        Returns "closed" and the session, "repeated", or "changed" when it was not open.
+        """
+        session = await self.find(session_id)
+        if session is None or session.closed:
+            return "changed", None
+        reply = await self._run_close(session, "end", notify=True, token=token)
+        if reply == ["repeated"]:
+            return "repeated", None
+        return ("closed", read_session(session_id, _pairs(reply))) if reply else ("changed", None)
+
+    async def expire(self, session_id: str) -> Session | None:
+        """Close one session if it is over by the store's clock; None when it is not."""
+        return await self._close(session_id, "expiry")
+
+    async def expire_some(self) -> int:
+        """Close some of the sessions that are over, the longest over first; return how many.
+
+        For requests, which have a second: the rest is for ``expire_due``.
+        """
+        ids: list[str] = await self._store.run(_DUE, [keys.EXPIRIES], [SOME])
+        found = await asyncio.gather(*(self.expire(each) for each in ids))
+        return sum(each is not None for each in found)
 
     async def expire_due(self) -> int:
         """Close all sessions that are over by the store's clock; return how many."""
@@ -205,7 +239,7 @@ class Sessions:
 
     async def _of_name(self, session_id: str, wanted: NewSession) -> Session | None:
         """Return the open session that has the unique_name, None when it has ended meanwhile."""
-        await self.expire_due()
+        await self.expire(session_id)
         session = await self.find(session_id)
         if session is None or session.closed:
             return None
@@ -228,6 +262,13 @@ class Sessions:
         session = await self.find(session_id)
         if session is None or session.closed:
             return None
+        fields = await self._run_close(session, cause, notify=notify)
+        return read_session(session_id, _pairs(fields)) if fields else None
+
+    async def _run_close(
+        self, session: Session, cause: str, *, notify: bool = False, token: Token | None = None
+    ) -> list[str]:
+        session_id = session.id
         fields: list[str] = await self._store.run(
             _CLOSE,
             [
@@ -236,10 +277,18 @@ class Sessions:
                 keys.session_log_states(session_id),
                 keys.logs_of(session.participant_a),
                 keys.logs_of(session.participant_b),
+                *(token.keys if token else ()),
             ],
-            [session_id, cause, int(notify), self._log_ms, max(PAST_MS, self._cooldown_ms)],
+            [
+                session_id,
+                cause,
+                int(notify),
+                self._log_ms,
+                max(PAST_MS, self._cooldown_ms),
+                token.digest if token else "",
+            ],
         )
-        return read_session(session_id, _pairs(fields)) if fields else None
+        return fields
 
 
 def session_keys(session_id: str, participant_a: str, participant_b: str) -> list[str]:

@@ -23,6 +23,8 @@ from handlers import (
     proxy,
     relay_admin,
     sessions,
+    smssync,
+    smssync_admin,
     status,
     validation,
 )
@@ -47,6 +49,8 @@ FIXED_ROUTES: tuple[PathRoute, ...] = (
     *numbers.ROUTES,
     *sessions.ROUTES,
     *relay_admin.ROUTES,
+    *smssync_admin.ROUTES,  # before the phones', of which none is called so
+    *smssync.ROUTES,
 )
 
 

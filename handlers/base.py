@@ -53,6 +53,7 @@ class Guard(StrEnum):
     PUBLIC = "public"
     ADMIN = "admin"
     WEBHOOK = "webhook"
+    DEVICE = "device"  # phones, which send their secret in the request
     OPERATION = "operation"  # health and metrics: kept from the outside by nginx.conf
 
 

@@ -18,7 +18,7 @@ class RemovingHandler(FieldsHandler):
     async def delete(self, value: str | None = None) -> None:
         """Take a number that no session uses out of the pool."""
         number = self.fields(value=value).number("value")
-        await self.services.sessions.expire_due()
+        await self.services.sessions.expire_some()
         await self.services.numbers.remove(number.e164)
         message = "successfully removed TN from pool"
         self.reply({"message": message, "value": digits(number.e164)})
@@ -30,7 +30,7 @@ class NumbersHandler(RemovingHandler):
     async def get(self) -> None:
         """Answer the pool in the order of its numbers."""
         limit, after = self.page()
-        await self.services.sessions.expire_due()
+        await self.services.sessions.expire_some()
         page = await self.services.numbers.page(limit, after)
         self.reply(
             {
@@ -45,7 +45,7 @@ class NumbersHandler(RemovingHandler):
     async def post(self) -> None:
         """Add one number."""
         number = self._wanted()
-        await self.services.sessions.expire_due()
+        await self.services.sessions.expire_some()
         await self.services.numbers.add(number)
         self.reply({"message": "successfully added TN to pool", "value": digits(number.e164)})
 

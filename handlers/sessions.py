@@ -135,14 +135,17 @@ class LogHandler(ErasingHandler):
     """``DELETE /log?number=``."""
 
     async def delete(self) -> None:
-        """Erase the logs of every session that this number took part in."""
+        """Erase what this number said, and was told, in all sessions, in the inbox, in vain."""
         number = self.fields("number").number("number")
         log = self.services.session_log
-        for each in await log.sessions_of(number.e164):
+        sessions = await log.sessions_of(number.e164)
+        for each in sessions:
             await self.forget_messages(each)
-        sessions = await log.erase_number(number.e164)
+        await self.services.inbox.erase_number(number.e164)
+        await self.services.outbox.discard_of(number.e164, sessions)
+        erased = await log.erase_number(number.e164)
         body = {"message": "erased the logs", "number": digits(number.e164)}
-        self.reply(body | {"sessions": sessions})
+        self.reply(body | {"sessions": erased})
 
 
 def _found(session: Session | None) -> Session:

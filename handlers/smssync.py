@@ -6,19 +6,20 @@ status 200, and a list of messages is always there.
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
+from gateway import smssync_bodies as bodies
 from gateway import smssync_wire as wire
-from gateway.errors import GatewayError, StoreUnavailable
+from gateway.errors import GatewayError, PayloadTooLarge, StoreUnavailable
 from gateway.models import Device
 from gateway.phones import Reply, authentic
 from gateway.tasks import Task
 from handlers.base import BaseHandler, Guard
 
-log = logging.getLogger(__name__)
+# Versions 3.0.0 to 3.0.3 repeat all earlier SMS since their start in every post.
+MAX_BODY_BYTES = 1024 * 1024
 
-WRONG_SECRET = "The secret value sent from the device does not match the one on the server"
+WRONG_SECRET = "The secret value sent from the device does not match the one on the server"  # noqa: S105
 NO_FROM = "The from variable was not set"
 NO_MESSAGE = "The message variable was not set"
 NOT_CONFIGURED = "SMSsync is not configured on this server"
@@ -31,9 +32,15 @@ class PhoneHandler(BaseHandler):
 
     guard = Guard.DEVICE
 
+    def initialize(self) -> None:
+        """Keep the body from Tornado, which refuses what some versions send."""
+        super().initialize()
+        self.content_type = self.request.headers.get("Content-Type", "")
+        self.request.headers.pop("Content-Type", None)
+
     async def get(self, name: str = "") -> None:
         """Answer a poll, or a look whether the address is alive."""
-        query = wire.query(self.request.query)
+        query = bodies.query(self.request.query)
         device = self.services.phones.device(name)
         task = query.get("task")
         if task == "send":
@@ -45,8 +52,9 @@ class PhoneHandler(BaseHandler):
 
     async def post(self, name: str = "") -> None:
         """Take an SMS, an acknowledgement or results; some versions poll by POST, too."""
-        self.check_body_size()
-        query = wire.query(self.request.query)
+        if len(self.request.body) > MAX_BODY_BYTES:
+            raise PayloadTooLarge(TOO_LARGE)
+        query = bodies.query(self.request.query)
         device = self.services.phones.device(name)
         task = query.get("task")
         if task == "send":  # the body is an SMS that was posted before
@@ -75,7 +83,7 @@ class PhoneHandler(BaseHandler):
     def _fail(self, error: str) -> None:
         """Refuse; what polls gets an empty list as well, on whose absence versions crash."""
         payload: dict[str, Any] = {"success": False, "error": error}
-        if wire.query(self.request.query).get("task") == "send":
+        if bodies.query(self.request.query).get("task") == "send":
             payload |= {"task": "send", "secret": "", "messages": []}
         self.reply({"payload": payload})
 
@@ -128,7 +136,7 @@ class PhoneHandler(BaseHandler):
 
     async def _incoming(self, device: Device | None) -> None:
         """Take an SMS; success is answered once it is stored, and for what is none."""
-        fields = wire.fields(self.request.body, self.request.headers.get("Content-Type", ""))
+        fields = bodies.fields(self.request.body, self.content_type)
         post = wire.post(fields or {}, device.fields if device else {})
         if post.is_alert or not self.request.body.strip():
             if device is not None:

@@ -81,6 +81,7 @@ class Town:
     async def hears(self, number: str, *expected: tuple[str, str]) -> None:
         """Wait until a handset has received so much, which has to be exactly this."""
         await until(lambda: len(self.heard(number)) >= len(expected))
+        await self.at_rest()
         assert list(expected) == self.heard(number)
 
     async def at_rest(self) -> None:
@@ -94,9 +95,7 @@ class Town:
 @asynccontextmanager
 async def town(redis_url: str, *options: str, **settings: Any) -> AsyncIterator[Town]:
     """Run a gateway and the emulator; ``settings`` are the emulator's."""
-    emulator = Emulator(
-        **{"rate": 0, "dlr_delay": 0.01, "flowroute_numbers": [FLOW], **settings}
-    )
+    emulator = Emulator(**{"rate": 0, "dlr_delay": 0.01, "flowroute_numbers": [FLOW], **settings})
     await emulator.start()
     try:
         defaults = (

@@ -19,7 +19,7 @@ PACKAGES = ("conf", "gateway", "handlers")
 # From the ground up: a module imports from lower rows and, within a row, from what stands before.
 ROWS = (
     ("gateway.models", "gateway.errors", "gateway.keys", "gateway"),
-    ("conf.messages", "conf.values", "conf.options", "conf.reading", "conf.checks"),
+    ("conf.messages", "conf.devices", "conf.values", "conf.options", "conf.reading", "conf.checks"),
     ("conf.settings", "conf.documents"),
     ("gateway.phone", "gateway.country", "gateway.geoip", "gateway.segments", "gateway.clients"),
     ("gateway.loop",),
@@ -36,12 +36,14 @@ ROWS = (
         "gateway.providers.vonage",
         "gateway.providers.vonage_inbound",
         "gateway.providers.flowroute",
+        "gateway.providers.smssync",
     ),
     ("gateway.access", "gateway.limiter", "gateway.pacer", "gateway.receipts"),
     ("gateway.numbers", "gateway.sessions", "gateway.session_log", "gateway.optouts"),
     ("gateway.inbox", "gateway.assemblies", "gateway.taking"),
+    ("gateway.smssync_bodies", "gateway.smssync_wire", "gateway.tasks"),
     ("gateway.messenger", "gateway.outbox", "gateway.outbox_worker"),
-    ("gateway.notices", "gateway.lobby", "gateway.relay"),
+    ("gateway.notices", "gateway.lobby", "gateway.relay", "gateway.phones"),
     ("gateway.upkeep", "gateway.services"),
     ("handlers.arguments", "handlers.base", "handlers.webhook"),
 )
@@ -139,8 +141,8 @@ def test_every_key_stands_in_the_table_of_keys() -> None:
     functions = [name for name in vars(keys) if callable(getattr(keys, name)) and name[0] != "_"]
     templates = [getattr(keys, name)(*("x",) * _arguments(name)) for name in functions]
     templates += [value for name, value in vars(keys).items() if name.isupper()]
-    rows = re.findall(r"^\| ((?:\{relay\}:)?[a-z-]+)", keys.__doc__ or "", re.MULTILINE)
-    kinds = {re.match(r"(?:\{relay\}:)?[a-z-]+", template) for template in templates}
+    rows = re.findall(r"^\| ((?:\{[a-z]+\}:)?[a-z-]+)", keys.__doc__ or "", re.MULTILINE)
+    kinds = {re.match(r"(?:\{[a-z]+\}:)?[a-z-]+", template) for template in templates}
     assert set() == {kind[0] for kind in kinds if kind} - set(rows)
 
 

@@ -161,7 +161,8 @@ def test_every_script_with_two_keys_is_tested_for_its_slot() -> None:
     assert tested == with_two - (relay - tested)
 
 
-RELAY = "inbox lobby log notices number optout outbox part relay session".split()
+# The scripts all of whose keys carry one tag, {relay} or {smssync}.
+RELAY = "device task inbox lobby log notices number optout outbox part relay session".split()
 RELAY_KEYS: list[Callable[[str], str]] = [
     keys.session,
     keys.routes,
@@ -186,9 +187,16 @@ def test_all_of_masked_conversations_lies_in_one_slot(
     assert key_slot(keys.SESSIONS.encode()) == key_slot(key(given).encode())
 
 
-def test_every_fixed_key_of_masked_conversations_lies_there_too() -> None:
+@pytest.mark.parametrize("given", ["phone", "", "}", "{", "{}", "a}b", "é🚀"])
+@pytest.mark.parametrize("key", [keys.device, keys.batch])
+def test_all_of_phones_lies_in_one_slot(key: Callable[[str], str], given: str) -> None:
+    assert key_slot(keys.TASKS.encode()) == key_slot(key(given).encode())
+
+
+def test_every_fixed_key_has_one_of_both_tags() -> None:
     fixed = [value for name, value in vars(keys).items() if name.isupper()]
-    assert {"messages"} == {key for key in fixed if not key.startswith("{relay}:")}
+    tagged = ("{relay}:", "{smssync}:")
+    assert {"messages"} == {key for key in fixed if not key.startswith(tagged)}
 
 
 def test_messages_lie_in_many_slots() -> None:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.lobby import is_email, is_end
-from tests.masking import ANNA, BERT, CARL, DORA, FLOW, ONE, START, TWO, Town, town, until
+from tests.masking import ANNA, BERT, CARL, DORA, FLOW, ONE, START, TOKEN, TWO, Town, town, until
 
 HELP = "To chat, text your email address."
 WAITING = "Waiting for another user..."
@@ -163,3 +163,55 @@ async def test_a_number_outside_the_lobby_knows_no_chat(place: Town) -> None:
     await place.text(ANNA, TWO, "anna@example.org")
     await place.at_rest()
     assert WAITING not in [text for _, text in place.heard(ANNA)]
+
+
+async def test_the_end_of_one_chat_is_not_that_of_the_next(place: Town) -> None:
+    """A repeated webhook changes nothing."""
+    await place.text(ANNA, ONE, "anna@example.org")
+    await place.text(BERT, ONE, "bert@example.org")
+    end = await place.emulator.text(ANNA, ONE, "#end")
+    await place.text(ANNA, ONE, "anna@example.org")
+    await place.text(CARL, ONE, "carl@example.org")
+    await place.at_rest()
+    async with place.gateway.client.post(
+        f"/inbound/{TOKEN}",
+        json={"msisdn": ANNA, "to": ONE, "messageId": end[0].message_id, "text": "#end"},
+    ) as response:
+        assert 200 == response.status
+    assert 1 == (await place.ok("GET", "/session"))["total_sessions"]
+
+
+async def test_the_end_may_come_in_parts(place: Town) -> None:
+    """And nobody else's parts wait for it."""
+    await place.text(ANNA, ONE, "anna@example.org")
+    await place.text(BERT, ONE, "bert@example.org")
+    await place.text(ANNA, ONE, "#end", parts=2)
+    await place.at_rest()
+    assert 0 == (await place.ok("GET", "/session"))["total_sessions"]
+    assert not await place.gateway.application.services.store.execute(
+        "EXISTS", "{relay}:assemblies"
+    )
+
+
+async def test_who_waits_and_texts_stop_anywhere_is_not_paired(place: Town) -> None:
+    """Nobody is connected with someone who hears nothing."""
+    await place.text(ANNA, ONE, "anna@example.org")
+    await place.text(ANNA, FLOW, "STOP")
+    await place.text(BERT, ONE, "bert@example.org")
+    await place.at_rest()
+    assert (ONE, WAITING) == place.heard(BERT)[-1]
+
+
+async def test_chat_numbers_outside_the_pool_do_not_answer_each_other(redis_url: str) -> None:
+    """They are ours, and nobody takes part by one."""
+    async with town(redis_url, f"--chat_numbers={ONE},{TWO}") as place:
+        await place.text(ONE, TWO, "hello")
+        await place.at_rest()
+        assert [] == list(place.emulator.sent)
+        await place.rent(FLOW, provider="flowroute")
+        body = {"participant_a": ANNA, "participant_b": ONE}
+        status, answer = await place.call("POST", "/session", body)
+        assert (400, "participant_b: is a virtual number of the pool") == (
+            status,
+            answer["message"],
+        )

@@ -421,6 +421,16 @@ async def test_a_decided_claim_can_do_nothing_more(outbox: Outbox) -> None:
     assert entry(2).to_json() == await outbox.head(claim.direction)
 
 
+async def test_a_text_to_somebody_who_has_just_opted_out_is_not_let_out(
+    outbox: Outbox, store: Store
+) -> None:
+    await outbox.push(entry())
+    claim = await claimed(outbox)
+    await store.execute("ZADD", keys.OPTOUTS, 1, PERSON)
+    assert await mark(outbox, claim) is None
+    assert entry().direction == (await claimed(outbox)).direction
+
+
 # -- decisions --------------------------------------------------------------------------------
 
 Decision = Callable[[Outbox, Claim, str], Awaitable[bool]]
@@ -668,6 +678,7 @@ async def test_of_two_at_once_one_has_the_dead_letter(
 ) -> None:
     one, two = Outbox(stores[0]), Outbox(stores[1])
     await buried(one, entry(1))
+    await two.counts()  # both are connected, so that they are at it at the same time
     results = await asyncio.gather(first(one, entry(1).id), second(two, entry(1).id))
     assert [False, True] == sorted(results)
     queued = await stores[0].execute("LLEN", keys.queue(entry(1).direction))

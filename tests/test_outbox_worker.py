@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -23,8 +24,9 @@ from gateway import keys, valkey_process
 from gateway.errors import StoreUnavailable
 from gateway.messenger import Messenger
 from gateway.outbox import Claim, Counts, Outbox, OutboxEntry
-from gateway.outbox_worker import CONCURRENCY, MOST_ATTEMPTS, OutboxWorker, backoff
+from gateway.outbox_worker import MOST_ATTEMPTS, OutboxWorker, backoff
 from gateway.pacer import JITTER_MARGIN, Pacer
+from gateway.providers.base import SubmitResult
 from gateway.providers.vonage import Account, VonageProvider
 from gateway.receipts import Receipts
 from gateway.store import Store, connect
@@ -79,6 +81,7 @@ class Process:
     at_gate: list[str] = field(default_factory=list)
     opted_out: set[str] = field(default_factory=set)
     decided: list[tuple[str, str]] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)
     repeated: list[str] = field(default_factory=list)
     broken: dict[str, Exception] = field(default_factory=dict)
     worker: OutboxWorker = field(init=False)
@@ -90,10 +93,11 @@ class Process:
             raise self.broken.pop("suppressed")
         return entry.to in self.opted_out
 
-    async def note(self, entry: OutboxEntry, state: str) -> None:
+    async def note(self, entry: OutboxEntry, state: str, result: SubmitResult | None) -> None:
         if "decided" in self.broken:
             raise self.broken.pop("decided")
         self.decided.append((entry.id, state))
+        self.answers.append(result.outcome.value if result else "")
 
     async def push(self, *entries: OutboxEntry) -> None:
         for each in entries:
@@ -403,20 +407,21 @@ async def test_500_texts_in_100_directions_by_3_processes_go_once_and_in_order(
     wanted = [each for one in rounds for each in one]
     async with AsyncExitStack() as stack:
         three = [
-            await stack.enter_async_context(process(redis_url, standin.domain)) for _ in range(3)
+            await stack.enter_async_context(process(redis_url, standin.domain, concurrency=32))
+            for _ in range(3)
         ]
         for each in three:
             each.gate.clear()
         for one in rounds:
             await asyncio.gather(*(three[n].push(*one[n::3]) for n in range(3)))
         # None has room for more than a third of the directions: now all three take part.
-        await eventually(lambda: sum(len(each.at_gate) for each in three) == 3 * CONCURRENCY)
+        await eventually(lambda: sum(len(each.at_gate) for each in three) == 3 * 32)
         for each in three:
             each.gate.set()
         await eventually(three[0].is_idle, 40)
         decided = [each for one in three for each in one.decided]
         assert [] == [each for one in three for each in one.repeated]
-        assert [] == [each for each in three if len(each.decided) < CONCURRENCY]
+        assert [] == [each for each in three if len(each.decided) < 32]
     assert Counter((each.id, "accepted") for each in wanted) == Counter(decided)
     assert Counter(each.id for each in wanted) == Counter(ids(standin.posts))
     order = defaultdict(list)
@@ -426,18 +431,23 @@ async def test_500_texts_in_100_directions_by_3_processes_go_once_and_in_order(
     assert [] == [each for each in order.values() if each != sorted(each)]
 
 
-async def test_no_more_directions_than_allowed_are_under_way(
+async def test_a_provider_that_does_not_answer_leaves_places_to_the_others(
     redis_url: str, standin: VonageStandin
 ) -> None:
-    gate = threading.Event()
-    standin.expect(held(gate, accepted()))
-    async with process(redis_url, standin.domain, concurrency=3) as gateway:
-        await gateway.push(*to_many(10))
+    """Of four places, one provider takes three."""
+    answers = threading.Event()
+    standin.expect(held(answers, accepted()))
+    async with process(redis_url, standin.domain, concurrency=4) as gateway:
+        slow, gone = to_many(10), entry(1000, "+4917604069099", provider="gone")
+        await gateway.push(*slow)
         await eventually(lambda: len(standin.posts) == 3)
-        assert 3 == (await gateway.counts()).claims
-        gate.set()
-        await eventually(gateway.is_idle)
-    assert 10 == len(standin.posts)
+        await gateway.push(gone)
+        await eventually(lambda: gateway.decided == [(gone.id, "failed")])
+        assert 3 == len(standin.posts)
+        assert (await gateway.counts()).claims <= 4
+        answers.set()
+        await eventually(gateway.is_idle, 30)
+    assert Counter(each.id for each in slow) == Counter(ids(standin.posts))
 
 
 async def test_what_another_process_has_put_into_the_outbox_is_found(
@@ -738,10 +748,67 @@ async def test_a_worker_waits_for_a_store_that_is_not_there_yet_and_says_so_once
     assert 1 == caplog.messages.count("outbox: the store is away, texts wait")
 
 
-async def test_after_an_outage_the_text_of_a_dead_process_waits_for_the_grace(
+class TroubledOutbox(Outbox):
+    """Loses what it is told to lose, and notes whether claims were to be taken over."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(store)
+        self.lost_claims = 0
+        self.lost_answers = 0
+        self.taking_over: list[bool] = []
+
+    async def claim(self, limit: int, **how: Any) -> tuple[list[Claim], float | None]:
+        if self.lost_claims:
+            self.lost_claims -= 1
+            self.taking_over.clear()
+            raise StoreUnavailable
+        self.taking_over.append(how["take_over"])
+        return await super().claim(limit, **how)
+
+    def has_claimed(self, times: int) -> bool:
+        return len(self.taking_over) >= times
+
+    async def done(self, claim: Claim, head: str) -> bool:
+        held = await super().done(claim, head)
+        if self.lost_answers:
+            self.lost_answers -= 1
+            raise StoreUnavailable
+        return held
+
+
+async def test_after_an_outage_claims_are_taken_over_only_after_the_grace(
     redis_url: str, standin: VonageStandin
 ) -> None:
-    """A process that has just started cannot know whether others still write."""
+    async with process(redis_url, standin.domain, TroubledOutbox, grace=1.0) as gateway:
+        outbox = gateway.outbox
+        assert isinstance(outbox, TroubledOutbox)
+        await eventually(lambda: True in outbox.taking_over)
+        outbox.lost_claims = 1
+        await eventually(lambda: not outbox.lost_claims)
+        for number in (1, 2):
+            await eventually(partial(outbox.has_claimed, number))
+            gateway.worker.poke()
+        await eventually(lambda: True in outbox.taking_over)
+        assert [False, False] == outbox.taking_over[:2]
+
+
+async def test_a_decision_whose_answer_was_lost_is_passed_on_once_it_is_known(
+    redis_url: str, standin: VonageStandin
+) -> None:
+    standin.expect()
+    async with process(redis_url, standin.domain, TroubledOutbox) as gateway:
+        assert isinstance(gateway.outbox, TroubledOutbox)
+        gateway.outbox.lost_answers = 1
+        await gateway.push(entry(1), entry(2))
+        await eventually(lambda: len(gateway.decided) == 2)
+    assert [(entry(1).id, "accepted"), (entry(2).id, "accepted")] == sorted(gateway.decided)
+    assert [entry(1).id, entry(2).id] == ids(standin.posts)
+
+
+async def test_a_process_that_has_just_started_leaves_what_others_may_be_writing(
+    redis_url: str, standin: VonageStandin
+) -> None:
+    """It cannot know whether the store was away a moment ago, and others live."""
     standin.expect()
     async with process(redis_url, standin.domain, started=False, grace=NEVER) as gateway:
         written, other = entry(1), entry(2, "+4917604069002")

@@ -14,6 +14,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 
 import aiohttp
@@ -32,7 +33,7 @@ PEOPLE = [f"1206555{n:04}" for n in range(100, 180)]
 NUMBERS = [f"1206555{n:04}" for n in range(190, 194)]
 
 KILLS = 7
-LONGEST_PAUSE = 0.7  # seconds between two texts of one person
+LONGEST_PAUSE = 1.2  # seconds between two texts of one person
 PROVIDER_PATIENCE = 15.0
 # The claims of a dead process run out after 20 s; then what has gathered behind them goes out.
 GIVEN_UP = 60.0
@@ -184,23 +185,15 @@ class Fleet:
         return int(float(shown[1]))
 
     async def converse(self, people: int, texts: int, seed: int) -> None:
-        """Let so many people, in pairs, text each other; each of them sends ``texts``."""
+        """Let so many people text each other in pairs; each of them sends ``texts``."""
         for number in NUMBERS:
             await self._ask("/tn", {"value": number})
         async with asyncio.TaskGroup() as talking:
             for a, b in zip(PEOPLE[: people // 2], PEOPLE[people // 2 : people], strict=True):
                 made = await self._ask("/session", {"participant_a": a, "participant_b": b})
                 for sender, receiver in ((a, b), (b, a)):
-                    mos = [
-                        Mo(
-                            f"{sender}-{n}",
-                            sender,
-                            made["virtual_tn"],
-                            receiver,
-                            f"{n} of {sender}",
-                        )
-                        for n in range(texts)
-                    ]
+                    mo = partial(Mo, sender=sender, number=made["virtual_tn"], receiver=receiver)
+                    mos = [mo(f"{sender}-{n}", text=f"{n} of {sender}") for n in range(texts)]
                     talking.create_task(self._talk(mos, random.Random(f"{seed} {sender}")))
 
     async def _ask(self, path: str, body: dict[str, str]) -> dict[str, str]:
@@ -281,18 +274,17 @@ async def fleet_of(count: int, redis_url: str, seed: int) -> AsyncIterator[Fleet
 async def kill_now_and_then(fleet: Fleet, seed: int) -> None:
     """Kill processes that work, at random moments, the first surely over an unanswered request."""
     chance = random.Random(seed)
-    for moment in sorted(chance.sample(range(100, 1700), KILLS)):
+    for moment in sorted(chance.sample(range(50, 900), KILLS)):
         await fleet.has_acknowledged(moment)
-        victim = chance.choice([each for each in fleet.living if each.door.requests])
+        working = [each for each in fleet.living if each.door.requests]
+        victim = chance.choice(working or fleet.living)
         if not fleet.ended:
             await victim.door.catch()
-        import time
-        print("KILL at", round(time.monotonic()%1000,2), len(fleet.acknowledged), "victim", fleet.living.index(victim), [(len(m.door.waiting), len(m.door.requests)) for m in fleet.living], "claims", len(await fleet._first_in_line()))
         await fleet.kill(victim)
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("seed", [1])
+@pytest.mark.parametrize("seed", [20160519])
 async def test_a_killed_process_loses_no_text_and_doubles_only_what_it_was_sending(
     redis_url: str, seed: int
 ) -> None:
@@ -311,28 +303,13 @@ async def test_a_killed_process_loses_no_text_and_doubles_only_what_it_was_sendi
         marked = Counter(ref for each in fleet.ended for ref in each.marked)
         unanswered = Counter(each.ref for each in fleet.requests if each.hung_up)
         assert written == repeats
-        # The rest was answered, in the moment before the process could write that down.
+        # Others were answered, in the moment before their process could note it.
         assert unanswered <= repeats
         assert [each for each in fleet.ended[0].door.requests if each.hung_up]
-        assert repeats <= counted
-        # A process may die after it said that it writes, and before it does.
-        assert counted - repeats <= marked - written
+        # Counted are also those that their process had just marked: whoever takes over cannot tell.
+        assert repeats <= counted <= marked
         for each in fleet.living:
             assert len(each.repeated) == await fleet.repeats_shown(each)
-        print(
-            "POSTS",
-            len(fleet.requests),
-            *(
-                f"{n} {c.total()}"
-                for n, c in (
-                    ("repeats", repeats),
-                    ("written", written),
-                    ("marked", marked),
-                    ("counted", counted),
-                    ("unanswered", unanswered),
-                )
-            ),
-        )
 
 
 @pytest.mark.timeout(120)
@@ -341,11 +318,10 @@ async def test_a_process_that_is_told_to_stop_loses_and_doubles_nothing(redis_ur
     async with fleet_of(2, redis_url, seed=1) as fleet:
         stopped = fleet.living[0]
         async with asyncio.TaskGroup() as at_once:
-            at_once.create_task(fleet.converse(people=20, texts=10, seed=1))
+            at_once.create_task(fleet.converse(people=40, texts=5, seed=1))
             await fleet.has_acknowledged(60)
             await eventually(lambda: stopped.door.waiting)
             assert 0 == await fleet.end(stopped, signal.SIGTERM)
-            print("ENDED at", len(fleet.acknowledged))
         await fleet.come_to_rest()
 
         assert 200 == len(fleet.acknowledged) == len(fleet.requests)

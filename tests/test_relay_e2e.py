@@ -140,7 +140,7 @@ async def test_a_late_text_hears_the_end_once_then_that_there_is_no_session(plac
     await place.session(ANNA, BERT, expiry_window=0.002)
 
     async def over() -> bool:
-        return 0 == (await place.ok("GET", "/session"))["total_sessions"]
+        return bool(0 == (await place.ok("GET", "/session"))["total_sessions"])
 
     await until(over)
     for text in ("one", "two", "three"):
@@ -173,6 +173,7 @@ async def test_a_text_to_a_number_that_is_not_ours_is_kept_and_not_answered(plac
     assert [("not_our_number", "hello")] == [
         (each["reason"], each["text"]) for each in inbox["messages"]
     ]
+    await place.at_rest()
     assert [] == list(place.emulator.sent)
 
 
@@ -323,6 +324,75 @@ async def test_texts_of_one_direction_stay_in_order(place: Town) -> None:
     assert [f"{n}" for n in range(30)] == [text for _, text in place.heard(BERT)[1:]]
 
 
+async def test_the_sender_for_north_america_never_takes_a_virtual_numbers_place(
+    redis_url: str,
+) -> None:
+    """The other side answers the number it hears from."""
+    async with town(redis_url, f"--nexmo_long_virtual_number={THREE}") as place:
+        await place.rent(ONE)
+        await place.session(ANNA, BERT)
+        await place.text(ANNA, ONE, "Hello")
+        await place.hears(BERT, (ONE, START), (ONE, "Hello"))
+
+
+async def test_an_empty_text_is_kept_only(place: Town) -> None:
+    """No provider takes one."""
+    await place.session(ANNA, BERT)
+    await place.text(ANNA, ONE, "")
+    inbox = await place.ok("GET", "/inbox")
+    assert ["empty"] == [each["reason"] for each in inbox["messages"]]
+    assert 0 == (await place.ok("GET", "/dead-letters"))["total_dead_letters"]
+
+
+async def test_a_very_long_text_goes_on_in_pieces_that_the_provider_takes(place: Town) -> None:
+    """In their order, nothing missing."""
+    await place.session(ANNA, BERT)
+    long = "".join(f"{n:04d} " for n in range(800))
+    await place.text(ANNA, ONE, long, shuffle=True)
+    await until(lambda: 3 == len(place.heard(BERT)))
+    assert long == "".join(text for _, text in place.heard(BERT)[1:])
+
+
+async def test_what_was_said_in_an_ended_session_is_not_sent_again(place: Town) -> None:
+    """By now the number may belong to another conversation."""
+    made = await place.session(ANNA, BERT)
+    async with place.gateway.client.post(
+        f"{place.emulator.url}/emulator/next", json={"failure": "status:9", "count": 1}
+    ):
+        pass
+    await place.text(ANNA, ONE, "between us")
+    await place.at_rest()
+    await place.ok("DELETE", f"/session/{made['session_id']}")
+    letter = (await place.ok("GET", "/dead-letters"))["dead_letters"][0]
+    status, answer = await place.call("POST", f"/dead-letters/{letter['id']}/requeue")
+    assert (400, "id: its session has ended, it can only be discarded") == (
+        status,
+        answer["message"],
+    )
+
+
+async def test_erasing_a_number_leaves_none_of_its_texts(place: Town) -> None:
+    """Neither in a log, nor in the inbox, nor among dead letters."""
+    await place.session(ANNA, BERT)
+    async with place.gateway.client.post(
+        f"{place.emulator.url}/emulator/next", json={"failure": "status:9", "count": 1}
+    ):
+        pass
+    await place.text(ANNA, ONE, "secret one")
+    await place.text(ANNA, TWO, "secret two")
+    await place.at_rest()
+    await place.ok("DELETE", f"/log?number={ANNA}")
+    store = place.gateway.application.services.store
+    for key in await store.execute("KEYS", "*"):
+        kind = await store.execute("TYPE", key)
+        read = {
+            "hash": ("HGETALL", key),
+            "list": ("LRANGE", key, 0, -1),
+            "stream": ("XRANGE", key, "-", "+"),
+        }.get(kind)
+        assert read is None or "secret" not in str(await store.execute(*read)), key
+
+
 async def test_a_refused_text_is_a_dead_letter_that_can_be_queued_again(place: Town) -> None:
     """The operator mends the account and sends it again."""
     await place.session(ANNA, BERT)
@@ -333,7 +403,7 @@ async def test_a_refused_text_is_a_dead_letter_that_can_be_queued_again(place: T
     await place.text(ANNA, ONE, "too poor")
 
     async def dead() -> bool:
-        return 1 == (await place.ok("GET", "/dead-letters"))["total_dead_letters"]
+        return bool(1 == (await place.ok("GET", "/dead-letters"))["total_dead_letters"])
 
     await until(dead)
     letter = (await place.ok("GET", "/dead-letters"))["dead_letters"][0]
@@ -346,8 +416,18 @@ async def test_a_refused_text_is_a_dead_letter_that_can_be_queued_again(place: T
 async def test_parallel_texts_and_a_close_never_reach_a_stranger(place: Town) -> None:
     """A text is relayed in its session or not at all."""
     made = await place.session(ANNA, BERT)
-    texts = [place.text(ANNA, ONE, f"{n}") for n in range(20)]
-    await asyncio.gather(*texts, place.ok("DELETE", f"/session/{made['session_id']}"))
-    await place.session(ANNA, CARL)
+
+    async def change_partners() -> None:
+        await place.ok("DELETE", f"/session/{made['session_id']}")
+        await place.ok("POST", "/session", {"participant_a": ANNA, "participant_b": CARL})
+
+    texts = [place.text(ANNA, ONE, f"{n}") for n in range(40)]
+    await asyncio.gather(*texts[:20], change_partners(), *texts[20:])
     await place.at_rest()
-    assert [(ONE, START)] == place.heard(CARL)
+    to_bert = [text for _, text in place.heard(BERT) if text.isdigit()]
+    to_carl = [text for _, text in place.heard(CARL) if text.isdigit()]
+    assert len({*to_bert, *to_carl}) == len(to_bert) + len(to_carl)
+    inbox = await place.ok("GET", "/inbox")
+    assert 40 == len(to_bert) + len(to_carl) + inbox["total_inbox"]
+    # Whatever went to Carl was texted after his session began, so after all that Bert heard.
+    assert (ONE, START) == place.heard(CARL)[0]

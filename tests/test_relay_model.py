@@ -290,7 +290,7 @@ class Driver:
             how.pop("parts", None)
             seat = seat._replace(person=seat.person or STRANGER)
         self.world.text(seat, text, provider)
-        assert {200} == set(await self.place.text(*seat, text, provider=provider, **how))
+        await taken(self.place, seat, text, provider=provider, **how)
         await self.name_chat()
         return seat, text, how
 
@@ -451,6 +451,21 @@ class Driver:
         assert not {each.sender for each in place.emulator.sent} & {*PEOPLE, STRANGER}
 
 
+async def taken(place: Town, seat: Seat, text: str, **how: Any) -> None:
+    """Let a person text a number; a busy gateway may ask the provider to repeat it."""
+    *earlier, last = await place.text(*seat, text, **how)
+    assert {*earlier} <= {200, 503}
+    assert 200 == last
+
+
+async def insist(place: Town, method: str, path: str, body: object = None) -> Any:
+    """Call an admin route until the store answers the gateway in time."""
+    while True:
+        status, answer = await place.call(method, path, body)
+        if status != 503:
+            return status, answer
+
+
 async def rest(place: Town) -> None:
     """Return once nothing waits in the outbox."""
     store = place.gateway.application.services.store
@@ -483,8 +498,19 @@ async def test_everybody_hears_exactly_what_the_model_says(
         f"--number_cooldown={3600 if world.cooldown else 0}",
         f"--chat_numbers={','.join(world.chat_numbers)}",
     ]
+    # Flowroute's number is paced: ten texts a second.
+    steps = 60 if FLOW in numbers else 160
     async with town(redis_url, *options) as place:
-        await Driver(place, world, seed, numbers).run(200)
+        await Driver(place, world, seed, numbers).run(steps)
+
+
+async def test_the_sender_for_north_america_does_not_stand_in_for_a_rented_number(
+    redis_url: str,
+) -> None:
+    """It is for messages of the site; an answer to it would reach nobody."""
+    world = World()
+    async with town(redis_url, "--nexmo_long_virtual_number=12065550199") as place:
+        await Driver(place, world, 8, NUMBERS).run(30)
 
 
 # -- many things at once ---------------------------------------------------------------------------
@@ -553,15 +579,16 @@ class Crowd:
         seat = self.random.choice([*known, anybody])
         words, repeat = self.random.choice([("hi", 1), ("hi", 2), ("na " * 99, 1)])
         text, begun = f"{next(self.said)} {words}", self.now()
-        assert {200} == set(await self.place.text(*seat, text, repeat=repeat))
+        await taken(self.place, seat, text, repeat=repeat)
         self.texts[text] = (seat, Span(begun, self.now()))
 
     async def create(self) -> None:
         """Begin a session if there is a number for it."""
         a, b = self.random.sample([*self.people[:4], self.stopping], k=2)
         numbers, begun = self.random.choice(["shared", "per-side"]), self.now()
-        body = {"participant_a": a, "participant_b": b, "numbers": numbers}
-        status, made = await self.place.call("POST", "/session", body)
+        name = f"session {next(self.said)}"  # so that it can be asked for twice
+        body = {"participant_a": a, "participant_b": b, "numbers": numbers, "unique_name": name}
+        status, made = await insist(self.place, "POST", "/session", body)
         if status == 200:
             seats = (Seat(a, made["virtual_tn_a"]), Seat(b, made["virtual_tn_b"]))
             self.lifetimes[made["session_id"]] = Lifetime(
@@ -577,22 +604,22 @@ class Crowd:
         lifetime, path = self.lifetimes[session_id], f"/session/{session_id}"
         lifetime.certain = lifetime.certain._replace(end=self.now())
         if self.random.random() < 0.5:
-            await self.place.ok("DELETE", path)
+            await insist(self.place, "DELETE", path)
             lifetime.possible = lifetime.possible._replace(end=self.now())
         else:
-            await self.place.ok("PATCH", path, {"expiry_window": self.expiry / 60})
+            await insist(self.place, "PATCH", path, {"expiry_window": self.expiry / 60})
             lifetime.possible = lifetime.possible._replace(end=self.now() + self.expiry)
 
     async def opt(self) -> None:
         """Let one person opt out or in."""
-        word = self.random.choice(["STOP", "START"])
-        await self.place.text(self.stopping, self.random.choice(self.numbers), word)
+        seat = Seat(self.stopping, self.random.choice(self.numbers))
+        await taken(self.place, seat, self.random.choice(["STOP", "START"]))
 
     async def swap(self) -> None:
         """Try to take a number away, and to put it back."""
         number = self.random.choice(self.numbers)
-        await self.place.call("DELETE", f"/tn/{number}")
-        await self.place.call("POST", "/tn", {"value": number, "provider": "nexmo"})
+        await insist(self.place, "DELETE", f"/tn/{number}")
+        await insist(self.place, "POST", "/tn", {"value": number, "provider": "nexmo"})
 
     # -- what has to hold afterwards
 
@@ -622,7 +649,7 @@ async def test_texts_reach_the_counterpart_of_their_moment_or_nobody(
     """While sessions and numbers come and go at the same time."""
     async with town(redis_url) as place:
         crowd = Crowd(place, seed)
-        await crowd.run(tasks=12, steps=40)
+        await crowd.run(tasks=8, steps=50)
         sent = list(place.emulator.sent)
         relayed = [each for each in sent if each.text in crowd.texts]
         astray = [

@@ -6,8 +6,10 @@ import re
 
 import pytest
 
-from handlers.application import FIXED_ROUTES, Route
+from handlers.application import FIXED_ROUTES
+from handlers.application import PathRoute as Route
 from handlers.base import AdminHandler, BaseHandler, Guard, PublicHandler
+from handlers.smssync import PhoneHandler
 from handlers.webhook import WebhookHandler
 from tests.serving import serving
 
@@ -15,6 +17,7 @@ BASES = {
     Guard.PUBLIC: PublicHandler,
     Guard.ADMIN: AdminHandler,
     Guard.WEBHOOK: WebhookHandler,
+    Guard.DEVICE: PhoneHandler,
     Guard.OPERATION: BaseHandler,
 }
 # What the contract opens to everybody; a new public route has to be written down here as well.

@@ -311,7 +311,7 @@ async def test_logs_of_forgotten_sessions_and_forgotten_logs_are_cleaned_up(
     session_log: SessionLog, store: Store
 ) -> None:
     await add(store, session_log.entry("a", "x"))  # of a session that nothing else is known of
-    await store.execute("SADD", keys.logs_of(A), OTHER)
+    await store.execute("ZADD", keys.logs_of(A), "+inf", OTHER)
     assert 1 == await session_log.erase_number(A)
     assert [] == await session_log.sessions_of(A)
     assert [] == await left_of(store)

@@ -322,8 +322,14 @@ PAIR = "nexmo_api_key and nexmo_api_secret belong together"
         ),
         pytest.param(
             ["--provider=smssync:default"],
-            ["provider smssync:default is not available in this release"],
-            id="smssync later",
+            ["provider smssync:default: there is no such SMSsync phone"],
+            id="a phone that there is not",
+        ),
+        pytest.param(["--provider=smssync:default", "--smssync_secret=123456"], [], id="a phone"),
+        pytest.param(
+            ["--smssync_secret=123456", "--smssync_devices_file=conf/devices.example.toml"],
+            ["smssync_secret and smssync_devices_file are both set: set one of them"],
+            id="two sources of phones",
         ),
     ],
 )

@@ -3,6 +3,6 @@
 -- ARGV     session id
 -- Returns  1, or 0 when there was no log.
 redis.call('DEL', KEYS[2])
-redis.call('SREM', KEYS[3], ARGV[1])
-redis.call('SREM', KEYS[4], ARGV[1])
+redis.call('ZREM', KEYS[3], ARGV[1])
+redis.call('ZREM', KEYS[4], ARGV[1])
 return redis.call('DEL', KEYS[1])

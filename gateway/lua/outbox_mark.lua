@@ -1,12 +1,18 @@
 -- Say that the text of a claim is about to be written, at the pace of its sending number.
 -- Preludes: _enqueue
--- KEYS[1]  directions by due time, KEYS[2] claims, KEYS[3] turns, KEYS[4] reserved turns
+-- KEYS[1]  directions by due time, KEYS[2] claims, KEYS[3] turns, KEYS[4] reserved turns,
+--          KEYS[5] optouts
 -- ARGV     direction, claim token, lease (ms), interval (ms, 0 = none), longest wait (ms)
 -- Returns  0: write it now; n: ask again in n ms; -1: the claim is lost, or was handed back for a
---          later turn because this one came too late.
+--          later turn because this one came too late, or because its receiver has opted out.
 local now, interval = now_ms(), tonumber(ARGV[4])
 local owner, state = string.match(redis.call('HGET', KEYS[2], ARGV[1]) or '', '^(%S+) (%a+)$')
 if owner ~= ARGV[2] then return -1 end
+if redis.call('ZSCORE', KEYS[5], string.match(ARGV[1], '>(.*)$')) then
+  redis.call('ZADD', KEYS[1], now, ARGV[1])
+  redis.call('HDEL', KEYS[2], ARGV[1])
+  return -1
+end
 local number = string.match(ARGV[1], '^(%+1%d*)>')
 if interval > 0 and number then
   local written = tonumber(redis.call('HGET', KEYS[3], number .. ' written') or '0')

@@ -1,8 +1,16 @@
 -- Put a dead letter at the end of its direction. Preludes: _enqueue
--- KEYS[1]  queue, KEYS[2] directions by due time, KEYS[3] dead letters, KEYS[4] their times
+-- KEYS[1]  queue, KEYS[2] directions by due time, KEYS[3] dead letters, KEYS[4] their times; for
+--          what was said in a session also KEYS[5] session, KEYS[6] states of its log
 -- ARGV     message id, direction, text (JSON)
--- Returns  1, or 0 when there is no such dead letter (any more).
+-- Returns  queued, unknown (no such dead letter, any more) or ended (its session has).
+if redis.call('HEXISTS', KEYS[3], ARGV[1]) == 0 then return 'unknown' end
+if KEYS[5] then
+  if redis.call('HGET', KEYS[5], 'closed') ~= '0' then return 'ended' end
+  if redis.call('HEXISTS', KEYS[6], ARGV[1]) == 1 then
+    redis.call('HSET', KEYS[6], ARGV[1], 'queued')
+  end
+end
 redis.call('ZREM', KEYS[4], ARGV[1])
-if redis.call('HDEL', KEYS[3], ARGV[1]) == 0 then return 0 end
+redis.call('HDEL', KEYS[3], ARGV[1])
 enqueue(KEYS[1], KEYS[2], ARGV[2], ARGV[3], now_ms())
-return 1
+return 'queued'

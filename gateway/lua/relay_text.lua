@@ -1,10 +1,12 @@
 -- Take a text of one participant and queue it for the other. Preludes: _enqueue _once _loops _log
 -- KEYS[1]  token, KEYS[2] assemblies, KEYS[3] routes of the sender, KEYS[4] session,
 --          KEYS[5] optouts, KEYS[6] log, KEYS[7] its states, KEYS[8] and KEYS[9] logs of both,
---          KEYS[10] due, KEYS[11] queue to the counterpart, KEYS[12] queue back to the sender
+--          KEYS[10] due, KEYS[11] queue to the counterpart, KEYS[12] queue back to the sender,
+--          KEYS[13] expiries
 -- ARGV     digest of the parts or '', virtual number, route, counterpart, session id, side,
 --          message id, digest of the text, direction, entry, log entry ('' = no log),
---          direction back, entry back ('' = none): that the counterpart has opted out
+--          direction back, entry back ('' = none): that the counterpart has opted out; how long
+--          the session may be silent from now on (ms, 0 = its expiry stays); more entries
 -- Returns  changed (look again), over (the session has expired), repeated, relayed,
 --          suppressed (opted out) or paused (a loop).
 local now = now_ms()
@@ -26,6 +28,12 @@ elseif loops(KEYS[4], ARGV[6], ARGV[8], now) then
   result, state = 'paused', 'paused'
 else
   enqueue(KEYS[11], KEYS[10], ARGV[9], ARGV[10], now)
+  for i = 15, #ARGV do enqueue(KEYS[11], KEYS[10], ARGV[9], ARGV[i], now) end
+end
+if ARGV[14] ~= '0' then
+  local silent = string.format('%.0f', now + tonumber(ARGV[14]))
+  redis.call('HSET', KEYS[4], 'expires', silent)
+  redis.call('ZADD', KEYS[13], silent, ARGV[5])
 end
 if ARGV[11] ~= '' then
   log_add(KEYS[6], KEYS[8], KEYS[9], ARGV[5], ARGV[11])

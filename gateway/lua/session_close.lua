@@ -1,16 +1,19 @@
 -- Close an open session. Preludes: _enqueue _load _session
 -- KEYS[1]  … KEYS[18] see _session; KEYS[19] log, KEYS[20] its states, KEYS[21] and KEYS[22]
---          the logs of both participants
+--          the logs of both participants; KEYS[23] token and KEYS[24] assemblies of an MO that
+--          is taken with it
 -- ARGV     id, cause: "end" or "expiry" (only if it is over by the clock, "end" only if it is not),
 --          announce (1 or 0), how long the log (ms, 0 = not at all) and how long the numbers that
---          the participants had (ms) are kept
--- Returns  the closed session (HGETALL), empty when it was not open or the cause does not apply.
+--          the participants had (ms) are kept, digest of the MO's parts or ''
+-- Returns  the closed session (HGETALL), empty when it was not open or the cause does not apply,
+--          "repeated" when the MO was taken before.
 local k, id, now = session_keys(1), ARGV[1], string.format('%d', now_ms())
 local s, flat = {}, redis.call('HGETALL', k.session)
 for i = 1, #flat, 2 do s[flat[i]] = flat[i + 1] end
 local expires = tonumber(s.expires or '0')
 local over = expires > 0 and expires <= tonumber(now)
 if s.closed ~= '0' or over ~= (ARGV[2] == 'expiry') then return {} end
+if KEYS[23] and not once(KEYS[23], KEYS[24], ARGV[6]) then return {'repeated'} end
 local function leave(routes, past, number, counterpart)
   local route = redis.call('HGET', routes, number)
   if route and string.match(route, '^%S+') == id then redis.call('HDEL', routes, number) end
@@ -30,8 +33,8 @@ end
 redis.call('HSET', k.session, 'closed', now)
 local closed, kept = redis.call('HGETALL', k.session), tonumber(ARGV[4])
 for _, key in ipairs({KEYS[19], KEYS[20]}) do redis.call('PEXPIRE', key, kept) end
-if redis.call('EXISTS', k.routes_a) == 0 then redis.call('PEXPIRE', KEYS[21], kept) end
-if redis.call('EXISTS', k.routes_b) == 0 then redis.call('PEXPIRE', KEYS[22], kept) end
+log_ends(KEYS[21], id, tonumber(now), kept)
+log_ends(KEYS[22], id, tonumber(now), kept)
 if ARGV[3] == '1' then
   redis.call('ZADD', k.announce, now, 'end ' .. id)
   kept = math.max(kept, 3600000) -- whoever queues the notices has to find the session

@@ -2,7 +2,7 @@
 -- KEYS[1]  … KEYS[8] see _task
 -- ARGV     1 to 4 see _task; phone, then of each SMS: uuid, state that this means, sent, delivered,
 --          text (each '' = nothing new)
--- Returns  of each SMS that is this phone's: its uuid, and 1 when its state has changed, else 0.
+-- Returns  of each SMS that is this phone's: its uuid, and its new state, '' when it has none.
 local RANKS = {leased = 1, handed = 1, sent = 2, unconfirmed = 3}
 local k, recorded = task_world(), {}
 for i = 6, #ARGV, 5 do
@@ -18,7 +18,7 @@ for i = 6, #ARGV, 5 do
     if news then move_task(k, uuid, task, state) end
     if not news then redis.call('HSET', k.tasks, uuid, cjson.encode(task)) end
     table.insert(recorded, uuid)
-    table.insert(recorded, news and 1 or 0)
+    table.insert(recorded, news and state or '')
   end
 end
 return recorded

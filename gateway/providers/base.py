@@ -22,12 +22,16 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sms:
-    """One text on its way out. ``id`` is ours; ``to`` is E.164 with ``+``."""
+    """One text on its way out. ``id`` is ours; ``to`` is E.164 with ``+``.
+
+    keep_sender: the receiver knows this sender and answers it: no other may take its place.
+    """
 
     id: str
     to: str
     sender: str
     text: str
+    keep_sender: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,8 @@ class SubmitResult:
 
     code, text: the provider's first error code and its meaning, '' when all is well.
     retry_after: seconds that the provider asks to wait, None when it does not say.
-    price: decimal string in EUR, the sum of the parts, '' when not told.
+    price: decimal string in EUR, the sum of the parts, '' when not told. blames_sender: refused
+    because of the sending number.
     """
 
     outcome: Outcome
@@ -54,6 +59,7 @@ class SubmitResult:
     retry_after: float | None = None
     price: str = ""
     network: str = ""
+    blames_sender: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ _quoted = lru_cache(maxsize=1024)(quote_plus)
 
 def _sender(sms: Sms, account: Account) -> str:
     """North American networks take none but a rented number as the sender."""
-    if account.long_virtual_number and is_north_american(sms.to):
+    if account.long_virtual_number and is_north_american(sms.to) and not sms.keep_sender:
         return account.long_virtual_number.removeprefix("+")
     digits = sms.sender.removeprefix("+")
     return digits if digits.isascii() and digits.isdigit() else sms.sender
@@ -135,7 +135,13 @@ def _result_of_parts(messages: list[dict[str, Any]]) -> SubmitResult:
     first = next(i for i, status in enumerate(statuses) if status.outcome is not Outcome.ACCEPTED)
     meaning, raw = statuses[first].meaning, _word(messages[first].get("error-text"), 200)
     text = f"{meaning}: {raw}" if raw else meaning
-    return replace(answer, code=codes[first], text=text, retry_after=_wait_hint(raw))
+    return replace(
+        answer,
+        code=codes[first],
+        text=text,
+        retry_after=_wait_hint(raw),
+        blames_sender=statuses[first].blames_sender,
+    )
 
 
 def _outcome(outcomes: Collection[Outcome]) -> Outcome:

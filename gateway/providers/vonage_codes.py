@@ -20,6 +20,7 @@ class Status:
     meaning: str
     outcome: Outcome = Outcome.REFUSED
     alert: bool = False  # an operator has to act: credentials, credit, account
+    blames_sender: bool = False
 
 
 STATUSES: Mapping[str, Status] = {
@@ -40,7 +41,7 @@ STATUSES: Mapping[str, Status] = {
     "12": Status("message too long"),
     "13": Status("communication failed"),
     "14": Status("invalid signature", alert=True),
-    "15": Status("sender not allowed for this destination"),
+    "15": Status("sender not allowed for this destination", blames_sender=True),
     "16": Status("invalid time to live"),
     "17": Status("blocked by the provider"),
     "18": Status("too many destinations"),

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
+from itertools import cycle, islice
 from urllib.parse import urlencode
 
 import phonenumbers
 
 from tests.load import wrk
-from tests.load.site import NORTH_AMERICAN_SENDER, WEBHOOK_TOKEN, Site
+from tests.load.site import NORTH_AMERICAN_SENDER, WEBHOOK_TOKEN, Site, phones
 from tests.load.wrk import Request
 
 # The gateway remembers 8,192 numbers: 1,000 are known to it after a moment, these never are.
 MANY_NUMBERS = 30_000
 FEW_NUMBERS = 1_000
 CREATE_SECONDS = 2
+# Each is an SMS of its own: a load that has run out of them would repeat itself.
+MANY_SMS = 40_000
 
 VALID = '"status":"ok","number":"+1 '
 SENT = '"message":"Message sent"'
+STORED = '"success":true'
+NOTHING_TO_SEND = '"task":"send","secret":"secret-of-'
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,7 @@ def scenarios(site: Site, connections: int) -> list[Scenario]:
     """Return all loads; the first two are what the others are measured against."""
     gateway, responses = "gateway", 'gateway_http_responses_total{status="2xx"}'
     sent, receipts = 'gateway_messages_total{outcome="accepted"', "gateway_receipts_total"
+    kept = 'gateway_inbound_messages_total{provider="smssync",result="kept"}'
 
     def hello() -> list[Request]:
         return [Request("/")]
@@ -75,6 +82,8 @@ def scenarios(site: Site, connections: int) -> list[Scenario]:
         Scenario(
             "DLR, provider's id only", gateway, partial(dlr, False), "", receipts, 0.70, False
         ),
+        Scenario("SMSsync: incoming SMS", gateway, _posts, STORED, kept, 0.65),
+        Scenario("SMSsync: task=send poll", gateway, _polls, NOTHING_TO_SEND, responses, 0.70),
         Scenario("emulator (the provider)", "emulator", _submissions, '"status": "0"'),
     ]
 
@@ -96,6 +105,34 @@ def _validations(count: int) -> list[Request]:
 
 def _messages() -> list[Request]:
     return [Request(f"/message/?receiver=%2B{each}") for each in _numbers(FEW_NUMBERS)]
+
+
+def _posts() -> list[Request]:
+    """Return SMS that phones in turn have received, as version 3.1 posts them."""
+    now = int(time.time()) * 1000
+    senders = cycle(_numbers(FEW_NUMBERS))
+    return [
+        Request(
+            phone.path,
+            "POST",
+            urlencode(
+                {
+                    "secret": phone.secret,
+                    "from": f"+{sender}",
+                    "message": f"Hello, I am at the door. Could you come down? {each}",
+                    "sent_timestamp": now + each * 1000,
+                    "sent_to": phone.number,
+                    "message_id": uuid.uuid4(),
+                    "device_id": "",
+                }
+            ),
+        )
+        for each, phone, sender in zip(range(MANY_SMS), cycle(phones()), senders, strict=False)
+    ]
+
+
+def _polls() -> list[Request]:
+    return [Request(f"{each.path}?task=send&secret={each.secret}") for each in phones()]
 
 
 def _submissions() -> list[Request]:

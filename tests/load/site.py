@@ -20,6 +20,7 @@ WEBHOOK_TOKEN = "load-benchmark"
 # The numbers of the loads are North American, where a sender has to be a number.
 NORTH_AMERICAN_SENDER = "12065550199"
 SETTLE_SECONDS = 30.0
+PHONES = 20
 
 # The limiters count every call, but never refuse one; nothing is paced.
 GATEWAY_OPTIONS = (
@@ -36,6 +37,40 @@ GATEWAY_OPTIONS = (
     f"--nexmo_long_virtual_number={NORTH_AMERICAN_SENDER}",
     f"--webhook_token={WEBHOOK_TOKEN}",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Phone:
+    """An Android phone that runs SMSsync, as the gateway knows it; number: E.164."""
+
+    name: str
+    secret: str
+    number: str
+
+    @property
+    def path(self) -> str:
+        """Where it posts and polls."""
+        return f"/smssync/{self.name}/"
+
+
+def phones(count: int = PHONES) -> list[Phone]:
+    """Return so many phones, 100 at most, with numbers for fiction."""
+    return [
+        Phone(f"phone-{each:02d}", f"secret-of-{each:02d}", f"+120655501{each:02d}")
+        for each in range(count)
+    ]
+
+
+def write_devices(folder: Path, found: Sequence[Phone]) -> Path:
+    """Write the gateway's file of these phones, none of which has an hourly cap; return it."""
+    file = folder / "devices.toml"
+    tables = (
+        f'[[device]]\nname = "{each.name}"\nsecret = "{each.secret}"\n'
+        f'numbers = ["{each.number}"]\nhourly_cap = 0\n'
+        for each in found
+    )
+    file.write_text("\n".join(tables))
+    return file
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +135,7 @@ def site(gateway_command: Sequence[str] = ("app.py",)) -> Iterator[Site]:
             stack,
             *gateway_command,
             *GATEWAY_OPTIONS,
+            f"--smssync_devices_file={write_devices(folder, phones())}",
             f"--redis_url={valkey.url}",
             f"--nexmo_domain={emulator.url.removeprefix('http://')}",
             f"--data_dir={folder}",

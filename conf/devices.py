@@ -1,0 +1,197 @@
+"""The phones that run SMSsync: the file that lists them, and the rules for what it says."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from conf.messages import MAX_LIMIT, shown
+from gateway.models import Device
+
+# What the app calls the fields of a post until its owner gives them other names:
+# https://github.com/ushahidi/SMSSync
+FIELDS = ("secret", "from", "message", "sent_timestamp", "sent_to", "message_id", "device_id")
+MAX_FIELD_NAME = 64
+MAX_SECRET = 255
+
+DEFAULT_DEVICE = "default"
+# Words that follow /smssync/ in the paths of other routes, and what browsers take for a folder.
+_TAKEN = frozenset({"messages", "devices", ".", ".."})
+
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# E.164: at most 15 digits (https://www.itu.int/rec/T-REC-E.164).
+_NUMBER = re.compile(r"\+?([1-9][0-9]{6,14})")
+_PLACE = re.compile(r"\(at [^()]*\)$")
+
+
+def single(secret: str) -> Device:
+    """Return the one device that there is when only a secret is configured."""
+    return Device(DEFAULT_DEVICE, secret)
+
+
+def read_devices(file: Path) -> tuple[list[Device], list[str]]:
+    """Return the usable devices of a TOML file and one line for each problem.
+
+    Every ``[[device]]`` table needs ``name`` and ``secret`` and may have ``old_secret``,
+    ``numbers`` (international), ``fields`` (usual name → the phone's), ``hourly_cap`` and
+    ``results`` (true, false, "auto"). A problem line shows no secret and no number.
+    """
+    name = shown(str(file), 200)
+    try:
+        content = _parsed(file)
+    except ValueError as reason:
+        return [], [f"{name}: {reason}"]
+    problems = [f"{name}: unknown key {shown(key)}" for key in content if key != "device"]
+    tables = content.get("device", [])
+    if not isinstance(tables, list):
+        return [], [*problems, f"{name}: write [[device]], with two pairs of brackets"]
+    devices, wrong = _devices(name, tables)
+    return devices, problems + wrong
+
+
+def _parsed(file: Path) -> dict[str, Any]:
+    """Return the content of a TOML file; raises ValueError with the reason why it cannot."""
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ValueError("there is no such file") from None
+    except OSError as error:
+        raise ValueError(f"cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise ValueError("is not UTF-8 text") from None
+    except tomllib.TOMLDecodeError as error:
+        # The parser's own words may quote what it stumbled over, which may be part of a secret.
+        place = _PLACE.search(str(error))
+        raise ValueError(f"is not valid TOML {place[0] if place else ''}".rstrip()) from None
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+
+
+def _devices(file: str, tables: Sequence[Any]) -> tuple[list[Device], list[str]]:
+    devices: list[Device] = []
+    problems: list[str] = []
+    names: dict[str, int] = {}
+    numbers: dict[str, int] = {}
+    for position, table in enumerate(tables, start=1):
+        values, wrong = _table_values(table)
+        wrong += _repeated("name", [values["name"]] if "name" in values else [], names, position)
+        wrong += _repeated("numbers", values.get("numbers", ()), numbers, position)
+        problems += [f"{file}, device {position}: {reason}" for reason in wrong]
+        if not wrong:
+            devices.append(Device(**values))
+    return devices, problems
+
+
+def _repeated(
+    key: str, values: Sequence[str], owners: dict[str, int], position: int
+) -> Iterator[str]:
+    """Yield a reason for each value that a device has already; note the others as this one's."""
+    for place, value in enumerate(values, start=1):
+        owner = owners.setdefault(value, position)
+        which = f"number {place} " if key == "numbers" else ""
+        if owner != position:
+            yield f"{key}: {which}is that of device {owner}, too"
+        elif value in values[: place - 1]:
+            yield f"{key}: {which}occurs twice"
+
+
+def _table_values(table: object) -> tuple[dict[str, Any], list[str]]:
+    """Return the valid values of one ``[[device]]`` table and the reasons against the others."""
+    if not isinstance(table, Mapping):
+        return {}, ["is not a table"]
+    values: dict[str, Any] = {}
+    wrong = [f"{key} is missing" for key in ("name", "secret") if key not in table]
+    for key, value in table.items():
+        try:
+            values[key] = _checked(key, value)
+        except ValueError as reason:
+            wrong.append(f"{shown(key)}: {reason}")
+    return values, wrong
+
+
+def _checked(key: str, value: object) -> object:
+    if key not in _READERS:
+        raise ValueError("unknown key")
+    return _READERS[key](value)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be a text in quotes")
+    return value
+
+
+def _name(value: object) -> str:
+    name = _text(value)
+    if not _NAME.fullmatch(name):
+        raise ValueError("must be 1 to 64 ASCII letters, digits and . _ -")
+    if name in _TAKEN:
+        raise ValueError(f"the name '{name}' is taken")
+    return name
+
+
+def _secret(value: object) -> str:
+    secret = _text(value)
+    if not secret.strip():
+        raise ValueError("must not be empty")
+    if not secret.isprintable():
+        raise ValueError("must be characters that can be typed on a phone")
+    if len(secret) > MAX_SECRET:
+        raise ValueError(f"must have at most {MAX_SECRET} characters")
+    return secret
+
+
+def _numbers(value: object) -> tuple[str, ...]:
+    """Return the numbers in E.164 with ``+``."""
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise ValueError('must be a list of texts in quotes, as in ["+12065550100"]')
+    found = [_NUMBER.fullmatch(each) for each in value]
+    for place, number in enumerate(found, start=1):
+        if number is None:
+            raise ValueError(f"number {place} must be international, digits without blanks")
+    return tuple(f"+{number[1]}" for number in found if number)
+
+
+def _fields(value: object) -> dict[str, str]:
+    """Return the phone's names by the usual ones; no two fields may bear the same name."""
+    if not isinstance(value, Mapping):
+        raise ValueError('must be a table, as in { from = "sender" }')
+    for usual, name in value.items():
+        if usual not in FIELDS:
+            raise ValueError(f"{shown(usual)} is none of {', '.join(FIELDS)}")
+        if not isinstance(name, str) or not name.strip() or len(name) > MAX_FIELD_NAME:
+            raise ValueError(f"{usual} must be 1 to {MAX_FIELD_NAME} characters in quotes")
+    if len({value.get(usual, usual) for usual in FIELDS}) < len(FIELDS):
+        raise ValueError("two fields would have the same name")
+    return dict(value)
+
+
+def _hourly_cap(value: object) -> int:
+    # bool is a subclass of int; ``hourly_cap = true`` is a mistake all the same.
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError("must be a whole number")
+    if not 0 <= value <= MAX_LIMIT:
+        raise ValueError(f"must be between 0 and {MAX_LIMIT}")
+    return value
+
+
+def _results(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if value != "auto":
+        raise ValueError('must be true, false or "auto"')
+    return "auto"
+
+
+_READERS: dict[str, Callable[[object], object]] = {
+    "name": _name,
+    "secret": _secret,
+    "old_secret": _secret,
+    "numbers": _numbers,
+    "fields": _fields,
+    "hourly_cap": _hourly_cap,
+    "results": _results,
+}

@@ -1,0 +1,410 @@
+"""The queue of SMS for Android phones: who is handed which, and what became of each.
+
+A phone polls and is handed its next SMS. One that is known to report results leases them, and
+acknowledges before it sends; with any other, handing out is final. An SMS is never handed to two
+phones. Each change of state is written down together with the report that it owes: the process
+that caused it makes the report, and another one does if it has not after ``REPORT_SECONDS``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import secrets
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+import ujson
+
+from gateway import keys
+from gateway.errors import BadRequest, StoreUnavailable
+from gateway.models import Device
+from gateway.store import Argument, Reply, Script, Store
+
+log = logging.getLogger(__name__)
+
+# A phone sends one SMS after the other and is back within minutes: so many are handed out at once.
+MOST_HANDED = 20
+MOST_PRIORITY = 1000
+# No phone has more in hand, and no body more uuids that mean anything.
+MOST_UUIDS = 1000
+MAX_WORDS = 200
+REPORT_SECONDS = 10
+MOST_DUE = MOST_REPORTS = 500
+MOST_HAND_BACKS = 100
+# Far longer than a command can be on its way to the store.
+BATCH_MS = 3_600_000
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+_ADD = Script.load("task_add", "_task")
+_POLL = Script.load("task_poll", "_task", "_task_move")
+_ACKNOWLEDGE = Script.load("task_acknowledge", "_task", "_task_move")
+_HAND_BACK = Script.load("task_hand_back", "_task", "_task_move")
+_RESULTS = Script.load("task_results", "_task", "_task_move")
+_CANCEL = Script.load("task_cancel", "_task", "_task_move")
+_LOOK_AFTER = Script.load("task_look_after", "_task", "_task_move")
+_TOUCH = Script.load("device_touch")
+_DEVICE = Script.load("device_state")
+
+# In the order of the prelude _task.
+_KEYS = (
+    keys.TASK_CONTENTS,
+    keys.TASKS,
+    keys.TASK_INDEX,
+    keys.TASK_QUEUE,
+    keys.TASK_DUE,
+    keys.TASK_HANDED,
+    keys.TASK_AWAITING,
+    keys.TASK_REPORTS,
+)
+
+
+class TaskState(StrEnum):
+    """Where an SMS for a phone is."""
+
+    WAITING = "waiting"  # for a phone, or for its time
+    LEASED = "leased"  # a phone has it and is to ask whether it may send
+    HANDED = "handed"  # the phone may send
+    SENT = "sent"  # the phone says so
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    UNCONFIRMED = "unconfirmed"  # handed over, and nothing (more) was heard of it
+    EXPIRED = "expired"  # its time to live was over before a phone could send it
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTask:
+    """An SMS that a phone is to send.
+
+    uuid: 36 characters in lower case; to: E.164, or as it was given; device: '' = any phone;
+    priority: higher first; ttl: seconds in which it may be handed out, from send_at on, 0 = any
+    time; send_at: not before this time (ms), 0 = now.
+    """
+
+    uuid: str
+    to: str
+    message: str
+    device: str = ""
+    priority: int = 0
+    ttl: float = 0
+    send_at: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """An SMS for a phone and what became of it; times in ms, 0 = never or none.
+
+    device: the phone asked for, '' = any; taken_by: the phone that has it, or had it at its end;
+    taken, changed: when it got it, when the state changed; attempts: how often it was handed out;
+    sent, delivered, text: what the phone says of it, see Result.
+    """
+
+    uuid: str
+    to: str
+    message: str
+    device: str
+    priority: int
+    state: TaskState
+    created: int
+    send_at: int
+    expires: int
+    taken_by: str
+    taken: int
+    changed: int
+    attempts: int
+    sent: str
+    delivered: str
+    text: str
+
+    @classmethod
+    def read(cls, uuid: str, content: str, record: str) -> Self:
+        """Return what the store holds of a task."""
+        found = ujson.loads(content) | ujson.loads(record)
+        values = {name: found[name] for name in cls.__slots__ if name != "uuid"}
+        return cls(uuid=uuid, **values | {"state": TaskState(values["state"])})
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a phone says of one SMS.
+
+    sent, delivered: "sent" or "delivered", "failed", or '' for no news; text: its own words.
+    """
+
+    uuid: str
+    sent: str = ""
+    delivered: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceState:
+    """What is known of a phone.
+
+    last_seen, battery_at: ms, 0 = never; battery: percent, None = never told; results: whether it
+    reports results; backlog: SMS that wait for it alone; handed: given to it in the last hour.
+    """
+
+    last_seen: int
+    version: str
+    battery: int | None
+    battery_at: int
+    results: bool
+    backlog: int
+    handed: int
+
+
+Change = tuple[str, str]  # uuid and state
+Changed = Callable[[str, str], Awaitable[None]]
+
+
+class Tasks:
+    """The SMS for phones.
+
+    lease: seconds after which an SMS that was not acknowledged waits again; confirm: seconds
+    after which one without news is unconfirmed; changed: is told of each change of state, again
+    when it raised; days: how long finished ones are kept.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        devices: Mapping[str, Device],
+        *,
+        lease: float,
+        confirm: float = 86_400,
+        changed: Changed,
+        days: float = 7,
+    ) -> None:
+        self._store = store
+        self._devices = devices
+        self._changed = changed
+        periods = (lease, confirm, days * 86_400, REPORT_SECONDS)
+        self._times = tuple(int(each * 1000) for each in periods)
+        # Batches of calls that may have run, though no answer came.
+        self._unanswered: deque[str] = deque(maxlen=10_000)
+
+    async def add(self, task: NewTask) -> bool:
+        """Put an SMS into the queue, durable when this returns; False when its uuid is known.
+
+        Raises BadRequest for what no phone can send and for a priority beyond MOST_PRIORITY.
+        """
+        _check(task)
+        content = {"to": task.to, "message": task.message, "priority": task.priority}
+        place = f"{MOST_PRIORITY - task.priority:04}"
+        life = (int(task.ttl * 1000), task.send_at)
+        args = (task.uuid, ujson.dumps(content), task.device, place, *life)
+        return bool(await self._run(_ADD, *args))
+
+    async def poll(self, device: str, *, version: str = "") -> list[Task]:
+        """Return the SMS that a phone is to send (or to acknowledge first): MOST_HANDED at most.
+
+        Its own and those for any phone, by priority, then as they came; no more than its hourly
+        cap lets it send. Notes that the phone was heard of. Raises KeyError for an unknown phone.
+        """
+        phone = self._devices[device]
+        limits = (phone.hourly_cap, MOST_HANDED, BATCH_MS)
+        flat = await self._hand_out(_POLL, device, _plain(version), phone.results, *limits)
+        found = [Task.read(*each) for each in zip(flat[::3], flat[1::3], flat[2::3], strict=True)]
+        await self._report((each.uuid, each.state) for each in found)
+        return [each for each in found if each.state is not TaskState.EXPIRED]
+
+    async def acknowledge(self, device: str, uuids: Sequence[str]) -> list[str]:
+        """Return those of ``uuids`` that this phone may send now, and mark them handed.
+
+        Those that it has leased, or was handed and has reported nothing of. From the first such
+        call on the phone is known to report results.
+        """
+        asked = [each for each in dict.fromkeys(uuids) if _UUID.fullmatch(each)][:MOST_UUIDS]
+        if not asked:
+            return []
+        flat = await self._hand_out(_ACKNOWLEDGE, device, BATCH_MS, *asked)
+        granted: list[str] = flat[: len(flat) // 2]
+        fresh = zip(granted, flat[len(granted) :], strict=True)
+        await self._report((uuid, TaskState.HANDED) for uuid, is_fresh in fresh if is_fresh)
+        return granted
+
+    async def awaiting_results(self, device: str, limit: int = 100) -> list[str]:
+        """Return the uuids of what a phone was handed without a final result, the newest first.
+
+        Versions that never report a success would else keep it busy with the same old ones.
+        """
+        ends = (f"({device};", f"[{device}:")
+        found = await self._store.execute(
+            "ZRANGE", keys.TASK_AWAITING, *ends, "BYLEX", "REV", "LIMIT", 0, limit
+        )
+        return [entry.rpartition(":")[2] for entry in found]
+
+    async def results(self, device: str, results: Sequence[Result]) -> list[str]:
+        """Write down what a phone reports; return the uuids of it that are this phone's.
+
+        The state of an SMS moves forward only; what it was not given is left alone.
+        """
+        flat: list[Argument] = []
+        for each in results[:MOST_UUIDS]:
+            state = _meaning(each)
+            if state is not None and _UUID.fullmatch(each.uuid):
+                flat += [each.uuid, state.value, each.sent, each.delivered, _plain(each.text)]
+        if not flat:
+            return []
+        answer = await self._run(_RESULTS, device, *flat)
+        recorded = list(zip(answer[::2], answer[1::2], strict=True))
+        await self._report((uuid, state) for uuid, state in recorded if state)
+        return list(dict.fromkeys(uuid for uuid, _ in recorded))
+
+    async def get(self, uuid: str) -> Task | None:
+        """Return a task, None when there is none (any more)."""
+        [found] = await self._read([uuid]) if _UUID.fullmatch(uuid) else [None]
+        return found
+
+    async def cancel(self, uuid: str) -> Task | None:
+        """Cancel a task that waits; return it as it is now, None when there is none."""
+        if not _UUID.fullmatch(uuid):
+            return None
+        answer = await self._run(_CANCEL, uuid)
+        if not answer:
+            return None
+        cancelled, *found = answer
+        await self._report([(uuid, TaskState.CANCELLED)] if cancelled else [])
+        return Task.read(*found)
+
+    async def page(self, limit: int, after: str) -> tuple[int, list[Task], str | None]:
+        """Return how many there are, those following ``after`` ('' = the newest), and the next.
+
+        Raises BadRequest when ``after`` is no task (any more).
+        """
+        start = 0
+        if after:
+            known = _UUID.fullmatch(after)
+            rank = await self._store.execute("ZREVRANK", keys.TASK_INDEX, after) if known else None
+            if rank is None:
+                raise BadRequest("after: no such message")
+            start = rank + 1
+        total, uuids = await asyncio.gather(
+            self._store.execute("ZCARD", keys.TASK_INDEX),
+            self._store.execute("ZRANGE", keys.TASK_INDEX, start, start + limit, "REV"),
+        )
+        following = uuids[limit - 1] if len(uuids) > limit else None
+        return total, [each for each in await self._read(uuids[:limit]) if each], following
+
+    async def touch(self, device: str, *, version: str = "", battery: int | None = None) -> None:
+        """Note that a phone was heard of; battery: percent, None = not told."""
+        level = "" if battery is None else battery
+        await self._store.run(_TOUCH, [keys.device(device)], [_plain(version), level])
+
+    async def device_state(self, device: str) -> DeviceState:
+        """Return what is known of a phone; raises KeyError for an unknown one."""
+        setting = self._devices[device].results
+        names = [keys.device(device), keys.TASK_QUEUE, keys.TASK_HANDED]
+        backlog, handed, *flat = await self._store.run(_DEVICE, names, [device])
+        fields = dict(zip(flat[::2], flat[1::2], strict=True))
+        return DeviceState(
+            last_seen=int(fields.get("last_seen", 0)),
+            version=fields.get("version", ""),
+            battery=int(fields["battery"]) if "battery" in fields else None,
+            battery_at=int(fields.get("battery_at", 0)),
+            results=setting == "on" or (setting == "auto" and "results" in fields),
+            backlog=backlog,
+            handed=handed,
+        )
+
+    async def look_after(self) -> None:
+        """Do what time brings about, a bounded amount of it; for every process, each second.
+
+        SMS come to their time, expire, are unconfirmed, are forgotten; leases run out; reports
+        that another process owes are made.
+        """
+        await self._hand_back()
+        owed = await self._run(_LOOK_AFTER, MOST_DUE, MOST_REPORTS)
+        await self._report(_changes(owed))
+
+    # -- below: how the scripts are called
+
+    async def _run(self, script: Script, *args: Argument, more_keys: Iterable[str] = ()) -> Reply:
+        return await self._store.run(script, [*_KEYS, *more_keys], [*self._times, *args])
+
+    async def _hand_out(self, script: Script, device: str, *args: Argument) -> Reply:
+        """Run a script that gives something to a phone; take it back if nobody hears the answer."""
+        batch = keys.batch(secrets.token_hex(8))
+        try:
+            return await self._run(script, device, *args, more_keys=(keys.device(device), batch))
+        except BaseException:
+            self._unanswered.append(batch)
+            raise
+
+    async def _hand_back(self) -> None:
+        """Take back what was handed out by calls whose answer was lost."""
+        for batch in list(self._unanswered)[:MOST_HAND_BACKS]:
+            waiting = await self._run(_HAND_BACK, BATCH_MS, more_keys=(batch,))
+            with suppress(ValueError):  # done by another call meanwhile
+                self._unanswered.remove(batch)
+            await self._report((uuid, TaskState.WAITING) for uuid in waiting)
+
+    async def _report(self, changes: Iterable[Change]) -> None:
+        """Tell of changes and strike off what was told; the rest another call tells later."""
+        owed = list(changes)
+        if not owed:
+            return
+        outcomes = await asyncio.gather(
+            *(self._changed(*each) for each in owed), return_exceptions=True
+        )
+        told = []
+        for (uuid, state), outcome in zip(owed, outcomes, strict=True):
+            if outcome is None:
+                told.append(f"{uuid} {state}")
+            elif not isinstance(outcome, StoreUnavailable):
+                log.error("task %s: %s was not reported", uuid, state, exc_info=outcome)
+        if told:
+            try:
+                await self._store.execute("ZREM", keys.TASK_REPORTS, *told)
+            except StoreUnavailable:
+                log.warning("%d changes of tasks may be reported again", len(told))
+
+    async def _read(self, uuids: Sequence[str]) -> list[Task | None]:
+        if not uuids:
+            return []
+        pairs = await asyncio.gather(
+            self._store.execute("HMGET", keys.TASK_CONTENTS, *uuids),
+            self._store.execute("HMGET", keys.TASKS, *uuids),
+        )
+        found = zip(uuids, *pairs, strict=True)
+        return [Task.read(*each) if each[1] and each[2] else None for each in found]
+
+
+def _check(task: NewTask) -> None:
+    """Raise BadRequest for what no phone can be given, ValueError for an id of another shape."""
+    if not _UUID.fullmatch(task.uuid):
+        raise ValueError("a task's uuid is written in lower case, with hyphens")
+    for name in ("to", "message"):
+        # With either of them empty the application on the phone ends.
+        if not getattr(task, name):
+            raise BadRequest(f"{name}: must not be empty")
+    if abs(task.priority) > MOST_PRIORITY:
+        raise BadRequest(f"priority: must be from -{MOST_PRIORITY} to {MOST_PRIORITY}")
+
+
+def _meaning(result: Result) -> TaskState | None:
+    """Return what a phone's words make of an SMS, None for no news."""
+    if result.delivered == "delivered":
+        return TaskState.DELIVERED
+    if "failed" in (result.sent, result.delivered):
+        return TaskState.FAILED
+    return TaskState.SENT if result.sent == "sent" else None
+
+
+def _plain(text: str) -> str:
+    """Return a phone's words so that they can be stored: not too many, and valid UTF-8."""
+    return text[:MAX_WORDS].encode("utf-8", "replace").decode("utf-8")
+
+
+def _changes(owed: Iterable[str]) -> list[Change]:
+    """Return the changes behind entries of the list of reports, ``<uuid> <state>``."""
+    pairs = (entry.split(" ", 1) for entry in owed)
+    return [(uuid, state) for uuid, state in pairs]

@@ -1,0 +1,311 @@
+"""Phones by name and secret, and what becomes of an SMS that one has received."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+import pytest
+
+from conf.settings import Settings
+from gateway.models import Delivery, Device, VirtualNumber
+from gateway.phones import DELIVERIES, authentic, reporting
+from gateway.services import Services, open_services
+from gateway.smssync_wire import Post
+from gateway.tasks import NewTask, TaskState
+
+SENDER = "+12065550121"
+OURS = "+12065550171"
+SECOND = "+12065550172"
+GERMAN = "+4917604069051"
+REPLY = "We will call you back."
+UUID = "1ba368bd-c467-4374-bf28-6c1a8c0f4f2e"
+
+Open = Callable[..., AbstractAsyncContextManager[Services]]
+
+
+@pytest.fixture
+def opened(redis_url: str) -> Open:
+    """Opens the services of a gateway with these phones and options."""
+
+    @asynccontextmanager
+    async def services(*devices: Device, **options: Any) -> AsyncIterator[Services]:
+        settings = Settings(redis_url=redis_url, **options)
+        async with open_services(settings, devices=devices) as found:
+            yield found
+
+    return services
+
+
+def phone(*numbers: str, name: str = "front") -> Device:
+    """Return a phone with these SIM cards."""
+    return Device(name, "s3cret", numbers=numbers)
+
+
+def post(**fields: Any) -> Post:
+    """Return an SMS that a phone posts, all of it given unless told otherwise."""
+    usual = {"sender": SENDER, "text": "Hi", "sent_to": OURS, "message_id": "m-1", "sent": "1"}
+    return Post(**usual | fields)
+
+
+async def inbox(services: Services) -> list[tuple[str, str, str]]:
+    """Return (from, to, reason) of what is kept, the newest first."""
+    _, found, _ = await services.inbox.page(10, "")
+    return [(each["from"], each["to"], each["reason"]) for each in found]
+
+
+# --- Which phone ---------------------------------------------------------------------------------
+
+BY_PATH = [
+    pytest.param(["a", "b"], "b", "b", id="by its name"),
+    pytest.param(["a", "b"], "c", None, id="unknown"),
+    pytest.param(["a", "b"], "A", None, id="case counts"),
+    pytest.param(["a"], "", "a", id="the only one"),
+    pytest.param(["a", "default"], "", "default", id="the one called default"),
+    pytest.param(["a", "b"], "", None, id="any of two"),
+    pytest.param([], "", None, id="none configured"),
+    pytest.param([], "default", None, id="default without any"),
+]
+
+
+@pytest.mark.parametrize(("names", "element", "expected"), BY_PATH)
+async def test_a_path_names_a_phone(
+    opened: Open, names: list[str], element: str, expected: str | None
+) -> None:
+    async with opened(*(Device(name, "s3cret") for name in names)) as services:
+        found = services.phones.device(element)
+    assert expected == (found.name if found else None)
+
+
+async def test_all_phones_are_known_by_name(opened: Open) -> None:
+    devices = {name: Device(name, "s3cret") for name in ("a", "b")}
+    async with opened(*devices.values()) as services, opened() as without:
+        assert (devices, True) == (dict(services.phones.devices), services.phones.configured)
+        assert ({}, False) == (dict(without.phones.devices), without.phones.configured)
+
+
+PLAIN = Device("plain", "new")
+ROTATED = Device("rotated", "new", old_secret="old")
+SECRETS = [
+    pytest.param(PLAIN, ["new"], True, id="the secret"),
+    pytest.param(PLAIN, ["wrong"], False, id="a wrong one"),
+    pytest.param(PLAIN, ["NEW"], False, id="case counts"),
+    pytest.param(PLAIN, ["new "], False, id="blanks count"),
+    pytest.param(PLAIN, [""], False, id="an empty one, which is no old secret"),
+    pytest.param(PLAIN, [None, None], False, id="none given"),
+    pytest.param(PLAIN, [], False, id="nothing at all"),
+    pytest.param(PLAIN, ["wrong", "new"], True, id="one of two is right"),
+    pytest.param(PLAIN, [None, "new"], True, id="only the second is given"),
+    pytest.param(ROTATED, ["new"], True, id="the new one in a rotation"),
+    pytest.param(ROTATED, ["old"], True, id="the old one in a rotation"),
+    pytest.param(ROTATED, ["older"], False, id="neither"),
+    pytest.param(ROTATED, [""], False, id="an empty one in a rotation"),
+    pytest.param(Device("umlaut", "grün"), ["grün"], True, id="not ASCII"),
+    pytest.param(Device("umlaut", "grün"), ["grun"], False, id="nearly"),
+    pytest.param(None, ["new"], False, id="no phone"),
+]
+
+
+@pytest.mark.parametrize(("device", "given", "expected"), SECRETS)
+def test_a_phone_is_known_by_its_secrets_alone(
+    device: Device | None, given: list[str | None], expected: bool
+) -> None:
+    assert expected is authentic(device, given)
+
+
+# --- To whom and from whom -----------------------------------------------------------------------
+
+ONE_SIM = phone(OURS)
+TWO_SIMS = phone(OURS, SECOND)
+IN_GERMANY = phone(GERMAN)
+ADDRESSES = [
+    pytest.param(ONE_SIM, {}, (SENDER, OURS), id="as posted"),
+    pytest.param(ONE_SIM, {"sent_to": ""}, (SENDER, OURS), id="empty: the only number"),
+    pytest.param(ONE_SIM, {"sent_to": None}, (SENDER, OURS), id="absent: the only number"),
+    pytest.param(ONE_SIM, {"sent_to": SENDER}, (SENDER, OURS), id="the sender: a bug of 3.0"),
+    pytest.param(
+        ONE_SIM, {"sent_to": "dev-7", "device_id": "dev-7"}, (SENDER, OURS), id="the device's id"
+    ),
+    pytest.param(ONE_SIM, {"sent_to": "2065550171"}, (SENDER, OURS), id="a national form"),
+    pytest.param(TWO_SIMS, {"sent_to": SECOND}, (SENDER, SECOND), id="the second SIM card"),
+    pytest.param(TWO_SIMS, {"sent_to": SECOND[1:]}, (SENDER, SECOND), id="without a plus"),
+    pytest.param(TWO_SIMS, {"sent_to": ""}, (SENDER, ""), id="empty, and two numbers"),
+    pytest.param(phone(), {"sent_to": ""}, (SENDER, ""), id="empty, and no number"),
+    pytest.param(phone(), {}, (SENDER, OURS), id="a phone whose number is told only by itself"),
+    pytest.param(
+        IN_GERMANY, {"sender": "017604069011"}, ("+4917604069011", GERMAN), id="a national sender"
+    ),
+    pytest.param(IN_GERMANY, {"sender": "22395"}, ("22395", GERMAN), id="a short code"),
+    pytest.param(IN_GERMANY, {"sender": "MTN-Info"}, ("MTN-Info", GERMAN), id="a name"),
+    pytest.param(IN_GERMANY, {"sender": ""}, ("", GERMAN), id="no sender"),
+]
+
+
+@pytest.mark.parametrize(("device", "fields", "expected"), ADDRESSES)
+async def test_the_numbers_of_an_sms_are_completed_by_what_is_known_of_the_phone(
+    opened: Open, device: Device, fields: dict[str, Any], expected: tuple[str, str]
+) -> None:
+    async with opened(device) as services:
+        await services.phones.receive(device, post(**fields))
+        [(sender, to, reason)] = await inbox(services)
+    assert (*(each.removeprefix("+") for each in expected), "not_our_number") == (
+        sender,
+        to,
+        reason,
+    )
+
+
+async def test_what_a_phone_tells_of_an_sms_is_kept(opened: Open) -> None:
+    async with opened(ONE_SIM) as services:
+        await services.phones.receive(ONE_SIM, post(text="  grüß 🚀\n", sent="1700000000000"))
+        _, [kept], _ = await services.inbox.page(10, "")
+    shown = {name: kept[name] for name in ("provider", "id", "text", "sent")}
+    assert {
+        "provider": "smssync:front",
+        "id": "m-1",
+        "text": "  grüß 🚀\n",
+        "sent": "1700000000000",
+    } == shown
+
+
+SAME_OR_NOT = [
+    pytest.param([post(), post()], 1, id="a repeat"),
+    pytest.param([post(), post(text="changed")], 1, id="the id decides"),
+    pytest.param([post(), post(message_id="m-2")], 2, id="another id"),
+    pytest.param([post(message_id="")] * 2, 1, id="without an id: time and text"),
+    pytest.param([post(message_id=""), post(message_id="", sent="2")], 2, id="another time"),
+    pytest.param([post(message_id="", sent="")] * 2, 1, id="without a time: the text"),
+    pytest.param(
+        [post(message_id="", sent=""), post(message_id="", sent="", text="?")], 2, id="another text"
+    ),
+    pytest.param([post(message_id="7"), post(message_id="7", text="new")], 2, id="a row, reused"),
+]
+
+
+@pytest.mark.parametrize(("posts", "count"), SAME_OR_NOT)
+async def test_an_sms_is_stored_once_however_often_it_is_posted(
+    opened: Open, posts: list[Post], count: int
+) -> None:
+    async with opened(ONE_SIM) as services:
+        for each in posts:
+            await services.phones.receive(ONE_SIM, each)
+        assert count == len(await inbox(services))
+
+
+async def test_two_phones_number_their_sms_for_themselves(opened: Open) -> None:
+    phones = phone(OURS), phone(SECOND, name="back")
+    async with opened(*phones) as services:
+        for each in phones:
+            await services.phones.receive(each, post(sent_to=""))
+        assert 2 == len(await inbox(services))
+
+
+# --- Instant replies -----------------------------------------------------------------------------
+
+ANSWERED = [
+    pytest.param({}, True, id="a person"),
+    pytest.param({"text": ""}, True, id="an empty text"),
+    pytest.param({"sender": "22395"}, False, id="a short code"),
+    pytest.param({"sender": "MTN-Info"}, False, id="a name"),
+    pytest.param({"sender": ""}, False, id="nobody"),
+    pytest.param({"sender": SECOND}, False, id="one of our own numbers"),
+]
+
+
+@pytest.mark.parametrize(("fields", "expected"), ANSWERED)
+async def test_only_what_a_person_wrote_is_answered(
+    opened: Open, fields: dict[str, Any], expected: bool
+) -> None:
+    """The reply is for its sender, and has an id of its own."""
+    async with opened(ONE_SIM, smssync_reply=REPLY) as services:
+        await services.numbers.add(number(SECOND, "nexmo"))
+        reply = await services.phones.receive(ONE_SIM, post(**fields))
+    found = (reply.to, reply.message, len(reply.uuid)) if reply else None
+    assert ((SENDER, REPLY, 36) if expected else None) == found
+
+
+async def test_a_person_is_answered_once_an_hour(opened: Open) -> None:
+    async with opened(ONE_SIM, smssync_reply=REPLY) as services:
+        posts = [post(message_id=f"m-{n}", sender=f"+120655501{n % 2}1") for n in range(6)]
+        replies = [await services.phones.receive(ONE_SIM, each) for each in posts]
+    assert [True, True, False, False, False, False] == [bool(each) for each in replies]
+
+
+async def test_a_repeat_is_not_answered_again(opened: Open) -> None:
+    async with opened(ONE_SIM, smssync_reply=REPLY) as services:
+        replies = [await services.phones.receive(ONE_SIM, post()) for _ in range(2)]
+    assert [True, False] == [bool(each) for each in replies]
+
+
+async def test_a_number_of_the_pool_answers_by_its_own_notices(opened: Open) -> None:
+    async with opened(ONE_SIM, smssync_reply=REPLY) as services:
+        await services.numbers.add(number(OURS, "smssync:front"))
+        assert await services.phones.receive(ONE_SIM, post()) is None
+        assert [(SENDER[1:], OURS[1:], "no_session")] == await inbox(services)
+
+
+async def test_without_the_option_nobody_is_answered(opened: Open) -> None:
+    async with opened(ONE_SIM) as services:
+        assert await services.phones.receive(ONE_SIM, post()) is None
+
+
+def number(e164: str, provider: str) -> VirtualNumber:
+    """Return a number of the pool."""
+    return VirtualNumber(
+        e164=e164, provider=provider, country="US", capabilities=frozenset({"sms", "voice"})
+    )
+
+
+# --- Outgoing SMS and what is told of them -------------------------------------------------------
+
+
+async def test_an_sms_for_a_phone_is_written_down_like_every_message(opened: Open) -> None:
+    async with opened(ONE_SIM) as services:
+        task = NewTask(uuid=UUID, to=SENDER, message="x" * 200, device="front")
+        assert await services.phones.queue(task)
+        assert not await services.phones.queue(task), "known already"
+        message = await services.receipts.message(UUID.replace("-", ""))
+        queued = await services.tasks.poll("front")
+    assert message is not None
+    names = ("to", "text", "provider", "source", "outcome", "delivery", "final", "parts")
+    assert {
+        "to": SENDER[1:],
+        "text": "x" * 200,
+        "provider": "smssync:front",
+        "source": "admin",
+        "outcome": "accepted",
+        "delivery": "accepted",
+        "final": False,
+        "parts": 1,
+    } == {name: message[name] for name in names}
+    assert [UUID] == [each.uuid for each in queued]
+
+
+REPORTED = [
+    ("waiting", Delivery.ACCEPTED, False),
+    ("leased", Delivery.ACCEPTED, False),
+    ("handed", Delivery.BUFFERED, False),
+    ("sent", Delivery.BUFFERED, False),
+    ("delivered", Delivery.DELIVERED, True),
+    ("failed", Delivery.FAILED, True),
+    ("cancelled", Delivery.FAILED, True),
+    ("expired", Delivery.EXPIRED, True),
+    ("unconfirmed", Delivery.UNKNOWN, True),
+]
+
+
+@pytest.mark.parametrize(("state", "delivery", "final"), REPORTED, ids=[row[0] for row in REPORTED])
+async def test_each_state_is_a_receipt(
+    opened: Open, state: str, delivery: Delivery, final: bool
+) -> None:
+    async with opened(ONE_SIM) as services:
+        await services.phones.queue(NewTask(uuid=UUID, to=SENDER, message="Hi", device="front"))
+        await reporting(services.receipts)(UUID, state)
+        status = await services.receipts.status(UUID.replace("-", ""))
+    assert status is not None
+    assert (delivery, final, 1) == (status.delivery, status.final, status.parts)
+
+
+def test_no_state_is_without_a_receipt() -> None:
+    assert set(TaskState) == set(DELIVERIES)

@@ -1,0 +1,655 @@
+"""Android phones with SMSsync at the gateway: what they post, what they are given, who hears it."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import pytest
+
+from gateway.emulator.smssync import VERSIONS, Faults, Handset, Preferences
+from tests.conftest import RestartableValkey
+from tests.masking import (
+    ADMIN,
+    ANNA,
+    BERT,
+    CARL,
+    END,
+    NO_SESSION,
+    ONE,
+    OPTED_OUT,
+    START,
+    until,
+)
+from tests.phones_town import (
+    BACK_NUMBERS,
+    BACK_SECRET,
+    FRONT_NUMBER,
+    FRONT_OLD,
+    FRONT_SECRET,
+    SECRET,
+    SECRETS,
+    SUCCESS,
+    TO,
+    WRONG,
+    PhonesTown,
+    devices_file,
+    empty_poll,
+    message_id,
+    one_secret,
+    phones_town,
+    refusal,
+    sends,
+)
+from tests.processes import GatewayProcess
+from tests.visitor import Visitor, visiting
+
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
+XML = "application/xml"
+OKHTTP_JSON = "application/json; charset=UTF-8"
+NO_UUIDS = '{"message_uuids":[]}'
+REPLY = "We will call you back."
+
+
+@pytest.fixture
+async def place(redis_url: str) -> AsyncIterator[PhonesTown]:
+    """A gateway with one shared secret, and so with the phone ``default``."""
+    async with one_secret(redis_url) as made:
+        yield made
+
+
+@pytest.fixture
+async def desks(redis_url: str, tmp_path: Path) -> AsyncIterator[PhonesTown]:
+    """A gateway with a file of three phones."""
+    async with phones_town(redis_url, devices_file(tmp_path)) as made:
+        yield made
+
+
+def basic(password: str, user: str = "phone") -> str:
+    """Return an Authorization header."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def form(**fields: str) -> str:
+    """Return a posted SMS; ``sender`` stands for the field ``from``, '-' leaves a field out."""
+    usual = {"secret": SECRET, "sender": "+12065550121", "message": "Hi", "message_id": "m-1"}
+    pairs = (usual | fields).items()
+    return urlencode([("from" if k == "sender" else k, v) for k, v in pairs if v != "-"])
+
+
+# --- The project's page for developers -----------------------------------------------------------
+
+CURL_BOUNDARY = "------------------------d74496d66958873e"
+CURL_FIELDS = {
+    "from": "+000-000-0000",
+    "message": "sample text message",
+    "secret": "123456",
+    "device_id": "1",
+    "sent_timestamp": "123456789",
+    "message_id": "80",
+}
+
+
+def multipart(fields: dict[str, str]) -> str:
+    """Return what ``curl -F`` writes."""
+    parts = (
+        f'--{CURL_BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    )
+    return f"{''.join(parts)}--{CURL_BOUNDARY}--\r\n"
+
+
+async def test_the_documented_curl_command_succeeds(place: PhonesTown) -> None:
+    """With its multipart form, a number that is none, and a time in seconds; repeated as well."""
+    kind = f"multipart/form-data; boundary={CURL_BOUNDARY}"
+    for _ in range(2):
+        reply = await place.ask("POST", "/smssync", multipart(CURL_FIELDS), kind, Accept="*/*")
+        assert (200, SUCCESS) == (reply.status, reply.text)
+        assert "application/json; charset=UTF-8" == reply.headers["Content-Type"]
+    wrong = multipart(CURL_FIELDS | {"secret": "654321"})
+    assert refusal() == (await place.ask("POST", "/smssync", wrong, kind)).text
+    assert [("+000-000-0000", "sample text message", "not_our_number")] == await place.kept()
+
+
+async def test_the_documented_exchanges_are_answered_as_printed(place: PhonesTown) -> None:
+    """Poll, acknowledgement, empty acknowledgement, question for results, results."""
+    texts = ["the message goes here", "and here", "and there"]
+    first, second, third = [await place.queue(text) for text in texts]
+
+    polled = await place.ask("GET", f"/smssync?task=send&secret={SECRET}")
+    offered = [
+        {"to": f"+{TO}", "message": text, "uuid": uuid}
+        for text, uuid in zip(texts, (first, second, third), strict=True)
+    ]
+    assert {"payload": {"task": "send", "secret": SECRET, "messages": offered}} == polled.json
+
+    queued = json.dumps({"queued_messages": [first, second, third]})
+    sent = await place.ask("POST", "/smssync?task=sent", queued, OKHTTP_JSON)
+    assert {"message_uuids": [first, second, third]} == sent.json
+    none = await place.ask("POST", "/smssync?task=sent", '{"queued_messages":[]}', OKHTTP_JSON)
+    assert NO_UUIDS == none.text
+
+    asked = await place.ask("GET", f"/smssync?task=result&secret={SECRET}")
+    assert {first, second, third} == set(asked.json["message_uuids"])
+
+    # As printed, with the comma that is missing in the first element.
+    printed = """{ "message_result": [
+      { "uuid": "052bf515-ef6b-f424-c4ee", "sent_result_code": 0,
+        "sent_result_message": "SMSSync Message Sent"
+        "delivered_result_code": -1, "delivered_result_message": "" },
+      { "uuid": "%s", "sent_result_code": 0, "sent_result_message": "SMSSync Message Sent",
+        "delivered_result_code": 0, "delivered_result_message": "SMS Delivered" },
+      { "uuid": "%s", "sent_result_code": 1, "sent_result_message":
+        "Failed to send SMS - Maybe insufficient air time on the phone.",
+        "delivered_result_code": -1, "delivered_result_message": "" },
+      { "uuid": "%s", "sent_result_code": 4, "sent_result_message": "No service",
+        "delivered_result_code": -1, "delivered_result_message": "" } ] }"""
+    target = f"/smssync?task=result&secret={SECRET}"
+    recorded = await place.ask("POST", target, printed % (first, second, third), OKHTTP_JSON)
+    assert {"message_uuids": [first, second, third]} == recorded.json
+    assert ("delivered", "delivered", True) == await place.life(first)
+    assert ("failed", "failed", True) == await place.life(second)
+    assert ("failed", "failed", True) == await place.life(third)
+    assert NO_UUIDS == (await place.ask("GET", target)).text
+
+
+# --- The rows of the contract, word for word -----------------------------------------------------
+
+POLL = '{"payload":{"task":"send","secret":"123456","messages":[]}}'
+ALIVE = '{"payload":{"success":true,"error":null,"messages":[]}}'
+NO_FROM = refusal("The from variable was not set")
+NO_MESSAGE = refusal("The message variable was not set")
+AS_JSON = '{"secret":"123456","from":"+12065550121","message":"Hi","message_id":"m-1"}'
+AS_XML = (
+    "<?xml version='1.0' encoding='UTF-8' standalone='yes' ?><payload><secret>123456</secret>"
+    "<from>+12065550121</from><message>Hi</message><message_id>m-1</message_id></payload>"
+)
+ENTITIES = (
+    '<!DOCTYPE payload [<!ENTITY x SYSTEM "file:///etc/hostname">]>'
+    "<payload><secret>123456</secret><from>+12065550121</from><message>&x;</message></payload>"
+)
+CURL = f"multipart/form-data; boundary={CURL_BOUNDARY}"
+EXCHANGES = [
+    pytest.param("POST", "/smssync/", form(), FORM, SUCCESS, 1, id="a form"),
+    pytest.param("POST", "/smssync", form(), FORM, SUCCESS, 1, id="no slash at the end"),
+    pytest.param("POST", "/smssync/default", form(), FORM, SUCCESS, 1, id="by name"),
+    pytest.param("POST", "/smssync/default/", form(), FORM, SUCCESS, 1, id="by name, with slash"),
+    pytest.param("PUT", "/smssync/", form(), FORM, SUCCESS, 1, id="PUT"),
+    pytest.param("PUT", "/smssync/", AS_XML, OKHTTP_JSON, SUCCESS, 1, id="PUT of XML"),
+    pytest.param("POST", "/smssync/", AS_JSON, JSON, SUCCESS, 1, id="JSON"),
+    pytest.param("POST", "/smssync/", AS_JSON, "", SUCCESS, 1, id="JSON without a type"),
+    pytest.param("POST", "/smssync/", AS_XML, XML, SUCCESS, 1, id="XML"),
+    pytest.param("POST", "/smssync/", AS_XML, OKHTTP_JSON, SUCCESS, 1, id="XML called JSON"),
+    pytest.param("POST", "/smssync/", form(), "application/yaml", SUCCESS, 1, id="YAML"),
+    pytest.param("POST", "/smssync/?key=K", form(), FORM, SUCCESS, 1, id="a query of its own"),
+    pytest.param("POST", "/smssync/", form(message=""), FORM, SUCCESS, 1, id="an empty text"),
+    pytest.param("POST", "/smssync/", form(sender=""), FORM, SUCCESS, 1, id="an empty sender"),
+    pytest.param("POST", "/smssync/", form(sender="-"), FORM, NO_FROM, 0, id="no from"),
+    pytest.param("POST", "/smssync/", form(message="-"), FORM, NO_MESSAGE, 0, id="no message"),
+    pytest.param("POST", "/smssync/", form(secret="x"), FORM, refusal(), 0, id="wrong secret"),
+    pytest.param("POST", "/smssync/", form(secret=""), FORM, refusal(), 0, id="empty secret"),
+    pytest.param("POST", "/smssync/", form(secret="-"), FORM, refusal(), 0, id="no secret"),
+    pytest.param("POST", f"/smssync/?secret={SECRET}", form(secret="-"), FORM, refusal(), 0,
+                 id="the secret of a post stands in its body"),
+    pytest.param("POST", "/smssync/elsewhere/", form(), FORM, refusal(), 0, id="unknown phone"),
+    pytest.param("POST", "/smssync/", '{"secret":', JSON, refusal(), 0, id="broken JSON"),
+    pytest.param("POST", "/smssync/", "[]", JSON, refusal(), 0, id="JSON of another shape"),
+    pytest.param("POST", "/smssync/", "<payload><secret>", XML, refusal(), 0, id="broken XML"),
+    pytest.param("POST", "/smssync/", ENTITIES, XML, refusal(), 0, id="XML with entities"),
+    pytest.param("POST", "/smssync/", "--x\r\njunk", CURL, refusal(), 0, id="broken multipart"),
+    pytest.param("POST", "/smssync/", multipart(CURL_FIELDS), "multipart/form-data", refusal(), 0,
+                 id="multipart without a boundary"),
+    pytest.param("POST", "/smssync/", b"\xff\xfe\x00", "", refusal(), 0, id="bytes"),
+    pytest.param("POST", "/smssync/", "", FORM, SUCCESS, 0, id="an empty post"),
+    pytest.param("POST", "/smssync/", "Task=alert&message=Battery+level+is+at+9", FORM, SUCCESS, 0,
+                 id="an alert without a secret"),
+    pytest.param("POST", "/smssync/", '{"message_result":"[]"}', JSON, SUCCESS, 0,
+                 id="what an alert of version 3 is"),
+    pytest.param("POST", "/smssync/", f"secret={SECRET}&from=%2B000000000000&message=Test", FORM,
+                 SUCCESS, 0, id="the test button"),
+    pytest.param("POST", "/smssync/", f"secret={SECRET}", FORM, NO_FROM, 0,
+                 id="the test button of 3.0.3"),
+    pytest.param("GET", "/smssync/", "", "", ALIVE, 0, id="a bare GET"),
+    pytest.param("GET", "/smssync/", "", FORM, ALIVE, 0, id="a bare GET with a type"),
+    pytest.param("GET", "/smssync/elsewhere/", "", "", ALIVE, 0, id="a bare GET of no phone"),
+    pytest.param("GET", "/smssync/?task=what", "", "", ALIVE, 0, id="an unknown task"),
+    pytest.param("GET", "/smssync/?task=send&secret=123456", "", "", POLL, 0, id="a poll"),
+    pytest.param("GET", "/smssync?task=send&secret=123456", "", "", POLL, 0, id="no slash, a poll"),
+    pytest.param("GET", "/smssync/?key=K?task=send&secret=123456", "", "", POLL, 0,
+                 id="? in the query, a poll"),
+    pytest.param("GET", "/smssync/?secret=123456?task=send", "", "", POLL, 0,
+                 id="the secret in the address, a poll"),
+    pytest.param("GET", "/smssync/?task=send&secret=x", "", "", empty_poll(), 0,
+                 id="wrong secret, a poll"),
+    pytest.param("GET", "/smssync/?task=send", "", "", empty_poll(), 0, id="no secret, a poll"),
+    pytest.param("GET", "/smssync/?task=send&secret=", "", "", empty_poll(), 0,
+                 id="empty secret, a poll"),
+    pytest.param("GET", "/smssync/elsewhere/?task=send&secret=123456", "", "", empty_poll(), 0,
+                 id="unknown phone, a poll"),
+    pytest.param("POST", "/smssync/?task=send&secret=123456", form(), FORM, POLL, 0,
+                 id="a poll with the SMS that was posted before"),
+    pytest.param("PUT", "/smssync/?task=send&secret=123456", form(), FORM, POLL, 0,
+                 id="a poll by PUT"),
+    pytest.param("POST", "/smssync/?task=send&secret=x", form(), FORM, empty_poll(), 0,
+                 id="a stale poll, wrong secret"),
+    pytest.param("POST", "/smssync/?task=sent", '{"queued_messages":["u-1"]}', JSON, NO_UUIDS, 0,
+                 id="an acknowledgement of what nobody knows"),
+    pytest.param("POST", "/smssync/?task=sent", "junk", JSON, NO_UUIDS, 0,
+                 id="junk for an acknowledgement"),
+    pytest.param("GET", "/smssync/?task=result&secret=123456", "", "", NO_UUIDS, 0,
+                 id="no results awaited"),
+    pytest.param("GET", "/smssync/?task=result&secret=123456?secret=123456&from=%2B0000", "", "",
+                 NO_UUIDS, 0, id="junk behind a second ?"),
+    pytest.param("POST", "/smssync/?task=result&secret=123456", '{"message_result":"[]"}', JSON,
+                 NO_UUIDS, 0, id="no results"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "target", "body", "kind", "expected", "stored"), EXCHANGES)
+async def test_a_request_has_exactly_this_answer(
+    place: PhonesTown,
+    method: str,
+    target: str,
+    body: str | bytes,
+    kind: str,
+    expected: str,
+    stored: int,
+) -> None:
+    """Always HTTP 200 and JSON; ``stored``: how many SMS are in the inbox afterwards."""
+    reply = await place.ask(method, target, body, kind)
+    assert (200, expected) == (reply.status, reply.text)
+    assert "application/json; charset=UTF-8" == reply.headers["Content-Type"]
+    assert "no-store" == reply.headers["Cache-Control"]
+    assert stored == len(await place.kept())
+
+
+NOT_CONFIGURED = "SMSsync is not configured on this server"
+UNCONFIGURED = [
+    pytest.param("POST", "/smssync/", form(), refusal(NOT_CONFIGURED), id="an SMS"),
+    pytest.param("POST", "/smssync/x/", form(secret=""), refusal(NOT_CONFIGURED), id="by a name"),
+    pytest.param("GET", "/smssync/?task=send&secret=", "", empty_poll(NOT_CONFIGURED), id="a poll"),
+    pytest.param("GET", "/smssync/?task=result&secret=", "", NO_UUIDS, id="results awaited"),
+    pytest.param("POST", "/smssync/?task=sent", '{"queued_messages":["u"]}', NO_UUIDS, id="sent"),
+    pytest.param("GET", "/smssync/", "", ALIVE, id="a bare GET"),
+]
+
+
+@pytest.mark.parametrize(("method", "target", "body", "expected"), UNCONFIGURED)
+async def test_without_phones_their_requests_are_refused(
+    redis_url: str, method: str, target: str, body: str, expected: str
+) -> None:
+    async with phones_town(redis_url) as place:
+        reply = await place.ask(method, target, body)
+        assert (200, expected, []) == (reply.status, reply.text, await place.kept())
+
+
+# --- Secrets -------------------------------------------------------------------------------------
+
+OTHERS_SECRET = "the secret of another phone"
+GIVEN = [
+    pytest.param("front", FRONT_SECRET, "", True, id="the secret"),
+    pytest.param("front", FRONT_OLD, "", True, id="the old one"),
+    pytest.param("front", FRONT_SECRET.upper(), "", False, id="in capitals"),
+    pytest.param("front", BACK_SECRET, "", False, id=OTHERS_SECRET),
+    pytest.param("front", "", "", False, id="empty"),
+    pytest.param("front", "", FRONT_SECRET, True, id="as the password of Basic"),
+    pytest.param("front", "", FRONT_OLD, True, id="the old one as the password"),
+    pytest.param("front", "wrong", FRONT_SECRET, True, id="the password alone is right"),
+    pytest.param("front", "", "wrong", False, id="a wrong password"),
+    pytest.param("front", "wrong", BACK_SECRET, False, id="the password of another phone"),
+    pytest.param("back", FRONT_OLD, "", False, id="the old secret of another phone"),
+    pytest.param("nobody", FRONT_SECRET, FRONT_SECRET, False, id="an unknown phone"),
+]
+
+
+@pytest.mark.parametrize(("device", "given", "password", "right"), GIVEN)
+async def test_without_its_secret_a_phone_gets_nothing(
+    desks: PhonesTown, device: str, given: str, password: str, right: bool
+) -> None:
+    """Neither an SMS is taken, nor one given, nor a result; and no answer holds a secret."""
+    queued = [await desks.queue(device=name) for name in ("front", "back")]
+    headers = {"Authorization": basic(password)} if password else {}
+    path = f"/smssync/{device}/"
+
+    posted = await desks.ask("POST", path, form(secret=given), FORM, **headers)
+    polled = await desks.ask("GET", f"{path}?task=send&secret={quote(given, '')}", **headers)
+    awaited = await desks.ask("GET", f"{path}?task=result&secret={quote(given, '')}", **headers)
+
+    if right:
+        assert SUCCESS == posted.text
+        assert [queued[0]] == [each["uuid"] for each in polled.json["payload"]["messages"]]
+        assert (given or FRONT_SECRET) == polled.json["payload"]["secret"]
+        assert {"message_uuids": [queued[0]]} == awaited.json
+    else:
+        assert (refusal(), empty_poll(), NO_UUIDS) == (posted.text, polled.text, awaited.text)
+        assert ["waiting", "waiting"] == [await desks.state(uuid) for uuid in queued]
+    assert right == bool(await desks.kept())
+
+
+async def test_a_result_needs_the_secret_and_the_right_phone(desks: PhonesTown) -> None:
+    task = await desks.queue(device="front")
+    async with desks.handset("front") as phone:
+        await phone.poll()
+    result = {"uuid": task, "sent_result_code": 1, "sent_result_message": "Failed"}
+    body = json.dumps({"message_result": [result]})
+    for target in (
+        "/smssync/front/?task=result&secret=wrong",
+        "/smssync/front/?task=result",
+        f"/smssync/back/?task=result&secret={BACK_SECRET}",
+        f"/smssync/nobody/?task=result&secret={quote(FRONT_SECRET, '')}",
+    ):
+        assert NO_UUIDS == (await desks.ask("POST", target, body, JSON)).text
+    assert ("handed", "buffered", False) == await desks.life(task)
+    target = f"/smssync/front/?task=result&secret={quote(FRONT_SECRET, '')}"
+    assert {"message_uuids": [task]} == (await desks.ask("POST", target, body, JSON)).json
+    assert ("failed", "failed", True) == await desks.life(task)
+
+
+async def test_an_acknowledgement_without_a_secret_grants_a_phone_its_own_sms_only(
+    desks: PhonesTown,
+) -> None:
+    """No version sends a secret with it: whoever names an id must be the phone that holds it."""
+    [held, strange] = [await desks.queue(device=each) for each in ("reporting", "front")]
+    target = "/smssync/reporting/?task=send&secret=reporting-secret"
+    polled = (await desks.ask("GET", target)).json["payload"]["messages"]
+    assert ([held], "leased") == ([each["uuid"] for each in polled], await desks.state(held))
+
+    body = json.dumps({"queued_messages": [strange, "u-1", held, held, None, 7]})
+    for device, expected in (("front", []), ("nobody", []), ("reporting", [held])):
+        sent = await desks.ask("POST", f"/smssync/{device}/?task=sent", body, JSON)
+        assert {"message_uuids": expected} == sent.json
+    assert ("handed", "waiting") == (await desks.state(held), await desks.state(strange))
+
+
+ALL_SECRETS = (FRONT_SECRET, FRONT_OLD, BACK_SECRET, "reporting-secret", "a-wrong-secret")
+
+
+async def test_no_secret_and_no_text_reaches_logs_metrics_or_strangers(
+    redis_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever phones send, where they send it, and whether it is right."""
+    caplog.set_level(logging.DEBUG)
+    options = (devices_file(tmp_path), "--access_log=yes")
+    strangers = []
+    async with phones_town(redis_url, *options) as desks:
+        await desks.queue("Top confidential", device="front")
+        for secret in ("a-wrong-secret", FRONT_SECRET):
+            written = quote(secret, "")
+            for method, target, body in (
+                ("POST", "/smssync/front/", form(secret=secret, message="Top confidential")),
+                ("GET", f"/smssync/front/?task=send&secret={written}", ""),
+                ("GET", f"/smssync/front/?secret={written}?task=result&secret={written}", ""),
+                ("POST", f"/smssync/nobody/?task=send&secret={written}", form(secret=secret)),
+                ("DELETE", f"/smssync/front/?secret={written}", ""),
+                ("POST", f"/smssync/front/?secret={written}", b"x" * 1_100_000),
+                ("GET", f"/smssync/front/more/{written}", ""),
+            ):
+                reply = await desks.ask(method, target, body, FORM, Authorization=basic(secret))
+                if secret == "a-wrong-secret" or "task=send" not in target:
+                    strangers.append(reply.text)
+        metrics = (await desks.ask("GET", "/metrics")).text
+    shown = "\n".join([*strangers, metrics, *(each.getMessage() for each in caplog.records)])
+    assert "POST /smssync/front/" in shown
+    found = [each for each in (*ALL_SECRETS, "Top confidential") if each in shown]
+    found += [each for each in map(quote, ALL_SECRETS) if each in shown]
+    assert [] == found
+
+
+# --- Bodies that only old versions send ----------------------------------------------------------
+
+LAST = {"secret": SECRET, "from": "+12065550122", "message": "the last", "message_id": "m-last"}
+EARLIER = {"secret": "before", "from": "+12065550121", "message": "grüß dich " * 8}
+
+
+def piled_form(earlier: int) -> bytes:
+    """Return the form of a version that never forgets a field."""
+    before = urlencode(EARLIER | {"message_id": "m-0", "sent_timestamp": "1", "sent_to": ""})
+    return "&".join([*[before] * earlier, urlencode(LAST)]).encode()
+
+
+def piled_xml(earlier: int) -> bytes:
+    """Return the same as XML."""
+
+    def elements(fields: dict[str, str]) -> str:
+        return "".join(f"<{name}>{value}</{name}>" for name, value in fields.items())
+
+    return f"<payload>{elements(EARLIER) * earlier}{elements(LAST)}</payload>".encode()
+
+
+PILES = [
+    pytest.param(piled_form(0), FORM, id="one"),
+    pytest.param(piled_form(200), FORM, id="1,400 fields of a form"),
+    pytest.param(piled_form(3500), FORM, id="900 KB of a form"),
+    pytest.param(piled_xml(400), OKHTTP_JSON, id="1,200 elements of XML"),
+    pytest.param(piled_xml(4500), OKHTTP_JSON, id="900 KB of XML"),
+]
+
+
+@pytest.mark.parametrize(("body", "kind"), PILES)
+async def test_of_repeated_fields_the_last_is_the_sms(
+    place: PhonesTown, body: bytes, kind: str
+) -> None:
+    """3.0.0 to 3.0.3 put all SMS since their start before the current one."""
+    assert SUCCESS == (await place.ask("POST", "/smssync/", body, kind)).text
+    assert [("12065550122", "the last", "not_our_number")] == await place.kept()
+
+
+async def test_a_body_larger_than_any_phones_is_refused(place: PhonesTown) -> None:
+    reply = await place.ask("POST", "/smssync/", piled_form(4500), FORM)
+    assert (200, refusal("The request is too large")) == (reply.status, reply.text)
+    assert [] == await place.kept()
+
+
+async def test_fields_may_have_the_names_that_a_phones_owner_gave_them(
+    redis_url: str, tmp_path: Path
+) -> None:
+    names = {"secret": "key", "from": "sender", "message": "text", "message_id": "id"}
+    table = ", ".join(f"{usual} = '{own}'" for usual, own in names.items())
+    content = f"[[device]]\nname = 'own'\nsecret = 's3cret'\nfields = {{ {table} }}\n"
+    async with phones_town(redis_url, devices_file(tmp_path, content)) as place:
+        place.secrets = {"": "s3cret"}
+        formats = ("form", "json", "xml")
+        for number, data_format in enumerate(formats):
+            preferences = Preferences(data_format=data_format, names=names)
+            async with place.handset(preferences=preferences) as phone:
+                assert await phone.receive(f"+{ANNA}", f"in {data_format} {number}")
+        kept = [(sender, text) for sender, text, _ in await place.kept()]
+    assert [(ANNA, "in form 0"), (ANNA, "in json 1"), (ANNA, "in xml 2")] == kept
+
+
+SHORT_ADDRESS = [
+    pytest.param("", "[[device]]\nname='only'\nsecret='s3cret'\n", SUCCESS, id="the only phone"),
+    pytest.param(
+        "",
+        "[[device]]\nname='a'\nsecret='other'\n[[device]]\nname='default'\nsecret='s3cret'\n",
+        SUCCESS,
+        id="the one called default",
+    ),
+    pytest.param(
+        "",
+        "[[device]]\nname='a'\nsecret='s3cret'\n[[device]]\nname='b'\nsecret='other'\n",
+        refusal(),
+        id="any of two",
+    ),
+    pytest.param("only/", "[[device]]\nname='only'\nsecret='s3cret'\n", SUCCESS, id="by name"),
+]
+
+
+@pytest.mark.parametrize(("element", "content", "expected"), SHORT_ADDRESS)
+async def test_the_short_address_is_that_of_one_phone(
+    redis_url: str, tmp_path: Path, element: str, content: str, expected: str
+) -> None:
+    async with phones_town(redis_url, devices_file(tmp_path, content)) as place:
+        reply = await place.ask("POST", f"/smssync/{element}", form(secret="s3cret"), FORM)
+    assert expected == reply.text
+
+
+# --- Phones of every version ---------------------------------------------------------------------
+
+# The secret stands in no poll of these; its owner writes it into the address.
+NO_SECRET_IN_POLLS = ("1.0.6", "1.0.7", "1.1.9", "2.0")
+
+
+def handset(place: PhonesTown, version: str, **options: Any) -> Handset:
+    """Return a phone of the shared secret, set up as its version needs it."""
+    url = place.url()
+    if version in NO_SECRET_IN_POLLS:
+        url = f"{url}?secret={SECRET}"
+    return Handset(url, version=version, secret=SECRET, **options)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_an_sms_that_a_phone_receives_is_stored_once(place: PhonesTown, version: str) -> None:
+    """Posted three times, with the answer lost, and posted again; others in between."""
+    async with handset(place, version, faults=Faults(duplicate_posts=2)) as phone:
+        phone.faults.lose_answers(3)
+        assert not await phone.receive(f"+{ANNA}", "with a lost answer")
+        assert await phone.receive("MTN-Info", "grüß dich & 🚀 <b>+%")
+        assert await phone.receive("22395", "")
+        # Only these post what is pending over and over.
+        await phone.sync_pending()
+        assert [] == phone.pending
+        assert 0 == phone.crashes
+    assert [
+        (ANNA, "with a lost answer", "not_our_number"),
+        ("MTN-Info", "grüß dich & 🚀 <b>+%", "not_our_number"),
+        ("22395", "", "not_our_number"),
+    ] == await place.kept()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_phone_sends_what_is_queued_once(place: PhonesTown, version: str) -> None:
+    """In their order, between SMS that it receives, however often it asks."""
+    texts = ["first", 'grüß dich & 🚀 <b>"+%', "third"]
+    tasks = [await place.queue(text) for text in texts]
+    async with handset(place, version) as phone:
+        assert await phone.receive(f"+{ANNA}", "before")
+        for _ in range(3):
+            await phone.poll()
+            assert await phone.receive(f"+{ANNA}", "again")
+        assert [(f"+{TO}", text) for text in texts] == [(each.to, each.text) for each in phone.sent]
+        assert tasks == [each.uuid for each in phone.sent]
+        assert 0 == phone.crashes
+    assert ["handed"] * 3 == [await place.state(task) for task in tasks]
+
+
+# With both switches of the app on. What a version does not report stays as it is for a day.
+FATES = [
+    ("2.7.1", "handed", "handed"),  # asks for results without a secret
+    ("2.7.2", "delivered", "failed"),
+    ("2.7.3", "delivered", "failed"),
+    ("2.8.3", "delivered", "failed"),
+    ("3.0.0", "handed", "handed"),  # the codes of version 3 are never filled in
+    ("3.0.3", "handed", "handed"),
+    ("3.0.4", "handed", "handed"),
+    ("3.0.5", "handed", "handed"),
+    ("3.1.1", "handed", "handed"),
+    ("docs", "delivered", "failed"),
+]
+SHOWN = {
+    "handed": ("buffered", False),
+    "delivered": ("delivered", True),
+    "failed": ("failed", True),
+}
+
+
+@pytest.mark.parametrize(("version", "good", "bad"), FATES, ids=[row[0] for row in FATES])
+async def test_what_a_phone_reports_is_shown_everywhere(
+    place: PhonesTown, version: str, good: str, bad: str
+) -> None:
+    """By the admin routes and /status/ alike; reports that come twice change nothing."""
+    preferences = Preferences(results_api=True, delivery_report=True, retry=True)
+    async with handset(place, version, preferences=preferences) as phone:
+        tasks = []
+        for code, state in ((-1, good), (4, bad)):
+            # 3.x sends twice what asks for a delivery report.
+            phone.faults.fail_next(code, code)
+            phone.faults.double_reports = True
+            tasks.append((await place.queue("Hello"), state))
+            await phone.poll()
+            await phone.report()
+            phone.faults.fail_next()
+        assert 0 == phone.crashes
+    for task, state in tasks:
+        assert (state, *SHOWN[state]) == await place.life(task)
+
+
+async def test_the_life_of_an_sms_is_told_with_all_its_steps(place: PhonesTown) -> None:
+    """A phone known to report results: offered, acknowledged, sent, delivered."""
+    preferences = Preferences(results_api=True)
+    async with handset(place, "2.7", preferences=preferences) as phone:
+        await place.queue("makes it known that this phone acknowledges")
+        await phone.poll()
+        task = await place.queue("Hello")
+        shown = [await place.life(task)]
+        polled = await place.ask("GET", f"/smssync/?task=send&secret={SECRET}")
+        shown.append(await place.life(task))
+        assert [task] == [each["uuid"] for each in polled.json["payload"]["messages"]]
+        acknowledged = json.dumps({"queued_messages": [task]})
+        await place.ask("POST", "/smssync/?task=sent", acknowledged, JSON)
+        shown.append(await place.life(task))
+        for result in (
+            {"sent_result_code": -1, "sent_result_message": "SMS sent"},
+            {"delivered_result_code": -1, "delivered_result_message": "SMS delivered"},
+        ):
+            body = json.dumps({"message_result": json.dumps([{"uuid": task, **result}])})
+            await place.ask("POST", f"/smssync/?task=result&secret={SECRET}", body, JSON)
+            shown.append(await place.life(task))
+    assert [
+        ("waiting", "accepted", False),
+        ("leased", "accepted", False),
+        ("handed", "buffered", False),
+        ("sent", "buffered", False),
+        ("delivered", "delivered", True),
+    ] == shown
+    message = await place.ok("GET", f"/messages/{message_id(task)}")
+    steps = [each.get("status", each["event"]) for each in message["events"]]
+    assert ["answer", "leased", "handed", "sent", "delivered"] == steps
+    known = {name: message[name] for name in ("to", "provider", "source", "text", "outcome")}
+    assert {
+        "to": TO,
+        "provider": "smssync",
+        "source": "admin",
+        "text": "Hello",
+        "outcome": "accepted",
+    } == known
+
+
+async def test_a_results_phone_whose_acknowledgement_was_lost_is_offered_the_sms_again(
+    redis_url: str, tmp_path: Path
+) -> None:
+    """Once the lease is over, and never while it runs."""
+    options = (devices_file(tmp_path), "--smssync_lease=1")
+    preferences = Preferences(results_api=True, delivery_report=True)
+    async with phones_town(redis_url, *options) as place:
+        task = await place.queue(device="reporting")
+        async with place.handset("reporting", "2.7", preferences=preferences) as phone:
+            await place.ask("GET", "/smssync/reporting/?task=send&secret=reporting-secret")
+            assert "leased" == await place.state(task)
+            assert [(TO, "Hello")] == await sends(phone, 1)
+            await phone.report()
+        assert ("delivered", "delivered", True) == await place.life(task)
+
+
+async def test_alerts_and_the_test_button_are_no_sms(place: PhonesTown) -> None:
+    for version in ("2.7", "3.0.0", "3.0.3", "3.0.5", "3.1", "docs"):
+        async with handset(place, version) as phone:
+            assert phone.traits.test_fields is None or await phone.test()
+            await phone.battery_low(9)
+            assert 0 == phone.crashes
+    assert [] == await place.kept()
+    assert 9 == (await place.ok("GET", "/smssync/devices/default"))["battery"]
+
+
+async def test_a_phone_asked_by_sms_whether_the_server_is_there_says_so(place: PhonesTown) -> None:
+    async with handset(place, "2.7") as phone:
+        await phone.receive(f"+{ANNA}", "@20")
+        assert ["Server SMSsync responded with 200 status code"] == [e.text for e in phone.sent]

@@ -1,0 +1,93 @@
+"""A phone as a provider: what it puts into the queue, and what it answers."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gateway.errors import StoreUnavailable
+from gateway.models import Delivery, Device
+from gateway.providers.base import Outcome, Part, Provider, Sms, SubmitResult
+from gateway.providers.smssync import SmsSyncProvider
+from gateway.store import Store, connect
+from gateway.tasks import NewTask, Tasks, TaskState
+
+MESSAGE_ID = "0123456789abcdef" * 2
+UUID = "01234567-89ab-cdef-0123-456789abcdef"
+SMS = Sms(MESSAGE_ID, "+4917612345678", "+12065550100", "the text")
+NOWHERE = "redis://127.0.0.1:1"
+
+
+async def unheard(uuid: str, state: str) -> None:
+    """Take no notice."""
+
+
+@pytest.fixture
+async def store(redis_url: str) -> AsyncIterator[Store]:
+    made = connect(redis_url)
+    yield made
+    await made.close()
+
+
+def queue_in(store: Store) -> Tasks:
+    return Tasks(store, {"office": Device("office", "s3cret")}, lease=300, changed=unheard)
+
+
+def provider_of(tasks: Tasks) -> Provider:
+    async def add(*, uuid: str, to: str, message: str, device: str) -> bool:
+        return await tasks.add(NewTask(uuid=uuid, to=to, message=message, device=device))
+
+    return SmsSyncProvider("office", add)
+
+
+async def test_a_text_waits_for_its_phone_under_the_messages_id(store: Store) -> None:
+    tasks = queue_in(store)
+    assert SubmitResult(Outcome.ACCEPTED, (Part(UUID, Delivery.ACCEPTED),)) == (
+        await provider_of(tasks).submit(SMS)
+    )
+    found = await tasks.get(UUID)
+    assert found
+    shown = (found.to, found.message, found.device, found.state)
+    assert ("+4917612345678", "the text", "office", TaskState.WAITING) == shown
+    assert MESSAGE_ID == uuid.UUID(UUID).hex
+
+
+async def test_a_repeated_request_is_accepted_and_queued_once(store: Store) -> None:
+    tasks = queue_in(store)
+    provider = provider_of(tasks)
+    answers = [await provider.submit(SMS) for _ in range(3)]
+    assert [Outcome.ACCEPTED] * 3 == [each.outcome for each in answers]
+    assert 1 == (await tasks.page(10, ""))[0]
+
+
+async def test_with_the_store_down_the_text_was_not_sent_and_may_be_repeated() -> None:
+    store = connect(NOWHERE)
+    assert Outcome.NOT_SENT == (await provider_of(queue_in(store)).submit(SMS)).outcome
+    await store.close()
+
+
+async def test_an_add_without_an_answer_may_be_repeated_although_it_may_have_run() -> None:
+    added: list[str] = []
+
+    async def add(*, uuid: str, to: str, message: str, device: str) -> bool:
+        added.append(uuid)
+        raise StoreUnavailable
+
+    result = await SmsSyncProvider("office", add).submit(SMS)
+    assert (Outcome.NOT_SENT, (), [UUID]) == (result.outcome, result.parts, added)
+
+
+async def test_an_empty_text_is_refused_and_never_reaches_the_phone(store: Store) -> None:
+    tasks = queue_in(store)
+    result = await provider_of(tasks).submit(Sms(MESSAGE_ID, SMS.to, SMS.sender, ""))
+    assert Outcome.REFUSED == result.outcome
+    assert await tasks.get(UUID) is None
+
+
+async def test_it_is_named_after_its_phone_and_not_paced(store: Store) -> None:
+    provider = provider_of(queue_in(store))
+    assert ["smssync:office"] * 2 == [provider.name, provider.pace_key]
+    assert not provider.rate
+    await provider.close()
