@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import quote
@@ -10,34 +10,31 @@ from urllib.parse import quote
 from conf.settings import Settings
 from gateway import geoip
 from gateway.access import AdminGate, WebhookGate
-from gateway.assemblies import Assemblies
 from gateway.clients import ClientAddress
 from gateway.country import CountryGuesser
 from gateway.inbox import Inbox
 from gateway.limiter import Limit, Limiter, MessageLimits, ValidationLimits
-from gateway.lobby import Lobby
 from gateway.messenger import Messenger
-from gateway.metrics import OUTBOX_REPEATS
 from gateway.models import Device
-from gateway.notices import Notices, Texts
+from gateway.notices import Notices
 from gateway.numbers import Numbers
-from gateway.optouts import OptOuts, Words
-from gateway.outbox import Outbox, OutboxEntry
+from gateway.optouts import OptOuts
+from gateway.outbox import Outbox
 from gateway.outbox_worker import OutboxWorker
 from gateway.pacer import Pacer
 from gateway.phones import Phones, reporting
 from gateway.providers import flowroute
-from gateway.providers.base import Provider, SubmitResult
+from gateway.providers.base import Provider
 from gateway.providers.flowroute import FlowrouteProvider
 from gateway.providers.smssync import SmsSyncProvider
 from gateway.providers.vonage import Account, VonageProvider
 from gateway.receipts import Receipts
 from gateway.relay import Relay
+from gateway.relaying import wire
 from gateway.session_log import SessionLog
 from gateway.sessions import Sessions
 from gateway.store import Store, connect
 from gateway.tasks import NewTask, Tasks
-from gateway.upkeep import Upkeep
 
 # Flowroute publishes no limit and throttles senders that it takes for spammers: a modest rate.
 FLOWROUTE_RATE = 10.0
@@ -93,13 +90,14 @@ async def open_services(
         store,
         {device.name: device for device in devices},
         lease=settings.smssync_lease,
+        confirm=settings.smssync_confirm * 3600,
         changed=reporting(receipts),
     )
     providers = [*_providers(settings), *_phone_providers(devices, tasks)]
     messenger = Messenger(
         {each.name: each for each in providers}, settings.provider, receipts, Pacer(store)
     )
-    relaying = _relaying(
+    relaying = wire(
         settings, store, limiter, messenger=messenger, session_log=session_log, tasks=tasks
     )
     trusted = [each for each in settings.trusted_proxies.split(",") if each]
@@ -159,105 +157,11 @@ async def open_services(
         await store.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _Relaying:
-    """The parts of the relay, wired with each other."""
-
-    numbers: Numbers
-    sessions: Sessions
-    notices: Notices
-    optouts: OptOuts
-    inbox: Inbox
-    outbox: Outbox
-    outbox_worker: OutboxWorker
-    relay: Relay
-    upkeep: Upkeep
-
-
-def _relaying(
-    settings: Settings,
-    store: Store,
-    limiter: Limiter,
-    *,
-    messenger: Messenger,
-    session_log: SessionLog,
-    tasks: Tasks,
-) -> _Relaying:
-    numbers, optouts = Numbers(store), OptOuts(store)
-    inbox = Inbox(store, days=settings.message_log_days)
-    chat_numbers = [each for each in settings.chat_numbers.split(",") if each]
-    sessions = Sessions(
-        store,
-        reserved=chat_numbers,
-        exclusive=settings.tn_exclusive,
-        cooldown=settings.number_cooldown,
-        log_days=settings.session_log_days,
-    )
-    outbox = Outbox(store, dead_days=settings.message_log_days)
-    worker = OutboxWorker(
-        outbox,
-        messenger,
-        suppressed=lambda entry: optouts.is_out(entry.to),
-        decided=_decided(numbers, session_log),
-        repeated=lambda entry: OUTBOX_REPEATS.inc(),
-        number_rate=settings.number_rate,
-    )
-    notices = Notices(store, notice_texts(settings), worker.poke)
-    lobby = Lobby(
-        store,
-        numbers=chat_numbers,
-        provider=settings.provider,
-        wait=settings.chat_wait,
-        limiter=limiter,
-        sessions=sessions,
-        notices=notices,
-        inbox=inbox,
-        optouts=optouts,
-        poke=worker.poke,
-    )
-    relay = Relay(
-        store,
-        sessions=sessions,
-        notices=notices,
-        inbox=inbox,
-        assemblies=Assemblies(store),
-        session_log=session_log,
-        words=Words(settings.stop_words.split(","), settings.start_words.split(",")),
-        lobby=lobby,
-        poke=worker.poke,
-    )
-    upkeep = Upkeep(
-        [
-            sessions.expire_due,
-            relay.join_due,
-            lambda: notices.finish_stale(sessions.find),
-            lobby.expire_waiting,
-            outbox.trim_dead,
-            tasks.look_after,
-        ]
-    )
-    return _Relaying(numbers, sessions, notices, optouts, inbox, outbox, worker, relay, upkeep)
-
-
 def _phone_providers(devices: Sequence[Device], tasks: Tasks) -> list[Provider]:
     async def add(*, uuid: str, to: str, message: str, device: str) -> bool:
         return await tasks.add(NewTask(uuid=uuid, to=to, message=message, device=device))
 
     return [SmsSyncProvider(device.name, add) for device in devices]
-
-
-def _decided(
-    numbers: Numbers, session_log: SessionLog
-) -> Callable[[OutboxEntry, str, SubmitResult | None], Awaitable[None]]:
-    """Return what is done when it is decided what becomes of a text of the outbox."""
-
-    async def decided(entry: OutboxEntry, state: str, result: SubmitResult | None) -> None:
-        if entry.session:
-            await session_log.set_state(entry.session, entry.id, state)
-        if state == "accepted" or (result is not None and result.blames_sender):
-            await numbers.report(entry.sender, state == "accepted")
-
-    return decided
 
 
 def _providers(settings: Settings) -> list[Provider]:
@@ -275,18 +179,6 @@ def _providers(settings: Settings) -> list[Provider]:
             timeout=settings.provider_timeout,
         ),
     ]
-
-
-def notice_texts(settings: Settings) -> Texts:
-    """Return the notices of the options."""
-    return Texts(
-        org_name=settings.org_name,
-        start=settings.session_start_msg,
-        end=settings.session_end_msg,
-        no_session=settings.no_session_msg,
-        opted_out=settings.optout_msg,
-        voice_start=settings.voice_start_msg,
-    )
 
 
 def redis_url(settings: Settings) -> str:

@@ -17,6 +17,7 @@ from itertools import islice
 from typing import Any
 
 from gateway.smssync_bodies import BOM, json_value, word
+from gateway.tasks import Result
 
 MOST_UUIDS = 500
 MAX_ID_LENGTH = 64
@@ -152,20 +153,6 @@ def _array(body: bytes, key: str) -> list[Any]:
 def _uuid(value: object) -> str:
     fits = isinstance(value, str) and re.fullmatch(r"[!-~]{1,64}", value)
     return value if isinstance(value, str) and fits else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a phone says of an SMS that it was to send.
-
-    sent: ``sent``, ``failed``, or '' for nothing yet; delivered: ``delivered``, ``failed``, or ''
-    for no report; text: the phone's own words for it, in its language.
-    """
-
-    uuid: str
-    sent: str
-    delivered: str
-    text: str
 
 
 def results(body: bytes) -> list[Result]:

@@ -39,12 +39,13 @@ ROWS = (
         "gateway.providers.smssync",
     ),
     ("gateway.access", "gateway.limiter", "gateway.pacer", "gateway.receipts"),
-    ("gateway.numbers", "gateway.sessions", "gateway.session_log", "gateway.optouts"),
-    ("gateway.inbox", "gateway.assemblies", "gateway.taking"),
-    ("gateway.smssync_bodies", "gateway.smssync_wire", "gateway.tasks"),
+    ("gateway.taking", "gateway.numbers", "gateway.sessions"),
+    ("gateway.session_log", "gateway.optouts"),
+    ("gateway.inbox", "gateway.assemblies"),
+    ("gateway.smssync_bodies", "gateway.tasks", "gateway.smssync_wire"),
     ("gateway.messenger", "gateway.outbox", "gateway.outbox_worker"),
     ("gateway.notices", "gateway.lobby", "gateway.relay", "gateway.phones"),
-    ("gateway.upkeep", "gateway.services"),
+    ("gateway.upkeep", "gateway.relaying", "gateway.services"),
     ("handlers.arguments", "handlers.base", "handlers.webhook"),
 )
 ORDER = [module for row in ROWS for module in row]

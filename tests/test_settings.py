@@ -68,6 +68,7 @@ def test_every_option_of_the_contract_has_its_default() -> None:
         "smssync_devices_file": "",
         "smssync_reply": "",
         "smssync_lease": 300,
+        "smssync_confirm": 24,
         "org_name": "Your Org Name",
         "session_start_msg": "Your new session has started, send a message!",
         "session_end_msg": "This session has ended, talk to you again soon!",

@@ -568,15 +568,13 @@ async def test_what_a_phone_reports_is_shown_everywhere(
     """By the admin routes and /status/ alike; reports that come twice change nothing."""
     preferences = Preferences(results_api=True, delivery_report=True, retry=True)
     async with handset(place, version, preferences=preferences) as phone:
+        phone.faults.double_reports = True
         tasks = []
-        for code, state in ((-1, good), (4, bad)):
-            # 3.x sends twice what asks for a delivery report.
-            phone.faults.fail_next(code, code)
-            phone.faults.double_reports = True
-            tasks.append((await place.queue("Hello"), state))
+        for code, state in ((0, good), (4, bad)):
+            phone.faults.failing = code
+            tasks.append((await place.queue(), state))
             await phone.poll()
             await phone.report()
-            phone.faults.fail_next()
         assert 0 == phone.crashes
     for task, state in tasks:
         assert (state, *SHOWN[state]) == await place.life(task)
@@ -653,3 +651,371 @@ async def test_a_phone_asked_by_sms_whether_the_server_is_there_says_so(place: P
     async with handset(place, "2.7") as phone:
         await phone.receive(f"+{ANNA}", "@20")
         assert ["Server SMSsync responded with 200 status code"] == [e.text for e in phone.sent]
+
+
+# --- Masked conversations ------------------------------------------------------------------------
+
+PAIR = {"participant_a": ANNA, "participant_b": BERT}
+PHONE_PROVIDER = "smssync:front"
+SHARED = [(ANNA, START), (BERT, START)]
+
+
+@pytest.fixture
+async def desk(desks: PhonesTown) -> PhonesTown:
+    """The same with the front desk's number in the pool."""
+    await desks.rent(FRONT_NUMBER, provider=PHONE_PROVIDER)
+    return desks
+
+
+async def log_of(place: PhonesTown, session: str) -> list[tuple[str, str, str]]:
+    """Return (from, text, state) of what was said in a session."""
+    answer = await place.ok("GET", f"/session/{session}/log")
+    return [(each["from"], each["text"], each["state"]) for each in answer["entries"]]
+
+
+TALKING = ["1.1.9", "2.4", "2.7", "2.8", "3.0.3", "3.0.4", "3.1", "docs"]
+
+
+@pytest.mark.parametrize("version", TALKING)
+async def test_two_people_talk_through_a_phone(desk: PhonesTown, version: str) -> None:
+    """By a number of the pool that is a phone's: texts go both ways, each once."""
+    made = await desk.ok("POST", "/session", PAIR)
+    assert FRONT_NUMBER == made["virtual_tn"]
+    secret = quote(FRONT_SECRET, safe="")
+    url = desk.url("front") + (f"?secret={secret}" if version in NO_SECRET_IN_POLLS else "")
+    # 3.0.4 says that an SMS was sent to its sender, and polls with the last SMS in its body.
+    async with Handset(url, version=version, secret=FRONT_SECRET, number="") as phone:
+        assert set(SHARED) == set(await sends(phone, 2))
+        assert await phone.receive(f"+{ANNA}", "  Hi Bert 🚀 & all\n")
+        await sends(phone, 3)
+        assert await phone.receive(f"+{BERT}", "Hi Anna")
+        heard = await sends(phone, 4)
+        await desk.at_rest()
+        assert [] == await phone.poll()
+    assert [(BERT, "  Hi Bert 🚀 & all\n"), (ANNA, "Hi Anna")] == heard[2:]
+    assert [] == await desk.kept()
+    assert [("a", "  Hi Bert 🚀 & all\n", "buffered"), ("b", "Hi Anna", "buffered")] == (
+        await log_of(desk, made["session_id"])
+    )
+
+
+async def test_the_log_of_a_session_shows_what_a_phone_reports(desk: PhonesTown) -> None:
+    made = await desk.ok("POST", "/session", PAIR)
+    preferences = Preferences(results_api=True, delivery_report=True)
+    async with desk.handset("front", "2.7", preferences=preferences) as phone:
+        await sends(phone, 2)
+        for text, code in (("arrives", 0), ("does not", 4)):
+            await phone.receive(f"+{ANNA}", text)
+            phone.faults.failing = code
+            await until(lambda: _sent_or_failed(phone, text))
+        await phone.report()
+    assert [("a", "arrives", "delivered"), ("a", "does not", "failed")] == (
+        await log_of(desk, made["session_id"])
+    )
+
+
+async def _sent_or_failed(phone: Handset, text: str) -> bool:
+    await phone.poll()
+    return any(each.text == text for each in [*phone.sent, *phone.failed])
+
+
+async def test_each_number_is_its_own_phones(desks: PhonesTown) -> None:
+    """One number on each phone, one for each side; no phone sends for the other."""
+    await desks.rent(FRONT_NUMBER, provider=PHONE_PROVIDER)
+    await desks.rent(BACK_NUMBERS[1], provider="smssync:back")
+    body = {**PAIR, "numbers": "per-side", "virtual_tn": FRONT_NUMBER}
+    made = await desks.ok("POST", "/session", body)
+    assert (FRONT_NUMBER, BACK_NUMBERS[1]) == (made["virtual_tn_a"], made["virtual_tn_b"])
+    number = f"+{BACK_NUMBERS[1]}"
+    async with desks.handset("front") as front, desks.handset("back", number=number) as back:
+        await sends(front, 1)
+        await sends(back, 1)
+        await front.receive(f"+{ANNA}", "to the back")
+        await back.receive(f"+{BERT}", "to the front")
+        assert [(ANNA, START), (ANNA, "to the front")] == await sends(front, 2)
+        assert [(BERT, START), (BERT, "to the back")] == await sends(back, 2)
+
+
+async def test_of_two_sim_cards_the_phone_has_to_name_one(desks: PhonesTown) -> None:
+    """A text to nobody knows which of them is kept, and answered by nobody."""
+    await desks.rent(*BACK_NUMBERS, provider="smssync:back")
+    await desks.ok("POST", "/session", {**PAIR, "virtual_tn": BACK_NUMBERS[0]})
+    async with desks.handset("back", number="") as back:
+        await sends(back, 2)
+        await back.receive(f"+{ANNA}", "to which?")
+        await desks.at_rest()
+        assert [] == await back.poll()
+    assert [(ANNA, "to which?", "not_our_number")] == await desks.kept()
+
+
+async def test_one_side_may_be_on_a_phone_and_the_other_on_nexmo(desk: PhonesTown) -> None:
+    await desk.rent(ONE)
+    body = {**PAIR, "numbers": "per-side", "virtual_tn": FRONT_NUMBER}
+    made = await desk.ok("POST", "/session", body)
+    assert (FRONT_NUMBER, ONE) == (made["virtual_tn_a"], made["virtual_tn_b"])
+    async with desk.handset("front", "3.0", number=f"+{FRONT_NUMBER}") as phone:
+        await sends(phone, 1)
+        await phone.receive(f"+{ANNA}", "by phone")
+        await desk.hears(BERT, (ONE, START), (ONE, "by phone"))
+        assert [200] == await desk.text(BERT, ONE, "by Nexmo")
+        assert [(ANNA, START), (ANNA, "by Nexmo")] == await sends(phone, 2)
+
+    async def settled() -> bool:
+        states = [state for _, _, state in await log_of(desk, made["session_id"])]
+        return states == ["delivered", "buffered"]
+
+    await until(settled)
+
+
+async def test_a_number_counts_for_its_own_phone_only(desk: PhonesTown) -> None:
+    """Not for another phone, and not for Nexmo."""
+    await desk.ok("POST", "/session", PAIR)
+    async with desk.handset("back", number=f"+{FRONT_NUMBER}") as back:
+        await back.receive(f"+{ANNA}", "by the wrong phone")
+    assert [200] == await desk.text(ANNA, FRONT_NUMBER, "by the wrong provider")
+    assert [
+        (ANNA, "by the wrong phone", "not_our_number"),
+        (ANNA, "by the wrong provider", "not_our_number"),
+    ] == await desk.kept()
+
+
+async def test_who_says_stop_to_a_phone_hears_nothing_more(desk: PhonesTown) -> None:
+    made = await desk.ok("POST", "/session", PAIR)
+    async with desk.handset("front") as phone:
+        await sends(phone, 2)
+        await phone.receive(f"+{ANNA}", " Stop ")
+        assert (BERT, OPTED_OUT) == (await sends(phone, 3))[2]
+        await phone.receive(f"+{BERT}", "are you there?")
+        await desk.at_rest()
+        assert [] == await phone.poll()
+        await phone.receive(f"+{ANNA}", "start")
+        await phone.receive(f"+{BERT}", "and now?")
+        assert (ANNA, "and now?") == (await sends(phone, 4))[3]
+    said = [(text, state) for _, text, state in await log_of(desk, made["session_id"])]
+    assert ("are you there?", "suppressed") in said
+
+
+async def test_a_stranger_hears_so_once_and_his_text_is_kept(desk: PhonesTown) -> None:
+    """By the notices of the pool, even where there is an instant reply for all others."""
+    await desk.ok("POST", "/session", PAIR)
+    async with desk.handset("front") as phone:
+        await sends(phone, 2)
+        for text in ("hello?", "anybody?"):
+            await phone.receive(f"+{CARL}", text)
+        assert (CARL, NO_SESSION) == (await sends(phone, 3))[2]
+        await desk.at_rest()
+        assert [] == await phone.poll()
+    assert [(CARL, "hello?", "no_session"), (CARL, "anybody?", "no_session")] == await desk.kept()
+
+
+async def test_the_end_of_a_session_is_told_by_the_phone(desk: PhonesTown) -> None:
+    made = await desk.ok("POST", "/session", PAIR)
+    async with desk.handset("front") as phone:
+        await sends(phone, 2)
+        await desk.ok("DELETE", f"/session/{made['session_id']}")
+        assert {(ANNA, END), (BERT, END)} == set((await sends(phone, 4))[2:])
+
+
+# --- Instant replies -----------------------------------------------------------------------------
+
+READING_REPLIES = ["1.0.7", "2.4", "2.7.2", "2.7", "2.8", "3.0.4", "3.1", "docs"]
+
+
+@pytest.mark.parametrize("version", READING_REPLIES)
+async def test_an_sms_for_the_inbox_is_answered_at_once(redis_url: str, version: str) -> None:
+    """Once a sender and hour, never to short codes or names."""
+    async with (
+        one_secret(redis_url, f"--smssync_reply={REPLY}") as place,
+        handset(place, version) as phone,
+    ):
+        for sender in (f"+{ANNA}", "22395", f"+{BERT}", "MTN-Info", f"+{ANNA}", f"+{BERT}"):
+            assert await phone.receive(sender, "Hello")
+        assert [(f"+{ANNA}", REPLY), (f"+{BERT}", REPLY)] == [
+            (each.to, each.text) for each in phone.sent
+        ]
+        assert 6 == len(await place.kept())
+
+
+async def test_an_instant_reply_stands_beside_the_success(redis_url: str) -> None:
+    async with one_secret(redis_url, f"--smssync_reply={REPLY}") as place:
+        first, repeated = [
+            (await place.ask("POST", "/smssync/", form(), FORM)).json["payload"] for _ in range(2)
+        ]
+    uuid = first["messages"][0]["uuid"]
+    message = {"to": f"+{ANNA}", "message": REPLY, "uuid": uuid}
+    reply = {"task": "send", "secret": SECRET, "messages": [message]}
+    assert {"success": True, "error": None} | reply == first
+    assert {"success": True, "error": None} == repeated
+
+
+async def test_our_own_numbers_and_those_of_the_pool_get_no_instant_reply(
+    redis_url: str, tmp_path: Path
+) -> None:
+    options = (devices_file(tmp_path), f"--smssync_reply={REPLY}")
+    async with phones_town(redis_url, *options) as place:
+        await place.rent(FRONT_NUMBER, provider=PHONE_PROVIDER)
+        async with place.handset("front") as front, place.handset("back", number="") as back:
+            await back.receive(f"+{FRONT_NUMBER}", "from our own number")
+            await front.receive(f"+{CARL}", "to a number of the pool")
+            assert [] == back.sent
+            assert [(CARL, NO_SESSION)] == await sends(front, 1)
+
+
+# --- Phones as the default provider --------------------------------------------------------------
+
+
+async def test_the_message_of_a_site_may_leave_by_a_phone(redis_url: str) -> None:
+    """From the visitor's click to /status/ saying that it was delivered."""
+    options = ("--provider=smssync:default", "--message=Get the app", "--sender=ACME")
+    preferences = Preferences(results_api=True, delivery_report=True)
+    async with one_secret(redis_url, *options) as place:
+        answer = (await place.visitor.send(f"+{TO}")).json
+        assert ("ok", "+49 176 12345678") == (answer["status"], answer["number"])
+        assert ("accepted", False, 1) == await place.visitor.status(answer["id"])
+        async with place.handset(version="2.7", preferences=preferences) as phone:
+            assert [(TO, "Get the app")] == await sends(phone, 1)
+            [sent] = phone.sent
+            assert answer["id"] == message_id(sent.uuid)
+            assert ("buffered", False, 1) == await place.visitor.status(answer["id"])
+            await phone.report()
+        assert ("delivered", True, 1) == await place.visitor.status(answer["id"])
+        assert "delivered" == await place.state(sent.uuid)
+        message = await place.ok("GET", f"/messages/{answer['id']}")
+        assert "smssync:default" == message["provider"]
+
+
+async def test_any_text_may_be_sent_by_a_phone(desks: PhonesTown) -> None:
+    body = {"to": TO, "text": "Hello", "sender": "ACME", "provider": "smssync:back"}
+    answer = await desks.ok("POST", "/messages", body)
+    assert "accepted" == answer["outcome"]
+    async with desks.handset("front") as front, desks.handset("back") as back:
+        assert [] == await front.poll()
+        assert [(TO, "Hello")] == await sends(back, 1)
+    assert ("buffered", False, 1) == await desks.visitor.status(answer["id"])
+
+
+# --- Without the store ---------------------------------------------------------------------------
+
+Outage = Callable[[RestartableValkey], None]
+STORE_DOWN = "The server cannot store messages just now"
+
+
+@pytest.mark.parametrize("version", ["1.0.7", "2.7", "2.8", "3.0", "3.1", "docs"])
+@pytest.mark.parametrize(
+    "outage",
+    [RestartableValkey.stop, RestartableValkey.pause],
+    ids=["down", "hangs"],
+)
+async def test_without_the_store_a_phone_keeps_its_sms_and_it_arrives_once(
+    valkey_server: RestartableValkey, outage: Outage, version: str
+) -> None:
+    """Nothing is given to it meanwhile either, and afterwards once."""
+    async with one_secret(valkey_server.url) as place, handset(place, version) as phone:
+        task = await place.queue("for later")
+        outage(valkey_server)
+        assert not await phone.receive(f"+{ANNA}", "kept")
+        assert [] == await phone.poll()
+        assert ["kept"] == [each.text for each in phone.pending]
+        _back(valkey_server, outage)
+
+        async def accepted() -> bool:
+            await phone.sync_pending()
+            return not phone.pending
+
+        await until(accepted)
+        assert [(TO, "for later")] == await sends(phone, 1)
+        assert [] == await phone.poll()
+        assert [(ANNA, "kept", "not_our_number")] == await place.kept()
+        assert ("handed", "buffered", False) == await place.life(task)
+        assert 0 == phone.crashes
+
+
+def _back(server: RestartableValkey, outage: Outage) -> None:
+    (server.resume if outage is RestartableValkey.pause else server.start)()
+
+
+async def test_without_the_store_every_request_of_a_phone_is_answered(
+    valkey_server: RestartableValkey,
+) -> None:
+    """With 200 and JSON: a phone counts nothing else as an answer."""
+    down = refusal(STORE_DOWN)
+    task = "1ba368bd-c467-4374-bf28-6c1a8c0f4f2e"
+    async with one_secret(valkey_server.url) as place:
+        valkey_server.stop()
+        poll = f"?task=send&secret={SECRET}"
+        for method, target, body, expected in (
+            ("POST", "", form(), down),
+            ("POST", "", form(secret="x"), refusal()),
+            ("GET", poll, "", empty_poll(STORE_DOWN)),
+            ("POST", poll, form(), empty_poll(STORE_DOWN)),
+            ("GET", "?task=send&secret=x", "", empty_poll()),
+            ("POST", "?task=sent", json.dumps({"queued_messages": [task]}), down),
+            ("GET", f"?task=result&secret={SECRET}", "", down),
+            ("GET", "", "", ALIVE),
+        ):
+            reply = await place.ask(method, f"/smssync/{target}", body, FORM)
+            assert (200, expected) == (reply.status, reply.text)
+
+
+# --- Several processes ---------------------------------------------------------------------------
+
+
+async def test_processes_share_the_queue_and_no_sms_goes_to_two_phones(
+    redis_url: str, tmp_path: Path
+) -> None:
+    """Two phones at two processes ask at once until 100 SMS are sent; each leaves once."""
+    options = (f"--redis_url={redis_url}", "--admin_token=correct-horse", devices_file(tmp_path))
+    with GatewayProcess(*options) as one, GatewayProcess(*options) as two:
+        async with AsyncExitStack() as stack:
+            visitors = [
+                (await stack.enter_async_context(visiting(each.url))).via(**ADMIN)
+                for each in (one, two)
+            ]
+            tasks = [await _queued(visitors[n % 2], f"text {n}") for n in range(100)]
+            phones = [
+                await stack.enter_async_context(
+                    Handset(f"{process.url}/smssync/{name}/", secret=SECRETS[name])
+                )
+                for process, name in ((one, "front"), (two, "back"), (two, "front"), (one, "back"))
+            ]
+
+            async def all_sent() -> bool:
+                await asyncio.gather(*(phone.poll() for phone in phones))
+                return sum(len(phone.sent) for phone in phones) >= len(tasks)
+
+            await until(all_sent)
+            await asyncio.gather(*(phone.poll() for phone in phones))
+        sent = [each.uuid for phone in phones for each in phone.sent]
+    assert sorted(tasks) == sorted(sent)
+
+
+async def _queued(visitor: Visitor, text: str) -> str:
+    reply = await visitor.request("POST", "/smssync/messages", json={"to": TO, "message": text})
+    return str(reply.json["uuid"])
+
+
+async def test_a_phone_may_meet_another_process_at_every_step(
+    redis_url: str, tmp_path: Path
+) -> None:
+    """Offered by one, acknowledged at the other, reported to the first, seen at the other."""
+    options = (f"--redis_url={redis_url}", "--admin_token=correct-horse", devices_file(tmp_path))
+    path, secret = "/smssync/reporting/", "reporting-secret"
+    with GatewayProcess(*options) as one, GatewayProcess(*options) as two:
+        async with visiting(one.url) as first, visiting(two.url) as second:
+            task = await _queued(first.via(**ADMIN), "Hello")
+            polled = await second.get(path, task="send", secret=secret)
+            assert [task] == [each["uuid"] for each in polled.json["payload"]["messages"]]
+            acknowledged = {"queued_messages": [task]}
+            sent = await first.request("POST", f"{path}?task=sent", json=acknowledged)
+            assert {"message_uuids": [task]} == sent.json
+            awaited = await second.get(path, task="result", secret=secret)
+            assert {"message_uuids": [task]} == awaited.json
+            result = {
+                "uuid": task,
+                "delivered_result_code": -1,
+                "delivered_result_message": "SMS delivered",
+            }
+            target = f"{path}?task=result&secret={secret}"
+            posted = await first.request("POST", target, json={"message_result": [result]})
+            assert {"message_uuids": [task]} == posted.json
+            assert ("delivered", True, 1) == await second.status(message_id(task))

@@ -19,7 +19,6 @@ from gateway.smssync_bodies import fields
 from gateway.smssync_bodies import query as parsed_query
 from gateway.smssync_wire import (
     Post,
-    Result,
     basic_password,
     inbound_id,
     post,
@@ -27,6 +26,7 @@ from gateway.smssync_wire import (
     sent_ms,
     uuids,
 )
+from gateway.tasks import Result
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json; charset=UTF-8"

@@ -31,10 +31,11 @@ from gateway.loop import run
 from gateway.models import Session, VirtualNumber
 from gateway.notices import Notices
 from gateway.numbers import Numbers
-from gateway.optouts import Words
+from gateway.optouts import OptOuts, Words
 from gateway.providers.base import Inbound
 from gateway.relay import Relay
-from gateway.services import notice_texts, open_services
+from gateway.relaying import notice_texts
+from gateway.services import open_services
 from gateway.session_log import SessionLog
 from gateway.sessions import NewSession, Sessions
 from gateway.store import Store, connect
@@ -147,6 +148,7 @@ def _relay(store: Store, sessions: Sessions, settings: Settings) -> Relay:
         sessions=sessions,
         notices=notices,
         inbox=inbox,
+        optouts=OptOuts(store),
         poke=poke,
     )
     return Relay(

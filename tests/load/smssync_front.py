@@ -74,7 +74,9 @@ class Front:
         port = self._ports[self._turn % len(self._ports)]
         idle = self._idle.setdefault(port, [])
         try:
-            reader, writer = idle.pop() if idle else await asyncio.open_connection("127.0.0.1", port)
+            reader, writer = (
+                idle.pop() if idle else await asyncio.open_connection("127.0.0.1", port)
+            )
         except OSError:
             return b""
         try:
@@ -91,7 +93,7 @@ class Front:
 
     def _note(self, request: bytes, answer: bytes) -> None:
         asked = _TASK.match(request)
-        if asked is None or b'"uuid"' not in answer and b'"message_uuids":["' not in answer:
+        if asked is None or (b'"uuid"' not in answer and b'"message_uuids":["' not in answer):
             return
         phone, body = asked[1].decode(), ujson.loads(answer.partition(b"\r\n\r\n")[2])
         if asked[2] == b"send":

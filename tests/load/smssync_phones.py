@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gateway.emulator.smssync import Event, Handset, Kind, Preferences
 from tests.load.site import Phone
@@ -82,23 +83,44 @@ class Arrival:
 class Chances:
     """How often something goes wrong, for each round of a phone."""
 
-    lost_answer: float = 0.08
-    refused_sms: float = 0.03
-    repeated_post: float = 0.1
-    repeated_result: float = 0.1
-    no_report: float = 0.1
-    not_delivered: float = 0.1
-    restart: float = 0.01
-    low_battery: float = 0.01
-    test_button: float = 0.005
+    lost_answer: float = 0.0
+    refused_sms: float = 0.0
+    repeated_post: float = 0.0
+    repeated_result: float = 0.0
+    no_report: float = 0.0
+    not_delivered: float = 0.0
+    restart: float = 0.0
+    low_battery: float = 0.0
+    test_button: float = 0.0
+
+
+NO_CHANCES = Chances()
+CHANCES = Chances(0.08, 0.03, 0.1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.005)
+
+
+class Clock:
+    """A day that takes ``seconds``; it begins when the clock is made."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._began = time.monotonic()
+
+    @property
+    def now(self) -> float:
+        """Which part of the day is over, more than 1 after its end."""
+        return (time.monotonic() - self._began) / self._seconds
+
+    async def wait_until(self, at: float) -> None:
+        """Return when this part of the day is over."""
+        await asyncio.sleep((at - self.now) * self._seconds)
 
 
 @dataclass
 class Member:
     """One phone's day.
 
-    silences: parts of the day, from and to, in which it reaches nobody; a moment is a part of the
-    day that is over, from ``clock``.
+    silences: from when to when it reaches nobody, as parts of the day; rounds: how often it has
+    polled; events: how often each thing has happened to it.
     """
 
     phone: Phone
@@ -106,11 +128,10 @@ class Member:
     handset: Handset
     arrivals: Sequence[Arrival]
     silences: Sequence[tuple[float, float]]
-    clock: Callable[[], float]
+    clock: Clock
     chance: random.Random
     interval: float
-    chances: Chances = field(default_factory=Chances)
-    events: Counter[str] = field(default_factory=Counter)
+    events: Counter[str]
     done: bool = False
     rounds: int = 0
 
@@ -118,11 +139,6 @@ class Member:
     def synced(self) -> bool:
         """Whether all SMS of the day have come and been accepted."""
         return len(self.handset.inbox) == len(self.arrivals) and not self.handset.pending
-
-    @property
-    def reports_results(self) -> bool:
-        """Whether the app asks before it sends and reports afterwards."""
-        return self.model.results
 
     @property
     def doubles(self) -> bool:
@@ -150,32 +166,31 @@ class Member:
 
     async def _receive(self) -> None:
         for each in self.arrivals:
-            while (early := each.at - self.clock()) > 0:
-                await asyncio.sleep(min(early, 0.01) * 10)
+            await self.clock.wait_until(each.at)
             await self.handset.receive(each.sender, each.text)
 
     def _suffer(self) -> None:
         """Let the dice decide what goes wrong in the next round; at the day's end nothing does."""
-        faults, now = self.handset.faults, self.clock()
+        faults, now = self.handset.faults, self.clock.now
+        chances = CHANCES if now < 1 else NO_CHANCES
         faults.silent = any(begin <= now < end for begin, end in self.silences)
-        chances = self.chances if now < 1 else None
-        if chances and self._happens(chances.lost_answer):
+        if self._happens(chances.lost_answer):
             faults.lose_answers(of=self.chance.choice(LOSABLE))
-        if chances and self._happens(chances.refused_sms):
+        if self._happens(chances.refused_sms):
             faults.fail_next(NOT_SENT)
-        faults.duplicate_posts = int(bool(chances) and self._happens(Chances.repeated_post))
-        faults.double_reports = bool(chances) and self._happens(Chances.repeated_result)
-        faults.no_reports = bool(chances) and self._happens(Chances.no_report)
-        faults.undelivered = bool(chances) and self._happens(Chances.not_delivered)
-        if chances and self._happens(chances.restart):
+        faults.duplicate_posts = int(self._happens(chances.repeated_post))
+        faults.double_reports = self._happens(chances.repeated_result)
+        faults.no_reports = self._happens(chances.no_report)
+        faults.undelivered = self._happens(chances.not_delivered)
+        if self._happens(chances.restart):
             self.events["app restarted"] += 1
             self.handset.restart()
 
     async def _rare(self) -> None:
         """Say something that is no SMS: nothing of it may be taken for one."""
-        if self._happens(self.chances.low_battery):
+        if self._happens(CHANCES.low_battery):
             await self.handset.battery_low(self.chance.randint(1, 15))
-        if self.handset.traits.test_fields is not None and self._happens(self.chances.test_button):
+        if self.handset.traits.test_fields is not None and self._happens(CHANCES.test_button):
             await self.handset.test()
 
     def _happens(self, chance: float) -> bool:
@@ -196,7 +211,7 @@ def note(events: Counter[str]) -> Callable[[Event], None]:
 
 
 def handset(
-    model: Model, phone: Phone, address: str, number: str, events: Counter[str]
+    model: Model, phone: Phone, address: str, number: str, listener: Callable[[Event], None]
 ) -> Handset:
     """Return the phone itself; number: what its SIM says it is, '' for those that do not know."""
     preferences = Preferences(
@@ -212,7 +227,7 @@ def handset(
         secret=phone.secret,
         number=number,
         preferences=preferences,
-        listener=note(events),
+        listener=listener,
         timeout=10,
         sms_cap=0,
     )

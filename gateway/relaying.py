@@ -1,0 +1,133 @@
+"""The parts of masked conversations, wired with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from conf.settings import Settings
+from gateway.assemblies import Assemblies
+from gateway.inbox import Inbox
+from gateway.limiter import Limiter
+from gateway.lobby import Lobby
+from gateway.messenger import Messenger
+from gateway.metrics import OUTBOX_REPEATS
+from gateway.notices import Notices, Texts
+from gateway.numbers import Numbers
+from gateway.optouts import OptOuts, Words
+from gateway.outbox import Outbox, OutboxEntry
+from gateway.outbox_worker import OutboxWorker
+from gateway.providers.base import SubmitResult
+from gateway.relay import Relay
+from gateway.session_log import SessionLog
+from gateway.sessions import Sessions
+from gateway.store import Store
+from gateway.tasks import Tasks
+from gateway.upkeep import Upkeep
+
+
+@dataclass(frozen=True, slots=True)
+class Relaying:
+    """The parts of the relay, wired with each other."""
+
+    numbers: Numbers
+    sessions: Sessions
+    notices: Notices
+    optouts: OptOuts
+    inbox: Inbox
+    outbox: Outbox
+    outbox_worker: OutboxWorker
+    relay: Relay
+    upkeep: Upkeep
+
+
+def wire(
+    settings: Settings,
+    store: Store,
+    limiter: Limiter,
+    *,
+    messenger: Messenger,
+    session_log: SessionLog,
+    tasks: Tasks,
+) -> Relaying:
+    """Return the parts, made of the settings; none of them runs yet."""
+    numbers, optouts = Numbers(store), OptOuts(store)
+    inbox = Inbox(store, days=settings.message_log_days)
+    chat_numbers = [each for each in settings.chat_numbers.split(",") if each]
+    sessions = Sessions(
+        store,
+        reserved=chat_numbers,
+        exclusive=settings.tn_exclusive,
+        cooldown=settings.number_cooldown,
+        log_days=settings.session_log_days,
+    )
+    outbox = Outbox(store, dead_days=settings.message_log_days)
+    worker = OutboxWorker(
+        outbox,
+        messenger,
+        suppressed=lambda entry: optouts.is_out(entry.to),
+        decided=_decided(numbers, session_log),
+        repeated=lambda entry: OUTBOX_REPEATS.inc(),
+        number_rate=settings.number_rate,
+    )
+    notices = Notices(store, notice_texts(settings), worker.poke)
+    lobby = Lobby(
+        store,
+        numbers=chat_numbers,
+        provider=settings.provider,
+        wait=settings.chat_wait,
+        limiter=limiter,
+        sessions=sessions,
+        notices=notices,
+        inbox=inbox,
+        optouts=optouts,
+        poke=worker.poke,
+    )
+    relay = Relay(
+        store,
+        sessions=sessions,
+        notices=notices,
+        inbox=inbox,
+        assemblies=Assemblies(store),
+        session_log=session_log,
+        words=Words(settings.stop_words.split(","), settings.start_words.split(",")),
+        lobby=lobby,
+        poke=worker.poke,
+    )
+    upkeep = Upkeep(
+        [
+            sessions.expire_due,
+            relay.join_due,
+            lambda: notices.finish_stale(sessions.find),
+            lobby.expire_waiting,
+            outbox.trim_dead,
+            tasks.look_after,
+        ]
+    )
+    return Relaying(numbers, sessions, notices, optouts, inbox, outbox, worker, relay, upkeep)
+
+
+def _decided(
+    numbers: Numbers, session_log: SessionLog
+) -> Callable[[OutboxEntry, str, SubmitResult | None], Awaitable[None]]:
+    """Return what is done when it is decided what becomes of a text of the outbox."""
+
+    async def decided(entry: OutboxEntry, state: str, result: SubmitResult | None) -> None:
+        if entry.session:
+            await session_log.set_state(entry.session, entry.id, state)
+        if state == "accepted" or (result is not None and result.blames_sender):
+            await numbers.report(entry.sender, state == "accepted")
+
+    return decided
+
+
+def notice_texts(settings: Settings) -> Texts:
+    """Return the notices of the options."""
+    return Texts(
+        org_name=settings.org_name,
+        start=settings.session_start_msg,
+        end=settings.session_end_msg,
+        no_session=settings.no_session_msg,
+        opted_out=settings.optout_msg,
+        voice_start=settings.voice_start_msg,
+    )
