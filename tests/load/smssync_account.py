@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from gateway.emulator.smssync import SentSms
 from gateway.phones import DELIVERIES
 from tests.load.smssync_front import Front
 from tests.load.smssync_phones import Member
@@ -20,12 +21,15 @@ NEVER_SENT = ("waiting", "leased", "expired", "cancelled")
 NUMBERED = re.compile(r"(?:Out|In) \d{5}")
 
 Row = dict[str, Any]
+# The phones that tried an SMS, by its uuid, one entry for each time.
+Tries = Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True)
 class Account:
     """A day that is over.
 
+    sent, refused: what phones have sent, and what the network has not taken of it;
     orders, relays, arrivals: the texts that were to go out by the admin routes and by a masked
     conversation, and those that came in for the inbox, each beginning with its number; tasks,
     messages, inbox: what the admin routes list; log_errors: lines that processes logged as errors.
@@ -33,6 +37,8 @@ class Account:
 
     members: Sequence[Member]
     front: Front
+    sent: Tries
+    refused: Tries
     orders: Sequence[str]
     relays: Sequence[str]
     arrivals: Sequence[str]
@@ -44,16 +50,6 @@ class Account:
     log_errors: Sequence[str]
 
     @cached_property
-    def sent(self) -> dict[str, list[str]]:
-        """The phones that sent an SMS, by its uuid, one entry for each time."""
-        return self._by_uuid((each.handset.sent, each.phone.name) for each in self.members)
-
-    @cached_property
-    def refused(self) -> dict[str, list[str]]:
-        """The same of those that the network refused."""
-        return self._by_uuid((each.handset.failed, each.phone.name) for each in self.members)
-
-    @cached_property
     def queued(self) -> Counter[str]:
         """How many tasks there are of each text, by its number."""
         return Counter(_number(task["message"]) for task in self.tasks)
@@ -62,14 +58,6 @@ class Account:
     def kept(self) -> Counter[str]:
         """How often each text is in the inbox, by its number."""
         return Counter(_number(item["text"]) for item in self.inbox)
-
-    @staticmethod
-    def _by_uuid(lists: Iterable[tuple[Sequence[Any], str]]) -> dict[str, list[str]]:
-        found: defaultdict[str, list[str]] = defaultdict(list)
-        for list_of_one, name in lists:
-            for sms in list_of_one:
-                found[sms.uuid].append(name)
-        return dict(found)
 
     def tables(self) -> str:
         """Return everything that was counted, in Markdown."""
@@ -217,6 +205,15 @@ class Account:
             for task in self.tasks
             if lives.get(task["uuid"].replace("-", "")) != DELIVERIES[task["state"]]
         ]
+
+
+def tries(lists: Iterable[tuple[str, Sequence[SentSms]]]) -> Tries:
+    """Return by uuid what is in these lists, each of a phone by its name."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for phone, tried in lists:
+        for sms in tried:
+            found[sms.uuid].append(phone)
+    return dict(found)
 
 
 def _number(text: str) -> str:

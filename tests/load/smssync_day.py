@@ -28,7 +28,7 @@ from gateway.loop import run
 from gateway.valkey_process import ValkeyProcess
 from tests.load.scenarios import fictional_numbers
 from tests.load.site import Phone, phones, write_devices
-from tests.load.smssync_account import Account, Row
+from tests.load.smssync_account import Account, Row, tries
 from tests.load.smssync_front import Front
 from tests.load.smssync_phones import FLEET, Arrival, Clock, Member, handset, note
 from tests.processes import GatewayProcess
@@ -201,6 +201,8 @@ class Day:
         return Account(
             members=members,
             front=self.front,
+            sent=tries((each.phone.name, each.handset.sent) for each in members),
+            refused=tries((each.phone.name, each.handset.failed) for each in members),
             orders=[order.text for order in orders],
             relays=relays,
             arrivals=[each.text for each in arrivals if each.sender not in said],

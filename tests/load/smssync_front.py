@@ -25,7 +25,7 @@ class Front:
         self._ports = ports
         self._turn = 0
         self._idle: dict[int, list[tuple[asyncio.StreamReader, asyncio.StreamWriter]]] = {}
-        self._open: set[asyncio.StreamWriter] = set()
+        self._open: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
         self._server: asyncio.Server | None = None
         self.requests = 0
         self.unanswered = 0
@@ -40,8 +40,10 @@ class Front:
         assert self._server
         self._server.close()
         idle = [writer for pairs in self._idle.values() for _, writer in pairs]
+        serving = [task for task in self._open.values() if task]
         for writer in [*self._open, *idle]:
             writer.close()
+        await asyncio.gather(*serving, *(each.wait_closed() for each in idle))
         await self._server.wait_closed()
 
     @property
@@ -51,7 +53,7 @@ class Front:
         return f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open.add(writer)
+        self._open[writer] = asyncio.current_task()
         try:
             while request := await _message(reader):
                 self.requests += 1
@@ -65,7 +67,7 @@ class Front:
         except OSError:
             pass  # the phone has hung up
         finally:
-            self._open.discard(writer)
+            del self._open[writer]
             writer.close()
 
     async def _forward(self, request: bytes) -> bytes:
