@@ -43,7 +43,7 @@ ROWS = (
     ("gateway.session_log", "gateway.optouts"),
     ("gateway.inbox", "gateway.assemblies"),
     ("gateway.smssync_bodies", "gateway.tasks", "gateway.smssync_wire"),
-    ("gateway.messenger", "gateway.outbox", "gateway.outbox_worker"),
+    ("gateway.messenger", "gateway.outbox", "gateway.outbox_delivery", "gateway.outbox_worker"),
     ("gateway.notices", "gateway.lobby", "gateway.relay", "gateway.phones"),
     ("gateway.upkeep", "gateway.relaying", "gateway.services"),
     ("handlers.arguments", "handlers.base", "handlers.webhook"),

@@ -24,7 +24,8 @@ from gateway import keys, valkey_process
 from gateway.errors import StoreUnavailable
 from gateway.messenger import Messenger
 from gateway.outbox import Claim, Counts, Outbox, OutboxEntry
-from gateway.outbox_worker import MOST_ATTEMPTS, OutboxWorker, backoff
+from gateway.outbox_delivery import MOST_ATTEMPTS, backoff
+from gateway.outbox_worker import OutboxWorker
 from gateway.pacer import JITTER_MARGIN, Pacer
 from gateway.providers.base import SubmitResult
 from gateway.providers.vonage import Account, VonageProvider

@@ -226,6 +226,8 @@ class World:
                 self._tell(seat, THANKS)
             else:
                 self._keep("waiting", seat, text)
+        elif seat.person in self.stopped:
+            self._keep("opted_out", seat, text)
         elif self.lobby_texts[seat.person] >= LOBBY_ANSWERS:
             self._keep("lobby_limit", seat, text)
         else:

@@ -135,14 +135,14 @@ async def test_front_asks_each_process_in_turn() -> None:
 
 
 async def test_front_hangs_up_when_the_process_is_dead() -> None:
-    """A phone whose turn falls on a dead process gets no answer, the next one does."""
-    dead = valkey_process.free_port()
-    async with SyncServer() as living, Front([living.port, dead]) as front:
-        async with aiohttp.ClientSession() as client:
-            with pytest.raises(aiohttp.ClientConnectionError):
-                await client.get(f"http://{front.address}/smssync")
-            async with client.get(f"http://{front.address}/smssync") as answer:
-                assert 200 == answer.status
+    """A phone whose turn falls on a dead process gets no answer until another takes its place."""
+    ports = [valkey_process.free_port()]
+    async with SyncServer() as living, Front(ports) as front, aiohttp.ClientSession() as client:
+        with pytest.raises(aiohttp.ClientConnectionError):
+            await client.post(f"http://{front.address}/smssync")
+        ports[0] = living.port
+        async with client.post(f"http://{front.address}/smssync", json={}) as answer:
+            assert 200 == answer.status
 
 
 async def test_front_notes_who_was_named_and_granted_an_sms() -> None:

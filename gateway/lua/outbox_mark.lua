@@ -11,6 +11,7 @@ if owner ~= ARGV[2] then return -1 end
 if redis.call('ZSCORE', KEYS[5], string.match(ARGV[1], '>(.*)$')) then
   redis.call('ZADD', KEYS[1], now, ARGV[1])
   redis.call('HDEL', KEYS[2], ARGV[1])
+  if state == 'repeating' then redis.call('HSET', KEYS[2], ARGV[1], '- writing') end
   return -1
 end
 local number = string.match(ARGV[1], '^(%+1%d*)>')

@@ -74,7 +74,7 @@ class Account:
     def _phones(self) -> tuple[Sequence[str], list[list[object]]]:
         head = (
             *("phone", "app", "results", "SMS received", "posts", "accepted", "posts again"),
-            *("answers lost", "no process", "rounds", "handed", "sent", "sent twice", "refused"),
+            *("answers lost", "no connection", "rounds", "handed", "sent", "sent twice", "refused"),
         )
         handed = Counter(name for names in self.front.offered.values() for name in set(names))
         return head, [self._phone(each, handed[each.phone.name]) for each in self.members]

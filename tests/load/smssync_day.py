@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,7 +22,6 @@ from typing import Any
 
 import aiohttp
 
-from conf.settings import Settings
 from gateway import keys, valkey_process
 from gateway.loop import run
 from gateway.valkey_process import ValkeyProcess
@@ -45,8 +44,8 @@ TALKS = 4
 TALKED = 0.4
 SILENT = len(FLEET) - 1
 SETTLE_SECONDS = 120.0
-# What is handed over and never heard of again is unconfirmed after this time (gateway.tasks).
-CONFIRM_MS = 86_400_000
+# Of the day: when what was handed over and never heard of again is unconfirmed.
+CONFIRM = 0.1
 # Longer letters, what JSON, XML and forms escape, and what needs four bytes.
 ENDS = ("", " – Grüße", " <b>&amp;</b> 100 % a=b&c", ' "quoted" \\ 😀', "\nsecond line")
 
@@ -179,7 +178,6 @@ class Day:
     gateways: Gateways
     front: Front
     operators: Operators
-    confirms: bool  # whether processes take an SMS for unconfirmed within the day by themselves
 
     async def run(self) -> Account:
         """Let it happen, and return what came of it."""
@@ -293,11 +291,7 @@ class Day:
             each.done = True
 
     async def _night(self) -> None:
-        """Wait until nothing more is heard of what was handed over; a day may have to pass."""
-        if not self.confirms:
-            with valkey_process.client(self.store.port, 10) as store:
-                for task, due in store.zrange(keys.TASK_DUE, 0, -1, withscores=True):
-                    store.zadd(keys.TASK_DUE, {task: due - CONFIRM_MS})
+        """Wait until nothing more is to be heard of what was handed over, and all is reported."""
         await self._gone("handed", "sent")
         await settled(lambda: not self._owed())
 
@@ -367,13 +361,6 @@ def _orders(count: int, known: Sequence[Phone], chance: random.Random) -> list[O
     return found
 
 
-def confirm_options(size: Size) -> list[str]:
-    """Return the option that lets an SMS be unconfirmed after a tenth of the day, if there is."""
-    kinds = {each.name: each.type for each in fields(Settings)}
-    hours = size.seconds / 10 / 3600
-    return [f"--smssync_confirm={hours:.5f}"] if kinds.get("smssync_confirm") == "float" else []
-
-
 @asynccontextmanager
 async def opened(size: Size) -> AsyncIterator[Day]:
     """Start a store, the processes and what stands before them, and end everything."""
@@ -381,15 +368,14 @@ async def opened(size: Size) -> AsyncIterator[Day]:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="day-")))
         store = valkey_process.start_temporary(folder, appendonly="yes")
         stack.callback(store.stop)
-        confirm = confirm_options(size)
         gateways = Gateways(
             *("--number_rate=0", "--no_session_msg=", "--session_start_msg="),
             f"--admin_token={TOKEN}",
             f"--redis_url={store.url}",
             f"--data_dir={folder}",
             f"--smssync_lease={LEASE_SECONDS}",
+            f"--smssync_confirm={size.seconds * CONFIRM / 3600:.6f}",
             f"--smssync_devices_file={write_devices(folder, phones(len(FLEET)))}",
-            *confirm,
         )
         stack.callback(gateways.stop)
         front = await stack.enter_async_context(Front(gateways.ports))
@@ -400,7 +386,7 @@ async def opened(size: Size) -> AsyncIterator[Day]:
             )
         )
         operators = Operators(client, gateways.ports)
-        yield Day(size, store, gateways, front, operators, bool(confirm))
+        yield Day(size, store, gateways, front, operators)
 
 
 async def live(size: Size) -> Account:

@@ -1,0 +1,261 @@
+"""One delivery of the outbox: from the look at the head of a claimed direction to the decision.
+
+A text whose request was written is never written again by a process that lives: it is decided by
+the answer, or is ``unknown`` without one. Only a process that dies between the two leaves a text
+that another one sends again, with the same id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+
+from gateway.errors import StoreUnavailable
+from gateway.messenger import Messenger, NoTurn
+from gateway.outbox import Claim, Outbox, OutboxEntry
+from gateway.pacer import JITTER_MARGIN
+from gateway.providers.base import Outcome, Sms, SubmitResult
+from gateway.store import fresh_budget
+
+log = logging.getLogger(__name__)
+
+# Who found no place or no turn looks again after so many seconds, not all at once, and later the
+# more directions wait: looking is work, too.
+NO_TURN_PAUSE = (1.0, 2.0)
+CROWD = 500
+STORE_PAUSE = 1.0
+STORE_STEP = 0.25  # between attempts to write down a decision
+ERROR_PAUSE = 60.0  # of a direction that meets an error of our own before its text is known
+FIRST_BACKOFF = 1.0
+LONGEST_BACKOFF = 60.0
+# About six minutes with the back-off above.
+MOST_ATTEMPTS = 12
+# A claim waits for the pace of its number no longer than this: others can use its place.
+LONGEST_PACE_WAIT_MS = 1000
+TELL_AGAIN_AFTER = (0.25, 1, 2, 4)
+
+RETRYABLE = (Outcome.THROTTLED, Outcome.NOT_SENT)
+CRASHED = "an error inside the gateway"
+
+Suppressed = Callable[[OutboxEntry], Awaitable[bool]]
+Decided = Callable[[OutboxEntry, str, SubmitResult | None], Awaitable[None]]
+Repeated = Callable[[OutboxEntry], None]
+
+
+def backoff(attempts: int, retry_after: float | None) -> float:
+    """Return the seconds before the next attempt after ``attempts`` have failed before this one."""
+    pause = min(FIRST_BACKOFF * 2.0**attempts, LONGEST_BACKOFF)
+    return max(pause * random.uniform(0.75, 1.25), retry_after or 0.0)  # noqa: S311
+
+
+def interval_ms(rate: float) -> int:
+    """Return the time between two texts of one number at ``rate`` a second, 0 = unpaced."""
+    return math.ceil(1000 / rate * JITTER_MARGIN) if rate else 0
+
+
+class Places:
+    """How many deliveries go through each provider at the moment.
+
+    most: allowed for one; waiting: directions in the outbox, as far as is known.
+    """
+
+    def __init__(self, most: int) -> None:
+        self.waiting = 0
+        self._most = most
+        self._busy: Counter[str] = Counter()
+
+    @contextmanager
+    def taken(self, provider: str) -> Iterator[None]:
+        """Hold a place of a provider's; raises NoTurn when there is none."""
+        if self._busy[provider] >= self._most:
+            raise NoTurn
+        self._busy[provider] += 1
+        try:
+            yield
+        finally:
+            self._busy[provider] -= 1
+
+    def later(self) -> float:
+        """Return the seconds after which who found no place looks again."""
+        return random.uniform(*NO_TURN_PAUSE) * max(1.0, self.waiting / CROWD)  # noqa: S311
+
+
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What deliveries need, the same for all."""
+
+    outbox: Outbox
+    messenger: Messenger
+    suppressed: Suppressed
+    decided: Decided
+    repeated: Repeated
+    places: Places
+    lease_ms: int
+    interval_ms: int
+
+
+class Delivery:
+    """One claim, from the look at its head to the decision.
+
+    writing: the request may have left; returnable: the claim may still be handed back as it was.
+    """
+
+    def __init__(self, means: Means, claim: Claim) -> None:
+        self._means = means
+        self._outbox = means.outbox
+        self.claim = claim
+        self.writing = False
+        self.returnable = True
+
+    async def run(self) -> None:
+        """Send the head and decide; whatever fails before the request leaves it to a later look."""
+        fresh_budget()
+        try:
+            await self._send_head()
+        except StoreUnavailable:
+            await self.hand_back(STORE_PAUSE)
+        except NoTurn:
+            await self.hand_back(self._means.places.later())
+        except Exception:
+            log.exception("outbox: a direction was left, it is looked at again")
+            # Once written, it must not be soon again: the claim runs out instead.
+            if not self.writing:
+                await self.hand_back(ERROR_PAUSE)
+
+    async def hand_back(self, delay: float) -> None:
+        """End the claim and leave its text to another look after ``delay`` seconds."""
+        await self._insist(lambda: self._outbox.release(self.claim, delay))
+
+    async def _send_head(self) -> None:
+        head = await self._outbox.head(self.claim.direction)
+        if head is None:
+            await self.hand_back(0)
+            return
+        entry = _read(head, self.claim.direction)
+        if entry is None:
+            log.error("outbox: a text cannot be read and becomes a dead letter")
+            await self._insist(lambda: self._outbox.bury_unreadable(self.claim, head))
+        elif await self._means.suppressed(entry):
+            await self._conclude(entry, "suppressed", lambda: self._outbox.done(self.claim, head))
+        else:
+            with self._means.places.taken(entry.provider):
+                result = await self._submit(entry)
+            if result is not None:
+                await self._decide(head, entry, result)
+
+    async def _submit(self, entry: OutboxEntry) -> SubmitResult | None:
+        """Return what became of one attempt, None when the claim was lost before it."""
+        sms = Sms(entry.id, entry.to, entry.sender, entry.text, keep_sender=True)
+        try:
+            return await self._means.messenger.deliver(
+                sms,
+                provider=entry.provider,
+                source=entry.kind,
+                session=entry.session,
+                attempts=entry.attempts + 1,
+                last=entry.attempts + 1 >= MOST_ATTEMPTS,
+                before=lambda: self._may_write(entry),
+            )
+        except Exception as error:
+            if isinstance(error, StoreUnavailable | NoTurn) and not self.writing:
+                raise
+            log.exception("message %s: %s", entry.id, CRASHED)
+            outcome = Outcome.UNKNOWN if self.writing else Outcome.NOT_SENT
+            return SubmitResult(outcome, code="crash", text=CRASHED)
+
+    async def _may_write(self, entry: OutboxEntry) -> bool:
+        """Mark the claim, in the pace of the sending number; False when it is lost."""
+        means = self._means
+        patience = min(means.interval_ms, LONGEST_PACE_WAIT_MS)
+        while True:
+            fresh_budget()
+            wait = await self._outbox.mark(
+                self.claim,
+                lease_ms=means.lease_ms,
+                interval_ms=means.interval_ms,
+                longest_ms=patience,
+            )
+            if not wait:
+                break
+            # The loop's timer may go off a millisecond early.
+            await asyncio.sleep(wait + 0.002)
+            patience -= int(wait * 1000)
+        if wait is None:
+            log.info("message %s: left to a later claim", entry.id)
+            return False
+        if self.claim.repeats:
+            log.warning("message %s: sent again, its process died over it", entry.id)
+            self._means.repeated(entry)
+        self.writing, self.returnable = True, False
+        return True
+
+    async def _decide(self, head: str, entry: OutboxEntry, result: SubmitResult) -> None:
+        claim, outcome, attempts = self.claim, result.outcome, entry.attempts + 1
+        if outcome in {Outcome.ACCEPTED, Outcome.UNKNOWN}:
+            await self._conclude(
+                entry, outcome.value, lambda: self._outbox.done(claim, head), result
+            )
+            return
+        log.warning("message %s: %s, code %s", entry.id, outcome, result.code or "-")
+        tried = replace(entry, attempts=attempts)
+        if outcome in RETRYABLE and attempts < MOST_ATTEMPTS:
+            delay = backoff(entry.attempts, result.retry_after)
+            await self._insist(lambda: self._outbox.retry(claim, head, tried, delay))
+            return
+        reason = f"{outcome}, code {result.code or '-'}: {result.text}"
+        await self._conclude(
+            entry, "failed", lambda: self._outbox.bury(claim, head, tried, reason), result
+        )
+
+    async def _conclude(
+        self,
+        entry: OutboxEntry,
+        state: str,
+        decision: Callable[[], Awaitable[bool]],
+        result: SubmitResult | None = None,
+    ) -> None:
+        """Decide for good and say so, unless the claim was lost."""
+        if not await self._insist(decision):
+            log.warning("message %s: its claim was lost before it was decided", entry.id)
+            return
+        for pause in (*TELL_AGAIN_AFTER, None):
+            fresh_budget()
+            try:
+                await self._means.decided(entry, state, result)
+            except StoreUnavailable:
+                if pause is not None:
+                    await asyncio.sleep(pause)
+                    continue
+                log.error("message %s: %s, which could not be passed on", entry.id, state)
+            return
+
+    async def _insist(self, decision: Callable[[], Awaitable[bool]]) -> bool:
+        """Decide, however long the store is away: what was sent must not be sent again.
+
+        Returns whether the claim was held. A call without an answer may have run, and the next
+        one then finds no claim: that counts as held.
+        """
+        self.returnable = False
+        unanswered = False
+        while True:
+            fresh_budget()
+            try:
+                return await decision() or unanswered
+            except StoreUnavailable:
+                unanswered = True
+            await asyncio.sleep(STORE_STEP)
+
+
+def _read(head: str, direction: str) -> OutboxEntry | None:
+    """Return the entry in ``head``, None when it is none of this direction."""
+    with suppress(ValueError):
+        entry = OutboxEntry.from_json(head)
+        if entry.direction == direction:
+            return entry
+    return None
