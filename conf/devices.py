@@ -19,7 +19,7 @@ MAX_SECRET = 255
 
 DEFAULT_DEVICE = "default"
 # Words that follow /smssync/ in the paths of other routes, and what browsers take for a folder.
-_TAKEN = frozenset({"messages", "devices", ".", ".."})
+_TAKEN = frozenset({"messages", "devices", ".", "..", "add"})
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # E.164: at most 15 digits (https://www.itu.int/rec/T-REC-E.164).

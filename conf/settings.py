@@ -175,8 +175,8 @@ class Settings:
     smssync_reply: str = option(
         "", "instant reply to an SMS that belongs to nothing and lands in the inbox")
     smssync_lease: int = option(
-        300, "seconds after which an SMS that a phone fetched but never confirmed is offered again, "
-        "to phones known to report results", minimum=1)
+        300, "seconds after which an SMS that a phone fetched but never confirmed is offered "
+        "again, to phones known to report results", minimum=1)
     smssync_confirm: float = option(
         24.0, "hours after which an SMS that a phone took counts as unconfirmed without a result",
         above=0)

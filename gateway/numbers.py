@@ -90,6 +90,18 @@ class Numbers:
         record = await self._store.execute("HGET", keys.NUMBERS, e164)
         return _from_json(e164, record) if record else None
 
+    async def of_provider(self, provider: str) -> tuple[str, ...]:
+        """Return all numbers of a provider; looks at the whole pool."""
+        flat = await self._store.execute("HGETALL", keys.NUMBERS)
+        records = (
+            flat.items() if isinstance(flat, dict) else zip(flat[::2], flat[1::2], strict=True)
+        )
+        return tuple(
+            sorted(
+                e164 for e164, record in records if _from_json(e164, record).provider == provider
+            )
+        )
+
     async def set_health(self, e164: str, healthy: bool) -> None:
         """Give a number to new sessions, or not (any more); raises NotFound."""
         await self._set_health(e164, healthy)

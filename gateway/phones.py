@@ -12,6 +12,7 @@ from gateway.errors import LimitExceeded
 from gateway.limiter import Limit, Limiter
 from gateway.models import Delivery, Device
 from gateway.numbers import Numbers
+from gateway.optouts import OptOuts, Words
 from gateway.providers.base import Inbound, Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.receipts import Receipts
 from gateway.relay import Relay
@@ -57,6 +58,8 @@ class Phones:
         numbers: Numbers,
         receipts: Receipts,
         limiter: Limiter,
+        optouts: OptOuts,
+        words: Words,
         reply: str,
     ) -> None:
         self._devices = {device.name: device for device in devices}
@@ -65,6 +68,8 @@ class Phones:
         self._numbers = numbers
         self._receipts = receipts
         self._limiter = limiter
+        self._optouts = optouts
+        self._words = words
         self._reply = reply
 
     @property
@@ -89,11 +94,11 @@ class Phones:
 
         Returns what the phone is to answer, as a rule nothing. Raises StoreUnavailable.
         """
-        inbound = _inbound(device, post)
+        inbound = _inbound(device, await self._numbers_of(device, post), post)
         happened = await self._relay.receive(inbound)
         if not self._reply or happened != "kept":
             return None
-        return await self._answer(device, inbound)
+        return await self._answer(inbound)
 
     async def queue(self, task: NewTask) -> bool:
         """Queue an SMS for a phone, and write it down like every message; False: known already.
@@ -109,16 +114,24 @@ class Phones:
         await self._receipts.record(sms, provider, taken, 1)
         return added
 
-    async def _answer(self, device: Device, inbound: Inbound) -> Reply | None:
+    async def _numbers_of(self, device: Device, post: Post) -> tuple[str, ...]:
+        """Return the phone's numbers; when nobody says any, those that the pool has for it."""
+        if device.numbers or not _is_nowhere(post):
+            return device.numbers
+        return await self._numbers.of_provider(f"{PROVIDER}:{device.name}")
+
+    async def _answer(self, inbound: Inbound) -> Reply | None:
         """Return the instant reply, None when its receiver may be a machine, or was answered."""
         sender = phone.parse_international(inbound.sender)
         to = phone.parse_international(inbound.to)
         if sender is None or await self._numbers.get(sender.e164):
             return None
+        if self._words.is_stop(inbound.text) or await self._optouts.is_out(sender.e164):
+            return None
         if to is not None and await self._numbers.get(to.e164):
             return None  # kept for another reason than that it belongs to nothing
         try:
-            await self._limiter.hit("smssync_reply", f"{device.name}:{sender.e164}", REPLIES)
+            await self._limiter.hit("smssync_reply", sender.e164, REPLIES)
         except LimitExceeded:
             return None
         return Reply(sender.e164, self._reply, str(uuid.uuid4()))
@@ -151,15 +164,20 @@ def reporting(receipts: Receipts) -> Callable[[str, str], Awaitable[None]]:
     return changed
 
 
-def _inbound(device: Device, post: Post) -> Inbound:
+def _is_nowhere(post: Post) -> bool:
+    """Tell whether a phone does not say to which number an SMS came; some say what is none."""
+    return (post.sent_to or "") in {"", post.sender, post.device_id}
+
+
+def _inbound(device: Device, numbers: Sequence[str], post: Post) -> Inbound:
     """Return an SMS in the gateway's words.
 
     Networks give senders in the form of their country, and phones seldom know their own number.
     """
-    to = post.sent_to or ""
-    if to in {"", post.sender, post.device_id} or f"+{to.lstrip('+')}" not in device.numbers:
-        to = device.numbers[0] if len(device.numbers) == 1 else to
-    home = phone.parse_international(device.numbers[0]) if device.numbers else None
+    to = "" if _is_nowhere(post) else post.sent_to or ""
+    if not to or (numbers and f"+{to.lstrip('+')}" not in numbers):
+        to = numbers[0] if len(numbers) == 1 else to
+    home = phone.parse_international(numbers[0]) if numbers else None
     region = [home.country] if home and home.country else []
     written = post.sender or ""
     # A short code has fewer digits than any number in its country.

@@ -34,6 +34,7 @@ class Relaying:
     sessions: Sessions
     notices: Notices
     optouts: OptOuts
+    words: Words
     inbox: Inbox
     outbox: Outbox
     outbox_worker: OutboxWorker
@@ -52,6 +53,7 @@ def wire(
 ) -> Relaying:
     """Return the parts, made of the settings; none of them runs yet."""
     numbers, optouts = Numbers(store), OptOuts(store)
+    words = Words(settings.stop_words.split(","), settings.start_words.split(","))
     inbox = Inbox(store, days=settings.message_log_days)
     chat_numbers = [each for each in settings.chat_numbers.split(",") if each]
     sessions = Sessions(
@@ -90,7 +92,7 @@ def wire(
         inbox=inbox,
         assemblies=Assemblies(store),
         session_log=session_log,
-        words=Words(settings.stop_words.split(","), settings.start_words.split(",")),
+        words=words,
         lobby=lobby,
         poke=worker.poke,
     )
@@ -104,7 +106,9 @@ def wire(
             tasks.look_after,
         ]
     )
-    return Relaying(numbers, sessions, notices, optouts, inbox, outbox, worker, relay, upkeep)
+    return Relaying(
+        numbers, sessions, notices, optouts, words, inbox, outbox, worker, relay, upkeep
+    )
 
 
 def _decided(

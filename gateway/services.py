@@ -145,6 +145,8 @@ async def open_services(
                 numbers=relaying.numbers,
                 receipts=receipts,
                 limiter=limiter,
+                optouts=relaying.optouts,
+                words=relaying.words,
                 reply=settings.smssync_reply,
             ),
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import re
 import secrets
 from collections import deque
@@ -199,7 +200,7 @@ class Tasks:
         _check(task)
         content = {"to": task.to, "message": task.message, "priority": task.priority}
         place = f"{MOST_PRIORITY - task.priority:04}"
-        life = (int(task.ttl * 1000), task.send_at)
+        life = (math.ceil(task.ttl * 1000), task.send_at)
         args = (task.uuid, ujson.dumps(content), task.device, place, *life)
         return bool(await self._run(_ADD, *args))
 

@@ -71,12 +71,20 @@ class PhoneHandler(BaseHandler):
     @property
     def log_path(self) -> str:
         """The path with the phone's name, which is no secret."""
-        return self.request.path if self.path_args and self.path_args[0] else super().log_path
+        name = (self.path_args[0] if self.path_args else "") or ""
+        known = name != "" and self.services.phones.device(name) is not None
+        return self.request.path if known else super().log_path
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer in the form that a phone can read."""
         error = kwargs.get("exc_info", (None, None, None))[1]
+        if status_code == 405:
+            super().write_error(status_code, **kwargs)
+            return
         self.set_status(200)
+        if bodies.query(self.request.query).get("task") in {"sent", "result"}:
+            self.reply({"message_uuids": []})
+            return
         text = STORE_DOWN if isinstance(error, StoreUnavailable) else f"Error {status_code}"
         self._fail(error.message or text if isinstance(error, GatewayError) else text)
 
@@ -127,9 +135,10 @@ class PhoneHandler(BaseHandler):
         self.reply({"message_uuids": found})
 
     async def _results(self, device: Device | None, query: dict[str, str]) -> None:
-        """Write down what became of SMS."""
+        """Write down what became of SMS; 2.7.0 and 2.7.1 know its uuid alone, as all do above."""
         found: list[str] = []
-        if device is not None and self._authentic(device, query.get("secret")):
+        silent = "secret" not in query and "Authorization" not in self.request.headers
+        if device is not None and (silent or self._authentic(device, query.get("secret"))):
             results = wire.results(self.request.body)
             found = await self.services.tasks.results(device.name, results) if results else []
         self.reply({"message_uuids": found})
@@ -169,4 +178,8 @@ def _message(task: Task) -> dict[str, str]:
     return {"to": task.to, "message": task.message, "uuid": task.uuid}
 
 
-ROUTES = [(r"/smssync(?:/([^/]+))?/?", PhoneHandler)]
+ROUTES = [
+    # Version 2.7.0 puts "add" in the place of what stands behind the address's last slash.
+    (r"/smssync(?:/([^/]+))?/add/?", PhoneHandler),
+    (r"/smssync(?:/([^/]+))?/?", PhoneHandler),
+]

@@ -83,9 +83,12 @@ class DevicesHandler(FieldsHandler):
 
     async def get(self) -> None:
         """Answer all phones by name."""
+        limit, after = self.page()
         devices = self.services.phones.devices
-        shown = [await self.device(devices[name]) for name in sorted(devices)]
-        self.reply({"total_devices": len(shown), "devices": shown})
+        names = sorted(name for name in devices if name > after)
+        shown = [await self.device(devices[name]) for name in names[:limit]]
+        following = names[limit - 1] if len(names) > limit else None
+        self.reply({"total_devices": len(devices), "devices": shown, "next": following})
 
     async def device(self, device: Device) -> dict[str, Any]:
         """Return a phone as it is shown."""

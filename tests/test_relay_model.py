@@ -32,6 +32,7 @@ CHAT_HELP = "To chat, text your email address."
 WAITING = "Waiting for another user..."
 CONNECTED = "Connected, text #end to stop."
 THANKS = "Thanks for chatting. Text your email address to start chat."
+CHAT_OPTED_OUT = OPTED_OUT.partition(": ")[2]
 VOICE_START = "[YOUR ORG NAME]: Call this number to talk to your contact"
 LOBBY_ANSWERS = 10
 
@@ -187,7 +188,7 @@ class World:
         since = self.stopped[stopped]
         if conversation.told.get(seat.person) != since:
             conversation.told[seat.person] = since
-            self._tell(seat, OPTED_OUT)
+            self._tell(seat, CHAT_OPTED_OUT if conversation.chat else OPTED_OUT)
 
     def _relay(self, seat: Seat, text: str) -> None:
         conversation = self.route(seat)
@@ -373,9 +374,12 @@ class Driver:
         path = f"/session/{session_id}"
         status, _ = await self.place.call("PATCH", path, {"expiry_window": 1 / 60_000})
         assert (200 if known else 404) == status
-        # It may be over without having been closed: that is to make no difference.
+        # It may be over without having been closed: that is to make no difference. But the lobby
+        # lets go who has got a session where he waits, until that is closed.
         while status == 200:
             status, _ = await self.place.call("GET", path)
+        if self.world.chat_numbers:
+            await self.place.ok("GET", "/session")
         return session_id
 
     def any_session(self) -> str:

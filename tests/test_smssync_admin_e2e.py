@@ -181,7 +181,7 @@ async def test_without_phones_nothing_is_queued(redis_url: str) -> None:
     async with phones_town(redis_url) as place:
         status, answer = await place.call("POST", MESSAGES, HELLO)
         assert (400, "device: no phone is configured") == (status, answer["message"])
-        assert {"total_devices": 0, "devices": []} == await place.ok("GET", DEVICES)
+        assert {"total_devices": 0, "devices": [], "next": None} == await place.ok("GET", DEVICES)
 
 
 async def test_a_queued_sms_is_a_message_like_every_other(desks: PhonesTown) -> None:

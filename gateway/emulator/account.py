@@ -10,8 +10,10 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from gateway.emulator import submission, texts
+from gateway.emulator.calls import Call
 from gateway.emulator.failures import FailureQueue
 from gateway.emulator.inbox import ApiRequest, HandsetText, Part, SentMessage, TextPart
+from gateway.emulator.leases import Leases
 from gateway.emulator.refusals import RefusedError
 from gateway.emulator.settings import Settings, changed
 from gateway.emulator.submission import Submission
@@ -38,6 +40,8 @@ class Account:
         self.sent: deque[SentMessage] = deque(maxlen=MAX_KEPT)
         self.requests: deque[ApiRequest] = deque(maxlen=MAX_KEPT)
         self.texts: deque[HandsetText] = deque(maxlen=MAX_KEPT)
+        self.calls: deque[Call] = deque(maxlen=MAX_KEPT)
+        self.leases = Leases()
         self._spent = Decimal(0)
         self._refs: Counter[str] = Counter()
 
@@ -59,13 +63,17 @@ class Account:
         self.sent.clear()
         self.requests.clear()
         self.texts.clear()
+        self.calls.clear()
+        self.leases.clear()
         self._spent = Decimal(0)
         self._refs.clear()
 
-    def note(self, params: Mapping[str, str], provider: str = "nexmo") -> ApiRequest:
+    def note(
+        self, params: Mapping[str, str], provider: str = "nexmo", path: str = ""
+    ) -> ApiRequest:
         """Keep a request that has come, without its credentials, and return it."""
         kept = {name: value for name, value in params.items() if name not in _CREDENTIALS}
-        request = ApiRequest(time=time.time(), params=kept, provider=provider)
+        request = ApiRequest(time=time.time(), params=kept, provider=provider, path=path)
         self.requests.append(request)
         return request
 
@@ -79,6 +87,13 @@ class Account:
             raise RefusedError("9")
         message = self._keep(asked, [self._sms_id() for _ in range(parts)], price, "nexmo")
         return message, [self._charge(price) for _ in range(parts)]
+
+    def pay(self, price: Decimal) -> bool:
+        """Take a price (EUR) from the balance; False when it is not there."""
+        if self._balance() < price:
+            return False
+        self._charge(price)
+        return True
 
     def accept_flowroute(self, asked: Submission) -> SentMessage:
         """Put a message of Flowroute's API on the handset; it has one id whatever its length."""

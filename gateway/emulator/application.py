@@ -10,6 +10,7 @@ from tornado.web import Application, RequestHandler
 from gateway.emulator.account import Account
 from gateway.emulator.delivery import Deliveries
 from gateway.emulator.dispatcher import Dispatcher
+from gateway.emulator.switchboard import Switchboard
 
 Route = tuple[str, type[RequestHandler]]
 
@@ -26,12 +27,13 @@ class EmulatorApplication(Application):
     ) -> None:
         self.account = account
         self.dispatcher = Dispatcher(account, deliveries)
-        self._deliveries = deliveries
+        self.deliveries = deliveries
+        self.switchboard = Switchboard(account, deliveries)
         rules: list[Rule | Route] = list(routes)
         # An access log would hold the numbers and texts of GET requests: there is none.
         super().__init__(rules, default_handler_class=unknown, log_function=lambda handler: None)
 
     async def reset(self) -> None:
         """Take everything back to the start; webhooks that are pending are not sent."""
-        await self._deliveries.cancel()
+        await self.deliveries.cancel()
         self.account.reset()

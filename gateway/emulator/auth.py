@@ -33,6 +33,14 @@ def authenticate(params: Mapping[str, str], authorization: str, settings: Settin
     _check(params["api_key"], params["api_secret"], settings)
 
 
+def is_account(params: Mapping[str, str], authorization: str, settings: Settings) -> bool:
+    """Tell whether key and secret, in the parameters or by Basic authentication, are right."""
+    key, secret = params.get("api_key", ""), params.get("api_secret", "")
+    if authorization:
+        key, secret = basic(authorization) or ("", "")
+    return equal(key, settings.api_key) and equal(secret, settings.api_secret)
+
+
 def basic(authorization: str) -> tuple[str, str] | None:
     """Return user and password of an Authorization header, or ``None``."""
     scheme, _, encoded = authorization.partition(" ")
@@ -52,8 +60,7 @@ def _require(params: Mapping[str, str], name: str) -> None:
 
 
 def _check(key: str, secret: str, settings: Settings) -> None:
-    known = equal(key, settings.api_key) and equal(secret, settings.api_secret)
-    if not known:
+    if not is_account({"api_key": key, "api_secret": secret}, "", settings):
         raise RefusedError("4")
 
 

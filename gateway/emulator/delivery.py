@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 import aiohttp
@@ -21,6 +22,11 @@ log = logging.getLogger(__name__)
 # The provider's own: 3 s to connect, 15 s for the answer.
 CONNECT_SECONDS = 3
 READ_SECONDS = 15
+TIMEOUT = aiohttp.ClientTimeout(
+    total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS
+)
+# What goes wrong with a request to a webhook.
+FAILURES = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
 MAX_PENDING = 20_000
 MAX_HOSTS_LOGGED = 1000
 
@@ -35,6 +41,15 @@ class RetryPolicy:
     repeats: Callable[[int | None], bool]
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a webhook answered; status: ``None`` when nothing came, then ``error`` says why."""
+
+    status: int | None
+    body: bytes = b""
+    error: str = ""
+
+
 class Deliveries:
     """Tells webhooks; one task for what has to stay in order, one for each that is repeated."""
 
@@ -45,11 +60,7 @@ class Deliveries:
 
     async def start(self) -> None:
         """Open the HTTP client."""
-        timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS
-        )
         self._session = aiohttp.ClientSession(
-            timeout=timeout,
             headers={"User-Agent": webhooks.USER_AGENT},
             skip_auto_headers=("Content-Type",),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -91,9 +102,26 @@ class Deliveries:
 
         Raises RuntimeError unless started.
         """
+        return self.run(self._see_through(lane, policy))
+
+    def run(self, work: Coroutine[None, None, object]) -> Awaitable[object]:
+        """Begin work that a stop or a reset gives up; to await its end, however it ends.
+
+        Raises RuntimeError unless started.
+        """
         if self._session is None:
+            work.close()
             raise RuntimeError("webhooks are told between start() and stop()")
-        return _finish([self._spawn(self._see_through(lane, policy))])
+        return _finish([self._spawn(work)])
+
+    async def ask(self, outgoing: Outgoing, connect: float, read: float) -> Answer:
+        """Return the answer of a webhook from which something is wanted; time-outs in seconds."""
+        timeout = aiohttp.ClientTimeout(total=connect + read, sock_connect=connect)
+        try:
+            async with self._open(outgoing, timeout) as response:
+                return Answer(response.status, await response.read())
+        except FAILURES as failure:
+            return Answer(None, error=type(failure).__name__)
 
     def _log_once(self, host: str) -> None:
         if host not in self._logged and len(self._logged) < MAX_HOSTS_LOGGED:
@@ -132,7 +160,7 @@ class Deliveries:
         status, error = None, ""
         try:
             status = await self._request(outgoing)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as failure:
+        except FAILURES as failure:
             error = type(failure).__name__
         webhook.attempts.append(
             Attempt(time.time(), webhook.status, status, error, webhook.message_id)
@@ -140,17 +168,23 @@ class Deliveries:
         return status
 
     async def _request(self, outgoing: Outgoing) -> int:
+        async with self._open(outgoing, TIMEOUT) as response:
+            return response.status
+
+    def _open(
+        self, outgoing: Outgoing, timeout: aiohttp.ClientTimeout
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         if self._session is None:
             raise RuntimeError("webhooks are told between start() and stop()")
         # A redirect could lead away from this machine.
-        async with self._session.request(
+        return self._session.request(
             outgoing.method,
             URL(outgoing.url, encoded=True),
             data=outgoing.body or None,
             headers=outgoing.headers,
             allow_redirects=False,
-        ) as response:
-            return response.status
+            timeout=timeout,
+        )
 
 
 def _finish(tasks: Iterable[Task | None]) -> Awaitable[object]:

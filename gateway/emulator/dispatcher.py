@@ -8,6 +8,7 @@ from gateway.emulator import flowroute_webhooks, inbound, receipts, texts
 from gateway.emulator.account import Account
 from gateway.emulator.delivery import Deliveries, RetryPolicy
 from gateway.emulator.inbox import HandsetText, SentMessage
+from gateway.emulator.leases import Lease
 from gateway.emulator.settings import Settings
 from gateway.emulator.texts import TextOrder
 from gateway.emulator.webhooks import Lane, Webhook, repeated, shuffled
@@ -67,10 +68,15 @@ class Dispatcher:
 
     def _mo_url(self, order: TextOrder, settings: Settings) -> str:
         name = "flowroute_mo_url" if order.provider == "flowroute" else "mo_url"
-        url = self._deliveries.target(getattr(settings, name))
+        lease = None if order.provider == "flowroute" else self._lease(order.to)
+        of_number = lease.callbacks.get("moHttpUrl", "") if lease else ""
+        url = self._deliveries.target(of_number or getattr(settings, name))
         if not url:
             raise BadRequest(f"{name}: must be set to a URL of this machine", field=name)
         return url
+
+    def _lease(self, number: str) -> Lease | None:
+        return self._account.leases.find(number, self._account.settings)
 
 
 def retry_policy(provider: str, settings: Settings) -> RetryPolicy:

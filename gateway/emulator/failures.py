@@ -1,10 +1,10 @@
-"""Failures that a test orders for the next requests to an API for sending."""
+"""Failures that a test orders for the next requests to the APIs."""
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -17,7 +17,7 @@ MAX_SECONDS = 3600
 DEFAULT_TIMEOUT_SECONDS = 60.0
 
 _STATUS = re.compile(r"status:([1-9][0-9]{0,2})")
-_KEYS = frozenset({"failure", "count", "seconds", "http_status", "accepted"})
+_KEYS = frozenset({"failure", "count", "seconds", "http_status", "accepted", "path", "after"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +25,16 @@ class Failure:
     """How a request is to fail.
 
     seconds: waited before the answer (or before hanging up); http_status: of ``html`` and
-    ``empty``; accepted: the message goes out all the same, only its sender does not learn it.
+    ``empty``; accepted: it is carried out all the same, only its sender does not learn it;
+    path: only requests to it fail ('' = any API); after: as many of them are answered before.
     """
 
     name: str
     seconds: float = 0.0
     http_status: int = 200
     accepted: bool = False
+    path: str = ""
+    after: int = 0
 
     @property
     def status(self) -> str:
@@ -44,51 +47,63 @@ class Failure:
         return self.name != "partial" and int(self.status or 400) >= 400
 
 
+@dataclass(slots=True, eq=False)
+class _Order:
+    failure: Failure
+    count: int
+    after: int
+
+
 class FailureQueue:
     """Ordered failures, first come first served."""
 
     def __init__(self) -> None:
-        self._orders: deque[tuple[Failure, int]] = deque()
+        self._orders: deque[_Order] = deque()
 
     def order(self, failure: Failure, count: int) -> None:
         """Let the next ``count`` requests fail; raises BadRequest when too many orders wait."""
         if len(self._orders) >= MAX_ORDERS:
             raise BadRequest(f"failure: {MAX_ORDERS} orders are waiting already", field="failure")
-        self._orders.append((failure, count))
+        self._orders.append(_Order(failure, count, failure.after))
 
-    def take(self) -> Failure | None:
+    def take(self, path: str) -> Failure | None:
         """Return the failure of a request to the SMS API that has just come, if one is ordered."""
-        return None if self._next_is_partial() else self._pop()
+        found = self._first(path)
+        return None if found is None or found.failure.name == "partial" else self._use(found)
 
-    def take_http(self) -> Failure | None:
+    def take_http(self, path: str) -> Failure | None:
         """Return the first ordered failure that fits an API of HTTP statuses; others stay."""
-        for index, (failure, count) in enumerate(self._orders):
-            if failure.fits_http:
-                if count > 1:
-                    self._orders[index] = (failure, count - 1)
-                else:
-                    del self._orders[index]
-                return failure
+        for order in self._matching(path):
+            if order.failure.fits_http:
+                return self._use(order)
         return None
 
-    def take_partial(self) -> bool:
+    def take_partial(self, path: str) -> bool:
         """Tell whether a message of several parts is to be accepted in part only."""
-        return self._next_is_partial() and self._pop() is not None
+        found = self._first(path)
+        if found is None or found.failure.name != "partial":
+            return False
+        return self._use(found) is not None
 
     def clear(self) -> None:
         """Cancel every order."""
         self._orders.clear()
 
-    def _next_is_partial(self) -> bool:
-        return bool(self._orders) and self._orders[0][0].name == "partial"
+    def _matching(self, path: str) -> Iterator[_Order]:
+        bare = path.rstrip("/")
+        return (order for order in self._orders if order.failure.path in {"", bare})
 
-    def _pop(self) -> Failure | None:
-        if not self._orders:
+    def _first(self, path: str) -> _Order | None:
+        return next(self._matching(path), None)
+
+    def _use(self, order: _Order) -> Failure | None:
+        if order.after:
+            order.after -= 1
             return None
-        failure, count = self._orders.popleft()
-        if count > 1:
-            self._orders.appendleft((failure, count - 1))
-        return failure
+        order.count -= 1
+        if not order.count:
+            self._orders.remove(order)
+        return order.failure
 
 
 def parse_order(body: Mapping[str, object]) -> tuple[Failure, int]:
@@ -105,6 +120,8 @@ def parse_order(body: Mapping[str, object]) -> tuple[Failure, int]:
         seconds=_number(body, "seconds", _default_seconds(name), 0, MAX_SECONDS),
         http_status=int(_number(body, "http_status", _default_http_status(name), 200, 599)),
         accepted=_flag(body, "accepted"),
+        path=_path(body),
+        after=int(_number(body, "after", 0, 0, MAX_COUNT)),
     )
     return failure, int(_number(body, "count", 1, 1, MAX_COUNT))
 
@@ -115,6 +132,13 @@ def _name(value: object) -> str:
     raise BadRequest(
         f"failure: must be status:N or one of {', '.join(NAMES)}", field="failure"
     ) from None
+
+
+def _path(body: Mapping[str, object]) -> str:
+    value = body.get("path", "")
+    if not isinstance(value, str) or (value and not value.startswith("/")):
+        raise BadRequest("path: must begin with a slash", field="path")
+    return value.rstrip("/")
 
 
 def _default_seconds(name: str) -> float:

@@ -53,7 +53,7 @@ class SendHandler(FlowrouteHandler):
         asked = flowroute_requests.attributes(read_object(self.request.body))
         account = self.application.account
         request = account.note(flowroute_requests.shown(asked), "flowroute")
-        failure = account.failures.take_http()
+        failure = account.failures.take_http(self.request.path)
         if failure is not None:
             request.outcome = failure.name
             await self.fail(failure, lambda: self._accept_silently(asked))

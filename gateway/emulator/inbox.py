@@ -103,8 +103,9 @@ class HandsetText:
 
 @dataclass(slots=True)
 class ApiRequest:
-    """One request to an API for sending, refused ones included, without its credentials.
+    """One request to an API, refused ones included, without its credentials.
 
+    provider: ``nexmo`` and ``flowroute`` for sending, ``numbers``, ``insight``; path: '' for SMS;
     outcome: ``accepted``, ``status:2`` (at Flowroute the HTTP status, ``status:422``), or the
     name of the failure that was ordered for it.
     """
@@ -113,3 +114,4 @@ class ApiRequest:
     params: dict[str, str]
     outcome: str = ""
     provider: str = "nexmo"
+    path: str = ""

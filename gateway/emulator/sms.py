@@ -43,7 +43,7 @@ class SmsHandler(ApiHandler):
         params = read_params(self.request)
         self._to = params.get("to", "")
         request = self.application.account.note(params)
-        failure = self.application.account.failures.take()
+        failure = self.application.account.failures.take(self.request.path)
         if failure is not None:
             request.outcome = failure.name
             await self.fail(failure, lambda: self._accept_silently(params))
@@ -60,7 +60,7 @@ class SmsHandler(ApiHandler):
         auth.authenticate(params, self.request.headers.get("Authorization", ""), account.settings)
         self._throttle(params.get("to", ""))
         asked = submission.parse(params)
-        cut = asked.parts > 1 and account.failures.take_partial()
+        cut = asked.parts > 1 and account.failures.take_partial(self.request.path)
         message, balances = account.accept(asked, 1 if cut else asked.parts)
         if account.settings.dlr_early:
             await self.application.dispatcher.send_early(message)

@@ -92,11 +92,16 @@ def signed(
 def messages_v1(value: Mapping[str, object], url: str, settings: Settings) -> Outgoing:
     """Return the request for a body of Messages v1, with a token when the account has a secret."""
     body = compact(value)
-    headers = _json_headers(settings)
-    if settings.signature_secret:
-        token = json_web_token(_claims(body, settings), settings.signature_secret)
-        headers["Authorization"] = f"Bearer {token}"
+    headers = {**_json_headers(settings), **authorization(body, settings)}
     return Outgoing("POST", url, body, headers)
+
+
+def authorization(body: bytes, settings: Settings) -> dict[str, str]:
+    """Return the header with the token of a request, none when the account has no secret."""
+    if not settings.token_secret:
+        return {}
+    token = json_web_token(_claims(body, settings), settings.token_secret)
+    return {"Authorization": f"Bearer {token}"}
 
 
 def json_web_token(claims: Mapping[str, object], secret: str) -> str:
@@ -111,10 +116,15 @@ def compact(value: Mapping[str, object]) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def _get(values: Mapping[str, str], url: str, _settings: Settings) -> Outgoing:
+def with_query(url: str, values: Mapping[str, str]) -> str:
+    """Return the URL with the values at the end of its query."""
     bare, hash_sign, fragment = url.partition("#")
     joint = "&" if "?" in bare else "?"
-    return Outgoing("GET", f"{bare}{joint}{urlencode(values)}{hash_sign}{fragment}")
+    return f"{bare}{joint}{urlencode(values)}{hash_sign}{fragment}"
+
+
+def _get(values: Mapping[str, str], url: str, _settings: Settings) -> Outgoing:
+    return Outgoing("GET", with_query(url, values))
 
 
 def _post(values: Mapping[str, str], url: str, _settings: Settings) -> Outgoing:

@@ -68,7 +68,7 @@ class Account:
     def broken(self) -> list[str]:
         """The promises that were not kept, with the number of times and an example."""
         return [
-            f"{name}: {len(found)}, first {found[0]}" for name, found in self._checks() if found
+            f"{name}: {len(found)}, first {found[0]!r}" for name, found in self._checks() if found
         ]
 
     def _phones(self) -> tuple[Sequence[str], list[list[object]]]:

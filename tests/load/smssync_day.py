@@ -265,7 +265,7 @@ class Day:
             (0.30, lambda: self.gateways.kill(0)),
             (0.33, lambda: self.gateways.replace(0)),
             (0.50, self.store.stop),
-            (0.51, self.store.start),
+            (0.53, self.store.start),
             (0.70, lambda: self.gateways.kill(1)),
             (0.73, lambda: self.gateways.replace(1)),
         ]
