@@ -130,6 +130,12 @@ def _age_of_unsigned(max_age: int, secret: str) -> Iterator[str]:
         yield "nexmo_signature_max_age has no effect: nexmo_signature_secret is not set"
 
 
+def _ending_service(number_insight: str) -> Iterator[str]:
+    # https://developer.vonage.com/en/api/number-insight
+    if number_insight != "off":
+        yield "number_insight: the provider ends Number Insight on 4 February 2027"
+
+
 _CONTRADICTIONS: tuple[_Check, ...] = (
     (("message", "sender"), _half_endpoint),
     (("limit_amount", "limit_expires"), _call_window),
@@ -141,6 +147,7 @@ _CONTRADICTIONS: tuple[_Check, ...] = (
 _WARNINGS: tuple[_Check, ...] = (
     (("nexmo_signature_max_age", "nexmo_signature_secret"), _age_of_unsigned),
     (("provider_timeout",), _slow_provider),
+    (("number_insight",), _ending_service),
     (
         ("nexmo_application_jwt_secret", "nexmo_signature_secret", "webhook_token"),
         _tokens_only,

@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
@@ -126,6 +127,7 @@ class Assemblies:
             "to": inbound.to,
             "sent": inbound.sent,
             "total": long.total,
+            "begun": int(time.time() * 1000),
         }
         found: list[Any] = await self._store.run(
             _ADD,
@@ -204,6 +206,7 @@ def _joined(name: str, fields: Mapping[str, str]) -> Joined | None:
             text=_text(parts.get(n) for n in range(1, total + 1)),
             data="".join(parts[n].get("data", "") for n in sorted(parts)),
             sent=shared["sent"],
+            begun=shared["begun"],
         )
     except (ValueError, TypeError, KeyError, AttributeError):
         log.error("the parts of a long MO cannot be read and are dropped")

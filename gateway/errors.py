@@ -6,7 +6,9 @@ GatewayError                 what a handler translates into an answer (status, c
 ├── Unauthenticated          no or wrong credentials; 401
 ├── Forbidden                the route is not open; 403
 ├── NotFound                 404
+├── Conflict                 somebody else is doing it at this moment; 409
 ├── LimitExceeded            too many calls; carries retry_after in seconds
+├── ProviderFailed           a provider refused, failed or did not answer; 502
 └── StoreUnavailable         Redis did not answer within the request's deadline; 503
 """
 
@@ -60,6 +62,13 @@ class NotFound(GatewayError):
     code = "not_found"
 
 
+class Conflict(GatewayError):
+    """Somebody else is doing the same at this moment; it may be tried again later."""
+
+    status = 409
+    code = "conflict"
+
+
 class LimitExceeded(GatewayError):
     """The caller used up his allowance; ``retry_after`` is in whole seconds."""
 
@@ -69,6 +78,13 @@ class LimitExceeded(GatewayError):
     def __init__(self, retry_after: int) -> None:
         super().__init__("too many calls", retry_after=retry_after)
         self.retry_after = retry_after
+
+
+class ProviderFailed(GatewayError):
+    """A provider refused what was asked of it, failed, or did not answer."""
+
+    status = 502
+    code = "provider_error"
 
 
 class StoreUnavailable(GatewayError):

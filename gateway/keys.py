@@ -7,6 +7,7 @@ of a Redis Cluster.
 | --- | --- | --- | --- |
 | limit:<class>:{<what>} | list | times (ms) of the counted calls, newest first | the window |
 | pace:{<key>} | list | reserved send times (ms), newest first | the interval |
+| renting:{<account>} | string | token of who rents numbers at this moment | 5 minutes |
 | message:{<id>} | hash | one outgoing message, its parts and their states | message_log_days |
 | message:{<id>}:events | hash | event token -> JSON, everything that happened to it | the same |
 | messages | sorted set | message ids by creation time (ms) | trimmed to message_log_days |
@@ -50,6 +51,11 @@ are in milliseconds, numbers E.164 with ``+``.
 | {relay}:dead-times | sorted set | message ids of dead letters by time | the same |
 | {relay}:lobby | sorted set | persons who wait for a chat, by time | pairing, #end, time |
 | {relay}:lobby-people | hash | person who waits -> JSON: number, provider | the same |
+| {relay}:pins | sorted set | ``<number>:<PIN>:<session>:<side>``, score 0 | the session |
+| {relay}:pin-tries:<who> | list | times of wrong PINs of a caller or on a number | 1 h |
+| {relay}:call:<id> | hash | one call: its legs, its events without numbers | session_log_days, >= 1 |
+| {relay}:calls | sorted set | calls that may change, by when to look at them next | their end |
+| {relay}:in-call | hash | person -> ``<call> <other person> <believed until>`` | its end |
 
 session_log_days count from the end of a session. *: or number_cooldown, if that is longer; past
 entries are ``owed`` (1) while an expired session's participant has not been told of its end.
@@ -84,6 +90,11 @@ def limit(limit_class: str, subject: str) -> str:
 def pace(name: str) -> str:
     """List of send times reserved under one provider key or sending number."""
     return f"pace:{{{name}}}"
+
+
+def renting(account: str) -> str:
+    """String: who rents numbers for a provider's account at this moment."""
+    return f"renting:{{{account}}}"
 
 
 def message(message_id: str) -> str:
@@ -126,6 +137,9 @@ DEAD = "{relay}:dead"
 DEAD_TIMES = "{relay}:dead-times"
 LOBBY = "{relay}:lobby"
 LOBBY_PEOPLE = "{relay}:lobby-people"
+PINS = "{relay}:pins"
+CALLS = "{relay}:calls"
+IN_CALL = "{relay}:in-call"
 
 
 def pool(mode: str, country: str = "*") -> str:
@@ -186,6 +200,16 @@ def logs_of(participant: str) -> str:
 def queue(direction: str) -> str:
     """List of the outgoing texts of one direction, ``<sender>><receiver>``."""
     return f"{{relay}}:queue:{direction}"
+
+
+def pin_tries(who: str) -> str:
+    """List of the wrong PINs that came from one caller, or on one virtual number."""
+    return f"{{relay}}:pin-tries:{who}"
+
+
+def call(call_id: str) -> str:
+    """Hash of one call, by the provider's id of the conversation."""
+    return f"{{relay}}:call:{call_id}"
 
 
 TASK_CONTENTS = "{smssync}:contents"

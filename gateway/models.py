@@ -67,7 +67,8 @@ class Session:
 
     number_a: the number that a texts and dials, and from which he hears b; the same for b.
     provider_a: of number_a. created, expires, closed: ms, 0 = never. numbers: ``shared`` or
-    ``per-side``. kind: ``masked``, or ``chat`` for one that the lobby opened.
+    ``per-side``. kind: ``masked``, or ``chat`` for one that the lobby opened. pin_a: by which a
+    calls number_a from another phone, '' = not at all.
     """
 
     id: str
@@ -84,6 +85,8 @@ class Session:
     unique_name: str = ""
     kind: str = "masked"
     closed: int = 0
+    pin_a: str = field(default="", repr=False)
+    pin_b: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,9 +104,12 @@ class Notices:
             return outgoing(to, number, provider, text, kind="chat", session=session.id)
         if word == "end":
             return self._notice(self._texts.end, to, number, provider, session.id)
-        if session.mode is Mode.VOICE:
-            return self._notice(self._texts.voice_start, to, number, provider, session.id)
-        return self._notice(self._texts.start, to, number, provider, session.id)
+        return self._notice(self._start(session.mode), to, number, provider, session.id)
+
+    def _start(self, mode: Mode) -> str:
+        texts = {Mode.MESSAGE: [self._texts.start], Mode.VOICE: [self._texts.voice_start]}
+        both = [self._texts.start, self._texts.voice_start]
+        return " ".join(text for text in texts.get(mode, both) if text)
 
     def _notice(
         self, text: str, to: str, number: str, provider: str, session: str = ""

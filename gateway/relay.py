@@ -32,7 +32,7 @@ from gateway.taking import Token, single
 
 log = logging.getLogger(__name__)
 
-_LOOK = Script.load("relay_look")
+_LOOK = Script.load("relay_look", "_enqueue")
 _TEXT = Script.load("relay_text", "_enqueue", "_once", "_loops", "_log")
 _STRANGER = Script.load("relay_stranger", "_enqueue", "_once", "_inbox")
 _KEEP = Script.load("relay_keep", "_enqueue", "_once", "_inbox")
@@ -41,6 +41,8 @@ _START = Script.load("relay_start", "_once")
 
 # A stranger hears once in so many milliseconds that he has no session on a number.
 TOLD_MS = 3_600_000
+# Clocks of our own machines differ by less.
+CLOCKS_MS = 2_000
 # Sessions may begin and end between the look and the script; not that often.
 MOST_LOOKS = 10
 # Below six digits it is a short code, which may belong to a machine.
@@ -49,11 +51,15 @@ SHORTEST_NUMBER = len("+123456")
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What an MO meets: the number's provider, the sender's route, whether he is our number."""
+    """What an MO meets: the number's provider, the sender's route, whether he is our number.
+
+    now: the time of the look by the store's clock, ms.
+    """
 
     provider: str
     route: str
     own: bool
+    now: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +136,12 @@ class Relay:
         raise StoreUnavailable
 
     async def _look(self, mo: _Mo) -> _Look:
-        found, route, own = await self._store.run(
+        found, route, own, now = await self._store.run(
             _LOOK, [keys.NUMBERS, keys.routes(mo.sender)], [mo.number, mo.sender]
         )
         provider = ujson.loads(found)["provider"] if found else ""
         ours = bool(own) or self._lobby.answers(mo.sender)
-        return _Look(provider or self._lobby.provider_of(mo.number), route, ours)
+        return _Look(provider or self._lobby.provider_of(mo.number), route, ours, now)
 
     async def _decide(self, mo: _Mo, look: _Look) -> str:
         reason = _only_kept(mo, look)
@@ -148,21 +154,27 @@ class Relay:
             if happened:
                 return happened
         if look.route:
-            return await self._text(mo, look.route)
+            return await self._text(mo, look, look.route)
         if self._lobby.answers(mo.number):
             return await self._chat(mo, look)
         return await self._stranger(mo, look.provider)
 
-    async def _text(self, mo: _Mo, route: str) -> str:
-        """Relay a text to the counterpart."""
-        session_id, side, counterpart = route.split(" ")
-        session = await self._sessions.find(session_id)
+    async def _text(self, mo: _Mo, look: _Look, route: str) -> str:
+        """Take a text of a participant."""
+        session = await self._sessions.find(route.partition(" ")[0])
         if session is None or session.closed:
+            return "changed"
+        if _is_over(session, look):
+            await self._sessions.expire(session.id)
             return "changed"
         if session.kind == "chat" and is_end(mo.inbound.text):
             return await self._lobby.end(session, mo.token)
-        if session.mode is Mode.VOICE:
-            return await self._keep(mo, "voice_session")
+        reason = _not_for_counterpart(mo, session)
+        return await (self._keep(mo, reason) if reason else self._relay(mo, session, route))
+
+    async def _relay(self, mo: _Mo, session: Session, route: str) -> str:
+        """Queue a text for the counterpart."""
+        _, side, counterpart = route.split(" ")
         there = "b" if side == "a" else "a"
         number, provider = _leaves_from(session, there)
         kind = "chat" if session.kind == "chat" else "relay"
@@ -257,7 +269,7 @@ class Relay:
         args: list[str] = [mo.token.digest, mo.sender]
         session_id, side, _ = look.route.split(" ") if look.route else ("", "", "")
         session = await self._sessions.find(session_id) if session_id else None
-        if session is not None and not session.closed:
+        if session is not None and not session.closed and not _is_over(session, look):
             there = "b" if side == "a" else "a"
             notice = self._notices.opted_out(session, there)
             found += [
@@ -289,7 +301,11 @@ class Relay:
             if session is not None and session.kind == "chat":
                 side = "a" if session.participant_a == mo.sender else "b"
                 other = session.participant_b if side == "a" else session.participant_a
-                return await self._text(replace(mo, number=number), f"{session_id} {side} {other}")
+                there = replace(mo, number=number)
+                return await self._text(there, look, f"{session_id} {side} {other}")
+        # A repeat must not count against the lobby's limit.
+        if bool(await self._store.execute("EXISTS", mo.token.key)) is not bool(mo.token.digest):
+            return "repeated"
         return await self._lobby.receive(
             mo.inbound, mo.token, sender=mo.sender, number=mo.number, provider=look.provider
         )
@@ -300,6 +316,19 @@ class Relay:
     def _poke_for(self, happened: str) -> None:
         if happened not in {"repeated", "changed"}:
             self._poke()
+
+
+def _is_over(session: Session, look: _Look) -> bool:
+    """Tell whether a session had expired, be it closed by now or not."""
+    return 0 < session.expires <= look.now
+
+
+def _not_for_counterpart(mo: _Mo, session: Session) -> str:
+    """Return why a participant's text goes to the inbox, '' when it is relayed."""
+    if session.mode is Mode.VOICE:
+        return "voice_session"
+    # Its first part was meant for somebody else, whom this number stood for then.
+    return "before_session" if 0 < mo.inbound.begun < session.created - CLOCKS_MS else ""
 
 
 def _only_kept(mo: _Mo, look: _Look) -> str:

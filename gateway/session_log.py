@@ -17,7 +17,8 @@ from gateway.store import Script, ScriptCall, Store
 
 log = logging.getLogger(__name__)
 
-# The state of a text moves to a higher rank only; the first of the highest rank stays.
+# The state of a text or a call moves to a higher rank only; the first of the highest rank stays.
+# That a text is unknown or a call lost is a guess, which gives way to what is reported after all.
 RANKS: Mapping[str, int] = {
     "queued": 1,
     "accepted": 2,
@@ -29,6 +30,14 @@ RANKS: Mapping[str, int] = {
     "rejected": 4,
     "suppressed": 4,
     "paused": 4,
+    "calling": 1,
+    "answered": 2,
+    "lost": 3,
+    "completed": 4,
+    "busy": 4,
+    "unanswered": 4,
+    "cancelled": 4,
+    "timeout": 4,
 }
 # The prelude _log keeps 10,000 entries: states of dropped ones are looked for at twice as many,
 # so that the search, which reads the whole log, is rare.
@@ -57,8 +66,9 @@ class SessionLog:
     ) -> str:
         """Return the JSON of an entry that a script appends.
 
-        side: who said it, "a", "b" or '' (the gateway); kind: text, notice or event; state: what
-        is shown as long as nothing is known of the message.
+        side: who said it or called, "a", "b" or '' (the gateway); message_id: of a call its own;
+        kind: text, notice, event or call; state: what is shown as long as nothing is known of the
+        message.
         """
         now = int(time.time() * 1000)
         fields = {"at": now, "from": side, "text": text, "id": message_id, "kind": kind}

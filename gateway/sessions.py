@@ -7,7 +7,7 @@ import re
 import secrets
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway import keys
 from gateway.errors import BadRequest, NotFound, StoreUnavailable
@@ -24,11 +24,13 @@ SOME = 20
 # Sessions may end while their names and numbers are asked for; not that often.
 MOST_TRIES = 10
 SESSION_ID = re.compile(r"[0-9a-f]{32}")
+# By which a participant calls from another phone than his own.
+PIN = re.compile(r"[0-9]{4,8}")
 
 _CREATE = Script.load(
-    "session_create", "_enqueue", "_load", "_session", "_suit", "_pick", "_choose"
+    "session_create", "_enqueue", "_load", "_session", "_pins", "_suit", "_pick", "_choose"
 )
-_CLOSE = Script.load("session_close", "_enqueue", "_once", "_log", "_load", "_session")
+_CLOSE = Script.load("session_close", "_enqueue", "_once", "_log", "_load", "_session", "_pins")
 _EXTEND = Script.load("session_extend")
 _DUE = Script.load("session_due")
 
@@ -41,9 +43,11 @@ _REFUSALS = {
     "busy": "virtual_tn: is in use by one of the participants",
     "taken": "virtual_tn: is in use by another session",
     "cooling": "virtual_tn: was in use by one of the participants a short while ago",
+    "pin_a": "pin_a: is taken on this number",
+    "pin_b": "pin_b: is taken on this number",
 }
 # Those of them that may be due to a session that is over but has not been closed yet.
-_MAY_PASS = frozenset({"none", "busy", "taken"})
+_MAY_PASS = frozenset({"none", "busy", "taken", "pin_a", "pin_b"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +57,7 @@ class NewSession:
     Participants are E.164, countries ISO 3166 ('' = unknown). numbers: ``shared``, one for both,
     or ``per-side``, for each one of his country where there is one. expires_in_ms: 0 = never.
     unique_name: a second session of this name and these participants is the first. virtual_number:
-    the one that a texts, '' = any.
+    the one that a texts, '' = any. pin_a: see PIN, '' = none.
     """
 
     participant_a: str
@@ -65,6 +69,8 @@ class NewSession:
     numbers: str = "shared"
     unique_name: str = ""
     virtual_number: str = ""
+    pin_a: str = field(default="", repr=False)
+    pin_b: str = field(default="", repr=False)
 
 
 class NoNumberFree(BadRequest):
@@ -101,8 +107,8 @@ class Sessions:
     async def create(self, wanted: NewSession) -> tuple[Session, bool]:
         """Return the session, and whether it is new: False if its unique_name existed already.
 
-        Raises NoNumberFree only when really no number suits, BadRequest for participants or a
-        virtual number that cannot be used and for a unique_name of other participants.
+        Raises NoNumberFree only when really no number suits, BadRequest for participants, a
+        virtual number or a PIN that cannot be used and for a unique_name of other participants.
         """
         if wanted.participant_a == wanted.participant_b:
             raise BadRequest("participant_b: must differ from participant_a")
@@ -234,6 +240,8 @@ class Sessions:
                 wanted.virtual_number,
                 int(self._exclusive),
                 self._cooldown_ms,
+                wanted.pin_a,
+                wanted.pin_b,
             ],
         )
 
@@ -309,6 +317,7 @@ def session_keys(session_id: str, participant_a: str, participant_b: str) -> lis
         keys.LOAD,
         *(keys.pool(mode) for mode in modes),
         *(keys.idle(mode) for mode in modes),
+        keys.PINS,
     ]
 
 
@@ -329,6 +338,8 @@ def read_session(session_id: str, fields: Mapping[str, str]) -> Session:
         unique_name=fields["unique_name"],
         kind=fields["kind"],
         closed=int(fields["closed"]),
+        pin_a=fields.get("pin_a", ""),
+        pin_b=fields.get("pin_b", ""),
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.errors import BadRequest, NotFound
 from gateway.models import Mode, Session
-from gateway.sessions import NewSession
+from gateway.sessions import PIN, NewSession
 from gateway.store import fresh_budget
 from handlers.values import Fields, FieldsHandler, digits, session_id, utc
 
@@ -51,22 +51,38 @@ class SessionsHandler(EndingHandler):
     def _wanted(self) -> NewSession:
         given = self.fields(
             *("participant_a", "participant_b", "expiry_window", "mode", "numbers"),
-            *("unique_name", "virtual_tn"),
+            *("unique_name", "virtual_tn", "pin_a", "pin_b"),
         )
         a, b = given.number("participant_a"), given.number("participant_b")
         if a.e164 == b.e164:
             raise BadRequest("participant_b: must differ from participant_a")
+        mode = Mode(given.choice("mode", [*Mode], default=Mode.MESSAGE))
         return NewSession(
             participant_a=a.e164,
             participant_b=b.e164,
             country_a=a.country or "",
             country_b=b.country or "",
             expires_in_ms=given.expiry_ms_or_never("expiry_window"),
-            mode=Mode(given.choice("mode", [*Mode], default=Mode.MESSAGE)),
+            mode=mode,
             numbers=given.choice("numbers", NUMBERINGS, default="shared"),
             unique_name=given.label("unique_name"),
             virtual_number=_e164(given, "virtual_tn"),
+            pin_a=self._pin(given, "pin_a", mode),
+            pin_b=self._pin(given, "pin_b", mode),
         )
+
+    def _pin(self, given: Fields, name: str, mode: Mode) -> str:
+        pin = given.values.get(name)
+        if pin is None:
+            return ""
+        # No JSON number: it would lose the noughts in front.
+        if not isinstance(pin, str) or not PIN.fullmatch(pin):
+            raise BadRequest(f"{name}: must be text of 4 to 8 digits")
+        if mode is Mode.MESSAGE:
+            raise BadRequest(f"{name}: needs mode voice or both")
+        if not self.services.public_url:
+            raise BadRequest(f"{name}: needs public_url")  # to which the provider brings digits
+        return pin
 
 
 class SessionHandler(EndingHandler):

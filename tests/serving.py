@@ -46,7 +46,9 @@ async def serving(
         sockets = bind_sockets(0, "127.0.0.1")
         server.add_sockets(sockets)
         url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
-        async with aiohttp.ClientSession(url) as client:
-            yield Gateway(application, url, client)
-        server.stop()
-        await server.close_all_connections()
+        try:
+            async with aiohttp.ClientSession(url) as client:
+                yield Gateway(application, url, client)
+        finally:
+            server.stop()
+            await server.close_all_connections()

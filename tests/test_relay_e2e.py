@@ -194,6 +194,20 @@ async def test_parts_are_joined_in_any_order(place: Town) -> None:
     await place.hears(BERT, (ONE, START), (ONE, long), (ONE, "after"))
 
 
+async def test_what_was_begun_in_one_session_is_not_told_in_the_next(place: Town) -> None:
+    """The first part was meant for somebody else."""
+    made = await place.session(ANNA, BERT)
+    long = "for Bert alone. " * 15
+    await place.text(ANNA, ONE, long, parts=2, drop=[2], ref=7)
+    await place.ok("DELETE", f"/session/{made['session_id']}")
+    await asyncio.sleep(2.1)  # clocks that differ by up to 2 s are allowed for
+    await place.session(ANNA, CARL)
+    await place.text(ANNA, ONE, long, parts=2, drop=[1], ref=7)
+    await place.hears(CARL, (ONE, START))
+    inbox = await place.ok("GET", "/inbox")
+    assert ["before_session"] == [each["reason"] for each in inbox["messages"]]
+
+
 async def test_a_binary_mo_is_kept_only(place: Town) -> None:
     """There is nothing to relay in it."""
     await place.session(ANNA, BERT)

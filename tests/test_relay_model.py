@@ -34,6 +34,7 @@ CONNECTED = "Connected, text #end to stop."
 THANKS = "Thanks for chatting. Text your email address to start chat."
 CHAT_OPTED_OUT = OPTED_OUT.partition(": ")[2]
 VOICE_START = "[YOUR ORG NAME]: Call this number to talk to your contact"
+BOTH_START = f"{START} Call this number to talk to your contact"
 LOBBY_ANSWERS = 10
 
 
@@ -131,7 +132,7 @@ class World:
     def begin(self, session_id: str, conversation: Conversation) -> None:
         """Open a session; both are told."""
         self.conversations[session_id] = conversation
-        begun = VOICE_START if conversation.mode == "voice" else START
+        begun = {"voice": VOICE_START, "both": BOTH_START}.get(conversation.mode, START)
         for seat in conversation.seats:
             self._tell(seat, CONNECTED if conversation.chat else begun)
 

@@ -364,6 +364,23 @@ def test_an_option_without_effect_is_a_warning_and_no_problem(
     assert ([], expected) == (result.problems, result.warnings)
 
 
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        pytest.param([], [], id="default"),
+        pytest.param(["--number_insight=off"], [], id="off"),
+        pytest.param(
+            ["--number_insight=basic"],
+            ["number_insight: the provider ends Number Insight on 4 February 2027"],
+            id="basic",
+        ),
+    ],
+)
+def test_a_service_that_ends_is_warned_about(argv: list[str], expected: list[str]) -> None:
+    result = loaded(*argv)
+    assert ([], expected) == (result.problems, result.warnings)
+
+
 def test_no_warning_is_derived_from_a_secret_that_could_not_be_read() -> None:
     result = loaded("--nexmo_signature_max_age=300", "--nexmo_signature_secret=\udcff")
     assert ["--nexmo_signature_secret: not valid UTF-8"] == result.problems

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-from gateway.emulator import control, flowroute, page
+from gateway.emulator import call_control, control, flowroute, numbers, page
 from gateway.emulator.account import Account
 from gateway.emulator.application import EmulatorApplication, Route
 from gateway.emulator.base import UnknownPathHandler
+from gateway.emulator.calls import Call
 from gateway.emulator.delivery import Deliveries
 from gateway.emulator.inbox import ApiRequest, Attempt, HandsetText, SentMessage
+from gateway.emulator.insight import InsightHandler
+from gateway.emulator.leases import Lease
 from gateway.emulator.settings import Settings, changed
 from gateway.emulator.sms import SmsHandler
 
@@ -25,6 +28,14 @@ ROUTES: Sequence[Route] = (
     (r"/sms/json/?", SmsHandler),
     (r"/v2\.1/messages/?", flowroute.SendHandler),
     (r"/v2\.1/messages/([^/]+)", flowroute.LookUpHandler),
+    (r"/number/search/?", numbers.SearchHandler),
+    (r"/account/numbers/?", numbers.OwnedHandler),
+    (r"/number/buy/?", numbers.BuyHandler),
+    (r"/number/cancel/?", numbers.CancelHandler),
+    (r"/number/update/?", numbers.UpdateHandler),
+    (r"/ni/basic/json/?", InsightHandler),
+    (r"/emulator/calls/?", call_control.CallsHandler),
+    (r"/emulator/calls/([0-9a-f]+)", call_control.CallHandler),
     (r"/emulator/next/?", control.NextHandler),
     (r"/emulator/messages/?", control.MessagesHandler),
     (r"/emulator/inbound/?", control.InboundHandler),
@@ -35,7 +46,7 @@ ROUTES: Sequence[Route] = (
 
 
 class Emulator:
-    """A Vonage SMS account, a Flowroute account and their handsets, on loopback.
+    """A Vonage account (SMS, numbers, voice), a Flowroute account and their handsets, on loopback.
 
     Takes every setting of ``gateway.emulator.settings.Settings`` by its name; raises BadRequest
     for a wrong one.
@@ -75,6 +86,17 @@ class Emulator:
         """What handsets sent, oldest first, at most 10,000."""
         return self._account.texts
 
+    @property
+    def calls(self) -> Sequence[Call]:
+        """What handsets called, oldest first, at most 10,000."""
+        return self._account.calls
+
+    @property
+    def owned(self) -> Mapping[str, Lease]:
+        """The rented numbers, oldest first, by their digits."""
+        leases = self._account.leases.owned(self._account.settings)
+        return {lease.offer.msisdn: lease for lease in leases}
+
     def configure(self, **changes: object) -> None:
         """Change settings by name, also for after a reset; raises BadRequest for a wrong one."""
         self._account.configure(changes)
@@ -90,8 +112,23 @@ class Emulator:
         await delivery
         return sent.attempts()
 
+    async def call(self, sender: str, to: str, *, wait: bool = True, **options: object) -> Call:
+        """Let a handset call a virtual number; returns when the call is over and was told of.
+
+        options: the further keys of ``POST /emulator/calls``; wait=False returns at once, and
+        ``Call.hang_up`` ends what is held. Raises BadRequest naming what is wrong.
+        """
+        order = {"from": sender, "to": to, **options}
+        call, ended = self._application.switchboard.place(order)
+        if wait:
+            await ended
+        return call
+
     async def reset(self) -> None:
-        """Forget messages, texts, requests, orders and changes by HTTP, drop pending webhooks."""
+        """Forget messages, texts, calls, rents, requests, orders and changes by HTTP.
+
+        Webhooks that are pending are dropped, calls broken off.
+        """
         await self._application.reset()
 
     async def start(self, port: int = 0) -> None:

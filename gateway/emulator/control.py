@@ -11,16 +11,17 @@ from typing import TypeVar
 from gateway.emulator import checks
 from gateway.emulator.account import MAX_KEPT
 from gateway.emulator.base import BaseHandler, number_argument
+from gateway.emulator.calls import Call
 from gateway.emulator.failures import parse_order
 from gateway.emulator.inbox import HandsetText, SentMessage
 from gateway.emulator.settings import shown
 from gateway.emulator.wire import read_object
 
-Kept = TypeVar("Kept", SentMessage, HandsetText)
+Kept = TypeVar("Kept", SentMessage, HandsetText, Call)
 
 
 class NextHandler(BaseHandler):
-    """``POST /emulator/next``: how the next requests to an API for sending are to fail."""
+    """``POST /emulator/next``: how the next requests to the APIs are to fail."""
 
     def post(self) -> None:
         failure, count = parse_order(read_object(self.request.body))
@@ -34,7 +35,7 @@ class MessagesHandler(BaseHandler):
     def get(self) -> None:
         """Reply with the messages, of ``to`` only and at most the newest ``limit``."""
         kept = self.application.account.sent
-        self.reply(_newest(self, kept, "to", lambda message: message.to))
+        self.reply(newest(self, kept, "to", lambda message: message.to))
 
     async def delete(self) -> None:
         await self.application.reset()
@@ -47,7 +48,7 @@ class InboundHandler(BaseHandler):
     def get(self) -> None:
         """Reply with the texts, of the handset ``from`` only and at most the newest ``limit``."""
         kept = self.application.account.texts
-        self.reply(_newest(self, kept, "from", lambda text: text.sender))
+        self.reply(newest(self, kept, "from", lambda text: text.sender))
 
     async def post(self) -> None:
         """Reply with the ids of the parts; with ``wait``, what came of them when it is over."""
@@ -62,7 +63,7 @@ class InboundHandler(BaseHandler):
 
 
 class RequestsHandler(BaseHandler):
-    """``GET /emulator/requests``: every request to send with its outcome, oldest first."""
+    """``GET /emulator/requests``: every request to the APIs with its outcome, oldest first."""
 
     def get(self) -> None:
         self.reply([asdict(request) for request in self.application.account.requests])
@@ -79,9 +80,10 @@ class SettingsHandler(BaseHandler):
         self.get()
 
 
-def _newest(
+def newest(
     handler: BaseHandler, kept: deque[Kept], argument: str, number_of: Callable[[Kept], str]
 ) -> list[dict[str, object]]:
+    """Return what is kept as JSON, of the number in ``argument`` only and the newest ``limit``."""
     number = handler.get_query_argument(argument, "").strip().lstrip("+")
     limit = number_argument(
         handler.get_query_argument("limit", str(MAX_KEPT)), "limit", highest=MAX_KEPT

@@ -22,9 +22,7 @@ log = logging.getLogger(__name__)
 # The provider's own: 3 s to connect, 15 s for the answer.
 CONNECT_SECONDS = 3
 READ_SECONDS = 15
-TIMEOUT = aiohttp.ClientTimeout(
-    total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS
-)
+TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS)
 # What goes wrong with a request to a webhook.
 FAILURES = (aiohttp.ClientError, TimeoutError, OSError, ValueError)
 MAX_PENDING = 20_000

@@ -90,9 +90,10 @@ def look_up(params: Mapping[str, str]) -> Document:
     if country and not _COUNTRY.fullmatch(country):
         return refusal(3, f"Not valid country code detected [ {country} ]")
     found = _parse(given, country)
-    if found is None or found.country not in countries():
+    known = countries().get(found.country or "") if found else None
+    if found is None or known is None:
         return refusal(3, f"Not valid number format detected [ {given} ]")
-    return _description(found, countries()[found.country])
+    return _description(found, known)
 
 
 def refusal(status: int, reason: str = "") -> Document:

@@ -51,23 +51,23 @@ class Leases:
 
     def __init__(self) -> None:
         self._leases: dict[str, Lease] = {}
-        self._cancelled: set[str] = set()
+        self._added: set[str] = set()
+        self._settings: Settings | None = None
 
-    def available(self) -> Iterator[Offer]:
+    def available(self, settings: Settings) -> Iterator[Offer]:
         """Yield the numbers that can be rented."""
+        self._add(settings)
         return (offer for offer in STOCK.values() if offer.msisdn not in self._leases)
 
     def owned(self, settings: Settings) -> Sequence[Lease]:
         """Return the rented numbers, oldest first."""
-        for number in settings.owned_numbers:
-            if number not in self._leases and number not in self._cancelled:
-                linked = {"app_id": settings.application_id} if settings.application_id else {}
-                self._leases[number] = Lease(offer_of(number), linked)
+        self._add(settings)
         return list(self._leases.values())
 
     def find(self, msisdn: str, settings: Settings) -> Lease | None:
         """Return the rented number, or ``None``."""
-        return next((each for each in self.owned(settings) if each.offer.msisdn == msisdn), None)
+        self._add(settings)
+        return self._leases.get(msisdn)
 
     def rent(self, offer: Offer) -> None:
         """Take a number out of the stock."""
@@ -76,7 +76,6 @@ class Leases:
     def give_back(self, lease: Lease) -> None:
         """Put a number back into the stock."""
         del self._leases[lease.offer.msisdn]
-        self._cancelled.add(lease.offer.msisdn)
 
     def set_callbacks(self, lease: Lease, values: Mapping[str, str], replace: bool) -> None:
         """Set what ``values`` name; with ``replace`` what they do not name is cleared."""
@@ -87,4 +86,16 @@ class Leases:
     def clear(self) -> None:
         """Give back everything."""
         self._leases.clear()
-        self._cancelled.clear()
+        self._added.clear()
+        self._settings = None
+
+    def _add(self, settings: Settings) -> None:
+        if settings is self._settings:
+            return
+        self._settings = settings
+        # Each once: a number that was given back stays given back.
+        for number in settings.owned_numbers:
+            if number not in self._added and number not in self._leases:
+                linked = {"app_id": settings.application_id} if settings.application_id else {}
+                self._leases[number] = Lease(offer_of(number), linked)
+            self._added.add(number)

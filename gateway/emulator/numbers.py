@@ -19,6 +19,7 @@ from gateway.emulator.number_requests import ADDRESS_NEEDED, NumbersError
 from gateway.emulator.stock import ADDRESS_COUNTRIES, Offer
 from gateway.emulator.webhooks import Outgoing
 from gateway.emulator.wire import read_params
+from gateway.errors import GatewayError
 
 Params = Mapping[str, str]
 
@@ -56,7 +57,11 @@ class NumbersHandler(ApiHandler):
         self._refuse(int(failure.status or failure.name))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
-        self._refuse(status_code, str(kwargs.get("exc_info", ("", self._reason))[1]))
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        if isinstance(error, GatewayError):
+            self._refuse(error.status, str(error))
+            return
+        self._refuse(status_code, self._reason)
 
     async def _accept(self, params: Params, request: ApiRequest) -> None:
         self._authenticate(params)
@@ -76,7 +81,7 @@ class NumbersHandler(ApiHandler):
             raise NumbersError(401)
 
     def _refuse(self, status: int, label: str = "") -> None:
-        self.set_status(status, label if status == 420 else None)
+        self.set_status(status)
         self.reply(number_requests.answer(status, label))
 
 
@@ -88,7 +93,8 @@ class SearchHandler(NumbersHandler):
 
     def carry_out(self, params: Params) -> object:
         query = number_requests.query(params, country_required=True)
-        offers = self.application.account.leases.available()
+        account = self.application.account
+        offers = account.leases.available(account.settings)
         return query.page([offer.as_json() for offer in offers if _wanted(query, offer)])
 
 
@@ -117,7 +123,9 @@ class ChangeHandler(NumbersHandler):
         await self.serve()
 
     def carry_out(self, params: Params) -> object:
-        self.change(params, number_requests.number(params, self.application.account.settings.api_key))
+        self.change(
+            params, number_requests.number(params, self.application.account.settings.api_key)
+        )
         return number_requests.answer(HTTP_OK)
 
     def change(self, params: Params, msisdn: str) -> None:
@@ -138,7 +146,7 @@ class BuyHandler(ChangeHandler):
 
     def change(self, params: Params, msisdn: str) -> None:
         account = self.application.account
-        offers = {offer.msisdn: offer for offer in account.leases.available()}
+        offers = {offer.msisdn: offer for offer in account.leases.available(account.settings)}
         offer = offers.get(msisdn)
         if offer is None or offer.country != params["country"]:
             raise NumbersError(420)

@@ -9,8 +9,10 @@ local k = session_keys(5)
 local waiting, joining, now = ARGV[4], ARGV[8], now_ms()
 if waiting == joining or redis.call('HGET', KEYS[4], waiting) ~= ARGV[5] then return 'changed' end
 if redis.call('HEXISTS', k.routes_b, ARGV[9]) == 1 then return 'changed' end
--- Who waits may have got a session on his number, which the chat would take away from him.
+-- Who waits may have got a session on his number, which the chat would take away from him, or have
+-- become a number of the pool.
 local bound = redis.call('HEXISTS', k.routes_a, ARGV[6]) == 1
+  or redis.call('HEXISTS', k.numbers, waiting) == 1
 if not bound and not once(KEYS[1], KEYS[2], ARGV[1]) then return 'repeated' end
 redis.call('ZREM', KEYS[3], waiting)
 redis.call('HDEL', KEYS[4], waiting)

@@ -1,6 +1,6 @@
--- Close an open session. Preludes: _enqueue _load _session
--- KEYS[1]  … KEYS[18] see _session; KEYS[19] log, KEYS[20] its states, KEYS[21] and KEYS[22]
---          the logs of both participants; KEYS[23] token and KEYS[24] assemblies of an MO that
+-- Close an open session. Preludes: _enqueue _once _log _load _session _pins
+-- KEYS[1]  … KEYS[19] see _session; KEYS[20] log, KEYS[21] its states, KEYS[22] and KEYS[23]
+--          the logs of both participants; KEYS[24] token and KEYS[25] assemblies of an MO that
 --          is taken with it
 -- ARGV     id, cause: "end" or "expiry" (only if it is over by the clock, "end" only if it is not),
 --          announce (1 or 0), how long the log (ms, 0 = not at all) and how long the numbers that
@@ -13,7 +13,7 @@ for i = 1, #flat, 2 do s[flat[i]] = flat[i + 1] end
 local expires = tonumber(s.expires or '0')
 local over = expires > 0 and expires <= tonumber(now)
 if s.closed ~= '0' or over ~= (ARGV[2] == 'expiry') then return {} end
-if KEYS[23] and not once(KEYS[23], KEYS[24], ARGV[6]) then return {'repeated'} end
+if KEYS[24] and not once(KEYS[24], KEYS[25], ARGV[6]) then return {'repeated'} end
 local function leave(routes, past, number, counterpart)
   local route = redis.call('HGET', routes, number)
   if route and string.match(route, '^%S+') == id then redis.call('HDEL', routes, number) end
@@ -25,6 +25,7 @@ leave(k.routes_a, k.past_a, s.number_a, s.participant_b)
 leave(k.routes_b, k.past_b, s.number_b, s.participant_a)
 release(k, s.number_a, s.created, id)
 release(k, s.number_b, s.created, id)
+pins_drop(k, id, s)
 redis.call('ZREM', k.sessions, id)
 redis.call('ZREM', k.expiries, id)
 if redis.call('HGET', k.unique_names, s.unique_name) == id then
@@ -32,9 +33,9 @@ if redis.call('HGET', k.unique_names, s.unique_name) == id then
 end
 redis.call('HSET', k.session, 'closed', now)
 local closed, kept = redis.call('HGETALL', k.session), tonumber(ARGV[4])
-for _, key in ipairs({KEYS[19], KEYS[20]}) do redis.call('PEXPIRE', key, kept) end
-log_ends(KEYS[21], id, tonumber(now), kept)
+for _, key in ipairs({KEYS[20], KEYS[21]}) do redis.call('PEXPIRE', key, kept) end
 log_ends(KEYS[22], id, tonumber(now), kept)
+log_ends(KEYS[23], id, tonumber(now), kept)
 if ARGV[3] == '1' then
   redis.call('ZADD', k.announce, now, 'end ' .. id)
   kept = math.max(kept, 3600000) -- whoever queues the notices has to find the session

@@ -1,10 +1,11 @@
 -- Open a masked session on numbers chosen here. Running it twice changes nothing more.
--- Preludes: _enqueue _load _session _suit _pick _choose
--- KEYS[1]  … KEYS[18] see _session; KEYS[19] pool to prefer for a, KEYS[20] for b
+-- Preludes: _enqueue _load _session _pins _suit _pick _choose
+-- KEYS[1]  … KEYS[19] see _session; KEYS[20] pool to prefer for a, KEYS[21] for b
 -- ARGV     id, participant a, participant b, mode, numbers ("shared" or "per-side"), unique name,
 --          expires in (ms, 0 = never), number asked for a or '', exclusive (1 or 0), cooldown (ms)
 -- Returns  {created, session (HGETALL)}, {named, id of the session that has the unique name} or
---          {why not}: own_a, own_b (a participant is one of our numbers), none, or see _choose.
+--          {why not}: own_a, own_b (a participant is one of our numbers), pin_a, pin_b (it is
+--          taken on this number), none, or see _choose.
 local id, a, b, mode, numbers, name = unpack(ARGV, 1, 6)
 local k, now, lifetime, cooldown = session_keys(1), now_ms(), tonumber(ARGV[7]), tonumber(ARGV[10])
 if redis.call('EXISTS', k.session) == 1 then return {'created', redis.call('HGETALL', k.session)} end
@@ -19,7 +20,7 @@ local side_a = {routes = k.routes_a, past = k.past_a, counterpart = b, since = s
 local side_b = {routes = k.routes_b, past = k.past_b, counterpart = a, since = since}
 local all, exclusive, wish = k['pool_' .. mode], ARGV[9] == '1', ARGV[8] ~= '' and ARGV[8]
 local pools = {shared = {all}}
-if numbers == 'per-side' then pools = {a = {KEYS[19], all}, b = {KEYS[20], all}} end
+if numbers == 'per-side' then pools = {a = {KEYS[20], all}, b = {KEYS[21], all}} end
 local why = wish and refused(k, wish, mode, {side_a, pools.shared and side_b}, exclusive)
 if why then return {why} end
 local idle = exclusive and k['idle_' .. mode]
@@ -28,11 +29,16 @@ if not number_b then return {'none'} end
 local function provider(number)
   return cjson.decode(redis.call('HGET', k.numbers, number)).provider
 end
-open_session(k, id, {
+local s = {
   created = string.format('%d', now),
   expires = lifetime > 0 and string.format('%d', now + lifetime) or '0',
   participant_a = a, participant_b = b, number_a = number_a, number_b = number_b,
   provider_a = provider(number_a), provider_b = provider(number_b),
   mode = mode, numbers = numbers, unique_name = name, kind = 'masked', closed = '0',
-})
+  pin_a = ARGV[11], pin_b = ARGV[12],
+}
+local taken = pins_taken(k, s)
+if taken then return {taken} end
+open_session(k, id, s)
+pins_keep(k, id, s)
 return {'created', redis.call('HGETALL', k.session)}

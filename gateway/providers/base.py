@@ -89,7 +89,8 @@ class Inbound:
     """An MO in the gateway's words, numbers and text as the provider wrote them.
 
     id: the provider's, for recognising repeats; data: hexadecimal body of a binary MO, ''
-    for a text; sent: when the provider says it came, as it writes times.
+    for a text; sent: when the provider says it came, as it writes times; begun: when the first
+    part of a joined one came to us, ms, 0 for a single one.
     """
 
     provider: str
@@ -100,6 +101,7 @@ class Inbound:
     data: str = ""
     long: LongText | None = None
     sent: str = ""
+    begun: int = 0
 
 
 class Provider(Protocol):

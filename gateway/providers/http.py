@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
+import ujson
 
 from gateway.providers.base import Outcome, SubmitResult
 
@@ -36,8 +39,8 @@ class Answer:
     retry_after: str = ""
 
 
-class Poster:
-    """Posts to one address through a session that keeps its connections.
+class Caller:
+    """Calls the addresses under one through a session that keeps its connections.
 
     timeout: seconds until an unanswered request is given up with an unknown outcome.
     longest: bytes of an answer that are read; what is larger is no answer of the provider.
@@ -58,10 +61,22 @@ class Poster:
             cookie_jar=aiohttp.DummyCookieJar(),
         )
 
-    async def post(self, body: bytes) -> Answer | SubmitResult:
-        """Post once; return the answer, or why there is none; never raises for the network."""
+    async def call(
+        self,
+        method: str,
+        path: str = "",
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | Mapping[str, str] | None = None,
+    ) -> Answer | SubmitResult:
+        """Call once; return the answer, or why there is none; never raises for the network.
+
+        body: a mapping goes out as a form.
+        """
         try:
-            async with self._session.post(self._url, data=body, allow_redirects=False) as response:
+            async with self._session.request(
+                method, self._url + path, params=query, data=body, allow_redirects=False
+            ) as response:
                 content = await self._read(response.content)
         except NEVER_SENT as error:
             return SubmitResult(Outcome.NOT_SENT, code="connect", text=type(error).__name__)
@@ -80,6 +95,28 @@ class Poster:
     async def close(self) -> None:
         """Close the session and its connections."""
         await self._session.close()
+
+
+class Poster(Caller):
+    """Posts to one address."""
+
+    async def post(self, body: bytes) -> Answer | SubmitResult:
+        """Post once; return the answer, or why there is none; never raises for the network."""
+        return await self.call("POST", body=body)
+
+
+def basic(user: str, password: str) -> str:
+    """Return the value of the header Authorization, https://www.rfc-editor.org/rfc/rfc7617."""
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+
+
+def json_object(body: bytes) -> dict[str, Any] | None:
+    """Return the JSON object in an answer, None when it is none."""
+    try:
+        found = ujson.loads(body)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def scalar(value: object) -> str | None:

@@ -1,10 +1,10 @@
-// The form with which a handset texts a number.
+// The form with which a handset texts or calls a number.
 
 // A sender with letters cannot be answered.
 const isNumber = (text) => /^[0-9]+$/.test(text);
 
-async function send(order) {
-  const answer = await fetch("/emulator/inbound", { method: "POST", body: JSON.stringify(order) });
+async function post(path, order) {
+  const answer = await fetch(path, { method: "POST", body: JSON.stringify(order) });
   if (answer.ok) return { problem: "" };
   const error = await answer.json();
   return { problem: error.message, field: error.field };
@@ -21,20 +21,27 @@ export function prepareForm(form, number, received, refresh) {
   const { to, text } = form.elements;
   const problem = form.querySelector(".problem");
   to.addEventListener("input", () => { form.dataset.edited = "yes"; });
+  const said = async (path, order) => {
+    const result = await post(path, order).catch(() => ({ problem: "The emulator does not answer." }));
+    problem.textContent = result.problem;
+    to.setAttribute("aria-invalid", result.field === "to");
+    if (result.field === "to") to.focus();
+    return result;
+  };
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const provider = providerOf(to.value, received());
     const order = { from: number, to: to.value, text: text.value, ...(provider && { provider }) };
-    const result = await send(order).catch(() => ({ problem: "The emulator does not answer." }));
-    problem.textContent = result.problem;
-    to.setAttribute("aria-invalid", result.field === "to");
-    if (result.problem) {
-      (result.field === "to" ? to : text).focus();
-      return;
-    }
+    const result = await said("/emulator/inbound", order);
+    if (result.field !== "to") text.focus();
+    if (result.problem) return;
     text.value = "";
-    text.focus();
     await refresh();
+  });
+  form.querySelector(".call").addEventListener("click", async () => {
+    if (!to.reportValidity()) return;
+    const result = await said("/emulator/calls", { from: number, to: to.value });
+    if (!result.problem) await refresh();
   });
 }
 

@@ -1,19 +1,12 @@
 // What one handset received and sent, as list items that are only replaced when they change.
 
+import { plural, shownNumber } from "./numbers.js";
+
 const PROVIDERS = { nexmo: "Vonage", flowroute: "Flowroute" };
 
 export const find = (id) => document.getElementById(id);
 
 export const clone = (id) => find(id).content.firstElementChild.cloneNode(true);
-
-export function plural(count, noun) {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
-}
-
-export function shownNumber(number) {
-  if (!number) return "withheld number";
-  return /^[0-9]+$/.test(number) ? `+${number}` : number;
-}
 
 const newest = (attempts) => attempts.filter(Boolean).sort((a, b) => a.time - b.time).at(-1);
 
@@ -39,23 +32,32 @@ function webhookState(text) {
   return { text: "webhook taken", kind: "good" };
 }
 
-function fill(item, entry, title, about, state) {
-  const time = new Date(entry.time * 1000);
-  item.querySelector(".sender").textContent = title;
-  item.querySelector(".text").textContent = entry.text;
-  item.querySelector("time").textContent = time.toLocaleTimeString();
-  item.querySelector("time").dateTime = time.toISOString();
-  item.querySelector(".encoding").textContent =
-    `· ${plural(entry.parts.length, "part")} · ${about} · ${PROVIDERS[entry.provider]}`;
-  item.querySelector(".receipt").textContent = state.text;
-  item.querySelector(".receipt").dataset.kind = state.kind;
-  return item;
+const about = (entry, kind) =>
+  `${plural(entry.parts.length, "part")} · ${kind} · ${PROVIDERS[entry.provider]}`;
+
+// A message as a list item shows it: time, title, text, about, state.
+export function receivedEntry(message) {
+  const { time, text, sender, encoding } = message;
+  return { time, text, title: sender, about: about(message, encoding), state: receiptState(message) };
+}
+
+export function sentEntry(sms) {
+  const { time, text, to, type } = sms;
+  const title = `To ${shownNumber(to)}`;
+  return { time, text, title, about: about(sms, type), state: webhookState(sms) };
 }
 
 function listItem({ sent, entry }) {
-  return sent
-    ? fill(clone("sent-template"), entry, `To ${shownNumber(entry.to)}`, entry.type, webhookState(entry))
-    : fill(clone("received-template"), entry, entry.sender, entry.encoding, receiptState(entry));
+  const item = clone(sent ? "sent-template" : "received-template");
+  const time = new Date(entry.time * 1000);
+  item.querySelector(".sender").textContent = entry.title;
+  item.querySelector(".text").textContent = entry.text;
+  item.querySelector("time").textContent = time.toLocaleTimeString();
+  item.querySelector("time").dateTime = time.toISOString();
+  item.querySelector(".encoding").textContent = `· ${entry.about}`;
+  item.querySelector(".receipt").textContent = entry.state.text;
+  item.querySelector(".receipt").dataset.kind = entry.state.kind;
+  return item;
 }
 
 // shown: what each list item was made from, kept by the caller; returns it for the next time.

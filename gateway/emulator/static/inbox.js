@@ -1,9 +1,12 @@
 // Shows what the emulator's handsets received and sent; asks once a second while it is visible.
+import { callEntries } from "./calls.js";
 import { prepareForm, proposeRecipient } from "./compose.js";
-import { clone, find, plural, showConversation, shownNumber } from "./conversation.js";
+import { clone, find, receivedEntry, sentEntry, showConversation } from "./conversation.js";
+import { plural, shownNumber } from "./numbers.js";
 
 const POLL_MILLISECONDS = 1000;
 const NEWEST = 200;
+const PATHS = ["/emulator/messages", "/emulator/inbound", "/emulator/calls"];
 
 const handsets = new Map(); // number → {section, list, form, shown}
 const added = new Set(); // numbers that were typed here
@@ -23,18 +26,19 @@ function addHandset(number) {
   return handset;
 }
 
-function byHandset(messages, texts) {
+function byHandset(messages, texts, calls) {
   const entries = new Map([...added].map((number) => [number, []]));
   const add = (number, entry) => entries.set(number, [...(entries.get(number) || []), entry]);
-  messages.forEach((entry) => add(entry.to, { sent: false, entry }));
-  texts.forEach((entry) => add(entry.sender, { sent: true, entry }));
+  messages.forEach((each) => add(each.to, { sent: false, entry: receivedEntry(each) }));
+  texts.forEach((each) => add(each.sender, { sent: true, entry: sentEntry(each) }));
+  callEntries(calls).forEach(([number, sent, entry]) => add(number, { sent, entry }));
   for (const list of entries.values()) list.sort((a, b) => a.entry.time - b.entry.time);
   return entries;
 }
 
-function show(messages, texts) {
+function show(messages, texts, calls) {
   received = messages;
-  const conversations = byHandset(messages, texts);
+  const conversations = byHandset(messages, texts, calls);
   for (const [number, handset] of handsets) {
     if (conversations.has(number)) continue;
     handset.section.remove();
@@ -48,7 +52,9 @@ function show(messages, texts) {
   find("empty").hidden = conversations.size > 0;
   const more = messages.length === NEWEST ? "the newest " : "";
   const sent = texts.length ? `, ${plural(texts.length, "text")} sent` : "";
-  say(`${plural(conversations.size, "phone")}, ${more}${plural(messages.length, "message")}${sent}`);
+  const made = calls.length ? `, ${plural(calls.length, "call")}` : "";
+  const phones = plural(conversations.size, "phone");
+  say(`${phones}, ${more}${plural(messages.length, "message")}${sent}${made}`);
 }
 
 function say(text) {
@@ -64,7 +70,7 @@ async function ask(path) {
 
 async function refresh() {
   try {
-    const answers = await Promise.all(["/emulator/messages", "/emulator/inbound"].map(ask));
+    const answers = await Promise.all(PATHS.map(ask));
     if (answers.join() === lastAnswers) return;
     show(...answers.map((answer) => JSON.parse(answer)));
     lastAnswers = answers.join();

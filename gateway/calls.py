@@ -1,0 +1,368 @@
+"""Calls between participants: who is connected with whom, and what becomes of each call.
+
+A call is decided on by one script and stays what it was decided to be, so that a repeated question
+gets the same answer. Its state follows the events of its two legs, in whatever order they come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+import ujson
+
+from gateway import keys, phone
+from gateway.errors import StoreUnavailable
+from gateway.metrics import CALLS
+from gateway.models import Mode, Session
+from gateway.providers.vonage import NAME
+from gateway.providers.vonage_voice import (
+    MAX_CALL_SECONDS,
+    RANKS,
+    Action,
+    CallEvent,
+    IncomingCall,
+    Keyed,
+    connect,
+    key_in,
+    talk,
+)
+from gateway.session_log import SessionLog
+from gateway.sessions import PIN, Sessions
+from gateway.store import Script, Store
+
+log = logging.getLogger(__name__)
+
+_LOOK = Script.load("call_look")
+_START = Script.load("call_start", "_enqueue", "_log", "_call")
+_ASK = Script.load("call_ask")
+_PIN = Script.load("call_pin", "_enqueue")
+_EVENT = Script.load("call_event", "_enqueue", "_call")
+_CLOSE = Script.load("call_close", "_enqueue", "_call")
+# Lists what is due in any such index.
+_DUE = Script.load("session_due")
+
+DAY_MS = 86_400_000
+# What is said before the other phone rings, and what the provider needs to report that it does.
+FIRST_WORDS_MS = 60_000
+# A call without a word from the provider is lost so long after its longest time.
+SLACK_MS = 120_000
+# The legs of a call end together, but their reports travel apart.
+GRACE_MS = 10_000
+# A person keys in his PIN within a minute or two.
+ASKED_MS = 600_000
+MOST_EVENTS = 200
+BATCH = 100
+
+MOST_TRIES = 3
+# Wrong PINs in an hour. Of four digits one in 10,000 is right: whoever tries has to try for weeks.
+WRONG_PER_CALLER = 10
+WRONG_PER_NUMBER = 60
+HOUR_MS = 3_600_000
+
+OPEN_STATES = frozenset({"calling", "answered"})
+_DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """What became of a call; times as the provider writes them, '' for what is not known.
+
+    session, side: whose call it is, '' for one that was not connected; state: a word of
+    session_log.RANKS; duration: seconds of the leg to the counterpart; price: EUR, of all legs;
+    reason: the provider's detail of what went wrong; events: all that was reported.
+    """
+
+    id: str
+    session: str
+    side: str
+    state: str
+    started: str
+    answered: str
+    ended: str
+    duration: int
+    price: str
+    reason: str
+    events: list[dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What an incoming call meets; answered: what it was answered before, '' = nothing."""
+
+    provider: str
+    route: str
+    own: bool
+    pins: bool
+    answered: str
+    session: str
+    side: str
+
+
+class Calls:
+    """Answers calls on virtual numbers and follows them to their end.
+
+    wait_text, sorry_text, pin_text: what callers hear, '' = nothing; ring_timeout, call_limit:
+    seconds; event_url, input_url: the full addresses to which events and keyed-in digits are
+    brought, '' = none, without which nobody is asked for a PIN; log_days: how long what became of
+    a call is kept, at least a day.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        sessions: Sessions,
+        session_log: SessionLog,
+        wait_text: str,
+        sorry_text: str,
+        pin_text: str,
+        ring_timeout: int,
+        call_limit: int,
+        event_url: str = "",
+        input_url: str = "",
+        log_days: float = 30,
+    ) -> None:
+        self._store = store
+        self._sessions = sessions
+        self._log = session_log
+        self._wait_text = wait_text
+        self._sorry_text = sorry_text
+        self._pin_text = pin_text
+        self._ring_timeout = ring_timeout
+        self._call_limit = min(call_limit, MAX_CALL_SECONDS)
+        self._event_url = event_url
+        self._input_url = input_url
+        self._kept_ms = max(int(log_days * DAY_MS), DAY_MS)
+        self._first_ms = ring_timeout * 1000 + FIRST_WORDS_MS
+        self._silence_ms = (self._call_limit + ring_timeout) * 1000 + SLACK_MS
+
+    async def answer(self, call: IncomingCall) -> list[Action]:
+        """Return what a caller hears, the same for a repeat; raises StoreUnavailable."""
+        number, caller = _e164(call.number), _e164(call.caller)
+        look = await self._look(call.id, number, caller)
+        if not call.id or look.provider != NAME or look.own or look.answered == "refused":
+            return self._refuse(number)
+        if look.session or look.route:
+            session_id, side = (look.session, look.side) if look.session else look.route.split()[:2]
+            return await self._start(call.id, call.leg, session_id, side, number)
+        if look.answered == "pin" or (look.pins and self._input_url):
+            args = [number, caller, call.leg, ASKED_MS]
+            await self._store.run(_ASK, [keys.call(call.id)], args)
+            return self._ask(number)
+        return self._refuse(number)
+
+    async def keyed(self, keyed: Keyed) -> list[Action]:
+        """Return what a caller hears who has keyed in a PIN; raises StoreUnavailable."""
+        number, caller, leg = await self._fields(keyed.id, "number", "caller", "leg")
+        happened, *whose = await self._store.run(
+            _PIN,
+            [
+                keys.call(keyed.id),
+                keys.PINS,
+                # Whoever withholds his number shares the tries of all who do so on this one.
+                keys.pin_tries(caller or f"withheld>{number}"),
+                keys.pin_tries(number),
+            ],
+            [
+                number,
+                keyed.digits if PIN.fullmatch(keyed.digits) else "",
+                keyed.at,
+                MOST_TRIES,
+                WRONG_PER_CALLER,
+                WRONG_PER_NUMBER,
+                HOUR_MS,
+            ],
+        )
+        if happened == "pin":
+            return self._ask(number)
+        if happened == "connect":  # a repeat
+            whose = await self._fields(keyed.id, "session", "side")
+        return await self._start(keyed.id, leg, *whose, number) if whose else self._refuse(number)
+
+    async def event(self, event: CallEvent) -> str:
+        """Take an event and return "taken" or "repeated"; raises StoreUnavailable."""
+        leg = {"inbound": "in", "outbound": "out"}.get(event.direction, "")
+        text = ujson.dumps({"leg": event.leg, "side": leg, "status": event.status, **event.fields})
+        happened, session_id, state = await self._store.run(
+            _EVENT,
+            [keys.call(event.id), keys.IN_CALL, keys.CALLS],
+            [
+                event.id,
+                event.leg,
+                leg,
+                event.rank,
+                event.status,
+                hashlib.sha256(text.encode()).hexdigest()[:16],
+                text,
+                MOST_EVENTS,
+                DAY_MS,
+                self._silence_ms,
+                GRACE_MS,
+            ],
+        )
+        await self._tell(event.id, session_id, state)
+        return str(happened)
+
+    async def failed(self, call: IncomingCall) -> None:
+        """Note, if the store takes it, that the usual address did not answer a call."""
+        CALLS[("fallback",)].inc()
+        log.warning("the answer to a call has failed, the fallback was asked: %r", call.reason)
+        if not call.id:
+            return
+        # Its counterpart is not called any more, as if the leg to him had failed.
+        fields = {"reason": call.reason} if call.reason else {}
+        try:
+            await self.event(CallEvent(call.id, "", "outbound", "failed", fields))
+        except StoreUnavailable:
+            log.warning("that the answer to a call has failed could not be stored")
+
+    async def sweep(self) -> None:
+        """Close the calls of which nothing more is to be expected."""
+        while True:
+            ids: list[str] = await self._store.run(_DUE, [keys.CALLS], [BATCH])
+            closed = await self._store.run_all(
+                [(_CLOSE, [keys.call(each), keys.IN_CALL, keys.CALLS], [each]) for each in ids]
+            )
+            told = [self._tell(each, *found) for each, found in zip(ids, closed, strict=True)]
+            await asyncio.gather(*told)
+            if len(ids) < BATCH:
+                return
+
+    async def find(self, call_id: str) -> CallRecord | None:
+        """Return what became of a call, None when nothing is known of it."""
+        reply = await self._store.execute("HGETALL", keys.call(call_id))
+        # A list, or on a Cluster a dict.
+        flat = reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
+        return _record(call_id, flat) if flat else None
+
+    def sorry(self, country: str = "") -> list[Action]:
+        """Return what a caller hears who cannot be connected; country: see ``talk``."""
+        return talk(self._sorry_text, country)
+
+    async def _look(self, call_id: str, number: str, caller: str) -> _Look:
+        found, route, own, pins, answered, session, side = await self._store.run(
+            _LOOK,
+            [keys.call(call_id), keys.NUMBERS, keys.routes(caller), keys.PINS],
+            [number, caller],
+        )
+        provider = ujson.loads(found)["provider"] if found else ""
+        return _Look(provider, route, bool(own), bool(pins), answered, session, side)
+
+    async def _start(
+        self, call_id: str, leg: str, session_id: str, side: str, number: str
+    ) -> list[Action]:
+        """Connect the participant on a side of a session with the other one, if that may be."""
+        session = await self._sessions.find(session_id)
+        if session is None or session.mode is Mode.MESSAGE:
+            return self._refuse(number)
+        caller, callee, caller_id = _ends(session, side)
+        entry = self._log.entry(side, "", call_id, "call", "calling") if self._log.enabled else ""
+        happened = await self._store.run(
+            _START,
+            [
+                keys.call(call_id),
+                keys.session(session.id),
+                keys.OPTOUTS,
+                keys.IN_CALL,
+                keys.CALLS,
+                keys.session_log(session.id),
+                keys.session_log_states(session.id),
+                keys.logs_of(session.participant_a),
+                keys.logs_of(session.participant_b),
+            ],
+            [
+                *(call_id, session.id, side, caller, callee, leg, entry),
+                *(self._kept_ms, self._first_ms, self._silence_ms),
+            ],
+        )
+        if happened != "connect":
+            return self._refuse(number, "refused" if happened == "over" else happened)
+        CALLS[("connect",)].inc()
+        return talk(self._wait_text, _country(callee)) + connect(
+            callee,
+            caller_id=caller_id,
+            ring_timeout=self._ring_timeout,
+            call_limit=self._call_limit,
+            event_url=self._event_url,
+        )
+
+    def _ask(self, number: str) -> list[Action]:
+        CALLS[("pin",)].inc()
+        return talk(self._pin_text, _country(number)) + key_in(self._input_url)
+
+    def _refuse(self, number: str, why: str = "refused") -> list[Action]:
+        CALLS[(why,)].inc()
+        return self.sorry(_country(number))
+
+    async def _tell(self, call_id: str, session_id: str, state: str) -> None:
+        """Write the state of a call into its session's log; a final one is told only once."""
+        if not session_id:
+            return
+        await self._log.set_state(session_id, call_id, state)
+        if state not in OPEN_STATES:
+            await self._store.execute("ZREM", keys.CALLS, call_id)
+
+    async def _fields(self, call_id: str, *names: str) -> list[str]:
+        found = await self._store.execute("HMGET", keys.call(call_id), *names)
+        return [each or "" for each in found]
+
+
+def _e164(written: str) -> str:
+    """Return the number a provider wrote, '' when it is none: withheld, a name, malformed."""
+    number = phone.parse_international(written)
+    return number.e164 if number else ""
+
+
+def _country(e164: str) -> str:
+    number = phone.parse_international(e164)
+    return (number.country or "") if number else ""
+
+
+def _ends(session: Session, side: str) -> tuple[str, str, str]:
+    """Return who calls, who is called, and the number that stands for the caller there."""
+    if side == "a":
+        return session.participant_a, session.participant_b, session.number_b
+    return session.participant_b, session.participant_a, session.number_a
+
+
+def _record(call_id: str, fields: Mapping[str, str]) -> CallRecord:
+    """Return the record that the fields of a call's hash describe."""
+    events = [ujson.loads(text) for name, text in fields.items() if name.startswith("e:")]
+    events.sort(key=lambda event: (event.get("timestamp", ""), RANKS.get(event["status"], 0)))
+    own = fields.get("leg", "")
+    there = [e for e in events if e["side"] == "out" or (not e["side"] and e["leg"] != own)]
+    last = [event for event in events if RANKS.get(event["status"]) == RANKS["completed"]]
+    ended = [event.get("end_time") or event.get("timestamp", "") for event in last]
+    return CallRecord(
+        id=call_id,
+        session=fields.get("session", ""),
+        side=fields.get("side", ""),
+        state=fields.get("state", ""),
+        started=_first(event.get("timestamp", "") for event in events),
+        answered=_first(e.get("timestamp", "") for e in there if e["status"] == "answered"),
+        ended=max(ended, default=""),
+        duration=int(_sum([_first(e.get("duration", "") for e in there)])),
+        price=str(_sum({e["leg"]: e["price"] for e in last if "price" in e}.values())),
+        reason=_first(e.get("detail") or e.get("reason", "") for e in [*there, *events]),
+        events=events,
+    )
+
+
+def _first(texts: Iterable[str]) -> str:
+    """Return the first text that is not empty, '' without one."""
+    return next(filter(None, texts), "")
+
+
+def _sum(texts: Iterable[str]) -> Decimal:
+    """Return the sum of decimal numbers; what is none counts nothing."""
+    total = Decimal(0)
+    for text in texts:
+        if _DECIMAL.fullmatch(text):
+            total += Decimal(text)
+    return total

@@ -1,0 +1,105 @@
+"""What virtual numbers there are: rented from the provider, in the pool, or both."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from gateway.errors import BadRequest
+from gateway.models import VirtualNumber
+from gateway.number_setup import PROVIDER, Webhooks
+from gateway.numbers import Numbers
+from gateway.providers.vonage_numbers import NumbersApi
+from gateway.providers.vonage_numbers_wire import Rental
+from gateway.store import fresh_budget
+
+# Numbers of the pool read in one go.
+CHUNK = 1000
+
+_AFTER = re.compile(r"[0-9]{1,15}")
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A number that is rented, in the pool, or both; rented: None when nobody can be asked."""
+
+    e164: str
+    country: str
+    type: str
+    features: tuple[str, ...]
+    provider: str
+    rented: bool | None
+    in_pool: bool
+    configured: bool
+
+
+class Holdings:
+    """Lists numbers; account: the API key, '' when there is none and nobody can be asked."""
+
+    def __init__(
+        self, api: NumbersApi, numbers: Numbers, webhooks: Webhooks, *, account: str
+    ) -> None:
+        self._api = api
+        self._numbers = numbers
+        self._webhooks = webhooks
+        self._account = account
+
+    async def page(self, limit: int, after: str) -> tuple[int, list[Holding], str | None]:
+        """Return how many numbers are rented or in the pool, some of them, and the next ``after``.
+
+        They come in their order, those behind ``after`` (E.164 without ``+``, '' = all). Raises
+        ProviderFailed, BadRequest when ``after`` is no number.
+        """
+        if after and not _AFTER.fullmatch(after):
+            raise BadRequest("after: is no number")
+        pool = await self._pool()
+        rentals = {each.e164: each for each in await self._api.rentals()} if self._account else {}
+        names = sorted(pool.keys() | rentals.keys())
+        following = [name for name in names if name > f"+{after}"]
+        shown = [self._holding(name, pool, rentals) for name in following[:limit]]
+        more = len(following) > limit
+        return len(names), shown, following[limit - 1].removeprefix("+") if more else None
+
+    def _holding(
+        self, e164: str, pool: dict[str, VirtualNumber], rentals: dict[str, Rental]
+    ) -> Holding:
+        rental, pooled = rentals.get(e164), pool.get(e164)
+        if rental is None:
+            assert pooled is not None  # noqa: S101 - every name is of one or the other
+            known = self._account and pooled.provider == PROVIDER
+            features = tuple(sorted(each.upper() for each in pooled.capabilities))
+            return Holding(
+                e164,
+                pooled.country,
+                "",
+                features,
+                pooled.provider,
+                rented=False if known else None,
+                in_pool=True,
+                configured=False,
+            )
+        needed = pooled.capabilities if pooled else _capabilities(rental)
+        return Holding(
+            e164,
+            rental.country,
+            rental.type,
+            rental.features,
+            pooled.provider if pooled else PROVIDER,
+            rented=True,
+            in_pool=pooled is not None,
+            configured=self._webhooks.serve(rental, needed),
+        )
+
+    async def _pool(self) -> dict[str, VirtualNumber]:
+        found: dict[str, VirtualNumber] = {}
+        after: str | None = ""
+        while after is not None:
+            fresh_budget()
+            page = await self._numbers.page(CHUNK, after)
+            found |= {entry.number.e164: entry.number for entry in page.entries}
+            after = page.next
+        return found
+
+
+def _capabilities(rental: Rental) -> frozenset[str]:
+    return frozenset({"sms", "voice"} & {feature.lower() for feature in rental.features})

@@ -1,0 +1,108 @@
+"""``/numbers``: virtual numbers found and rented at the provider, and those there are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.errors import BadRequest
+from gateway.holdings import Holding
+from gateway.providers.vonage_numbers_wire import Offer
+from gateway.provisioning import Purchase, Wanted
+from handlers.values import Fields, FieldsHandler, digits
+
+# Of one request: a slip of the keyboard is not to cost a fortune.
+MOST_NUMBERS = 10
+
+
+class HoldingsHandler(FieldsHandler):
+    """``GET /numbers``."""
+
+    async def get(self) -> None:
+        """Answer what is rented and what is in the pool, in the order of the numbers."""
+        total, holdings, following = await self.services.holdings.page(*self.page())
+        listed = [_shown(each) for each in holdings]
+        self.reply({"total_numbers": total, "numbers": listed, "next": following})
+
+
+class ProvisionHandler(FieldsHandler):
+    """``POST /numbers/provision {"country","count"[,"features","confirm"]}``."""
+
+    async def post(self) -> None:
+        """Answer what could be rented; rent it when ``confirm`` is true."""
+        given = self.fields("country", "count", "features", "confirm")
+        wanted = _wanted(given)
+        if _is_confirmed(given):
+            self._reply(wanted, await self.services.provisioning.rent(wanted))
+            return
+        found = await self.services.provisioning.candidates(wanted)
+        self.reply(
+            {
+                "message": "candidates",
+                "country": wanted.country,
+                "features": sorted(each.upper() for each in wanted.features),
+                "candidates": [_candidate(offer) for offer in found.offers],
+                "total": found.total,
+            }
+        )
+
+    def _reply(self, wanted: Wanted, purchases: list[Purchase]) -> None:
+        rented = sum(each.rented is True for each in purchases)
+        if sum(each.in_pool for each in purchases) < wanted.count:
+            self.set_status(502)
+        numbers = [_purchase(each) for each in purchases]
+        self.reply({"message": f"rented {rented} of {wanted.count}", "numbers": numbers})
+
+
+def _wanted(given: Fields) -> Wanted:
+    country, count = given.country("country", default=""), given.whole("count", 1, MOST_NUMBERS)
+    for name, value in (("country", country), ("count", count)):
+        if not value:
+            raise BadRequest(f"{name}: is missing")
+    return Wanted(country, count, given.capabilities("features"))
+
+
+def _is_confirmed(given: Fields) -> bool:
+    """Whether money may be spent: by JSON's true alone, never by a text that looks like it."""
+    value = given.values.get("confirm", False)
+    if not isinstance(value, bool):
+        raise BadRequest("confirm: must be true or false, in a JSON body")
+    return value
+
+
+def _candidate(offer: Offer) -> dict[str, Any]:
+    return {
+        "value": digits(offer.e164),
+        "type": offer.type or None,
+        "features": list(offer.features),
+        "cost": offer.cost or None,
+        "initial_price": offer.initial_price or None,
+    }
+
+
+def _purchase(purchase: Purchase) -> dict[str, Any]:
+    return {
+        "value": digits(purchase.offer.e164),
+        "rented": purchase.rented,
+        "configured": purchase.configured,
+        "in_pool": purchase.in_pool,
+        "error": purchase.error,
+    }
+
+
+def _shown(holding: Holding) -> dict[str, Any]:
+    return {
+        "value": digits(holding.e164),
+        "country": holding.country or None,
+        "type": holding.type or None,
+        "features": list(holding.features),
+        "provider": holding.provider,
+        "rented": holding.rented,
+        "in_pool": holding.in_pool,
+        "configured": holding.configured,
+    }
+
+
+ROUTES = [
+    (r"/numbers/?", HoldingsHandler),
+    (r"/numbers/provision/?", ProvisionHandler),
+]
