@@ -30,7 +30,12 @@ class AdminGate:
         if self._development and developer:
             return
         if not self._token:
-            raise Forbidden("no admin_token is configured")
+            raise Forbidden(
+                "no admin_token is configured; in development_mode none is needed from this machine,"
+                " without a proxy and from no other site's page"
+                if self._development
+                else "no admin_token is configured"
+            )
         raise Unauthenticated("the admin token is missing or wrong")
 
 

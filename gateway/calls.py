@@ -152,8 +152,9 @@ class Calls:
             session_id, side = (look.session, look.side) if look.session else look.route.split()[:2]
             return await self._start(call.id, call.leg, session_id, side, number)
         if look.answered == "pin" or (look.pins and self._input_url):
-            args = [number, caller, call.leg, ASKED_MS]
-            await self._store.run(_ASK, [keys.call(call.id)], args)
+            await self._store.run(
+                _ASK, [keys.call(call.id)], (number, caller, call.leg, ASKED_MS)
+            )
             return self._ask(number)
         return self._refuse(number)
 
@@ -183,7 +184,10 @@ class Calls:
             return self._ask(number)
         if happened == "connect":  # a repeat
             whose = await self._fields(keyed.id, "session", "side")
-        return await self._start(keyed.id, leg, *whose, number) if whose else self._refuse(number)
+        if not whose:
+            return self._refuse(number)
+        session_id, side = whose
+        return await self._start(keyed.id, leg, session_id, side, number)
 
     async def event(self, event: CallEvent) -> str:
         """Take an event and return "taken" or "repeated"; raises StoreUnavailable."""

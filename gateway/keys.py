@@ -53,7 +53,7 @@ are in milliseconds, numbers E.164 with ``+``.
 | {relay}:lobby-people | hash | person who waits -> JSON: number, provider | the same |
 | {relay}:pins | sorted set | ``<number>:<PIN>:<session>:<side>``, score 0 | the session |
 | {relay}:pin-tries:<who> | list | times of wrong PINs of a caller or on a number | 1 h |
-| {relay}:call:<id> | hash | one call: its legs, its events without numbers | session_log_days, >= 1 |
+| {relay}:call:<id> | hash | one call: legs, events without numbers | session_log_days, >= 1 |
 | {relay}:calls | sorted set | calls that may change, by when to look at them next | their end |
 | {relay}:in-call | hash | person -> ``<call> <other person> <believed until>`` | its end |
 

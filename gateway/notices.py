@@ -116,7 +116,8 @@ class Notices:
     ) -> OutboxEntry | None:
         if not text:
             return None
-        prefixed = f"[{self._texts.org_name.upper()}]: {text}"
+        name = self._texts.org_name.strip().upper()
+        prefixed = f"[{name}]: {text}" if name else text
         return outgoing(to, number, provider, prefixed, kind="notice", session=session)
 
 

@@ -67,7 +67,7 @@ class Numbers:
         """
         happened = await self._store.run(
             _ADD,
-            [keys.NUMBERS, keys.LOAD, keys.routes(number.e164), *_sets(number)],
+            [keys.NUMBERS, keys.LOAD, keys.routes(number.e164), keys.LOBBY_PEOPLE, *_sets(number)],
             [number.e164, _to_json(number)],
         )
         if happened == "known":

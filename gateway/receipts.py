@@ -365,6 +365,7 @@ def _public(message_id: str, fields: Mapping[str, str]) -> dict[str, Any]:
     status = summarise(fields)
     created = time.gmtime(int(fields["created"]) / 1000)
     shown = ("sender", "text", "provider", "source", "outcome", "code", "error", "price", "network")
+    fields = {**fields, "sender": fields.get("sender", "").removeprefix("+")}
     return {
         "id": message_id,
         "to": fields["to"].removeprefix("+"),

@@ -13,6 +13,7 @@ import logging
 import math
 import re
 import secrets
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -189,6 +190,7 @@ class Tasks:
         self._changed = changed
         periods = (lease, confirm, days * 86_400, REPORT_SECONDS)
         self._times = tuple(int(each * 1000) for each in periods)
+        self._touched: dict[str, tuple[int, str]] = {}
         # Batches of calls that may have run, though no answer came.
         self._unanswered: deque[str] = deque(maxlen=10_000)
 
@@ -296,7 +298,14 @@ class Tasks:
         return total, [each for each in await self._read(uuids[:limit]) if each], following
 
     async def touch(self, device: str, *, version: str = "", battery: int | None = None) -> None:
-        """Note that a phone was heard of; battery: percent, None = not told."""
+        """Note that a phone was heard of; battery: percent, None = not told.
+
+        Within a second the same news is noted once: phones post as fast as SMS come.
+        """
+        now = time.monotonic()
+        if battery is None and self._touched.get(device) == (int(now), version):
+            return
+        self._touched[device] = (int(now), version)
         level = "" if battery is None else battery
         await self._store.run(_TOUCH, [keys.device(device)], [_plain(version), level])
 

@@ -40,6 +40,8 @@ Route = PathRoute | tuple[Matcher, type[BaseHandler]]
 
 FIXED_ROUTES: tuple[PathRoute, ...] = (
     *validation.ROUTES,
+    *smssync_admin.ROUTES,  # before the phones', of which none is called so
+    *smssync.ROUTES,
     *proxy.ROUTES,  # before /dlr, for /dlr/flowroute is no receipt with a token
     *dlr.ROUTES,
     *status.ROUTES,
@@ -49,8 +51,6 @@ FIXED_ROUTES: tuple[PathRoute, ...] = (
     *numbers.ROUTES,
     *sessions.ROUTES,
     *relay_admin.ROUTES,
-    *smssync_admin.ROUTES,  # before the phones', of which none is called so
-    *smssync.ROUTES,
 )
 
 

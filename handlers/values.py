@@ -65,7 +65,7 @@ class Fields:
             value = -1
         # Written so that what is no number in any order (NaN) is refused as well.
         if not 0 <= value <= MOST_MINUTES:
-            raise BadRequest(f"{name}: must be a positive number of minutes")
+            raise BadRequest(f"{name}: must be a positive number of minutes, ten years at most")
         return max(1, round(value * 60_000)) if value else 0
 
     def expiry_ms_or_never(self, name: str) -> int:

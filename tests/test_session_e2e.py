@@ -23,7 +23,7 @@ END = "[ACME]: This session has ended, talk to you again soon!"
 UNKNOWN_ID = "0" * 32
 NO_ID = "session_id: must be 32 hexadecimal digits"
 NO_EXTENSIONS: tuple[object, ...] = (-1, "10", True, [], 1e12)
-NO_MINUTES = "expiry_window: must be a positive number of minutes"
+NO_MINUTES = "expiry_window: must be a positive number of minutes, ten years at most"
 
 
 @pytest.fixture

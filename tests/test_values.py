@@ -14,7 +14,7 @@ from handlers.values import Fields, FieldsHandler, session_id, utc
 from tests.serving import Gateway, serving
 
 NO_NUMBER = "value: must be a valid international number"
-NO_MINUTES = "value: must be a positive number of minutes"
+NO_MINUTES = "value: must be a positive number of minutes, ten years at most"
 NO_LABEL = "value: must be 1 to 191 printable characters"
 NO_CAPABILITIES = "value: must be sms, voice or both"
 NO_COUNTRY = "value: must be a country code of two letters, such as DE"

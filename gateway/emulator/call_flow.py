@@ -76,6 +76,9 @@ class CallFlow:
             self._call.problem = str(error)
             body = call_wire.error_event(self._call, self._clock.now())
             self._tell("error", inbound, body, self._settings.event_url)
+        for leg in self._call.rang:
+            if not leg.ended:
+                self._end(leg, "completed", PLATFORM)
         self._end(inbound, "completed" if inbound.answered else "failed", self._by(CALLER))
         self._call.over = True
         await self._line.close()
@@ -197,6 +200,7 @@ class CallFlow:
         if action.get("eventType") != "synchronous":
             self._post(leg, status, action)
             return None
+        await self._line.drain()
         body = call_wire.event(self._call, leg, status, leg.ended)
         return await self._ask(self._event_question(status, action, body, leg))
 

@@ -8,7 +8,6 @@ https://github.com/flowroute/flowroute-sdk-v3-python
 from __future__ import annotations
 
 import base64
-import hashlib
 import json
 import logging
 import re
@@ -20,7 +19,7 @@ import ujson
 
 from gateway.models import Delivery
 from gateway.providers.base import Inbound, Outcome, Part, Receipt, Sms, SubmitResult
-from gateway.providers.http import Poster, scalar, word
+from gateway.providers.http import Poster, content_id, scalar, word
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +36,6 @@ MAX_TEXT_LENGTH = 10_000
 MAX_ANSWER_BYTES = 64 * 1024
 # However long the provider wants to be left alone, it is asked again after an hour.
 LONGEST_WAIT_SECONDS = 3600.0
-
-# An MO of the old shape may come without an id. It gets one made of what it says, beginning with
-# this. Flowroute repeats an MO that was not acknowledged, up to four times every 30 seconds, so
-# who recognises repeats is to remember such an id from the first time for HASHED_SECONDS and not
-# longer: then no repeat is taken twice, and the same text ("ok") counts again a little later.
-HASHED = "hash:"
-HASHED_SECONDS = 180
 
 REFUSALS: Mapping[int, str] = {
     401: "invalid credentials",
@@ -167,7 +159,7 @@ def parse_inbound(document: Mapping[str, Any]) -> Inbound | None:
     """Return the MO in a webhook of either shape, None when there is none in it.
 
     v2 has ``to``, ``from``, ``body`` and ``id`` side by side; v2.1 has them in a JSON:API
-    document. An MMS without a word is an empty text. See HASHED about MOs without an id.
+    document. An MMS without a word is an empty text. See content_id about MOs without an id.
     """
     resource, attributes = _parts(document)
     kind, direction = word(resource.get("type"), 20), word(attributes.get("direction"), 20)
@@ -178,7 +170,7 @@ def parse_inbound(document: Mapping[str, Any]) -> Inbound | None:
         return None
     if max(len(sender), len(to)) > MAX_NUMBER_LENGTH or len(text) > MAX_TEXT_LENGTH:
         return None
-    provider_id = _id(resource) or _hashed(sender, to, text)
+    provider_id = _id(resource) or content_id(sender, to, text)
     sent = word(attributes.get("timestamp"), MAX_WORD_LENGTH)
     return Inbound(NAME, provider_id, sender, to, text, sent=sent)
 
@@ -189,10 +181,6 @@ def _parts(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str,
     resource = data if isinstance(data, dict) else document
     attributes = resource.get("attributes")
     return resource, attributes if isinstance(attributes, dict) else resource
-
-
-def _hashed(*content: str) -> str:
-    return HASHED + hashlib.sha256(json.dumps(content).encode()).hexdigest()[:40]
 
 
 def parse_receipt(document: Mapping[str, Any]) -> Receipt | None:

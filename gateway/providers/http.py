@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -131,6 +133,17 @@ def scalar(value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return str(value) if abs(value) < _LARGEST_NUMBER else None
+
+
+def content_id(sender: str, to: str, text: str) -> str:
+    """Return an id for an MO that came without a usable one.
+
+    No id made of content alone can tell a repeat from the same words said again: who recognises
+    repeats remembers an id of this form for 3 minutes (lua/_once.lua), as long as providers that
+    give none repeat a webhook, and not longer.
+    """
+    digest = hashlib.sha256(json.dumps([sender, to, text]).encode()).hexdigest()
+    return f"hash:{digest[:40]}"
 
 
 def word(value: object, longest: int) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gateway.providers.base import Inbound, LongText
-from gateway.providers.http import scalar, word
+from gateway.providers.http import content_id, scalar, word
 from gateway.providers.vonage import MAX_ID_LENGTH, NAME
 
 MAX_NUMBER_LENGTH = 64
@@ -42,18 +42,27 @@ def parse_inbound(params: Mapping[str, str]) -> Inbound | None:
     data = params.get("udh", "") + params.get("data", "") if binary else ""
     if binary and not _HEXADECIMAL.fullmatch(data):
         return None
+    sender, to = params.get("msisdn", ""), params.get("to", "")
+    text = "" if binary else params.get("text", "")[:MAX_TEXT_LENGTH]
     return _within_bounds(
         Inbound(
             NAME,
-            params.get("messageId", ""),
-            params.get("msisdn", ""),
-            params.get("to", ""),
-            "" if binary else params.get("text", ""),
+            _id(params.get("messageId", ""), sender, to, text or data),
+            sender,
+            to,
+            text,
             data=data,
             long=None if binary else _long_text(params),
             sent=params.get("message-timestamp", "")[:MAX_TIME_LENGTH],
         )
     )
+
+
+def _id(given: str, sender: str, to: str, text: str) -> str:
+    """Return the provider's id; of a text that has no usable one, an id of its content."""
+    if 1 <= len(given) <= MAX_ID_LENGTH:
+        return given
+    return content_id(sender, to, text) if sender and text else ""
 
 
 def _any(params: Mapping[str, str], names: tuple[str, ...]) -> bool:

@@ -45,14 +45,13 @@ class Model:
         return " ".join(word for word in words if word)
 
 
-# With the results API on, 2.7.0 reports to an address that no device has: it stays off there.
 FLEET = (
     Model("1.0.6"),
     Model("1.0.7"),
     Model("1.1.9"),
     Model("2.0"),
     Model("2.4"),
-    Model("2.7.0"),
+    Model("2.7.0", results=True),
     Model("2.7.1", "json", results=True),
     Model("2.7.2", "xml", results=True, report=True),
     Model("2.7.3", results=True, report=True),
