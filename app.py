@@ -55,11 +55,11 @@ MOST_FILES = 65_536
 # North American networks, and so the emulator, take no sender but a number (fiction's range).
 DEMO_NUMBER = "12065550100"
 DEMO_POOL = tuple(
-    VirtualNumber(number, provider, "US", frozenset({"sms", "voice"}))
-    for number, provider in (
-        ("+12065550101", "nexmo"),
-        ("+12065550102", "nexmo"),
-        ("+12065550103", "flowroute"),
+    VirtualNumber(number, provider, "US", frozenset(capabilities))
+    for number, provider, capabilities in (
+        ("+12065550101", "nexmo", ("sms", "voice")),
+        ("+12065550102", "nexmo", ("sms", "voice")),
+        ("+12065550103", "flowroute", ("sms",)),
     )
 )
 # A body of the largest size over the slowest phone; nginx reads bodies before it passes them on.

@@ -9,6 +9,11 @@ from dataclasses import dataclass
 from gateway.errors import Forbidden, NotFound, Unauthenticated
 from gateway.providers.signatures import verify, verify_jwt
 
+WHY_CLOSED = (
+    "no admin_token is configured; in development_mode none is needed from this machine, without"
+    " a proxy and from no other site's page"
+)
+
 
 def same(expected: str, given: str) -> bool:
     """Compare two secrets in constant time."""
@@ -30,12 +35,7 @@ class AdminGate:
         if self._development and developer:
             return
         if not self._token:
-            raise Forbidden(
-                "no admin_token is configured; in development_mode none is needed from this machine,"
-                " without a proxy and from no other site's page"
-                if self._development
-                else "no admin_token is configured"
-            )
+            raise Forbidden(WHY_CLOSED if self._development else "no admin_token is configured")
         raise Unauthenticated("the admin token is missing or wrong")
 
 

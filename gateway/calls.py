@@ -152,13 +152,11 @@ class Calls:
             session_id, side = (look.session, look.side) if look.session else look.route.split()[:2]
             return await self._start(call.id, call.leg, session_id, side, number)
         if look.answered == "pin" or (look.pins and self._input_url):
-            await self._store.run(
-                _ASK, [keys.call(call.id)], (number, caller, call.leg, ASKED_MS)
-            )
+            await self._store.run(_ASK, [keys.call(call.id)], (number, caller, call.leg, ASKED_MS))
             return self._ask(number)
         return self._refuse(number)
 
-    async def keyed(self, keyed: Keyed) -> list[Action]:
+    async def digits(self, keyed: Keyed) -> list[Action]:
         """Return what a caller hears who has keyed in a PIN; raises StoreUnavailable."""
         number, caller, leg = await self._fields(keyed.id, "number", "caller", "leg")
         happened, *whose = await self._store.run(

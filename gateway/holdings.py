@@ -65,19 +65,7 @@ class Holdings:
     ) -> Holding:
         rental, pooled = rentals.get(e164), pool.get(e164)
         if rental is None:
-            assert pooled is not None  # noqa: S101 - every name is of one or the other
-            known = self._account and pooled.provider == PROVIDER
-            features = tuple(sorted(each.upper() for each in pooled.capabilities))
-            return Holding(
-                e164,
-                pooled.country,
-                "",
-                features,
-                pooled.provider,
-                rented=False if known else None,
-                in_pool=True,
-                configured=False,
-            )
+            return self._pooled(pool[e164])
         needed = pooled.capabilities if pooled else _capabilities(rental)
         return Holding(
             e164,
@@ -88,6 +76,20 @@ class Holdings:
             rented=True,
             in_pool=pooled is not None,
             configured=self._webhooks.serve(rental, needed),
+        )
+
+    def _pooled(self, number: VirtualNumber) -> Holding:
+        """Return a number of the pool that is not among those rented."""
+        known = self._account and number.provider == PROVIDER
+        return Holding(
+            number.e164,
+            number.country,
+            "",
+            tuple(sorted(each.upper() for each in number.capabilities)),
+            number.provider,
+            rented=False if known else None,
+            in_pool=True,
+            configured=False,
         )
 
     async def _pool(self) -> dict[str, VirtualNumber]:

@@ -22,7 +22,7 @@ are in milliseconds, numbers E.164 with ``+``.
 | {relay}:numbers | hash | number -> JSON: provider, country, capabilities, added | removal |
 | {relay}:unhealthy | hash | virtual number -> since when it is left out of new sessions | removal |
 | {relay}:refusals | hash | virtual number -> sends refused in a row | next success |
-| {relay}:pool:<mode>:<country> | set | healthy numbers for a mode; country ``*`` = all | removal |
+| {relay}:pool:<mode>:<country> | set | healthy numbers for a mode (``*``, ``world``) | removal |
 | {relay}:idle:<mode>:* | set | those of them without a session | the same |
 | {relay}:load | hash | virtual number -> open sessions on it, absent = none | the sessions |
 | {relay}:number-sessions | sorted set | ``<number>:<created>:<session>``, score 0 | the session |
@@ -142,8 +142,12 @@ CALLS = "{relay}:calls"
 IN_CALL = "{relay}:in-call"
 
 
+# In the place of a country: numbers whose provider reaches everybody.
+WORLD = "world"
+
+
 def pool(mode: str, country: str = "*") -> str:
-    """Set of healthy virtual numbers that can carry sessions of a mode."""
+    """Set of healthy virtual numbers that can carry sessions of a mode; country: or WORLD."""
     return f"{{relay}}:pool:{mode}:{country}"
 
 

@@ -27,6 +27,8 @@ _HEALTH = Script.load("number_health", "_enqueue", "_pool")
 _REPORT = Script.load("number_report")
 
 # What a number must be capable of to carry a session.
+# Providers whose numbers text North America alone, https://developer.flowroute.com/docs
+DOMESTIC = frozenset({"flowroute"})
 _NEEDS = {
     Mode.MESSAGE: frozenset({"sms"}),
     Mode.VOICE: frozenset({"voice"}),
@@ -189,7 +191,8 @@ class Numbers:
 
 
 def _sets(number: VirtualNumber) -> list[str]:
-    """Return the sets of a number in threes, as lua/_pool.lua wants them."""
+    """Return the sets of a number in fours, as lua/_pool.lua wants them."""
+    reach = "*" if number.provider in DOMESTIC else keys.WORLD
     return [
         key
         for mode in Mode
@@ -197,6 +200,7 @@ def _sets(number: VirtualNumber) -> list[str]:
         for key in (
             keys.pool(mode.value),
             keys.pool(mode.value, number.country or "*"),
+            keys.pool(mode.value, reach),
             keys.idle(mode.value),
         )
     ]

@@ -9,9 +9,13 @@ import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+import ujson
+
 from gateway import keys
 from gateway.errors import BadRequest, NotFound, StoreUnavailable
 from gateway.models import Mode, Session
+from gateway.numbers import DOMESTIC
+from gateway.phone import is_north_american
 from gateway.store import Argument, Reply, Script, Store
 from gateway.taking import Token
 
@@ -115,6 +119,7 @@ class Sessions:
         for side in ("a", "b"):
             if getattr(wanted, f"participant_{side}") in self._reserved:
                 raise BadRequest(_REFUSALS[f"own_{side}"])
+        await self._check_reach(wanted)
         session_id = secrets.token_hex(16)
         for _ in range(MOST_TRIES):
             word, *more = await self._store.run(_CREATE, *self._creation(session_id, wanted))
@@ -220,6 +225,14 @@ class Sessions:
         routes = _pairs(await self._store.execute("HGETALL", keys.routes(participant)))
         return {number: route.partition(" ")[0] for number, route in routes.items()}
 
+    async def _check_reach(self, wanted: NewSession) -> None:
+        """Raise BadRequest when the number asked for cannot text the participants."""
+        if not wanted.virtual_number or _reaches(wanted)[0] != keys.WORLD:
+            return
+        record = await self._store.execute("HGET", keys.NUMBERS, wanted.virtual_number)
+        if record and ujson.loads(record)["provider"] in DOMESTIC:
+            raise BadRequest("virtual_tn: its provider reaches North America alone")
+
     def _creation(self, session_id: str, wanted: NewSession) -> tuple[list[str], list[Argument]]:
         """Return the keys and arguments of the script."""
         mode = wanted.mode.value
@@ -228,6 +241,7 @@ class Sessions:
                 *session_keys(session_id, wanted.participant_a, wanted.participant_b),
                 keys.pool(mode, wanted.country_a or "*"),
                 keys.pool(mode, wanted.country_b or "*"),
+                *(keys.pool(mode, reach) for reach in _reaches(wanted)),
             ],
             [
                 session_id,
@@ -297,6 +311,17 @@ class Sessions:
             ],
         )
         return fields
+
+
+def _reaches(wanted: NewSession) -> tuple[str, str]:
+    """Return which pool serves a, and which b: not every provider texts every country."""
+    a, b = (
+        "*" if is_north_american(each) else keys.WORLD
+        for each in (wanted.participant_a, wanted.participant_b)
+    )
+    if wanted.numbers == "shared":
+        a = b = keys.WORLD if keys.WORLD in {a, b} else "*"
+    return a, b
 
 
 def session_keys(session_id: str, participant_a: str, participant_b: str) -> list[str]:

@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from gateway.errors import BadRequest
 from gateway.models import VirtualNumber
 from gateway.numbers import PoolEntry
-from handlers.values import FieldsHandler, digits
+from handlers.values import CAPABILITIES, FieldsHandler, digits
+
+# The only provider whose calls reach the gateway.
+VOICE_PROVIDER = "nexmo"
 
 
 class RemovingHandler(FieldsHandler):
@@ -53,11 +57,16 @@ class NumbersHandler(RemovingHandler):
         given = self.fields("value", "provider", "capabilities", "country")
         number = given.number("value")
         services = self.services
+        provider = given.provider("provider", services.pool_providers, services.default_provider)
+        default = CAPABILITIES if provider == VOICE_PROVIDER else frozenset({"sms"})
+        capabilities = given.capabilities("capabilities", default)
+        if capabilities - default:
+            raise BadRequest(f"capabilities: voice needs a number of {VOICE_PROVIDER}")
         return VirtualNumber(
             e164=number.e164,
-            provider=given.provider("provider", services.pool_providers, services.default_provider),
+            provider=provider,
             country=given.country("country", default=number.country or ""),
-            capabilities=given.capabilities("capabilities"),
+            capabilities=capabilities,
         )
 
 

@@ -145,11 +145,11 @@ class Fields:
             raise BadRequest(f"{name}: must be a positive number of seconds")
         return float(value)
 
-    def capabilities(self, name: str) -> frozenset[str]:
-        """Return ``sms``, ``voice`` or both from a list or comma text; both when absent or null."""
+    def capabilities(self, name: str, default: frozenset[str] = CAPABILITIES) -> frozenset[str]:
+        """Return ``sms``, ``voice`` or both from a list or comma text."""
         value = self.values.get(name)
         if value is None:
-            return CAPABILITIES
+            return default
         words = value.split(",") if isinstance(value, str) else value
         if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
             words = []

@@ -34,7 +34,7 @@ class AnswerHandler(VoiceHandler):
         keyed = parse_keyed(fields)
         call = parse_answer(fields)
         calls = self.services.calls
-        self.actions = await (calls.answer(call) if keyed is None else calls.keyed(keyed))
+        self.actions = await (calls.answer(call) if keyed is None else calls.digits(keyed))
         return bool(call.id)
 
     def acknowledge(self) -> None:

@@ -652,7 +652,7 @@ async def key(
     exchange: Exchange, call_id: str, digits: str, at: str = "", **changed: Any
 ) -> list[Action]:
     calls = calls_on(exchange.store, **changed) if changed else exchange.calls
-    actions = await calls.keyed(Keyed(call_id, digits, at))
+    actions = await calls.digits(Keyed(call_id, digits, at))
     Draft4Validator(SCHEMA).validate(actions)
     return actions
 
@@ -809,9 +809,7 @@ async def test_the_number_of_a_strange_phone_is_soon_forgotten(exchange: Exchang
 
 @pytest.mark.parametrize("digits", [4, 8])
 @pytest.mark.parametrize("side", ["a", "b"])
-async def test_a_pin_is_given_once_on_a_number(
-    exchange: Exchange, side: str, digits: int
-) -> None:
+async def test_a_pin_is_given_once_on_a_number(exchange: Exchange, side: str, digits: int) -> None:
     pin, name = "12345678"[:digits], f"pin_{side}"
     first = await exchange.session(numbers="shared", pin_a=pin)
     wish = {"numbers": "shared", "virtual_number": first.number_a, name: pin}

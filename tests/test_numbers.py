@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
@@ -12,7 +13,7 @@ from gateway import keys
 from gateway.errors import BadRequest, NotFound
 from gateway.models import Mode, VirtualNumber
 from gateway.numbers import MOST_REFUSALS, Numbers, PoolEntry
-from gateway.sessions import NewSession, Sessions
+from gateway.sessions import NewSession, NoNumberFree, Sessions
 from gateway.store import Script, Store, connect
 
 NUMBER = "+12065550100"
@@ -61,15 +62,19 @@ async def sets(store: Store) -> dict[str, set[str]]:
 @pytest.mark.parametrize(
     ("can", "country", "expected"),
     [
-        ("sms", "US", {"pool:message:*", "pool:message:US", "idle:message:*"}),
-        ("voice", "DE", {"pool:voice:*", "pool:voice:DE", "idle:voice:*"}),
+        (
+            "sms",
+            "US",
+            {"pool:message:*", "pool:message:US", "pool:message:world", "idle:message:*"},
+        ),
+        ("voice", "DE", {"pool:voice:*", "pool:voice:DE", "pool:voice:world", "idle:voice:*"}),
         (
             "sms voice",
             "AU",
-            {f"pool:{mode}:{country}" for mode in Mode for country in ("*", "AU")}
+            {f"pool:{mode}:{country}" for mode in Mode for country in ("*", "AU", "world")}
             | {f"idle:{mode}:*" for mode in Mode},
         ),
-        ("sms", "", {"pool:message:*", "idle:message:*"}),
+        ("sms", "", {"pool:message:*", "pool:message:world", "idle:message:*"}),
     ],
     ids=["sms", "voice", "both", "no country"],
 )
@@ -78,6 +83,22 @@ async def test_a_number_stands_in_the_sets_of_what_it_can_carry(
 ) -> None:
     await numbers.add(virtual(country=country, can=can))
     assert {key: {NUMBER} for key in expected} == await sets(store)
+
+
+async def test_a_number_of_flowroute_does_not_reach_the_world(
+    store: Store, numbers: Numbers, sessions: Sessions
+) -> None:
+    """It goes to participants in North America, and to nobody else even when it is named."""
+    await numbers.add(replace(virtual(), provider="flowroute"))
+    assert "pool:message:world" not in await sets(store)
+    american, other = "+12065550121", "+12065550122"
+    with pytest.raises(NoNumberFree):
+        await sessions.create(NewSession(participant_a=american, participant_b=BEN))
+    with pytest.raises(BadRequest, match="reaches North America alone"):
+        await sessions.create(
+            NewSession(participant_a=american, participant_b=BEN, virtual_number=NUMBER)
+        )
+    await sessions.create(NewSession(participant_a=american, participant_b=other))
 
 
 async def test_an_added_number_is_found_as_it_was_given(numbers: Numbers) -> None:
@@ -217,7 +238,8 @@ async def test_the_sets_tell_the_truth_after_any_race_of_changes(redis_url: str)
         expected: set[str] = set()
         for entry in (await pools[0].page(10, "")).entries:
             mode = "message" if "sms" in entry.number.capabilities else "voice"
-            names = {f"pool:{mode}:*", f"pool:{mode}:{entry.number.country}", f"idle:{mode}:*"}
+            kinds_of_pool = ("*", entry.number.country, "world")
+            names = {f"pool:{mode}:{each}" for each in kinds_of_pool} | {f"idle:{mode}:*"}
             expected = names if entry.healthy else set()
         assert {key: {NUMBER} for key in expected} == found
     await asyncio.gather(*(each.close() for each in stores))
@@ -246,7 +268,8 @@ async def test_an_unhealthy_number_keeps_its_session_and_is_idle_only_after_both
     await numbers.set_health(NUMBER, False)
     assert session == await sessions.get(session.id)
     await numbers.set_health(NUMBER, True)
-    assert {"pool:message:*": {NUMBER}, "pool:message:US": {NUMBER}} == await sets(store)
+    pools = {f"pool:message:{each}": {NUMBER} for each in ("*", "US", "world")}
+    assert pools == await sets(store)
     await numbers.set_health(NUMBER, False)
     await sessions.close(session.id, notify=False)
     assert {} == await sets(store)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -14,14 +12,10 @@ from aiohttp import web
 
 from gateway import keys
 from gateway.errors import BadRequest, Conflict, NotFound, ProviderFailed
-from gateway.holdings import Holdings
 from gateway.models import VirtualNumber
-from gateway.number_setup import NumberSetup, Webhooks
-from gateway.numbers import Numbers
-from gateway.providers.vonage_numbers import NumbersApi
-from gateway.provisioning import LEASE_SECONDS, MOST_REFUSED, Provisioning, Purchase, Wanted
+from gateway.number_setup import Webhooks
+from gateway.provisioning import LEASE_SECONDS, MOST_REFUSED, Purchase, Wanted
 from gateway.sessions import NewSession, Sessions
-from gateway.store import Store, connect
 from tests import numbers_standin
 from tests.conftest import RestartableValkey
 from tests.numbers_standin import (
@@ -43,47 +37,21 @@ from tests.numbers_standin import (
     says,
     served,
 )
-
-BOTH = frozenset({"sms", "voice"})
-SMS, VOICE = frozenset({"sms"}), frozenset({"voice"})
-NUMBERS = [str(12065550150 + last) for last in range(20)]
-ONE, TWO, THREE = NUMBERS[:3]
-TOKEN = "token-of-webhooks"
-APP = "aaaaaaaa-bbbb-cccc-dddd-0123456789ab"
-HERE = Webhooks.at("https://sms.example.com", TOKEN, APP)
-SET_UP = {"moHttpUrl": f"https://sms.example.com/inbound/{TOKEN}", "app_id": APP}
-
-
-@dataclass
-class Office:
-    """All that renting needs, at a provider of our own."""
-
-    standin: NumbersStandin
-    store: Store
-    api: NumbersApi
-    numbers: Numbers
-
-    def provisioning(
-        self, *, webhooks: Webhooks = HERE, account: str = KEY, **more: Any
-    ) -> Provisioning:
-        """What is tested; it does not wait between looks."""
-        setup = NumberSetup(self.api, self.numbers, webhooks)
-        options = {"looks": (0.0, 0.0), **more}
-        return Provisioning(self.store, self.api, setup, account=account, **options)
-
-    async def rent(self, count: int = 1, features: frozenset[str] = BOTH) -> list[Purchase]:
-        """Rent American numbers."""
-        return await self.provisioning().rent(Wanted("US", count, features))
-
-    async def pool(self) -> dict[str, VirtualNumber]:
-        """Return the numbers of the pool by their digits."""
-        entries = (await self.numbers.page(1000, "")).entries
-        return {each.number.e164[1:]: each.number for each in entries}
-
-    def settings(self, number: str) -> dict[str, str]:
-        """Return how a number is set up at the provider."""
-        owned = self.standin.owned[number]
-        return {name: owned[name] for name in numbers_standin.CALLBACKS if name in owned}
+from tests.renting import (
+    APP,
+    BOTH,
+    HERE,
+    NUMBERS,
+    ONE,
+    SET_UP,
+    SMS,
+    THREE,
+    TOKEN,
+    TWO,
+    VOICE,
+    Office,
+    opened,
+)
 
 
 @pytest.fixture
@@ -100,17 +68,6 @@ async def office(standin: NumbersStandin, redis_url: str) -> AsyncIterator[Offic
     """An empty pool, and the provider."""
     async with opened(standin, redis_url) as running:
         yield running
-
-
-@asynccontextmanager
-async def opened(standin: NumbersStandin, url: str) -> AsyncIterator[Office]:
-    store = connect(url)
-    api = NumbersApi(standin.url, KEY, SECRET, timeout=0.5, pauses=(0.0, 0.0, 0.0))
-    try:
-        yield Office(standin, store, api, Numbers(store))
-    finally:
-        await api.close()
-        await store.close()
 
 
 @pytest.fixture(autouse=True)
@@ -516,81 +473,3 @@ async def test_a_call_that_is_broken_off_gives_the_lock_back(office: Office) -> 
     with pytest.raises(asyncio.CancelledError):
         await renting
     assert good(ONE) == told(await office.rent())
-
-
-# -- what there is
-
-
-def listed(office: Office, account: str = KEY) -> Holdings:
-    return Holdings(office.api, office.numbers, HERE, account=account)
-
-
-FORWARDED = {"voiceCallbackType": "tel", "voiceCallbackValue": "4917612345678"}
-CASES: list[Any] = [
-    pytest.param(SET_UP, None, (True, False, True), id="rented"),
-    pytest.param(SET_UP, BOTH, (True, True, True), id="rented, in the pool"),
-    pytest.param({}, BOTH, (True, True, False), id="not set up"),
-    pytest.param({"app_id": APP}, BOTH, (True, True, False), id="texts go nowhere"),
-    pytest.param({"app_id": APP}, VOICE, (True, True, True), id="calls only"),
-    pytest.param({"moHttpUrl": SET_UP["moHttpUrl"]}, SMS, (True, True, True), id="texts only"),
-    pytest.param(
-        {"moHttpUrl": "https://sms.example.com/inbound/"},
-        SMS,
-        (True, True, False),
-        id="without the token",
-    ),
-    pytest.param(SET_UP | FORWARDED, BOTH, (True, True, False), id="calls are forwarded"),
-    pytest.param(None, BOTH, (False, True, False), id="in the pool only"),
-]
-
-
-@pytest.mark.parametrize(("settings", "capabilities", "expected"), CASES)
-async def test_a_number_is_listed_with_its_state(
-    office: Office,
-    settings: dict[str, str] | None,
-    capabilities: frozenset[str] | None,
-    expected: tuple[bool, bool, bool],
-) -> None:
-    if settings is not None:
-        office.standin.own(ONE, **settings)
-    if capabilities is not None:
-        await office.numbers.add(VirtualNumber(f"+{ONE}", "nexmo", "US", capabilities))
-    total, [holding], following = await listed(office).page(100, "")
-    assert (1, None, f"+{ONE}", "US", "nexmo") == (
-        *(total, following, holding.e164),
-        *(holding.country, holding.provider),
-    )
-    assert expected == (holding.rented, holding.in_pool, holding.configured)
-
-
-async def test_whether_a_number_of_another_provider_is_rented_is_not_known(office: Office) -> None:
-    await office.numbers.add(VirtualNumber(f"+{ONE}", "flowroute", "US", SMS))
-    _, [holding], _ = await listed(office).page(100, "")
-    assert ("flowroute", None) == (holding.provider, holding.rented)
-
-
-async def test_without_an_account_the_pool_alone_is_listed(office: Office) -> None:
-    await office.numbers.add(VirtualNumber(f"+{ONE}", "nexmo", "US", SMS))
-    _, [holding], _ = await listed(office, account="").page(100, "")
-    assert (None, True) == (holding.rented, holding.in_pool)
-    assert [] == office.standin.asked
-
-
-async def test_all_numbers_are_paged_in_order_without_gaps_and_repeats(office: Office) -> None:
-    office.standin.own(*NUMBERS[::2], *(str(4917604069000 + n) for n in range(120)))
-    for number in NUMBERS[1::2]:
-        await office.numbers.add(VirtualNumber(f"+{number}", "nexmo", "US", BOTH))
-    found: list[str] = []
-    after: str | None = ""
-    while after is not None:
-        total, page, after = await listed(office).page(30, after)
-        assert (140, True) == (total, len(page) <= 30)
-        found += [each.e164 for each in page]
-    assert 140 == len(found)
-    assert sorted(set(found)) == found
-
-
-@pytest.mark.parametrize("after", ["x", "+1", "1 2", "١٢", "1" * 16])
-async def test_an_after_that_is_no_number_is_named(office: Office, after: str) -> None:
-    with pytest.raises(BadRequest, match=r"^after: is no number$"):
-        await listed(office).page(100, after)

@@ -156,9 +156,9 @@ async def test_each_number_brings_its_own_provider(store: Store, sessions: Sessi
 async def test_a_script_that_runs_twice_opens_one_session(store: Store) -> None:
     """A call that timed out may have run: repeating it with the same id changes nothing."""
     await fill(store, US[:5])
-    preludes = ("_enqueue", "_load", "_session", "_suit", "_pick", "_choose")
+    preludes = ("_enqueue", "_load", "_session", "_pins", "_suit", "_pick", "_choose")
     script, session_id = Script.load("session_create", *preludes), secrets.token_hex(16)
-    used = [*session_keys(session_id, ANNA, BEN), *[keys.pool("message")] * 2]
+    used = [*session_keys(session_id, ANNA, BEN), *[keys.pool("message")] * 4]
     args: list[str | int] = [
         session_id,
         ANNA,
@@ -170,6 +170,8 @@ async def test_a_script_that_runs_twice_opens_one_session(store: Store) -> None:
         "",
         0,
         0,
+        "",
+        "",
     ]
     first, second = [await store.run(script, used, args) for _ in range(2)]
     assert "created" == first[0]
@@ -363,18 +365,30 @@ async def test_a_pair_of_numbers_is_found_whenever_there_is_one(
 
 @pytest.mark.parametrize("exclusive", [False, True])
 @pytest.mark.parametrize("numbers", ["shared", "per-side"])
-async def test_a_number_that_was_never_had_comes_first_however_large_the_pool(
+async def test_a_number_that_was_never_had_comes_first_in_a_pool_of_hundreds(
     store: Store, numbers: str, exclusive: bool
 ) -> None:
-    await fill(store, MANY)
-    past = [item for number in MANY[:-2] for item in (number, f"1 {CLEO} 0")]
+    await fill(store, US)
+    past = [item for number in US[:-2] for item in (number, f"1 {CLEO} 0")]
     await store.execute("HSET", keys.past(ANNA), *past)
     sessions = Sessions(store, exclusive=exclusive)
     # The other one that she never had carries a session: hers, or anybody's if it is exclusive.
     holder = person(1) if exclusive else ANNA
-    await sessions.create(wanted(holder, CLEO, virtual_number=MANY[-2]))
+    await sessions.create(wanted(holder, CLEO, virtual_number=US[-2]))
     session, _ = await sessions.create(wanted(numbers=numbers, country_a="US"))
-    assert MANY[-1] == session.number_a
+    assert US[-1] == session.number_a
+
+
+@pytest.mark.parametrize("numbers", ["shared", "per-side"])
+async def test_who_had_all_of_a_large_pool_gets_any_of_it(
+    store: Store, sessions: Sessions, numbers: str
+) -> None:
+    """To compare thousands for him would make everybody wait."""
+    await fill(store, MANY)
+    past = [item for number in MANY for item in (number, f"1 {CLEO} 0")]
+    await store.execute("HSET", keys.past(ANNA), *past)
+    session, _ = await sessions.create(wanted(numbers=numbers, country_a="US"))
+    assert session.number_a in MANY
 
 
 async def test_then_comes_the_one_that_both_have_not_had_for_longest(

@@ -47,7 +47,10 @@ def connection(**changed: Any) -> list[Action]:
 
 ASKED = {"from": ANNA, "to": TN, "uuid": LEG, "conversation_uuid": CONVERSATION}
 NO_PHONE = {"endpoint_type": "app", "from_user": "USR-1", "to": TN, "conversation_uuid": "CON-1"}
-FAILED = ASKED | {"reason": "Connection closed.", "original_request": {"url": "x", "type": "answer"}}
+FAILED = ASKED | {
+    "reason": "Connection closed.",
+    "original_request": {"url": "x", "type": "answer"},
+}
 
 
 @pytest.mark.parametrize(
@@ -64,7 +67,10 @@ FAILED = ASKED | {"reason": "Connection closed.", "original_request": {"url": "x
             {"from": ANNA, "to": TN, "uuid": DASHED},
             IncomingCall(LEG, LEG, ANNA, TN),
         ),
-        "to the fallback": (FAILED, IncomingCall(CONVERSATION, LEG, ANNA, TN, "Connection closed.")),
+        "to the fallback": (
+            FAILED,
+            IncomingCall(CONVERSATION, LEG, ANNA, TN, "Connection closed."),
+        ),
         "nothing": ({}, IncomingCall("", "", "", "")),
         "other types": (
             {"from": [ANNA], "to": {"a": 1}, "uuid": None, "conversation_uuid": True},

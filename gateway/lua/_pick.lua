@@ -3,6 +3,7 @@
 --           that has a suitable one; idle: key of the numbers without session when only these
 --           suit, else false. nil only when no number suits.
 local ALL = 0
+local ENOUGH = 512
 local SAMPLES = {4, 64, 512, ALL} -- in a small pool the first look costs no less than in a large one
 local function sample(pool, idle, count)
   if count == ALL then
@@ -25,8 +26,9 @@ local function pick(sides, pools, idle, except)
     for _, count in ipairs(SAMPLES) do
       local numbers, complete = sample(pool, idle, count)
       local number, had = best(numbers, sides, except)
-      -- One that nobody has had yet cannot be bettered.
-      if number and (complete or had == 0) then return number end
+      -- One that nobody has had yet cannot be bettered. To compare all of a large pool for people
+      -- who had nearly all of it would block the server: the best of a sample will do.
+      if number and (complete or had == 0 or count >= ENOUGH) then return number end
       if complete then break end
     end
   end

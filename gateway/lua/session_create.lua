@@ -1,6 +1,7 @@
 -- Open a masked session on numbers chosen here. Running it twice changes nothing more.
 -- Preludes: _enqueue _load _session _pins _suit _pick _choose
--- KEYS[1]  … KEYS[19] see _session; KEYS[20] pool to prefer for a, KEYS[21] for b
+-- KEYS[1]  … KEYS[19] see _session; KEYS[20] pool to prefer for a, KEYS[21] for b;
+--          KEYS[22] pool of all that reach a, KEYS[23] of all that reach b
 -- ARGV     id, participant a, participant b, mode, numbers ("shared" or "per-side"), unique name,
 --          expires in (ms, 0 = never), number asked for a or '', exclusive (1 or 0), cooldown (ms)
 -- Returns  {created, session (HGETALL)}, {named, id of the session that has the unique name} or
@@ -18,9 +19,9 @@ math.randomseed(tonumber(string.sub(id, 1, 7), 16))
 local since = cooldown > 0 and now - cooldown or math.huge
 local side_a = {routes = k.routes_a, past = k.past_a, counterpart = b, since = since}
 local side_b = {routes = k.routes_b, past = k.past_b, counterpart = a, since = since}
-local all, exclusive, wish = k['pool_' .. mode], ARGV[9] == '1', ARGV[8] ~= '' and ARGV[8]
-local pools = {shared = {all}}
-if numbers == 'per-side' then pools = {a = {KEYS[20], all}, b = {KEYS[21], all}} end
+local exclusive, wish = ARGV[9] == '1', ARGV[8] ~= '' and ARGV[8]
+local pools = {shared = {KEYS[22]}}
+if numbers == 'per-side' then pools = {a = {KEYS[20], KEYS[22]}, b = {KEYS[21], KEYS[23]}} end
 local why = wish and refused(k, wish, mode, {side_a, pools.shared and side_b}, exclusive)
 if why then return {why} end
 local idle = exclusive and k['idle_' .. mode]
