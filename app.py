@@ -54,6 +54,7 @@ MAX_BODY_BYTES = 4 * 1024 * 1024
 MOST_FILES = 65_536
 # North American networks, and so the emulator, take no sender but a number (fiction's range).
 DEMO_NUMBER = "12065550100"
+DEMO_APPLICATION = "00000000-0000-4000-8000-000000000000"
 DEMO_POOL = tuple(
     VirtualNumber(number, provider, "US", frozenset(capabilities))
     for number, provider, capabilities in (
@@ -222,6 +223,12 @@ async def _development(loaded: Loaded, port: int, stack: AsyncExitStack) -> tupl
         mo_url=f"{base}/inbound{token}",
         flowroute_mo_url=f"{base}/inbound/flowroute{token}",
         flowroute_dlr_url=f"{base}/dlr/flowroute{token}",
+        answer_url=f"{base}/proxy-call{token}",
+        fallback_answer_url=f"{base}/proxy-call/fallback{token}",
+        event_url=f"{base}/event{token}",
+        application_id=settings.nexmo_application_id or DEMO_APPLICATION,
+        jwt_secret=settings.nexmo_application_jwt_secret,
+        owned_numbers=[each.e164.removeprefix("+") for each in DEMO_POOL],
         signature_secret=settings.nexmo_signature_secret,
         signature_method=settings.nexmo_signature_method,
         rate=30,
@@ -236,6 +243,8 @@ async def _development(loaded: Loaded, port: int, stack: AsyncExitStack) -> tupl
         nexmo_api_domain=emulator.domain,
         nexmo_endpoint="sms/json",
         nexmo_ssl=False,
+        nexmo_application_id=settings.nexmo_application_id or DEMO_APPLICATION,
+        public_url=settings.public_url or base,
         flowroute_access_key=emulator.settings.flowroute_access_key,
         flowroute_secret_key=emulator.settings.flowroute_secret_key,
         flowroute_url=f"{emulator.url}/v2.1/messages",

@@ -153,6 +153,9 @@ class Settings:
         "text to both participants of a new voice session")
     voice_wait_msg: str = option(
         "Please wait whilst we connect your call", "what a caller hears first")
+    voice_pin_msg: str = option(
+        "Please enter your PIN, followed by the hash key.",
+        "what a caller from an unknown phone hears on a number with PINs")
     voice_sorry_msg: str = option(
         "We are sorry, this call cannot be connected. Goodbye.",
         "what a caller hears who cannot be connected")
@@ -211,7 +214,7 @@ GROUPS = (
     Group("Sending", "provider"),
     Group("Vonage (Nexmo)", "nexmo_api_key"),
     Group("Masked conversations", "org_name"),
-    Group("Voice", "voice_start_msg", reserved=True),
+    Group("Voice", "voice_start_msg"),
     Group("Flowroute", "flowroute_access_key"),
     Group("SMSsync phones", "smssync_secret"),
     Group("Redis", "redis_url"),

@@ -50,6 +50,10 @@ MOS = _children(
         *("told", "ended", "ignored", "answered", "waiting", "paired"),
     ),
 )
+CALLS = _children(
+    Counter("gateway_calls", "Calls on virtual numbers by how they were answered", ("result",)),
+    ("connect", "pin", "refused", "suppressed", "busy", "fallback"),
+)
 OUTBOX_REPEATS = Counter(
     "gateway_outbox_repeats", "Texts sent again because their process died while it sent them"
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from conf.settings import Settings
 from gateway.assemblies import Assemblies
+from gateway.calls import Calls
 from gateway.inbox import Inbox
 from gateway.limiter import Limiter
 from gateway.lobby import Lobby
@@ -39,6 +40,7 @@ class Relaying:
     outbox: Outbox
     outbox_worker: OutboxWorker
     relay: Relay
+    calls: Calls
     upkeep: Upkeep
 
 
@@ -96,8 +98,22 @@ def wire(
         lobby=lobby,
         poke=worker.poke,
     )
+    calls = Calls(
+        store,
+        sessions=sessions,
+        session_log=session_log,
+        wait_text=settings.voice_wait_msg,
+        sorry_text=settings.voice_sorry_msg,
+        pin_text=settings.voice_pin_msg,
+        ring_timeout=settings.ring_timeout,
+        call_limit=settings.call_limit,
+        event_url=_webhook(settings, "/event/"),
+        input_url=_webhook(settings, "/proxy-call/"),
+        log_days=settings.session_log_days,
+    )
     upkeep = Upkeep(
         [
+            calls.sweep,
             sessions.expire_due,
             relay.join_due,
             lambda: notices.finish_stale(sessions.find),
@@ -107,8 +123,13 @@ def wire(
         ]
     )
     return Relaying(
-        numbers, sessions, notices, optouts, words, inbox, outbox, worker, relay, upkeep
+        numbers, sessions, notices, optouts, words, inbox, outbox, worker, relay, calls, upkeep
     )
+
+
+def _webhook(settings: Settings, path: str) -> str:
+    """Return the public address of a webhook, '' when there is none."""
+    return f"{settings.public_url}{path}{settings.webhook_token}" if settings.public_url else ""
 
 
 def _decided(

@@ -10,13 +10,16 @@ from urllib.parse import quote
 from conf.settings import Settings
 from gateway import geoip
 from gateway.access import AdminGate, WebhookGate
+from gateway.calls import Calls
 from gateway.clients import ClientAddress
 from gateway.country import CountryGuesser
+from gateway.holdings import Holdings
 from gateway.inbox import Inbox
 from gateway.limiter import Limit, Limiter, MessageLimits, ValidationLimits
 from gateway.messenger import Messenger
 from gateway.models import Device
 from gateway.notices import Notices
+from gateway.number_setup import NumberSetup, Webhooks
 from gateway.numbers import Numbers
 from gateway.optouts import OptOuts
 from gateway.outbox import Outbox
@@ -28,6 +31,9 @@ from gateway.providers.base import Provider
 from gateway.providers.flowroute import FlowrouteProvider
 from gateway.providers.smssync import SmsSyncProvider
 from gateway.providers.vonage import Account, VonageProvider
+from gateway.providers.vonage_insight import Insight
+from gateway.providers.vonage_numbers import NumbersApi
+from gateway.provisioning import Provisioning
 from gateway.receipts import Receipts
 from gateway.relay import Relay
 from gateway.relaying import wire
@@ -67,9 +73,13 @@ class Services:
     outbox: Outbox
     outbox_worker: OutboxWorker
     relay: Relay
+    calls: Calls
     public_url: str
     tasks: Tasks
     phones: Phones
+    provisioning: Provisioning
+    holdings: Holdings
+    insight: Insight | None
 
 
 @asynccontextmanager
@@ -100,6 +110,8 @@ async def open_services(
     relaying = wire(
         settings, store, limiter, messenger=messenger, session_log=session_log, tasks=tasks
     )
+    numbers_api, insight = vonage_numbers_api(settings), vonage_insight(settings)
+    own = Webhooks.at(settings.public_url, settings.webhook_token, settings.nexmo_application_id)
     trusted = [each for each in settings.trusted_proxies.split(",") if each]
     relaying.outbox_worker.start()
     relaying.upkeep.start()
@@ -136,6 +148,7 @@ async def open_services(
             outbox=relaying.outbox,
             outbox_worker=relaying.outbox_worker,
             relay=relaying.relay,
+            calls=relaying.calls,
             public_url=settings.public_url,
             tasks=tasks,
             phones=Phones(
@@ -149,6 +162,14 @@ async def open_services(
                 words=relaying.words,
                 reply=settings.smssync_reply,
             ),
+            provisioning=Provisioning(
+                store,
+                numbers_api,
+                NumberSetup(numbers_api, relaying.numbers, own),
+                account=settings.nexmo_api_key,
+            ),
+            holdings=Holdings(numbers_api, relaying.numbers, own, account=settings.nexmo_api_key),
+            insight=insight,
         )
     finally:
         await relaying.upkeep.stop()
@@ -156,6 +177,9 @@ async def open_services(
         await messenger.drain()
         for each in providers:
             await each.close()
+        await numbers_api.close()
+        if insight is not None:
+            await insight.close()
         await store.close()
 
 
@@ -205,6 +229,26 @@ def vonage_account(settings: Settings) -> Account:
         long_virtual_number=settings.nexmo_long_virtual_number,
         dlr_url=dlr_url,
     )
+
+
+def vonage_numbers_api(settings: Settings) -> NumbersApi:
+    """Return the client of the Numbers API, on the host of the SMS API."""
+    scheme = "https" if settings.nexmo_ssl else "http"
+    return NumbersApi(
+        f"{scheme}://{settings.nexmo_domain}",
+        settings.nexmo_api_key,
+        settings.nexmo_api_secret,
+        timeout=settings.provider_timeout,
+    )
+
+
+def vonage_insight(settings: Settings) -> Insight | None:
+    """Return Number Insight, None when it is off."""
+    if settings.number_insight == "off":
+        return None
+    scheme = "https" if settings.nexmo_ssl else "http"
+    url = f"{scheme}://{settings.nexmo_api_domain}"
+    return Insight(url, settings.nexmo_api_key, settings.nexmo_api_secret)
 
 
 def webhook_gate(settings: Settings) -> WebhookGate:

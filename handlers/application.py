@@ -20,6 +20,7 @@ from handlers import (
     numbers,
     operation,
     pages,
+    provisioning,
     proxy,
     relay_admin,
     sessions,
@@ -27,6 +28,7 @@ from handlers import (
     smssync_admin,
     status,
     validation,
+    voice,
 )
 from handlers.base import BaseHandler, NotFoundHandler
 from handlers.dlr import DlrHandler
@@ -44,11 +46,13 @@ FIXED_ROUTES: tuple[PathRoute, ...] = (
     *smssync.ROUTES,
     *proxy.ROUTES,  # before /dlr, for /dlr/flowroute is no receipt with a token
     *dlr.ROUTES,
+    *voice.ROUTES,
     *status.ROUTES,
     *operation.ROUTES,
     *pages.ROUTES,
     *messages.ROUTES,
     *numbers.ROUTES,
+    *provisioning.ROUTES,
     *sessions.ROUTES,
     *relay_admin.ROUTES,
 )

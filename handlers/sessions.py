@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from gateway.errors import BadRequest, NotFound
@@ -38,7 +39,9 @@ class SessionsHandler(EndingHandler):
 
     async def post(self) -> None:
         """Begin a session and tell both participants, unless it was begun under this name."""
-        session, new = await self.services.sessions.create(self._wanted())
+        wanted = self._wanted()
+        await self._check_numbers(wanted)
+        session, new = await self.services.sessions.create(wanted)
         if new:
             await self.services.notices.announce("start", session)
         shown = _shown(session)
@@ -47,6 +50,17 @@ class SessionsHandler(EndingHandler):
         )
         body = {"message": "created session", "session_id": session.id}
         self.reply(body | {name: shown[name] for name in names})
+
+    async def _check_numbers(self, wanted: NewSession) -> None:
+        """Raise BadRequest for a participant that Number Insight knows to be no number."""
+        insight = self.services.insight
+        if insight is None:
+            return
+        names = ("participant_a", "participant_b")
+        reasons = await asyncio.gather(*(insight.check(getattr(wanted, each)) for each in names))
+        for name, reason in zip(names, reasons, strict=True):
+            if reason:
+                raise BadRequest(f"{name}: {reason}")
 
     def _wanted(self) -> NewSession:
         given = self.fields(

@@ -32,6 +32,7 @@ from gateway.store import Store, connect
 
 SCHEMA = json.loads((Path(__file__).parent / "data" / "ncco-schema.json").read_text("utf-8"))
 ANNA, BEN, CLEO, STRANGER = (f"+491760406909{n}" for n in range(1, 5))
+SEATTLE, TACOMA = "+12065550121", "+12065550122"
 ONE, TWO, THREE, FLOW = (f"+120655501{n}" for n in (51, 52, 53, 61))
 WAIT, SORRY, PIN_PLEASE = "Please wait", "We are sorry", "Your PIN, please"
 EVENTS, INPUT = "https://gateway.example/event/t", "https://gateway.example/proxy-call/t"
@@ -227,8 +228,8 @@ async def test_a_number_of_another_provider_takes_no_calls_of_this_one(
     await Numbers(exchange.store).add(
         VirtualNumber(FLOW, "flowroute", "US", frozenset({"voice"}), 1)
     )
-    session = await exchange.session(virtual_number=FLOW)
-    assert SORRY_THERE == await exchange.call(ANNA, session.number_a)
+    session = await exchange.session(SEATTLE, TACOMA, virtual_number=FLOW)
+    assert SORRY_THERE == await exchange.call(SEATTLE, session.number_a)
 
 
 async def test_a_session_of_texts_carries_no_calls(exchange: Exchange) -> None:

@@ -75,6 +75,7 @@ def test_every_option_of_the_contract_has_its_default() -> None:
         "no_session_msg": "An active session was not found. Please contact support@yourorg.com",
         "voice_start_msg": "Call this number to talk to your contact",
         "voice_wait_msg": "Please wait whilst we connect your call",
+        "voice_pin_msg": "Please enter your PIN, followed by the hash key.",
         "voice_sorry_msg": "We are sorry, this call cannot be connected. Goodbye.",
         "ring_timeout": 45,
         "call_limit": 3600,

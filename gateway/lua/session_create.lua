@@ -3,7 +3,8 @@
 -- KEYS[1]  … KEYS[19] see _session; KEYS[20] pool to prefer for a, KEYS[21] for b;
 --          KEYS[22] pool of all that reach a, KEYS[23] of all that reach b
 -- ARGV     id, participant a, participant b, mode, numbers ("shared" or "per-side"), unique name,
---          expires in (ms, 0 = never), number asked for a or '', exclusive (1 or 0), cooldown (ms)
+--          expires in (ms, 0 = never), number asked for a or '', exclusive (1 or 0), cooldown (ms),
+--          PINs of a and b or ''
 -- Returns  {created, session (HGETALL)}, {named, id of the session that has the unique name} or
 --          {why not}: own_a, own_b (a participant is one of our numbers), pin_a, pin_b (it is
 --          taken on this number), none, or see _choose.
@@ -27,9 +28,7 @@ if why then return {why} end
 local idle = exclusive and k['idle_' .. mode]
 local number_a, number_b = pick_both(side_a, side_b, pools, idle, wish)
 if not number_b then return {'none'} end
-local function provider(number)
-  return cjson.decode(redis.call('HGET', k.numbers, number)).provider
-end
+local function provider(of) return cjson.decode(redis.call('HGET', k.numbers, of)).provider end
 local s = {
   created = string.format('%d', now),
   expires = lifetime > 0 and string.format('%d', now + lifetime) or '0',
