@@ -143,10 +143,18 @@ class SessionLogHandler(ErasingHandler):
                 "participant_a": digits(session.participant_a),
                 "participant_b": digits(session.participant_b),
                 "total": total,
-                "entries": entries,
+                "entries": [await self._with_call(entry) for entry in entries],
                 "next": following,
             }
         )
+
+    async def _with_call(self, entry: dict[str, Any]) -> dict[str, Any]:
+        """Return an entry; one of a call with what became of it, as long as that is kept."""
+        call = await self.services.calls.find(entry["id"]) if entry["kind"] == "call" else None
+        if call is None:
+            return entry
+        names = ("started", "answered", "ended", "duration", "price", "reason")
+        return entry | {"call": {name: getattr(call, name) for name in names}}
 
     async def delete(self, element: str) -> None:
         """Erase it, and what is known of the messages; repeated it finishes what broke off."""

@@ -251,7 +251,8 @@ PRIVATE = [
 OPEN = ["/", "/validate_number", "/status", "/dlr", f"/dlr/{WRONG_TOKEN}", "/example.html"]
 OPEN += ["/message", "/message/de", "/smssync", "/smssync/phone", "/inbound", "/event", "/logo"]
 OPEN += ["/status?next=/messages", "/status/?id=%20/tn"]
-OPEN += ["/inbound/flowroute", "/dlr/flowroute"]
+OPEN += ["/inbound/flowroute", "/dlr/flowroute", "/proxy-call", "/proxy-call/fallback"]
+OPEN += ["/smssync/add", "/smssync/phone/add"]
 
 
 @pytest.mark.parametrize("guard", Guard)

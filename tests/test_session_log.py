@@ -163,6 +163,7 @@ def life(*states: str) -> str:
     """Return what is shown after these words, by the rules in plain words."""
     current = ""
     ranks = {"": 0, "queued": 1, "accepted": 2, "unknown": 2, "buffered": 3}
+    ranks |= {"calling": 1, "answered": 2, "lost": 3}
     for state in states:
         if ranks.get(state, 4) > ranks.get(current, 4):
             current = state
@@ -195,10 +196,23 @@ async def test_a_state_only_moves_forward_and_the_first_final_one_stays(
     assert [(expected,)] == await shown(session_log, "state")
 
 
+OF_TEXTS = (
+    "queued accepted unknown buffered delivered expired failed rejected suppressed paused".split()
+)
+OF_CALLS = (
+    "calling answered lost completed busy unanswered rejected failed cancelled timeout".split()
+)
+
+
+def test_every_state_is_one_of_texts_or_of_calls() -> None:
+    assert set(RANKS) == {*OF_TEXTS, *OF_CALLS}
+
+
+@pytest.mark.parametrize("words", [OF_TEXTS, OF_CALLS], ids=["texts", "calls"])
 async def test_any_three_states_in_any_order_obey_the_rules(
-    session_log: SessionLog, store: Store
+    session_log: SessionLog, store: Store, words: list[str]
 ) -> None:
-    orders = list(itertools.product(RANKS, repeat=3))
+    orders = list(itertools.product(words, repeat=3))
     for n, order in enumerate(orders):
         await add(store, session_log.entry("a", " ".join(order), f"m{n}"))
         for state in order:

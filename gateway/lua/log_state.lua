@@ -12,7 +12,7 @@ redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
 if redis.call('HLEN', KEYS[2]) > tonumber(ARGV[3]) then
   local logged = {[ARGV[1]] = true}
   for _, entry in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
-    logged[string.match(entry, '"id":"(%w+)"') or ''] = true
+    logged[string.match(entry, '"id":"([%w-]+)"') or ''] = true
   end
   for _, id in ipairs(redis.call('HKEYS', KEYS[2])) do
     if not logged[id] then redis.call('HDEL', KEYS[2], id) end

@@ -6,8 +6,7 @@
 --          expires in (ms, 0 = never), number asked for a or '', exclusive (1 or 0), cooldown (ms),
 --          PINs of a and b or ''
 -- Returns  {created, session (HGETALL)}, {named, id of the session that has the unique name} or
---          {why not}: own_a, own_b (a participant is one of our numbers), pin_a, pin_b (it is
---          taken on this number), none, or see _choose.
+--          {why not}: own_a, own_b (one of our numbers), pin_a, pin_b, none, or see _choose.
 local id, a, b, mode, numbers, name = unpack(ARGV, 1, 6)
 local k, now, lifetime, cooldown = session_keys(1), now_ms(), tonumber(ARGV[7]), tonumber(ARGV[10])
 if redis.call('EXISTS', k.session) == 1 then return {'created', redis.call('HGETALL', k.session)} end
