@@ -18,6 +18,8 @@ MAX_RECEIPT_URL = 100
 # Retries (5 s) and the store (2 s) come on top, and a stop gives up after 22 s.
 LONGEST_TIMEOUT = 15.0
 
+LEAST_PHONE_SECRET = 12
+
 # Names of options, and a check of their values that has a meaning only when all are right.
 _Check = tuple[tuple[str, ...], Callable[..., Iterator[str]]]
 
@@ -109,6 +111,14 @@ def _no_credentials(values: Mapping[str, Any]) -> Iterator[str]:
         yield f"{names[0]} and {names[1]} are not set: the provider will refuse messages"
 
 
+def _short_secret(secret: str) -> Iterator[str]:
+    if 0 < len(secret) < LEAST_PHONE_SECRET:
+        yield (
+            f"smssync_secret has fewer than {LEAST_PHONE_SECRET} characters: it can be guessed,"
+            " for phones are answered as fast as they ask"
+        )
+
+
 def _slow_provider(seconds: float) -> Iterator[str]:
     if seconds > LONGEST_TIMEOUT:
         yield (
@@ -145,6 +155,7 @@ _CONTRADICTIONS: tuple[_Check, ...] = (
     *((names, _half_credentials(names)) for names in _CREDENTIALS.values()),
 )
 _WARNINGS: tuple[_Check, ...] = (
+    (("smssync_secret",), _short_secret),
     (("nexmo_signature_max_age", "nexmo_signature_secret"), _age_of_unsigned),
     (("provider_timeout",), _slow_provider),
     (("number_insight",), _ending_service),

@@ -128,7 +128,7 @@ def _name(value: object) -> str:
     name = _text(value)
     if not _NAME.fullmatch(name):
         raise ValueError("must be 1 to 64 ASCII letters, digits and . _ -")
-    if name in _TAKEN:
+    if name.casefold() in _TAKEN:
         raise ValueError(f"the name '{name}' is taken")
     return name
 

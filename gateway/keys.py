@@ -33,7 +33,7 @@ are in milliseconds, numbers E.164 with ``+``.
 | {relay}:session:<id> | hash | one session, closed ones too | session_log_days after its end |
 | {relay}:routes:<participant> | hash | number -> ``<session> <side> <counterpart>`` | session |
 | {relay}:past:<participant> | hash | number -> ``<closed> <counterpart> <owed>`` | 30 days * |
-| {relay}:seen:<provider>:<id> | string | this MO was taken | 48 h |
+| {relay}:seen:<provider>:<id> | string | this MO was taken | 48 h, of a phone 30 days |
 | {relay}:parts:<digest> | hash | parts of one long MO that have come | until joined, 7 days |
 | {relay}:assemblies | sorted set | digests of long MOs by their deadline | until joined |
 | {relay}:told:<number>><sender> | string | a stranger was told that there is no session | 1 h |

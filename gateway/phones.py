@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,9 +21,20 @@ from gateway.relay import Relay
 from gateway.smssync_wire import Post, inbound_id
 from gateway.tasks import NewTask, Tasks
 
+log = logging.getLogger(__name__)
+
 PROVIDER = "smssync"
 # An SMS that belongs to nothing is answered once an hour and sender.
 REPLIES = Limit(1, 3600)
+
+# An SMS has at most 255 parts of 153 characters.
+LONGEST_TEXT = 255 * 153
+LONGEST_WORD = 64
+# Below these it is a short code, to which a machine may belong.
+SHORTEST_NUMBER = 7
+LEAST_DIGITS = 8
+# One line a minute and phone says that a secret was wrong.
+REFUSALS_SECONDS = 60.0
 
 # What the states of a task are in the words of receipts.
 DELIVERIES: Mapping[str, Delivery] = {
@@ -71,6 +84,7 @@ class Phones:
         self._optouts = optouts
         self._words = words
         self._reply = reply
+        self._refused: dict[str, float] = {}
 
     @property
     def configured(self) -> bool:
@@ -88,6 +102,14 @@ class Phones:
             return self._devices.get(name)
         only = next(iter(self._devices.values())) if len(self._devices) == 1 else None
         return self._devices.get("default", only)
+
+    def note_refusal(self, name: str, client: str) -> None:
+        """Say in the log, now and then, that somebody came with a wrong secret."""
+        now, known = time.monotonic(), name in self._devices
+        key = name if known else ""
+        if now - self._refused.get(key, -REFUSALS_SECONDS) >= REFUSALS_SECONDS:
+            self._refused[key] = now
+            log.warning("phone %s: wrong secret from %s", name if known else "(unknown)", client)
 
     async def receive(self, device: Device, post: Post) -> Reply | None:
         """Take an SMS that a phone has received; stored when this returns.
@@ -124,7 +146,9 @@ class Phones:
         """Return the instant reply, None when its receiver may be a machine, or was answered."""
         sender = phone.parse_international(inbound.sender)
         to = phone.parse_international(inbound.to)
-        if sender is None or await self._numbers.get(sender.e164):
+        if sender is None or sum(map(str.isdigit, inbound.sender)) < LEAST_DIGITS:
+            return None
+        if await self._numbers.get(sender.e164):
             return None
         if self._words.is_stop(inbound.text) or await self._optouts.is_out(sender.e164):
             return None
@@ -155,7 +179,6 @@ def reporting(receipts: Receipts) -> Callable[[str, str], Awaitable[None]]:
                 PROVIDER,
                 task_uuid,
                 DELIVERIES[state],
-                client_ref=uuid.UUID(task_uuid).hex,
                 carrier_time=state,
                 fields={"status": state},
             )
@@ -174,19 +197,28 @@ def _inbound(device: Device, numbers: Sequence[str], post: Post) -> Inbound:
 
     Networks give senders in the form of their country, and phones seldom know their own number.
     """
-    to = "" if _is_nowhere(post) else post.sent_to or ""
-    if not to or (numbers and f"+{to.lstrip('+')}" not in numbers):
-        to = numbers[0] if len(numbers) == 1 else to
     home = phone.parse_international(numbers[0]) if numbers else None
     region = [home.country] if home and home.country else []
-    written = post.sender or ""
-    # A short code has fewer digits than any number in its country.
-    national = phone.parse(written, region) if written.startswith("0") else None
+    to = "" if _is_nowhere(post) else _completed(post.sent_to or "", region)
+    if not to or (numbers and f"+{to.lstrip('+')}" not in numbers):
+        to = numbers[0] if len(numbers) == 1 else to
     return Inbound(
         provider=f"{PROVIDER}:{device.name}",
         id=inbound_id(post),
-        sender=national.e164 if national else written,
-        to=to,
-        text=post.text or "",
-        sent=post.sent or "",
+        sender=_completed(post.sender or "", region)[:LONGEST_WORD],
+        to=to[:LONGEST_WORD],
+        text=(post.text or "")[:LONGEST_TEXT],
+        sent=(post.sent or "")[:LONGEST_WORD],
     )
+
+
+def _completed(written: str, region: Sequence[str]) -> str:
+    """Return a number as E.164 when the phone's country makes one of it, else what is written.
+
+    A short code has fewer digits than any number in its country.
+    """
+    digits = sum(map(str.isdigit, written))
+    if not region or digits < SHORTEST_NUMBER or written.lstrip().startswith(("+", "00")):
+        return written
+    found = phone.parse(written, region)
+    return found.e164 if found else written

@@ -187,13 +187,14 @@ class Receipts:
             for part in result.parts
             if part.provider_id and part.state is not Delivery.REJECTED
         ]
+        kind = provider_label(provider)  # a receipt of a phone does not say which
         owner = (sms.id, self._lifetime)
         mappings: list[ScriptCall] = [
-            (_MAP, [keys.part(provider, each), keys.parked(provider, each)], owner) for each in ids
+            (_MAP, [keys.part(kind, each), keys.parked(kind, each)], owner) for each in ids
         ]
         _, *parked = await self._store.run_all([record, *mappings])
         for provider_id, receipts in zip(ids, parked, strict=True):
-            await self._apply_parked(sms.id, keys.parked(provider, provider_id), receipts)
+            await self._apply_parked(sms.id, keys.parked(kind, provider_id), receipts)
 
     async def receive(self, receipt: Receipt) -> str:
         """Apply or park one receipt; durable when this returns.
@@ -284,7 +285,7 @@ class Receipts:
         return _pairs(await self._store.execute("HGETALL", keys.message(message_id)))
 
     async def _join_parked(self, message_id: str, provider: str, provider_id: str) -> bool:
-        parked_key = keys.parked(provider, provider_id)
+        parked_key = keys.parked(provider_label(provider), provider_id)
         parked = await self._store.execute("LRANGE", parked_key, 0, -1)
         await self._apply_parked(message_id, parked_key, parked)
         return bool(parked)

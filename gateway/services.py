@@ -102,8 +102,10 @@ async def open_services(
         lease=settings.smssync_lease,
         confirm=settings.smssync_confirm * 3600,
         changed=reporting(receipts),
+        days=settings.message_log_days,
     )
-    providers = [*_providers(settings), *_phone_providers(devices, tasks)]
+    phones = _phone_providers(devices, tasks, settings.message_log_days * 86_400)
+    providers = [*_providers(settings), *phones]
     messenger = Messenger(
         {each.name: each for each in providers}, settings.provider, receipts, Pacer(store)
     )
@@ -183,11 +185,14 @@ async def open_services(
         await store.close()
 
 
-def _phone_providers(devices: Sequence[Device], tasks: Tasks) -> list[Provider]:
-    async def add(*, uuid: str, to: str, message: str, device: str) -> bool:
-        return await tasks.add(NewTask(uuid=uuid, to=to, message=message, device=device))
+def _phone_providers(devices: Sequence[Device], tasks: Tasks, ttl: float) -> list[Provider]:
+    """ttl: seconds after which an SMS is not worth sending any more."""
 
-    return [SmsSyncProvider(device.name, add) for device in devices]
+    async def add(*, uuid: str, to: str, message: str, device: str) -> bool:
+        task = NewTask(uuid=uuid, to=to, message=message, device=device, ttl=ttl)
+        return await tasks.add(task)
+
+    return [SmsSyncProvider(device.name, device.secret, add) for device in devices]
 
 
 def _providers(settings: Settings) -> list[Provider]:

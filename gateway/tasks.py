@@ -191,6 +191,7 @@ class Tasks:
         periods = (lease, confirm, days * 86_400, REPORT_SECONDS)
         self._times = tuple(int(each * 1000) for each in periods)
         self._touched: dict[str, tuple[int, str]] = {}
+        self._batteries: dict[str, int] = {}
         # Batches of calls that may have run, though no answer came.
         self._unanswered: deque[str] = deque(maxlen=10_000)
 
@@ -308,6 +309,18 @@ class Tasks:
         self._touched[device] = (int(now), version)
         level = "" if battery is None else battery
         await self._store.run(_TOUCH, [keys.device(device)], [_plain(version), level])
+
+    async def note_battery(self, device: str, level: int) -> None:
+        """Note a battery's level (percent), which a phone tells without its secret.
+
+        Once a second at most; it does not count as having heard of the phone.
+        """
+        now = int(time.monotonic())
+        if self._batteries.get(device) != now:
+            self._batteries[device] = now
+            at = int(time.time() * 1000)
+            fields = ("battery", level, "battery_at", at)
+            await self._store.execute("HSET", keys.device(device), *fields)
 
     async def device_state(self, device: str) -> DeviceState:
         """Return what is known of a phone; raises KeyError for an unknown one."""

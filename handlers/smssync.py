@@ -71,7 +71,8 @@ class PhoneHandler(BaseHandler):
     @property
     def log_path(self) -> str:
         """The path with the phone's name, which is no secret."""
-        name = (self.path_args[0] if self.path_args else "") or ""
+        given = getattr(self, "path_args", None) or ()  # not set before the path could be decoded
+        name = (given[0] if given else "") or ""
         known = name != "" and self.services.phones.device(name) is not None
         return self.request.path if known else super().log_path
 
@@ -99,7 +100,13 @@ class PhoneHandler(BaseHandler):
         authorization = self.request.headers.get("Authorization", "")
         return authentic(device, (given, wire.basic_password(authorization)))
 
+    def _given(self, secret: str | None) -> str:
+        """Return the secret that the phone has sent: an old one is not to learn the new one."""
+        return secret or wire.basic_password(self.request.headers.get("Authorization", "")) or ""
+
     def _refuse(self) -> None:
+        name = (self.path_args[0] if self.path_args else "") or "default"
+        self.services.phones.note_refusal(name, self.client_address)
         self._fail(WRONG_SECRET if self.services.phones.configured else NOT_CONFIGURED)
 
     async def _send(self, device: Device | None, query: dict[str, str]) -> None:
@@ -113,7 +120,7 @@ class PhoneHandler(BaseHandler):
             {
                 "payload": {
                     "task": "send",
-                    "secret": query.get("secret") or device.secret,
+                    "secret": self._given(query.get("secret")),
                     "messages": [_message(task) for task in tasks],
                 }
             }
@@ -148,9 +155,9 @@ class PhoneHandler(BaseHandler):
         fields = bodies.fields(self.request.body, self.content_type)
         post = wire.post(fields or {}, device.fields if device else {})
         if post.is_alert or not self.request.body.strip():
-            if device is not None:
-                await self.services.tasks.touch(device.name, battery=post.battery)
-            self._succeed(None, None)
+            if device is not None and post.battery is not None:
+                await self.services.tasks.note_battery(device.name, post.battery)
+            self._succeed(None, "")
         elif device is None or not self._authentic(device, post.secret):
             self._refuse()
         elif post.sender is None:
@@ -164,9 +171,9 @@ class PhoneHandler(BaseHandler):
         version = self.request.headers.get("User-Agent", "")
         await self.services.tasks.touch(device.name, version=version)
         reply = None if post.is_test else await self.services.phones.receive(device, post)
-        self._succeed(reply, post.secret or device.secret)
+        self._succeed(reply, self._given(post.secret))
 
-    def _succeed(self, reply: Reply | None, secret: str | None) -> None:
+    def _succeed(self, reply: Reply | None, secret: str) -> None:
         payload: dict[str, Any] = {"success": True, "error": None}
         if reply is not None:
             message = {"to": reply.to, "message": reply.message, "uuid": reply.uuid}

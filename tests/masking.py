@@ -93,14 +93,16 @@ class Town:
 
 
 @asynccontextmanager
-async def town(redis_url: str, *options: str, **settings: Any) -> AsyncIterator[Town]:
-    """Run a gateway and the emulator; ``settings`` are the emulator's."""
+async def town(
+    redis_url: str, *options: str, token: str = TOKEN, **settings: Any
+) -> AsyncIterator[Town]:
+    """Run a gateway and the emulator; token: of webhooks; ``settings`` are the emulator's."""
     emulator = Emulator(**{"rate": 0, "dlr_delay": 0.01, "flowroute_numbers": [FLOW], **settings})
     await emulator.start()
     try:
         defaults = (
             "--admin_token=correct-horse",
-            f"--webhook_token={TOKEN}",
+            f"--webhook_token={token}",
             f"--nexmo_domain={emulator.domain}",
             "--nexmo_ssl=no",
             "--nexmo_api_key=emulator",
@@ -113,10 +115,10 @@ async def town(redis_url: str, *options: str, **settings: Any) -> AsyncIterator[
         )
         async with serving(*defaults, *options, redis_url=redis_url) as gateway:
             emulator.configure(
-                dlr_url=f"{gateway.url}/dlr/{TOKEN}",
-                mo_url=f"{gateway.url}/inbound/{TOKEN}",
-                flowroute_mo_url=f"{gateway.url}/{TOKEN}",
-                flowroute_dlr_url=f"{gateway.url}/dlr/flowroute/{TOKEN}",
+                dlr_url=f"{gateway.url}/dlr/{token}",
+                mo_url=f"{gateway.url}/inbound/{token}",
+                flowroute_mo_url=f"{gateway.url}/{token}",
+                flowroute_dlr_url=f"{gateway.url}/dlr/flowroute/{token}",
             )
             yield Town(gateway, emulator)
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import uuid
 from collections.abc import AsyncIterator
 
@@ -15,7 +16,7 @@ from gateway.store import Store, connect
 from gateway.tasks import NewTask, Tasks, TaskState
 
 MESSAGE_ID = "0123456789abcdef" * 2
-UUID = "01234567-89ab-cdef-0123-456789abcdef"
+UUID = "4048002e-c5ff-4ec0-aa0d-5a8cc577d554"
 SMS = Sms(MESSAGE_ID, "+4917612345678", "+12065550100", "the text")
 NOWHERE = "redis://127.0.0.1:1"
 
@@ -39,10 +40,10 @@ def provider_of(tasks: Tasks) -> Provider:
     async def add(*, uuid: str, to: str, message: str, device: str) -> bool:
         return await tasks.add(NewTask(uuid=uuid, to=to, message=message, device=device))
 
-    return SmsSyncProvider("office", add)
+    return SmsSyncProvider("office", "secret", add)
 
 
-async def test_a_text_waits_for_its_phone_under_the_messages_id(store: Store) -> None:
+async def test_a_text_waits_for_its_phone(store: Store) -> None:
     tasks = queue_in(store)
     assert SubmitResult(Outcome.ACCEPTED, (Part(UUID, Delivery.ACCEPTED),)) == (
         await provider_of(tasks).submit(SMS)
@@ -51,7 +52,13 @@ async def test_a_text_waits_for_its_phone_under_the_messages_id(store: Store) ->
     assert found
     shown = (found.to, found.message, found.device, found.state)
     assert ("+4917612345678", "the text", "office", TaskState.WAITING) == shown
-    assert MESSAGE_ID == uuid.UUID(UUID).hex
+
+
+async def test_the_uuid_cannot_be_told_from_the_messages_id() -> None:
+    """A visitor knows the id of his message; whoever knows the uuid speaks for the phone."""
+    assert MESSAGE_ID != uuid.UUID(UUID).hex
+    digest = hmac.digest(b"secret", MESSAGE_ID.encode(), "sha256")[:16]
+    assert str(uuid.UUID(bytes=digest, version=4)) == UUID
 
 
 async def test_a_repeated_request_is_accepted_and_queued_once(store: Store) -> None:
@@ -75,7 +82,7 @@ async def test_an_add_without_an_answer_may_be_repeated_although_it_may_have_run
         added.append(uuid)
         raise StoreUnavailable
 
-    result = await SmsSyncProvider("office", add).submit(SMS)
+    result = await SmsSyncProvider("office", "secret", add).submit(SMS)
     assert (Outcome.NOT_SENT, (), [UUID]) == (result.outcome, result.parts, added)
 
 

@@ -440,7 +440,7 @@ JOURNEYS: dict[str, tuple[list[Step], list[str]]] = {
     "result-of-what-nobody-has": ([report(SENT), report(DELIVERED)], []),
     "cancelled": ([cancel, poll, acknowledge, report(SENT)], ["cancelled"]),
     "cancelled-twice": ([cancel, cancel], ["cancelled"]),
-    "too-late-to-cancel": ([poll, cancel], ["leased"]),
+    "cancelled-while-leased": ([poll, cancel, acknowledge], ["leased", "cancelled"]),
     "far-too-late-to-cancel": ([poll, acknowledge, cancel], ["leased", "handed"]),
     "another-phone-and-a-waiting-one": ([other_phone], []),
     "another-phone-and-a-leased-one": ([poll, other_phone], ["leased"]),

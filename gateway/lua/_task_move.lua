@@ -3,6 +3,9 @@
 -- take_task(k, uuid, task, phone, state, batch)  gives it to a phone; batch: the key of the call
 --           that does so, by which it can be handed back
 -- drop_task(k, uuid, task)  forgets it
+-- doubt_results(phone)  counts a lease that nobody has answered yet: after the third in a row the
+--           phone reports no results any more. Its owner has switched that off, and it sends what
+--           it is offered, each time.
 local UNTAKEN = {'waiting', 'expired', 'cancelled'}
 local STATES = {'waiting', 'leased', 'handed', 'sent', 'delivered', 'failed', 'unconfirmed',
   'expired', 'cancelled'}
@@ -32,4 +35,8 @@ local function drop_task(k, uuid, task)
   redis.call('ZREM', k.index, uuid)
   redis.call('HDEL', k.contents, uuid)
   redis.call('HDEL', k.tasks, uuid)
+end
+local function doubt_results(phone)
+  if redis.call('HINCRBY', phone, 'unanswered', 1) < 3 then return end
+  redis.call('HDEL', phone, 'results', 'unanswered')
 end

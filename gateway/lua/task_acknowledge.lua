@@ -24,6 +24,8 @@ for i = 7, #ARGV do
 end
 if #batch > 0 then redis.call('SET', KEYS[10], table.concat(batch, ' '), 'PX', ARGV[6]) end
 -- Such a call carries no secret: it says something of the phone only when it names its SMS.
-if #granted > 0 then redis.call('HSET', KEYS[9], 'last_seen', k.now, 'results', 1) end
+if #granted > 0 then
+  redis.call('HSET', KEYS[9], 'last_seen', k.now, 'results', 1, 'unanswered', 0)
+end
 for _, each in ipairs(fresh) do table.insert(granted, each) end
 return granted

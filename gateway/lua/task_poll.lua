@@ -16,7 +16,8 @@ end
 -- A batch that was handed back before it was made has nobody to go to.
 if #line == 0 or redis.call('EXISTS', KEYS[10]) == 1 then return {} end
 table.sort(line)
-if results == 'auto' then results = redis.call('HGET', KEYS[9], 'results') == '1' and 'on' end
+local auto = results == 'auto' and redis.call('HGET', KEYS[9], 'results') == '1'
+if auto then results = 'on' end
 local hour_ago = '(' .. device .. ':' .. k.now - 3600000
 redis.call('ZREMRANGEBYLEX', k.handed, '[' .. device .. ':', hour_ago)
 room = tonumber(room)
@@ -32,10 +33,12 @@ for _, entry in ipairs(line) do
   else
     if #batch >= room then break end
     task.attempts = task.attempts + 1
-    take_task(k, uuid, task, device, results == 'on' and 'leased' or 'handed', KEYS[10])
+    local lease = results == 'on' and task.attempts <= 3
+    take_task(k, uuid, task, device, lease and 'leased' or 'handed', KEYS[10])
     table.insert(batch, uuid)
   end
   append_task(k, found, uuid)
 end
 if #batch > 0 then redis.call('SET', KEYS[10], table.concat(batch, ' '), 'PX', lifetime) end
+if auto and #batch > 0 then doubt_results(KEYS[9]) end
 return found

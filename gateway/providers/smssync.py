@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import uuid
 from typing import Protocol
 
@@ -32,16 +33,22 @@ class SmsSyncProvider:
 
     rate = 0.0
 
-    def __init__(self, device: str, add: AddTask) -> None:
+    def __init__(self, device: str, secret: str, add: AddTask) -> None:
         self.name = self.pace_key = f"{NAME}:{device}"
         self._device = device
+        self._secret = secret.encode()
         self._add = add
 
     async def submit(self, sms: Sms) -> SubmitResult:
-        """Queue one text, under its own id as a UUID; never raises for what the store does."""
+        """Queue one text; never raises for what the store does.
+
+        Its uuid follows from its id, so that a repeat is known, and cannot be told from it: who
+        sent a message by a web page knows the id, and whoever knows the uuid speaks for the phone.
+        """
         if not sms.text:
             return _EMPTY
-        task = str(uuid.UUID(sms.id))
+        digest = hmac.digest(self._secret, sms.id.encode(), "sha256")[:16]
+        task = str(uuid.UUID(bytes=digest, version=4))
         try:
             await self._add(uuid=task, to=sms.to, message=sms.text, device=self._device)
         except StoreUnavailable:
