@@ -26,11 +26,13 @@ import ujson
 from gateway import keys
 from gateway.errors import BadRequest, StoreUnavailable
 from gateway.models import Device
-from gateway.store import Argument, Reply, Script, Store
+from gateway.store import Argument, Reply, Script, Store, fresh_budget
 
 log = logging.getLogger(__name__)
 
 # A phone sends one SMS after the other and is back within minutes: so many are handed out at once.
+# SMS looked at in one call when a number is erased.
+ERASED_AT_ONCE = 500
 MOST_HANDED = 20
 MOST_PRIORITY = 1000
 # No phone has more in hand, and no body more uuids that mean anything.
@@ -49,6 +51,7 @@ _POLL = Script.load("task_poll", "_task", "_task_move")
 _ACKNOWLEDGE = Script.load("task_acknowledge", "_task", "_task_move")
 _HAND_BACK = Script.load("task_hand_back", "_task", "_task_move")
 _RESULTS = Script.load("task_results", "_task", "_task_move")
+_ERASE = Script.load("task_erase", "_task", "_task_move")
 _CANCEL = Script.load("task_cancel", "_task", "_task_move")
 _LOOK_AFTER = Script.load("task_look_after", "_task", "_task_move")
 _TOUCH = Script.load("device_touch")
@@ -309,6 +312,20 @@ class Tasks:
         self._touched[device] = (int(now), version)
         level = "" if battery is None else battery
         await self._store.run(_TOUCH, [keys.device(device)], [_plain(version), level])
+
+    async def erase_number(self, e164: str) -> int:
+        """Forget all SMS to a number, also those that wait; return how many there were."""
+        cursor, erased = "0", 0
+        while True:
+            fresh_budget()
+            cursor, flat = await self._store.execute(
+                "HSCAN", keys.TASK_CONTENTS, cursor, "COUNT", ERASED_AT_ONCE
+            )
+            for uuid, content in zip(flat[::2], flat[1::2], strict=True):
+                if ujson.loads(content)["to"] == e164:
+                    erased += await self._run(_ERASE, uuid)
+            if cursor == "0":
+                return erased
 
     async def note_battery(self, device: str, level: int) -> None:
         """Note a battery's level (percent), which a phone tells without its secret.

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -1166,3 +1167,23 @@ async def test_a_poll_without_sms_is_one_round_trip(store: Store, tasks: Tasks) 
     before = (store.pipelines, store.commands)
     assert [] == await tasks.poll("on", version="3.1.1")
     assert (1, 1) == (store.pipelines - before[0], store.commands - before[1])
+
+
+async def test_a_number_can_be_erased_with_all_that_was_to_be_sent_to_it(store: Store) -> None:
+    """What waits, what a phone has, what is over; nothing else."""
+
+    async def unheard(uuid: str, state: str) -> None:
+        """Take no notice."""
+
+    tasks = Tasks(store, {"one": Device("one", "s3cret")}, lease=300, changed=unheard)
+    numbers = ["+4917604069011", "+4917604069012"]
+    for number in numbers * 2:
+        await tasks.add(NewTask(uuid=str(uuid4()), to=number, message="secret"))
+    await tasks.poll("one")
+    for number in numbers:
+        await tasks.add(NewTask(uuid=str(uuid4()), to=number, message="secret"))
+    assert 3 == await tasks.erase_number(numbers[0])
+    total, left, _ = await tasks.page(10, "")
+    assert (3, {numbers[1]}) == (total, {each.to for each in left})
+    assert 0 == await tasks.erase_number(numbers[0])
+    assert [numbers[1]] == [each.to for each in await tasks.poll("one")]
