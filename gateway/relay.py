@@ -136,6 +136,8 @@ class Relay:
         raise StoreUnavailable
 
     async def _look(self, mo: _Mo) -> _Look:
+        if not mo.number:  # a phone that does not know its own, a short code of ours
+            return _Look("", "", own=False, now=0)
         found, route, own, now = await self._store.run(
             _LOOK, [keys.NUMBERS, keys.routes(mo.sender)], [mo.number, mo.sender]
         )
