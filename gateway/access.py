@@ -81,6 +81,11 @@ class WebhookGate:
         self._api_key = api_key
 
     @property
+    def wants_jwt(self) -> bool:
+        """Whether calls and Messages v1 have to be signed."""
+        return bool(self._jwt_secret)
+
+    @property
     def configured(self) -> bool:
         """Whether providers can authenticate at all; without it only this machine is served."""
         return bool(self._token or self._signature_secret or self._jwt_secret)

@@ -20,6 +20,7 @@ from gateway import keys, phone
 from gateway.errors import StoreUnavailable
 from gateway.metrics import CALLS
 from gateway.models import Mode, Session
+from gateway.phone import mask_digits
 from gateway.providers.vonage import NAME
 from gateway.providers.vonage_voice import (
     MAX_CALL_SECONDS,
@@ -214,7 +215,9 @@ class Calls:
     async def failed(self, call: IncomingCall) -> None:
         """Note, if the store takes it, that the usual address did not answer a call."""
         CALLS[("fallback",)].inc()
-        log.warning("the answer to a call has failed, the fallback was asked: %r", call.reason)
+        log.warning(
+            "the answer to a call has failed, the fallback was asked: %r", mask_digits(call.reason)
+        )
         if not call.id:
             return
         # Its counterpart is not called any more, as if the leg to him had failed.

@@ -68,6 +68,11 @@ class WebhookHandler(BaseHandler):
         self.finish()
 
     def _authenticate(self, payload: Payload, token: str | None) -> None:
+        # A token covers a body: what stands in the query of such a request is nobody's word.
+        odd = bool(self.request.body) is (self.request.method == "GET")
+        if self.signed_by_jwt and odd and payload.params and self.services.webhooks.wants_jwt:
+            WEBHOOKS[("unauthenticated",)].inc()
+            raise Unauthenticated
         call = WebhookCall(
             token=token,
             params=None if payload.repeated else payload.params,

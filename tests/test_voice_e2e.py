@@ -640,6 +640,31 @@ async def test_a_call_goes_on_when_its_session_is_over(by: str, here: VoiceTown)
     assert ["completed"] == await here.states(session)
 
 
+@pytest.mark.parametrize("caller", [CARL, "anonymous", ANNA])
+async def test_the_id_of_a_call_that_is_over_opens_nothing(caller: str, here: VoiceTown) -> None:
+    """Not to a stranger, and not to the one whose call it was."""
+    session = await here.begin()
+    call = await here.emulator.call(ANNA, session["virtual_tn_a"])
+    await until(lambda: call.over)
+    replayed = {
+        "from": caller,
+        "to": session["virtual_tn_a"],
+        "conversation_uuid": call.conversation_uuid,
+        "uuid": "0" * 32,
+    }
+    url = f"/proxy-call/{TOKEN}"
+    async with here.gateway.client.get(url, params=replayed) as response:
+        assert BERT not in await response.text()
+
+
+async def test_a_token_does_not_cover_a_query(redis_url: str) -> None:
+    """A body's token opens no request that asks in its query."""
+    async with signed_town(redis_url) as here:
+        token = jwt(b"", SECRET, {"api_key": "emulator"})
+        url = f"/proxy-call/{TOKEN}?from={ANNA}&to={ONE}&conversation_uuid=CON-1"
+        assert 401 == await post(here, url, b"", token)
+
+
 # -- from another phone
 
 

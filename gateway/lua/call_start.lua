@@ -6,8 +6,12 @@
 --          first event, after how long a silence it is lost
 -- Returns  connect, suppressed (the counterpart has opted out) or busy, the same for a repeat;
 --          over when the session is.
-local known = redis.call('HGET', KEYS[1], 'answer')
-if known and known ~= 'pin' then return known end
+local known = redis.call('HMGET', KEYS[1], 'answer', 'state', 'leg')
+if known[1] and known[1] ~= 'pin' then
+  -- Only who was connected is told so again, and as long as his call may still begin.
+  if known[1] == 'connect' and (not OPEN[known[2]] or known[3] ~= ARGV[6]) then return 'over' end
+  return known[1]
+end
 local now, session = now_ms(), redis.call('HMGET', KEYS[2], 'closed', 'expires')
 local expires = tonumber(session[2] or '0')
 if session[1] ~= '0' or expires > 0 and expires <= now then return 'over' end
