@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hmac
 import re
+import uuid
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -199,12 +201,30 @@ class Account:
         return [task["uuid"] for task in tasks if task["uuid"] not in self.sent]
 
     def _lives(self) -> list[str]:
-        lives = {message["id"]: message["delivery"] for message in self.messages}
+        secrets = {member.phone.name: member.phone.secret for member in self.members}
+        lives = {
+            task: message["delivery"]
+            for message in self.messages
+            for task in _tasks_of(message, secrets)
+        }
         return [
-            f"{task['uuid']} {task['state']} {lives.get(task['uuid'].replace('-', ''))}"
+            f"{task['uuid']} {task['state']} {lives.get(task['uuid'])}"
             for task in self.tasks
-            if lives.get(task["uuid"].replace("-", "")) != DELIVERIES[task["state"]]
+            if lives.get(task["uuid"]) != DELIVERIES[task["state"]]
         ]
+
+
+def _tasks_of(message: Row, secrets: Mapping[str, str]) -> Iterator[str]:
+    """Yield the uuids of which one is that of the task that carries a message.
+
+    One that the operator queued for phones has the message's id, one that was sent through a phone
+    has an id that only the gateway can make.
+    """
+    yield str(uuid.UUID(message["id"]))
+    name = str(message.get("provider", "")).partition(":")[2]
+    if name in secrets:
+        digest = hmac.digest(secrets[name].encode(), message["id"].encode(), "sha256")[:16]
+        yield str(uuid.UUID(bytes=digest, version=4))
 
 
 def tries(lists: Iterable[tuple[str, Sequence[SentSms]]]) -> Tries:
