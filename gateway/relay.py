@@ -36,6 +36,7 @@ _LOOK = Script.load("relay_look", "_enqueue")
 _TEXT = Script.load("relay_text", "_enqueue", "_once", "_loops", "_log")
 _STRANGER = Script.load("relay_stranger", "_enqueue", "_once", "_inbox")
 _KEEP = Script.load("relay_keep", "_enqueue", "_once", "_inbox")
+_STRAY = Script.load("relay_stray", "_enqueue", "_once", "_inbox")
 _STOP = Script.load("relay_stop", "_enqueue", "_once", "_log")
 _START = Script.load("relay_start", "_once")
 
@@ -128,6 +129,10 @@ class Relay:
 
     async def _take(self, inbound: Inbound, token: Token) -> str:
         mo = _Mo(inbound, token, _e164(inbound.sender), _e164(inbound.to))
+        if ":" in inbound.provider and not self._lobby.answers(mo.number):
+            happened = await self._keep_stray(mo)
+            if happened:
+                return happened
         for _ in range(MOST_LOOKS):
             happened = await self._decide(mo, await self._look(mo))
             if happened != "changed":
@@ -262,6 +267,19 @@ class Relay:
             _KEEP,
             [*mo.token.keys, keys.INBOX],
             [mo.token.digest, self._inbox.entry(mo.inbound, reason), self._inbox.lifetime],
+        )
+        return happened
+
+    async def _keep_stray(self, mo: _Mo) -> str:
+        """Keep what a phone received for its owner; '' for what came to a number of the pool.
+
+        Most of a phone's SMS are its owner's, all of another provider's MOs are ours.
+        """
+        item = self._inbox.entry(mo.inbound, "not_our_number")
+        happened: str = await self._store.run(
+            _STRAY,
+            [*mo.token.keys, keys.INBOX, keys.NUMBERS],
+            [mo.token.digest, item, self._inbox.lifetime, mo.number, mo.inbound.provider],
         )
         return happened
 

@@ -58,7 +58,12 @@ def fields(body: bytes, content_type: str) -> dict[str, str] | None:
 
 def _decoded(pieces: Iterable[str]) -> list[tuple[str, str]]:
     split = [piece.split("=", 1) for piece in pieces if "=" in piece]
-    return [(unquote_plus(name), unquote_plus(value)) for name, value in split]
+    return [(_unquoted(name), _unquoted(value)) for name, value in split]
+
+
+def _unquoted(text: str) -> str:
+    """Return form text decoded; most names and many values have nothing to decode."""
+    return unquote_plus(text) if "%" in text or "+" in text else text
 
 
 def _xml_fields(content: bytes) -> dict[str, str] | None:
