@@ -40,7 +40,7 @@ def help_text() -> str:
         "shown with their default.",
     ]
     for group, options in grouped():
-        lines += ["", f"{group.title}:"]
+        lines += ["", f"{group.heading}:"]
         for each in options:
             lines.append(f"  --{each.name}={each.default_text}")
             lines += _wrapped(_full_meaning(each), " " * 6)
@@ -51,7 +51,7 @@ def options_table() -> str:
     """Return the options as a Markdown table."""
     lines = ["| option | default | meaning |", "| --- | --- | --- |"]
     for group, options in grouped():
-        lines.append(f"| **{group.title}** | | |")
+        lines.append(f"| **{group.heading}** | | |")
         for each in options:
             default = f"`{each.default_text}`" if each.default_text else ""
             cells = (f"`{each.name}`", default, _full_meaning(each))
@@ -67,7 +67,7 @@ def example_env() -> str:
         "# not set: to switch a notice off, give the empty flag (--session_end_msg=) instead.",
     ]
     for group, options in grouped():
-        lines += ["", f"## {group.title}"]
+        lines += ["", f"## {group.heading}"]
         for each in options:
             lines += ["", *_wrapped(_full_meaning(each), "# ")]
             lines.append(f"# {each.name.upper()}={_quoted(each.default_text)}")

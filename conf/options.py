@@ -92,9 +92,3 @@ class Group(NamedTuple):
 
     heading: str
     first: str
-    reserved: bool = False
-
-    @property
-    def title(self) -> str:
-        """The heading with a remark when the options do nothing in this release."""
-        return f"{self.heading} (reserved: no effect yet)" if self.reserved else self.heading
