@@ -44,6 +44,7 @@ from handlers.application import (
 from handlers.start_page import start_page
 
 if TYPE_CHECKING:
+    from gateway.emulator import Emulator
     from gateway.models import MessageEndpoint
 
 log = logging.getLogger("gateway.app")
@@ -161,10 +162,10 @@ async def serve(loaded: Loaded, own_routes: Sequence[Route] = ()) -> None:
         except OSError as error:
             raise CannotStart(f"port {settings.port}: {error.strerror}") from error
         port: int = sockets[0].getsockname()[1]
-        page = ""
+        page, handsets = "", None
         if settings.development_mode:
             settings, handsets = await _development(loaded, port, stack)
-            page = start_page(endpoints, handsets)
+            page = start_page(endpoints, f"{handsets.url}/")
         sender = endpoints[0].sender if endpoints else ""
         services = await stack.enter_async_context(open_services(settings, sender, loaded.devices))
         if settings.development_mode:
@@ -176,7 +177,11 @@ async def serve(loaded: Loaded, own_routes: Sequence[Route] = ()) -> None:
             webhook_token=settings.webhook_token,
         )
         application = Application(
-            services, routes, log_requests=settings.access_log, start_page=page
+            services,
+            routes,
+            log_requests=settings.access_log,
+            start_page=page,
+            handsets=handsets,
         )
         server = HTTPServer(
             application,
@@ -200,10 +205,12 @@ async def serve(loaded: Loaded, own_routes: Sequence[Route] = ()) -> None:
     log.info("stopped")
 
 
-async def _development(loaded: Loaded, port: int, stack: AsyncExitStack) -> tuple[Settings, str]:
+async def _development(
+    loaded: Loaded, port: int, stack: AsyncExitStack
+) -> tuple[Settings, Emulator]:
     """Start the embedded store (unless a Redis is named) and the emulator.
 
-    Returns the settings that point to them and the address of the emulator's handsets.
+    Returns the settings that point to them, and the emulator.
     """
     from gateway import embedded  # noqa: PLC0415 - production does not need the package
     from gateway.emulator import Emulator  # noqa: PLC0415 - nor this
@@ -250,7 +257,7 @@ async def _development(loaded: Loaded, port: int, stack: AsyncExitStack) -> tupl
         flowroute_url=f"{emulator.url}/v2.1/messages",
         nexmo_long_virtual_number=settings.nexmo_long_virtual_number or DEMO_NUMBER,
     )
-    return settings, f"{emulator.url}/"
+    return settings, emulator
 
 
 async def _demo_pool(services: Services) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,16 +28,34 @@ class AdminGate:
         self._token = token
         self._development = development
 
+    @property
+    def digest(self) -> str:
+        """What changes when the token does, without telling it."""
+        return hashlib.sha256(b"gateway console\n" + self._token.encode()).hexdigest()
+
+    def accepts(self, token: str) -> bool:
+        """Tell whether this is the token; raises Forbidden when none is configured."""
+        if not self._token:
+            raise self._closed()
+        return same(self._token, token)
+
+    def trusts(self, *, developer: bool) -> bool:
+        """Tell whether a person on this machine needs no token."""
+        return self._development and developer
+
     def check(self, authorization: str, *, developer: bool) -> None:
         """Raise Unauthenticated without the token, Forbidden when none is configured."""
         scheme, _, given = authorization.partition(" ")
         if self._token and scheme.lower() == "bearer" and same(self._token, given.strip()):
             return
-        if self._development and developer:
+        if self.trusts(developer=developer):
             return
         if not self._token:
-            raise Forbidden(WHY_CLOSED if self._development else "no admin_token is configured")
+            raise self._closed()
         raise Unauthenticated("the admin token is missing or wrong")
+
+    def _closed(self) -> Forbidden:
+        return Forbidden(WHY_CLOSED if self._development else "no admin_token is configured")
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ import ujson
 
 from gateway import keys, phone
 from gateway.errors import StoreUnavailable
-from gateway.metrics import CALLS
+from gateway.metrics import CALLS, SPEND
 from gateway.models import Mode, Session
 from gateway.phone import mask_digits
 from gateway.providers.vonage import NAME
@@ -209,6 +209,8 @@ class Calls:
                 GRACE_MS,
             ],
         )
+        if happened == "taken" and event.rank == RANKS["completed"]:
+            SPEND[(NAME,)].inc(float(_sum([event.fields.get("price", "")])))
         await self._tell(event.id, session_id, state)
         return str(happened)
 

@@ -83,5 +83,10 @@ class ClientAddress:
                 return str(address)
         return str(address)
 
+    def trusts(self, peer: str) -> bool:
+        """Tell whether ``peer`` is a trusted proxy."""
+        address = parse_address(peer)
+        return address is not None and self._trusts(address)
+
     def _trusts(self, address: Address) -> bool:
         return any(address in network for network in self._networks)

@@ -6,11 +6,14 @@ of a Redis Cluster.
 | key | type | holds | lifetime |
 | --- | --- | --- | --- |
 | limit:<class>:{<what>} | list | times (ms) of the counted calls, newest first | the window |
+| blocked | sorted set | ``<class> <what>`` that a limit refuses, by until when (ms) | the longest |
 | pace:{<key>} | list | reserved send times (ms), newest first | the interval |
+| console:{<digest of the cookie>} | hash | a sign-in: gate, begun, shown:<thing> | 12 h idle |
 | renting:{<account>} | string | token of who rents numbers at this moment | 5 minutes |
 | message:{<id>} | hash | one outgoing message, its parts and their states | message_log_days |
 | message:{<id>}:events | hash | event token -> JSON, everything that happened to it | the same |
 | messages | sorted set | message ids by creation time (ms) | trimmed to message_log_days |
+| messages-of:{<number>} | sorted set | ids of the last 1,000 messages to it, by time | the same |
 | part:{<provider>:<provider id>} | string | our message id | message_log_days |
 | parked:{<provider>:<provider id>} | list | receipts (JSON) that came before their message | 48 h |
 
@@ -52,6 +55,8 @@ are in milliseconds, numbers E.164 with ``+``.
 | {relay}:lobby | sorted set | persons who wait for a chat, by time | pairing, #end, time |
 | {relay}:lobby-people | hash | person who waits -> JSON: number, provider | the same |
 | {relay}:pins | sorted set | ``<number>:<PIN>:<session>:<side>``, score 0 | the session |
+| {relay}:parallel | hash | ``<country>:<n>`` -> participants with n open sessions | the sessions |
+| {relay}:peaks | hash | ``<country>:<unix day>`` -> most open sessions of one of them | 30 days |
 | {relay}:pin-tries:<who> | list | times of wrong PINs of a caller or on a number | 1 h |
 | {relay}:call:<id> | hash | one call: legs, events without numbers | session_log_days, >= 1 |
 | {relay}:calls | sorted set | calls that may change, by when to look at them next | their end |
@@ -75,11 +80,21 @@ sorts by priority, then as they came; phone '' is any.
 | {smssync}:reports | sorted set | ``<uuid> <state>``, by when to take it over | when reported |
 | {smssync}:device:<name> | hash | last_seen, version, battery, battery_at, results | removal |
 | {smssync}:batch:<token> | string | uuids that one call gave to a phone | 1 h |
+
+What the console plots lies in one slot too; a series is a name such as ``messages.nexmo.accepted``.
+
+| key | type | holds | lifetime |
+| --- | --- | --- | --- |
+| {stats}:minute:<minute> | hash | series -> sum, of gauges the maximum, of one minute | 2 h |
+| {stats}:tenmin:<ten minutes> | hash | the same of ten minutes | 26 h |
+| {stats}:latest | hash | series -> when something was last added to it (ms) | 7 days |
+| {stats}:flushed:<process> | string | number of the last flush that a process has made | 26 h |
 """
 
 from __future__ import annotations
 
 MESSAGES = "messages"
+BLOCKED = "blocked"
 
 
 def limit(limit_class: str, subject: str) -> str:
@@ -97,6 +112,11 @@ def renting(account: str) -> str:
     return f"renting:{{{account}}}"
 
 
+def sign_in(digest: str) -> str:
+    """Hash of one sign-in of the console."""
+    return f"console:{{{digest}}}"
+
+
 def message(message_id: str) -> str:
     """Hash of one outgoing message."""
     return f"message:{{{message_id}}}"
@@ -105,6 +125,11 @@ def message(message_id: str) -> str:
 def message_events(message_id: str) -> str:
     """Hash of the events of one outgoing message."""
     return f"message:{{{message_id}}}:events"
+
+
+def messages_of(receiver: str) -> str:
+    """Sorted set of the ids of the messages to one number."""
+    return f"messages-of:{{{receiver}}}"
 
 
 def part(provider: str, provider_id: str) -> str:
@@ -138,6 +163,8 @@ DEAD_TIMES = "{relay}:dead-times"
 LOBBY = "{relay}:lobby"
 LOBBY_PEOPLE = "{relay}:lobby-people"
 PINS = "{relay}:pins"
+PARALLEL = "{relay}:parallel"
+PEAKS = "{relay}:peaks"
 CALLS = "{relay}:calls"
 IN_CALL = "{relay}:in-call"
 
@@ -234,3 +261,21 @@ def device(name: str) -> str:
 def batch(token: str) -> str:
     """String: the tasks that one call gave to a phone."""
     return f"{{smssync}}:batch:{token}"
+
+
+STATS_LATEST = "{stats}:latest"
+
+
+def stats_minute(minute: int) -> str:
+    """Hash of the sums of one minute, counted from the Unix epoch."""
+    return f"{{stats}}:minute:{minute}"
+
+
+def stats_ten_minutes(number: int) -> str:
+    """Hash of the sums of ten minutes; number: how many tens of minutes since the Unix epoch."""
+    return f"{{stats}}:tenmin:{number}"
+
+
+def stats_flushed(process: str) -> str:
+    """String: the number of the last flush of one process."""
+    return f"{{stats}}:flushed:{process}"

@@ -12,6 +12,7 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass
 
 from gateway import keys
+from gateway.blocks import Blocks
 from gateway.clients import limit_subject
 from gateway.errors import LimitExceeded, StoreUnavailable
 from gateway.metrics import LIMITED
@@ -19,6 +20,7 @@ from gateway.models import MessageEndpoint
 from gateway.store import Script, Store
 
 _HIT = Script.load("limit_hit")
+_LOOK = Script.load("limit_look")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +31,29 @@ class Limit:
     seconds: int
 
 
-class Limiter:
-    """Counts calls under a limit class and a subject (a client address or a number)."""
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a limit holds for one subject: ``used`` of ``amount`` calls in the last ``seconds``.
 
-    def __init__(self, store: Store) -> None:
+    wait: whole seconds until one more call would pass, 0 = at once; amount 0 = no limit, and
+    then nothing is counted.
+    """
+
+    used: int
+    amount: int
+    seconds: int
+    wait: int
+
+
+class Limiter:
+    """Counts calls under a limit class and a subject (a client address or a number).
+
+    blocks: where refusals are noted for those who look after them.
+    """
+
+    def __init__(self, store: Store, blocks: Blocks | None = None) -> None:
         self._store = store
+        self._blocks = blocks
 
     async def hit(self, limit_class: str, subject: str, limit: Limit) -> None:
         """Count one call.
@@ -44,9 +64,20 @@ class Limiter:
         if not limit.amount:
             return
         key = keys.limit(limit_class, subject)
-        wait = await self._store.run(_HIT, [key], [limit.amount, limit.seconds * 1000])
-        if wait:
+        refused = await self._store.run(_HIT, [key], [limit.amount, limit.seconds * 1000])
+        if refused:
+            wait, until = refused
+            if self._blocks is not None:
+                await self._blocks.note(limit_class, subject, until)
             raise _refusal(limit_class, wait / 1000)
+
+    async def look(self, limit_class: str, subject: str, limit: Limit) -> Look:
+        """Return what ``hit`` would find, and count nothing; raises StoreUnavailable."""
+        if not limit.amount:
+            return Look(0, 0, limit.seconds, 0)
+        key = keys.limit(limit_class, subject)
+        used, wait = await self._store.run(_LOOK, [key], [limit.amount, limit.seconds * 1000])
+        return Look(used, limit.amount, limit.seconds, math.ceil(wait / 1000))
 
 
 def _refusal(limit_class: str, seconds: float) -> LimitExceeded:
@@ -96,16 +127,34 @@ class MessageLimits:
 
     async def hit_address(self, endpoint: MessageEndpoint, address: str) -> None:
         """Count a call; raises LimitExceeded or StoreUnavailable."""
-        limit = _own(endpoint.limit_amount, endpoint.limit_expires, self._address)
-        limit_class = "message" if limit is self._address else f"message:{endpoint.path}"
+        limit_class, limit = self._of_addresses(endpoint)
         await self._limiter.hit(limit_class, limit_subject(address), limit)
+
+    async def look_address(self, endpoint: MessageEndpoint, address: str) -> Look:
+        """Return what a call would meet, and count none; raises StoreUnavailable."""
+        limit_class, limit = self._of_addresses(endpoint)
+        return await self._limiter.look(limit_class, limit_subject(address), limit)
 
     async def hit_receiver(self, endpoint: MessageEndpoint, number: str) -> None:
         """Count a message to ``number`` (E.164); raises LimitExceeded or StoreUnavailable."""
+        limit_class, limit = self._of_receivers(endpoint)
+        await self._limiter.hit(limit_class, number, limit)
+
+    async def look_receiver(self, endpoint: MessageEndpoint, e164: str) -> Look:
+        """Return what a message to ``e164`` would meet, and count none; raises StoreUnavailable."""
+        limit_class, limit = self._of_receivers(endpoint)
+        return await self._limiter.look(limit_class, e164, limit)
+
+    def _of_addresses(self, endpoint: MessageEndpoint) -> tuple[str, Limit]:
+        """Return the limit class and the limit of calls."""
+        limit = _own(endpoint.limit_amount, endpoint.limit_expires, self._address)
+        return "message" if limit is self._address else f"message:{endpoint.path}", limit
+
+    def _of_receivers(self, endpoint: MessageEndpoint) -> tuple[str, Limit]:
+        """Return the limit class and the limit of messages to one number."""
         amount, seconds = endpoint.receiver_limit_amount, endpoint.receiver_limit_expires
         limit = _own(amount, seconds, self._receiver)
-        limit_class = "receiver" if limit is self._receiver else f"receiver:{endpoint.path}"
-        await self._limiter.hit(limit_class, number, limit)
+        return "receiver" if limit is self._receiver else f"receiver:{endpoint.path}", limit
 
 
 class ValidationLimits:
@@ -126,6 +175,10 @@ class ValidationLimits:
             await self._limiter.hit("validation", subject, self._limit)
         except StoreUnavailable:
             self._local.hit("validation", subject, self._limit)
+
+    async def look(self, address: str) -> Look:
+        """Return what a call would meet, and count none; raises StoreUnavailable."""
+        return await self._limiter.look("validation", limit_subject(address), self._limit)
 
 
 def _own(amount: int | None, seconds: int | None, common: Limit) -> Limit:

@@ -19,6 +19,7 @@ from gateway.limiter import Limit, Limiter
 from gateway.models import Session
 from gateway.notices import THANKS, Notices, outgoing
 from gateway.optouts import OptOuts
+from gateway.phone import country_of
 from gateway.providers.base import Inbound
 from gateway.sessions import Sessions, session_keys
 from gateway.store import Script, Store
@@ -26,7 +27,7 @@ from gateway.taking import Token
 
 _ANSWER = Script.load("lobby_answer", "_enqueue", "_once")
 _WAIT = Script.load("lobby_wait", "_enqueue", "_once")
-_PAIR = Script.load("lobby_pair", "_enqueue", "_once", "_load", "_session")
+_PAIR = Script.load("lobby_pair", "_enqueue", "_once", "_load", "_session", "_parallel")
 _LEAVE = Script.load("lobby_leave", "_enqueue", "_once")
 _KEEP = Script.load("relay_keep", "_enqueue", "_once", "_inbox")
 
@@ -199,6 +200,8 @@ class Lobby:
                 joining,
                 here["number"],
                 here["provider"],
+                country_of(waiting),
+                country_of(joining),
             ],
         )
         if happened == "paired":

@@ -131,7 +131,7 @@ class Messenger:
         started = time.monotonic()
         result = await _submitted(chosen, sms)
         fresh_budget()
-        PROVIDER_SECONDS.observe(time.monotonic() - started)
+        PROVIDER_SECONDS[(provider_label(chosen.name),)].observe(time.monotonic() - started)
         if result.outcome is Outcome.THROTTLED:
             await self._hold_back(chosen, result)
         open_still = result.outcome in RETRYABLE and not last
@@ -167,7 +167,7 @@ class Messenger:
             started = time.monotonic()
             result = await _submitted(provider, sms)
             fresh_budget()
-            PROVIDER_SECONDS.observe(time.monotonic() - started)
+            PROVIDER_SECONDS[(provider_label(provider.name),)].observe(time.monotonic() - started)
             if result.outcome not in RETRYABLE:
                 break
             turn = await self._next_turn(provider, result, attempts, give_up)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from itertools import product
+from typing import TypeVar
 
 from prometheus_client import Counter, Gauge, Histogram, generate_latest
+
+_Family = TypeVar("_Family", Counter, Histogram)
 
 PROVIDERS = ("nexmo", "flowroute", "smssync")
 
@@ -15,9 +18,24 @@ def provider_label(name: str) -> str:
     return name.partition(":")[0]
 
 
-def _children(counter: Counter, *values: Iterable[str]) -> dict[tuple[str, ...], Counter]:
-    """Return the children of ``counter`` for every combination of label values."""
-    return {labels: counter.labels(*labels) for labels in product(*values)}
+# What the console plots: the sample, and what its series is called. Series of one name add up.
+_PLOTTED = {
+    "gateway_messages_total": "messages.{provider}.{outcome}",
+    "gateway_deliveries_total": "deliveries.{provider}.{state}",
+    "gateway_spend_total": "spend.{provider}",
+    "gateway_limit_refusals_total": "limits.{limit}",
+    "gateway_inbound_messages_total": "inbound.{result}",
+    "gateway_outbox_repeats_total": "outbox.repeats",
+    "gateway_provider_request_seconds_bucket": "latency.{provider}.le.{le}",
+    "gateway_provider_request_seconds_sum": "latency.{provider}.sum",
+}
+_families: list[Counter | Histogram] = []
+
+
+def _children(family: _Family, *values: Iterable[str]) -> dict[tuple[str, ...], _Family]:
+    """Return the children of ``family`` for every combination of label values."""
+    _families.append(family)
+    return {labels: family.labels(*labels) for labels in product(*values)}
 
 
 MESSAGES = _children(
@@ -34,9 +52,28 @@ RECEIPTS = _children(
     PROVIDERS,
     ("changed", "kept", "repeated", "foreign", "parked"),
 )
+DELIVERIES = _children(
+    Counter(
+        "gateway_deliveries",
+        "Messages by the final state to which a receipt brought them; one whose unknown state"
+        " gave way to another counts under both",
+        ("provider", "state"),
+    ),
+    PROVIDERS,
+    ("delivered", "expired", "failed", "rejected", "unknown"),
+)
+SPEND = _children(
+    Counter(
+        "gateway_spend",
+        "Prices of SMS and calls that the provider has told, in its currency: EUR for nexmo,"
+        " the others tell none",
+        ("provider",),
+    ),
+    PROVIDERS,
+)
 LIMITED = _children(
     Counter("gateway_limit_refusals", "Calls refused by a limit", ("limit",)),
-    ("message", "receiver", "validation", "lobby", "smssync_reply"),
+    ("message", "receiver", "validation", "lobby", "smssync_reply", "console"),
 )
 WEBHOOKS = _children(
     Counter("gateway_webhooks", "Webhook calls by how they were taken", ("result",)),
@@ -61,10 +98,15 @@ RESPONSES = _children(
     Counter("gateway_http_responses", "HTTP answers by class of status", ("status",)),
     ("2xx", "3xx", "4xx", "5xx"),
 )
-PROVIDER_SECONDS = Histogram(
-    "gateway_provider_request_seconds",
-    "Time that a provider took to answer",
-    buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+_families.append(OUTBOX_REPEATS)
+PROVIDER_SECONDS = _children(
+    Histogram(
+        "gateway_provider_request_seconds",
+        "Time that a provider took to answer",
+        ("provider",),
+        buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+    ),
+    PROVIDERS,
 )
 IN_FLIGHT = Gauge("gateway_requests_in_flight", "HTTP requests being answered")
 
@@ -72,3 +114,18 @@ IN_FLIGHT = Gauge("gateway_requests_in_flight", "HTTP requests being answered")
 def exposition() -> bytes:
     """Return all series in the Prometheus text format."""
     return generate_latest()
+
+
+def totals() -> dict[str, float]:
+    """Return what this process has counted since its start, by the names of the console's series.
+
+    ``latency.<provider>.le.<seconds>`` counts the answers that took no longer, in rising order.
+    """
+    found: dict[str, float] = {}
+    for family in _families:
+        for metric in family.collect():
+            for sample in metric.samples:
+                if template := _PLOTTED.get(sample.name):
+                    name = template.format_map(sample.labels)
+                    found[name] = found.get(name, 0.0) + sample.value
+    return found

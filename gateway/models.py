@@ -68,7 +68,8 @@ class Session:
     number_a: the number that a texts and dials, and from which he hears b; the same for b.
     provider_a: of number_a. created, expires, closed: ms, 0 = never. numbers: ``shared`` or
     ``per-side``. kind: ``masked``, or ``chat`` for one that the lobby opened. pin_a: by which a
-    calls number_a from another phone, '' = not at all.
+    calls number_a from another phone, '' = not at all. texts: how many its participants have
+    written, those that were not delivered too.
     """
 
     id: str
@@ -87,6 +88,7 @@ class Session:
     closed: int = 0
     pin_a: str = field(default="", repr=False)
     pin_b: str = field(default="", repr=False)
+    texts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,28 @@ def is_region(code: str) -> bool:
     return code in phonenumbers.SUPPORTED_REGIONS
 
 
+def regions() -> list[str]:
+    """Return all upper-case two-letter regions with telephone numbers, in their order."""
+    return sorted(phonenumbers.SUPPORTED_REGIONS)
+
+
+@lru_cache(CACHE_ENTRIES)
+def country_of(e164: str) -> str:
+    """Return the country (ISO 3166) of a number that has been read before, '' when it has none.
+
+    The same as that of ``parse`` for a valid number, at a fraction of its cost: most country
+    codes belong to one country. What is no number has none.
+    """
+    digits = e164[1:] if e164[1:].isdecimal() else ""
+    for length in range(1, 4):  # https://www.itu.int/rec/T-REC-E.164: no code begins another one
+        code, rest = int(digits[:length] or 0), digits[length:]
+        found = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(code)
+        if found:
+            country = found[0] if len(found) == 1 else _one_of_several(code, rest)
+            return "" if country == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY else country
+    return ""
+
+
 def is_north_american(e164: str) -> bool:
     """Return whether a number belongs to the North American Numbering Plan (+1)."""
     return e164.startswith("+1")
@@ -172,6 +194,18 @@ def _read(text: str, region: str | None) -> PhoneNumber | None:
     except phonenumbers.NumberParseException:
         return None
     return _describe(number) if phonenumbers.is_valid_number(number) else None
+
+
+def _one_of_several(code: int, rest: str) -> str:
+    """Return the country of a number whose country code belongs to several, '' for none."""
+    noughts = len(rest) - len(rest.lstrip("0"))
+    number = phonenumbers.PhoneNumber(
+        country_code=code,
+        national_number=int(rest or 0),
+        italian_leading_zero=noughts > 0,
+        number_of_leading_zeros=noughts,
+    )
+    return phonenumbers.region_code_for_number(number) or ""
 
 
 def _describe(number: phonenumbers.PhoneNumber) -> PhoneNumber:

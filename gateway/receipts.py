@@ -12,17 +12,15 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable
 
 import ujson
 
 from gateway import keys
-from gateway.errors import BadRequest
-from gateway.metrics import RECEIPTS, provider_label
+from gateway.message_state import ANSWER_RANKS, FINAL_RANK, PENDING, RANKS, Status, summarise
+from gateway.metrics import DELIVERIES, RECEIPTS, SPEND, provider_label
 from gateway.models import Delivery
-from gateway.providers.base import Outcome, Receipt, Sms, SubmitResult
+from gateway.providers.base import Receipt, Sms, SubmitResult
 from gateway.store import Script, ScriptCall, Store
 
 log = logging.getLogger(__name__)
@@ -31,28 +29,9 @@ PARKED_MS = 48 * 3600 * 1000
 # A part has one or two receipts, some carriers send a handful; more is a provider gone wrong.
 MOST_PARKED = 20
 MOST_EVENTS = 500
+# Who searches by a number looks for the last messages to it; an index has no use for more.
+MOST_OF_A_NUMBER = 1000
 MESSAGE_ID = re.compile(r"[0-9a-f]{32}")
-
-# The state of a part moves to a higher rank only. "unknown" ends a part as well, but a definite
-# word that comes later still replaces it.
-RANKS: Mapping[Delivery, int] = {
-    Delivery.ACCEPTED: 1,
-    Delivery.BUFFERED: 2,
-    Delivery.UNKNOWN: 3,
-    Delivery.DELIVERED: 4,
-    Delivery.EXPIRED: 4,
-    Delivery.FAILED: 4,
-    Delivery.REJECTED: 4,
-}
-FINAL_RANK = 3
-# The outcome of a text of the outbox that is to be tried again.
-PENDING = "pending"
-# What the answer to the request leaves open is open: a receipt decides.
-ANSWER_RANKS = dict(RANKS) | {Delivery.UNKNOWN: RANKS[Delivery.ACCEPTED]}
-# What a message is called while some of its parts are not final: the first that is among them.
-INTERMEDIATE = (Delivery.BUFFERED, Delivery.UNKNOWN, Delivery.ACCEPTED)
-# From worst to best: what a message is called when not all of its parts were delivered.
-WORST_FIRST = (Delivery.FAILED, Delivery.REJECTED, Delivery.EXPIRED, Delivery.UNKNOWN)
 
 _CREATE = Script.load("message_create")
 _INDEX = Script.load("message_index")
@@ -60,45 +39,6 @@ _RESULT = Script.load("message_result")
 _APPLY = Script.load("receipt_apply")
 _PARK = Script.load("receipt_park")
 _MAP = Script.load("part_map")
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """What ``/status/`` shows: the delivery, whether it can still change, the parts."""
-
-    delivery: Delivery
-    final: bool
-    parts: int
-
-
-def summarise(fields: Mapping[str, str]) -> Status:
-    """Return the status of a message from the fields of its record."""
-    states = {key[2:]: value.split(" ", 1) for key, value in fields.items() if key[:2] == "p:"}
-    count = int(fields.get("parts") or max(int(fields.get("expected", 1)), len(states)))
-    outcome = fields.get("outcome", "")
-    if not states:
-        return Status(*_without_parts(outcome), parts=count)
-    final = [Delivery(state) for rank, state in states.values() if int(rank) >= FINAL_RANK]
-    if len(final) < count:
-        intermediate = {state for rank, state in states.values() if int(rank) < FINAL_RANK}
-        open_state = Delivery.UNKNOWN if outcome == Outcome.UNKNOWN else Delivery.ACCEPTED
-        shown = next((s for s in INTERMEDIATE if s in intermediate), open_state)
-        return Status(shown, False, count)
-    worst = (state for state in WORST_FIRST if state in final)
-    return Status(next(worst, Delivery.DELIVERED), True, count)
-
-
-def _without_parts(outcome: str) -> tuple[Delivery, bool]:
-    """Return delivery and finality of a message of which the provider took no part."""
-    if outcome == PENDING:
-        return Delivery.ACCEPTED, False
-    if outcome == Outcome.REFUSED:
-        return Delivery.REJECTED, True
-    if outcome in {Outcome.NOT_SENT, Outcome.THROTTLED}:
-        return Delivery.FAILED, True
-    # Without an outcome it is under way, or its process died over it: nobody knows.
-    return (Delivery.ACCEPTED if outcome == Outcome.ACCEPTED else Delivery.UNKNOWN), False
-
 
 # Takes a session's id, a message's id and the delivery state that the message has now.
 Changed = Callable[[str, str, str], Awaitable[None]]
@@ -142,6 +82,7 @@ class Receipts:
             [
                 (_CREATE, [keys.message(sms.id)], [self._lifetime, *flat]),
                 (_INDEX, [keys.MESSAGES], index),
+                (_INDEX, [keys.messages_of(sms.to)], (*index, MOST_OF_A_NUMBER)),
             ]
         )
 
@@ -195,6 +136,8 @@ class Receipts:
         _, *parked = await self._store.run_all([record, *mappings])
         for provider_id, receipts in zip(ids, parked, strict=True):
             await self._apply_parked(sms.id, keys.parked(kind, provider_id), receipts)
+        if result.price:  # last: what fails before is done again
+            SPEND[(kind,)].inc(float(result.price))
 
     async def receive(self, receipt: Receipt) -> str:
         """Apply or park one receipt; durable when this returns.
@@ -217,58 +160,29 @@ class Receipts:
         """Return what is known of a message, None when there is no such message (any more)."""
         if not MESSAGE_ID.fullmatch(message_id):
             return None
-        fields = await self._fields(message_id)
+        fields = await self.fields(message_id)
         return summarise(fields) if fields else None
-
-    async def message(self, message_id: str) -> dict[str, Any] | None:
-        """Return the life of one message, its events in order of time; None when unknown."""
-        if not MESSAGE_ID.fullmatch(message_id):
-            return None
-        fields, events = await asyncio.gather(
-            self._fields(message_id), self._store.execute("HVALS", keys.message_events(message_id))
-        )
-        if not fields:
-            return None
-        steps = sorted((ujson.loads(event) for event in events), key=lambda event: event["at"])
-        return _public(message_id, fields) | {"events": steps}
 
     async def forget(self, message_ids: Iterable[str]) -> None:
         """Delete messages with all that is known of them; unknown ids are nothing to do."""
-        for message_id in message_ids:
-            await asyncio.gather(
-                self._store.execute("DEL", keys.message(message_id)),
-                self._store.execute("DEL", keys.message_events(message_id)),
-                self._store.execute("ZREM", keys.MESSAGES, message_id),
-            )
-
-    async def messages(
-        self, limit: int, after: str
-    ) -> tuple[int, list[dict[str, Any]], str | None]:
-        """Return how many there are, those following ``after`` ('' = the newest), and the next.
-
-        The next is the ``after`` of the following page, None at the end. Raises BadRequest when
-        ``after`` is no message in the list.
-        """
-        start = 0
-        if after and not MESSAGE_ID.fullmatch(after):
-            raise BadRequest("after: no such message")
-        if after:
-            rank = await self._store.execute("ZREVRANK", keys.MESSAGES, after)
-            if rank is None:
-                raise BadRequest("after: no such message")
-            start = rank + 1
-        oldest = _now_ms() - self._lifetime
-        total, ids = await asyncio.gather(
-            self._store.execute("ZCOUNT", keys.MESSAGES, oldest, "+inf"),
-            self._store.execute("ZRANGE", keys.MESSAGES, start, start + limit, "REV"),
+        ids = list(message_ids)
+        receivers = await asyncio.gather(
+            *(self._store.execute("HGET", keys.message(each), "to") for each in ids)
         )
-        following = ids[limit - 1] if len(ids) > limit else None
-        records = await asyncio.gather(*(self._fields(each) for each in ids[:limit]))
-        found = zip(ids[:limit], records, strict=True)
-        return total, [_public(each, fields) for each, fields in found if fields], following
+        known = zip(ids, receivers, strict=True)
+        # The lists first: once its record is gone, nobody knows which of them names a message.
+        await asyncio.gather(
+            *(self._store.execute("ZREM", keys.MESSAGES, each) for each in ids),
+            *(self._store.execute("ZREM", keys.messages_of(to), each) for each, to in known if to),
+        )
+        names = [name for each in ids for name in (keys.message(each), keys.message_events(each))]
+        await asyncio.gather(*(self._store.execute("DEL", each) for each in names))
 
-    async def _fields(self, message_id: str) -> dict[str, str]:
-        """Return the record; receipts that a crash left parked are joined at this look."""
+    async def fields(self, message_id: str) -> dict[str, str]:
+        """Return a message's record, {} when there is none (any more).
+
+        Receipts that a crash left parked are joined at this look.
+        """
         fields = _pairs(await self._store.execute("HGETALL", keys.message(message_id)))
         waiting = [
             key[2:]
@@ -318,7 +232,7 @@ class Receipts:
             )
         )
         event = {"at": _now_ms(), "event": "receipt", "part": receipt.provider_id, **receipt.fields}
-        answer: str = await self._store.run(
+        apply = self._store.run(
             _APPLY,
             [keys.message(message_id), keys.message_events(message_id)],
             [
@@ -330,11 +244,17 @@ class Receipts:
                 MOST_EVENTS,
             ],
         )
+        # Read in the same pipeline, behind it.
+        read = self._store.execute("HGETALL", keys.message(message_id))
+        answer, fields = await asyncio.gather(apply, read)
         happened, _, session = answer.partition(" ")
-        if session and self._changed is not None:
-            fields = _pairs(await self._store.execute("HGETALL", keys.message(message_id)))
-            await self._changed(session, message_id, summarise(fields).delivery.value)
-        return happened
+        if happened == "changed":
+            status = summarise(_pairs(fields))
+            if status.final:
+                DELIVERIES[provider_label(receipt.provider), status.delivery.value].inc()
+            if session and self._changed is not None:
+                await self._changed(session, message_id, status.delivery.value)
+        return str(happened)
 
 
 def _parkable(receipt: Receipt) -> dict[str, object]:
@@ -359,23 +279,6 @@ def _pairs(reply: object) -> dict[str, str]:
         return reply
     assert isinstance(reply, list)  # noqa: S101 - RESP2 has no third form
     return dict(zip(reply[::2], reply[1::2], strict=True))
-
-
-def _public(message_id: str, fields: Mapping[str, str]) -> dict[str, Any]:
-    """Return a message as the admin routes show it: the number as digits, times in UTC."""
-    status = summarise(fields)
-    created = time.gmtime(int(fields["created"]) / 1000)
-    shown = ("sender", "text", "provider", "source", "outcome", "code", "error", "price", "network")
-    fields = {**fields, "sender": fields.get("sender", "").removeprefix("+")}
-    return {
-        "id": message_id,
-        "to": fields["to"].removeprefix("+"),
-        "created": time.strftime("%Y-%m-%d %H:%M:%S", created),
-        "delivery": status.delivery.value,
-        "final": status.final,
-        "parts": status.parts,
-        "attempts": int(fields.get("attempts", 0)),
-    } | {name: fields.get(name, "") for name in shown}
 
 
 def _now_ms() -> int:

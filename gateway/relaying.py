@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from conf.settings import Settings
 from gateway.assemblies import Assemblies
 from gateway.calls import Calls
+from gateway.forecast import Forecast
 from gateway.inbox import Inbox
 from gateway.limiter import Limiter
 from gateway.lobby import Lobby
@@ -22,6 +23,7 @@ from gateway.providers.base import SubmitResult
 from gateway.relay import Relay
 from gateway.session_log import SessionLog
 from gateway.sessions import Sessions
+from gateway.stats import Stats
 from gateway.store import Store
 from gateway.tasks import Tasks
 from gateway.upkeep import Upkeep
@@ -42,6 +44,7 @@ class Relaying:
     relay: Relay
     calls: Calls
     upkeep: Upkeep
+    forecast: Forecast
 
 
 def wire(
@@ -52,6 +55,7 @@ def wire(
     messenger: Messenger,
     session_log: SessionLog,
     tasks: Tasks,
+    stats: Stats,
 ) -> Relaying:
     """Return the parts, made of the settings; none of them runs yet."""
     numbers, optouts = Numbers(store), OptOuts(store)
@@ -111,6 +115,7 @@ def wire(
         input_url=_webhook(settings, "/proxy-call/"),
         log_days=settings.session_log_days,
     )
+    forecast = Forecast(store)
     upkeep = Upkeep(
         [
             calls.sweep,
@@ -119,7 +124,9 @@ def wire(
             lambda: notices.finish_stale(sessions.find),
             lobby.expire_waiting,
             outbox.trim_dead,
+            forecast.trim,
             tasks.look_after,
+            stats.look_after,
         ]
     )
     return Relaying(

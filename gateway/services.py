@@ -10,12 +10,15 @@ from urllib.parse import quote
 from conf.settings import Settings
 from gateway import geoip
 from gateway.access import AdminGate, WebhookGate
+from gateway.blocks import Blocks
 from gateway.calls import Calls
 from gateway.clients import ClientAddress
 from gateway.country import CountryGuesser
+from gateway.forecast import Forecast
 from gateway.holdings import Holdings
 from gateway.inbox import Inbox
 from gateway.limiter import Limit, Limiter, MessageLimits, ValidationLimits
+from gateway.message_log import MessageLog
 from gateway.messenger import Messenger
 from gateway.models import Device
 from gateway.notices import Notices
@@ -39,6 +42,8 @@ from gateway.relay import Relay
 from gateway.relaying import wire
 from gateway.session_log import SessionLog
 from gateway.sessions import Sessions
+from gateway.sign_ins import SignIns
+from gateway.stats import Stats
 from gateway.store import Store, connect
 from gateway.tasks import NewTask, Tasks
 
@@ -57,15 +62,19 @@ class Services:
     countries: CountryGuesser
     message_limits: MessageLimits
     validation_limits: ValidationLimits
+    blocks: Blocks
     messenger: Messenger
     receipts: Receipts
+    message_log: MessageLog
     admin: AdminGate
+    sign_ins: SignIns
     webhooks: WebhookGate
     default_sender: str
     default_provider: str
     pool_providers: tuple[str, ...]
     numbers: Numbers
     sessions: Sessions
+    forecast: Forecast
     session_log: SessionLog
     notices: Notices
     optouts: OptOuts
@@ -80,6 +89,7 @@ class Services:
     provisioning: Provisioning
     holdings: Holdings
     insight: Insight | None
+    stats: Stats
 
 
 @asynccontextmanager
@@ -93,7 +103,8 @@ async def open_services(
     Nothing is connected yet, so a store that is down does not keep the gateway from starting.
     """
     store = connect(redis_url(settings))
-    limiter = Limiter(store)
+    blocks = Blocks(store)
+    limiter = Limiter(store, blocks)
     session_log = SessionLog(store, days=settings.session_log_days)
     receipts = Receipts(store, days=settings.message_log_days, changed=session_log.set_state)
     tasks = Tasks(
@@ -109,11 +120,19 @@ async def open_services(
     messenger = Messenger(
         {each.name: each for each in providers}, settings.provider, receipts, Pacer(store)
     )
+    stats = Stats(store)
     relaying = wire(
-        settings, store, limiter, messenger=messenger, session_log=session_log, tasks=tasks
+        settings,
+        store,
+        limiter,
+        messenger=messenger,
+        session_log=session_log,
+        tasks=tasks,
+        stats=stats,
     )
     numbers_api, insight = vonage_numbers_api(settings), vonage_insight(settings)
     own = Webhooks.at(settings.public_url, settings.webhook_token, settings.nexmo_application_id)
+    gate = AdminGate(settings.admin_token, development=settings.development_mode)
     trusted = [each for each in settings.trusted_proxies.split(",") if each]
     relaying.outbox_worker.start()
     relaying.upkeep.start()
@@ -134,9 +153,12 @@ async def open_services(
             validation_limits=ValidationLimits(
                 limiter, Limit(settings.limit_amount, settings.limit_expires)
             ),
+            blocks=blocks,
             messenger=messenger,
             receipts=receipts,
-            admin=AdminGate(settings.admin_token, development=settings.development_mode),
+            message_log=MessageLog(store, receipts, days=settings.message_log_days),
+            admin=gate,
+            sign_ins=SignIns(store, limiter, gate),
             webhooks=webhook_gate(settings),
             default_sender=settings.sender or default_sender,
             default_provider=settings.provider,
@@ -144,6 +166,7 @@ async def open_services(
             session_log=session_log,
             numbers=relaying.numbers,
             sessions=relaying.sessions,
+            forecast=relaying.forecast,
             notices=relaying.notices,
             optouts=relaying.optouts,
             inbox=relaying.inbox,
@@ -172,11 +195,13 @@ async def open_services(
             ),
             holdings=Holdings(numbers_api, relaying.numbers, own, account=settings.nexmo_api_key),
             insight=insight,
+            stats=stats,
         )
     finally:
         await relaying.upkeep.stop()
         await relaying.outbox_worker.stop(OUTBOX_STOP_SECONDS)
         await messenger.drain()
+        await stats.close()
         for each in providers:
             await each.close()
         await numbers_api.close()

@@ -15,7 +15,7 @@ from gateway import keys
 from gateway.errors import BadRequest, NotFound, StoreUnavailable
 from gateway.models import Mode, Session
 from gateway.numbers import DOMESTIC
-from gateway.phone import is_north_american
+from gateway.phone import country_of, is_north_american
 from gateway.store import Argument, Reply, Script, Store
 from gateway.taking import Token
 
@@ -32,9 +32,12 @@ SESSION_ID = re.compile(r"[0-9a-f]{32}")
 PIN = re.compile(r"[0-9]{4,8}")
 
 _CREATE = Script.load(
-    "session_create", "_enqueue", "_load", "_session", "_pins", "_suit", "_pick", "_choose"
+    "session_create",
+    *("_enqueue", "_load", "_session", "_pins", "_parallel", "_suit", "_pick", "_choose"),
 )
-_CLOSE = Script.load("session_close", "_enqueue", "_once", "_log", "_load", "_session", "_pins")
+_CLOSE = Script.load(
+    "session_close", "_enqueue", "_once", "_log", "_load", "_session", "_pins", "_parallel"
+)
 _EXTEND = Script.load("session_extend")
 _DUE = Script.load("session_due")
 
@@ -256,6 +259,8 @@ class Sessions:
                 self._cooldown_ms,
                 wanted.pin_a,
                 wanted.pin_b,
+                country_of(wanted.participant_a),
+                country_of(wanted.participant_b),
             ],
         )
 
@@ -308,6 +313,8 @@ class Sessions:
                 self._log_ms,
                 max(PAST_MS, self._cooldown_ms),
                 token.digest if token else "",
+                country_of(session.participant_a),
+                country_of(session.participant_b),
             ],
         )
         return fields
@@ -343,6 +350,8 @@ def session_keys(session_id: str, participant_a: str, participant_b: str) -> lis
         *(keys.pool(mode) for mode in modes),
         *(keys.idle(mode) for mode in modes),
         keys.PINS,
+        keys.PARALLEL,
+        keys.PEAKS,
     ]
 
 
@@ -365,6 +374,7 @@ def read_session(session_id: str, fields: Mapping[str, str]) -> Session:
         closed=int(fields["closed"]),
         pin_a=fields.get("pin_a", ""),
         pin_b=fields.get("pin_b", ""),
+        texts=int(fields.get("texts", 0)),
     )
 
 

@@ -15,6 +15,7 @@ from gateway.metrics import IN_FLIGHT
 from gateway.models import MessageEndpoint
 from gateway.services import Services
 from handlers import (
+    console,
     dlr,
     messages,
     numbers,
@@ -31,6 +32,7 @@ from handlers import (
     voice,
 )
 from handlers.base import BaseHandler, NotFoundHandler
+from handlers.console.handsets import Handsets
 from handlers.dlr import DlrHandler
 from handlers.message import MessageHandler
 
@@ -55,6 +57,7 @@ FIXED_ROUTES: tuple[PathRoute, ...] = (
     *provisioning.ROUTES,
     *sessions.ROUTES,
     *relay_admin.ROUTES,
+    *console.ROUTES,
 )
 
 
@@ -125,10 +128,13 @@ class Application(tornado.web.Application):
         *,
         log_requests: bool = False,
         start_page: str = "",
+        handsets: Handsets | None = None,
     ) -> None:
         self.services = services
         self.start_page = start_page
+        self.handsets = handsets
         self.in_flight = 0
+        self.streams = 0  # pages of the console that are kept up to date
         self.draining = False
         self._log_requests = log_requests
         IN_FLIGHT.set_function(lambda: self.in_flight)

@@ -54,6 +54,7 @@ class Guard(StrEnum):
     ADMIN = "admin"
     WEBHOOK = "webhook"
     DEVICE = "device"  # phones, which send their secret in the request
+    SIGN_IN = "sign-in"  # the door of the console: its form, scripts and styles
     OPERATION = "operation"  # health and metrics: kept from the outside by nginx.conf
 
 

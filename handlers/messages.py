@@ -8,34 +8,37 @@ from handlers.base import AdminHandler
 
 
 class MessagesHandler(AdminHandler):
-    """``GET /messages`` and ``POST /messages {"to","text"[,"sender","provider"]}``."""
+    """``GET /messages[?number=]``, ``POST /messages {"to","text"[,"sender","provider"]}``."""
 
     async def get(self) -> None:
-        """Answer the newest messages first, ``next`` being the ``after`` of the next page."""
+        """Answer the newest first, of one ``number`` if asked; ``next``: the next ``after``."""
         limit, after = self.page()
-        total, messages, following = await self.services.receipts.messages(limit, after)
+        log, wanted = self.services.message_log, self.arguments().get("number")
+        total, messages, following = (
+            await log.messages(limit, after)
+            if wanted is None
+            else await log.messages_of(_number("number", wanted), limit, after)
+        )
         self.reply({"total_messages": total, "messages": messages, "next": following})
 
     async def post(self) -> None:
         """Send one text; 200 when the provider took it, 502 when it did not."""
         given = self.arguments()
-        to = phone.parse_international(given.get("to", ""))
-        if to is None:
-            raise BadRequest("to: must be a valid international number")
+        to = _number("to", given.get("to", ""))
         text = given.get("text", "")
         if not text.strip():
             raise BadRequest("text: is missing")
         if len(text) > segments.MAX_CHARACTERS:
             raise BadRequest(f"text: longer than {segments.MAX_CHARACTERS} characters")
         sent = await self.services.messenger.send(
-            to.e164, text, self._sender(given), source="admin", provider=self._provider(given)
+            to, text, self._sender(given), source="admin", provider=self._provider(given)
         )
         self.set_status(200 if sent.ok else 502)
         self.reply(
             {
                 "message": "sent" if sent.ok else f"not sent: {sent.outcome}",
                 "id": sent.id,
-                "to": to.e164.removeprefix("+"),
+                "to": to.removeprefix("+"),
                 "outcome": sent.outcome.value,
             }
         )
@@ -60,10 +63,18 @@ class MessageLifeHandler(AdminHandler):
 
     async def get(self, message_id: str) -> None:
         """Answer one message with its events."""
-        message = await self.services.receipts.message(message_id)
+        message = await self.services.message_log.message(message_id)
         if message is None:
             raise NotFound("no such message")
         self.reply(message)
+
+
+def _number(name: str, text: str) -> str:
+    """Return an argument in E.164; raises BadRequest when it is no international number."""
+    found = phone.parse_international(text)
+    if found is None:
+        raise BadRequest(f"{name}: must be a valid international number")
+    return found.e164
 
 
 ROUTES = [

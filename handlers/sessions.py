@@ -212,6 +212,7 @@ def _shown(session: Session) -> dict[str, Any]:
         "numbers": session.numbers,
         "unique_name": session.unique_name or None,
         "kind": session.kind,
+        "texts": session.texts,
     }
 
 

@@ -47,7 +47,9 @@ async def serving(
         server.add_sockets(sockets)
         url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
         try:
-            async with aiohttp.ClientSession(url) as client:
+            # Cookies of a host without a name are kept only when that is asked for.
+            jar = aiohttp.CookieJar(unsafe=True)
+            async with aiohttp.ClientSession(url, cookie_jar=jar) as client:
                 yield Gateway(application, url, client)
         finally:
             server.stop()

@@ -122,6 +122,7 @@ async def test_a_script_is_what_its_name_loads(path: Path) -> None:
         (keys.pace("nexmo:key"), "pace:{nexmo:key}"),
         (keys.message("ab12"), "message:{ab12}"),
         (keys.message_events("ab12"), "message:{ab12}:events"),
+        (keys.messages_of("+4917612345678"), "messages-of:{+4917612345678}"),
         (keys.part("nexmo", "0A00"), "part:{nexmo:0A00}"),
         (keys.parked("nexmo", "0A00"), "parked:{nexmo:0A00}"),
     ],
@@ -141,6 +142,7 @@ TOGETHER: dict[str, Callable[[str], tuple[str, str]]] = {
         keys.part("nexmo", given),
         keys.parked("nexmo", given),
     ),
+    "stats_add": lambda given: (keys.stats_flushed(given), keys.STATS_LATEST),
 }
 
 
@@ -195,10 +197,10 @@ def test_all_of_phones_lies_in_one_slot(key: Callable[[str], str], given: str) -
     assert key_slot(keys.TASKS.encode()) == key_slot(key(given).encode())
 
 
-def test_every_fixed_key_has_one_of_both_tags() -> None:
+def test_every_fixed_key_has_one_of_the_tags() -> None:
     fixed = [value for name, value in vars(keys).items() if name.isupper() and name != "WORLD"]
-    tagged = ("{relay}:", "{smssync}:")
-    assert {"messages"} == {key for key in fixed if not key.startswith(tagged)}
+    tagged = ("{relay}:", "{smssync}:", "{stats}:")
+    assert {"messages", "blocked"} == {key for key in fixed if not key.startswith(tagged)}
 
 
 def test_messages_lie_in_many_slots() -> None:

@@ -22,6 +22,7 @@ import pytest
 
 from gateway import keys, valkey_process
 from gateway.errors import StoreUnavailable
+from gateway.message_log import MessageLog
 from gateway.messenger import Messenger
 from gateway.outbox import Claim, Counts, Outbox, OutboxEntry
 from gateway.outbox_delivery import MOST_ATTEMPTS, backoff
@@ -334,7 +335,8 @@ async def test_what_cannot_be_read_does_not_hold_up_the_next_text(
 async def test_the_record_of_a_text_says_where_it_came_from(gateway: Process) -> None:
     await gateway.push(entry(kind="notice"))
     await eventually(lambda: gateway.decided)
-    record = await gateway.receipts.message(entry().id)
+    log = MessageLog(gateway.store, gateway.receipts, days=1)
+    record = await log.message(entry().id)
     assert record is not None
     assert ("notice", "accepted", 1) == tuple(record[n] for n in ("source", "outcome", "attempts"))
 

@@ -265,7 +265,7 @@ async def test_an_sms_for_a_phone_is_written_down_like_every_message(opened: Ope
         task = NewTask(uuid=UUID, to=SENDER, message="x" * 200, device="front")
         assert await services.phones.queue(task)
         assert not await services.phones.queue(task), "known already"
-        message = await services.receipts.message(UUID.replace("-", ""))
+        message = await services.message_log.message(UUID.replace("-", ""))
         queued = await services.tasks.poll("front")
     assert message is not None
     names = ("to", "text", "provider", "source", "outcome", "delivery", "final", "parts")

@@ -12,10 +12,11 @@ import ujson
 from redis import asyncio as aioredis
 
 from gateway import keys
-from gateway.errors import BadRequest, StoreUnavailable
+from gateway.errors import StoreUnavailable
+from gateway.message_log import MessageLog
 from gateway.models import Delivery
 from gateway.providers.base import Outcome, Part, Receipt, Sms, SubmitResult
-from gateway.receipts import MOST_EVENTS, MOST_PARKED, Receipts, Status, summarise
+from gateway.receipts import MOST_EVENTS, MOST_PARKED, Receipts
 from gateway.store import Script, Store, connect
 from tests.visitor import eventually
 
@@ -35,6 +36,11 @@ async def store(redis_url: str) -> AsyncIterator[Store]:
 @pytest.fixture
 def receipts(store: Store) -> Receipts:
     return Receipts(store, days=7)
+
+
+@pytest.fixture
+def message_log(store: Store, receipts: Receipts) -> MessageLog:
+    return MessageLog(store, receipts, days=7)
 
 
 def receipt(part: str, state: str, *, own_id: bool = True, **more: Any) -> Receipt:
@@ -188,13 +194,13 @@ async def test_a_message_of_two_parts_fails_when_one_of_them_does_in_any_interle
 @with_or_without_our_id
 @pytest.mark.parametrize("steps", TWO_PARTS)
 async def test_everything_told_twice_comes_to_the_same(
-    receipts: Receipts, steps: Sequence[str], own_id: bool
+    receipts: Receipts, message_log: MessageLog, steps: Sequence[str], own_id: bool
 ) -> None:
     await create(receipts, expected=2)
     await play(receipts, [step for step in steps for _ in range(2)], own_id=own_id)
     await play(receipts, steps, own_id=own_id)
     assert "failed final 2" == await shown(receipts)
-    message = await receipts.message(MESSAGE)
+    message = await message_log.message(MESSAGE)
     assert message
     assert 4 == len(message["events"])
 
@@ -303,7 +309,7 @@ async def test_an_answer_to_a_message_whose_life_is_over_brings_no_record_back(
 
 
 async def test_the_life_of_a_message_tells_what_was_sent_and_what_became_of_it(
-    receipts: Receipts,
+    receipts: Receipts, message_log: MessageLog,
 ) -> None:
     await create(receipts)
     result = SubmitResult(
@@ -317,7 +323,7 @@ async def test_the_life_of_a_message_tells_what_was_sent_and_what_became_of_it(
     await receipts.record(SMS, "nexmo", result, 2)
     fields = {"err-code": "0", "status": "delivered"}
     await receipts.receive(receipt("p", "delivered", error_code="0", fields=fields))
-    message = await receipts.message(MESSAGE)
+    message = await message_log.message(MESSAGE)
     assert message
     told, receipted = message.pop("events")
     assert {"answer", "refused", 2} == {told["event"], told["outcome"], told["attempts"]}
@@ -442,16 +448,6 @@ async def test_a_receipt_that_a_crash_left_parked_is_joined_at_the_next_look(
     assert 0 == await store.execute("EXISTS", keys.parked("nexmo", "p"), keys.parked("nexmo", "q"))
 
 
-async def test_what_a_crash_left_parked_is_joined_in_the_list_of_messages_too(
-    store: Store, receipts: Receipts
-) -> None:
-    await create(receipts)
-    await play(receipts, ["p delivered"], own_id=False)
-    await stopped_before_the_parked_receipts_were_applied(store, "p")
-    _, (listed,), _ = await receipts.messages(10, "")
-    assert "delivered" == listed["delivery"]
-
-
 class Interrupted(Store):
     """A store at which another process parks a receipt right after the parked ones are read."""
 
@@ -491,10 +487,10 @@ async def test_a_part_that_outlived_its_message_belongs_to_nothing(
 # -- events -----------------------------------------------------------------------------------
 
 
-async def test_every_event_is_kept_once(receipts: Receipts) -> None:
+async def test_every_event_is_kept_once(receipts: Receipts, message_log: MessageLog) -> None:
     await create(receipts)
     await play(receipts, ["p buffered", "answer p", "p delivered", "p buffered", "p failed"])
-    message = await receipts.message(MESSAGE)
+    message = await message_log.message(MESSAGE)
     assert message
     assert ["receipt", "answer", "receipt", "receipt"] == [e["event"] for e in message["events"]]
 
@@ -509,12 +505,12 @@ async def test_every_event_is_kept_once(receipts: Receipts) -> None:
     ],
 )
 async def test_events_are_told_apart_by_part_state_error_and_time(
-    receipts: Receipts, more: dict[str, Any], events: int
+    receipts: Receipts, message_log: MessageLog, more: dict[str, Any], events: int
 ) -> None:
     await create(receipts)
     await receipts.receive(receipt("p", "failed"))
     await receipts.receive(receipt("p", "failed", **more))
-    message = await receipts.message(MESSAGE)
+    message = await message_log.message(MESSAGE)
     assert message
     assert events == len(message["events"])
 
@@ -564,63 +560,6 @@ async def test_a_parked_receipt_waits_for_48_hours(store: Store, receipts: Recei
     assert 1.999 * DAY_MS < await store.execute("PTTL", keys.parked("nexmo", "p")) <= 2 * DAY_MS
 
 
-# -- the list ---------------------------------------------------------------------------------
-
-
-async def test_the_list_goes_page_by_page_from_the_newest_to_the_oldest(
-    receipts: Receipts,
-) -> None:
-    ids = [f"{number:032x}" for number in range(7)]
-    for each in ids:  # messages of one millisecond are listed by their ids, which rise as well
-        await create(receipts, each)
-    pages: list[list[str]] = []
-    after: str | None = ""
-    while after is not None:
-        total, page, after = await receipts.messages(3, after)
-        assert 7 == total
-        pages.append([message["id"] for message in page])
-    newest_first = ids[::-1]
-    assert [newest_first[:3], newest_first[3:6], newest_first[6:]] == pages
-
-
-async def test_a_message_that_comes_in_meanwhile_shifts_no_page(receipts: Receipts) -> None:
-    for number in range(4):
-        await create(receipts, f"{number:032x}")
-    _, first, after = await receipts.messages(2, "")
-    assert after is not None
-    assert after == first[-1]["id"]
-    await create(receipts, f"{9:032x}")
-    _, second, end = await receipts.messages(2, after)
-    assert end is None
-    assert [f"{n:032x}" for n in (3, 2, 1, 0)] == [each["id"] for each in (*first, *second)]
-
-
-async def test_the_list_is_empty_at_first(receipts: Receipts) -> None:
-    assert (0, [], None) == await receipts.messages(10, "")
-
-
-@pytest.mark.parametrize("after", ["f" * 32, "junk", "\ud800", " ", "F" * 32])
-async def test_a_page_after_no_message_is_refused(receipts: Receipts, after: str) -> None:
-    await create(receipts)
-    with pytest.raises(BadRequest, match="after"):
-        await receipts.messages(10, after)
-
-
-async def test_messages_whose_life_is_over_leave_the_list(store: Store) -> None:
-    short, long = Receipts(store, days=0.3 / 86_400), Receipts(store, days=1)
-    await create(short, "a" * 32)
-    await create(long, "b" * 32)
-
-    async def over() -> bool:
-        return (await short.messages(10, ""))[0] == 0
-
-    await eventually(over)
-    assert 2 == await store.execute("ZCARD", keys.MESSAGES)
-    assert ["b" * 32] == [each["id"] for each in (await long.messages(10, ""))[1]]
-    await create(short, "c" * 32)
-    assert ["c" * 32] == await store.execute("ZRANGE", keys.MESSAGES, 0, -1)
-
-
 # -- what is no message -----------------------------------------------------------------------
 
 
@@ -629,14 +568,15 @@ async def test_messages_whose_life_is_over_leave_the_list(store: Store) -> None:
     ["", "junk", "0" * 31, "0" * 33, "g" * 32, "A" * 32, "0" * 31 + "\n", "٣" * 32, "\ud800"],
 )
 async def test_junk_for_an_id_is_unknown_without_asking_the_store(message_id: str) -> None:
-    receipts = Receipts(connect(NOWHERE), days=7)
+    nowhere = connect(NOWHERE)
+    receipts = Receipts(nowhere, days=7)
     assert await receipts.status(message_id) is None
-    assert await receipts.message(message_id) is None
+    assert await MessageLog(nowhere, receipts, days=7).message(message_id) is None
 
 
-async def test_an_id_that_was_never_given_out_is_unknown(receipts: Receipts) -> None:
+async def test_an_id_that_was_never_given_out_is_unknown(receipts: Receipts, message_log: MessageLog) -> None:
     assert await receipts.status(MESSAGE) is None
-    assert await receipts.message(MESSAGE) is None
+    assert await message_log.message(MESSAGE) is None
 
 
 async def test_without_the_store_nothing_is_taken_for_done() -> None:
@@ -646,89 +586,6 @@ async def test_without_the_store_nothing_is_taken_for_done() -> None:
         receipts.record(SMS, "nexmo", answer("p"), 1),
         receipts.receive(receipt("p", "delivered")),
         receipts.status(MESSAGE),
-        receipts.messages(10, ""),
     ):
         with pytest.raises(StoreUnavailable):
             await call
-
-
-# -- from fields to a status ------------------------------------------------------------------
-
-
-def fields(outcome: str = "", parts: int = 0, expected: int = 1, **states: str) -> dict[str, str]:
-    """Return a record; ``p="4 delivered"`` is the state of part p."""
-    known = {"outcome": outcome, "parts": str(parts or "")}
-    return {
-        "expected": str(expected),
-        **{name: value for name, value in known.items() if value},
-        **{f"p:{part}": state for part, state in states.items()},
-    }
-
-
-ENDS = ("delivered", "expired", "failed", "rejected")
-
-
-@pytest.mark.parametrize(
-    ("record", "delivery", "final", "parts"),
-    [
-        pytest.param(fields(), "unknown", False, 1, id="not answered yet"),
-        pytest.param(fields(expected=3), "unknown", False, 3, id="of three parts"),
-        pytest.param({}, "unknown", False, 1, id="nothing at all"),
-        *(
-            pytest.param(fields(outcome), delivery, final, 1, id=f"{outcome}, no part")
-            for outcome, delivery, final in [
-                ("accepted", "accepted", False),
-                ("refused", "rejected", True),
-                ("throttled", "failed", True),
-                ("not_sent", "failed", True),
-                ("unknown", "unknown", False),
-            ]
-        ),
-        *(pytest.param(fields("accepted", 1, p=f"4 {end}"), end, True, 1, id=end) for end in ENDS),
-        pytest.param(fields("accepted", 1, p="3 unknown"), "unknown", True, 1, id="unknown"),
-        pytest.param(fields("accepted", 1, p="1 accepted"), "accepted", False, 1, id="accepted"),
-        pytest.param(fields("accepted", 1, p="2 buffered"), "buffered", False, 1, id="buffered"),
-        pytest.param(
-            fields("accepted", 2, 1, p="4 delivered"),
-            "accepted",
-            False,
-            2,
-            id="the provider counts",
-        ),
-        pytest.param(
-            fields("accepted", 1, 3, p="4 delivered"), "delivered", True, 1, id="… and not we"
-        ),
-        pytest.param(
-            fields("unknown", 0, 1, p="4 delivered", q="1 accepted"),
-            "accepted",
-            False,
-            2,
-            id="more parts than expected",
-        ),
-        pytest.param(
-            fields("accepted", 3, p="4 delivered", q="2 buffered", r="1 accepted"),
-            "buffered",
-            False,
-            3,
-            id="buffered before accepted",
-        ),
-        *(
-            pytest.param(
-                fields(
-                    "accepted", 2, p=f"4 {worse}", q=f"{3 if better == 'unknown' else 4} {better}"
-                ),
-                worse,
-                True,
-                2,
-                id=f"{worse} before {better}",
-            )
-            for worse, better in itertools.combinations(
-                ("failed", "rejected", "expired", "unknown", "delivered"), 2
-            )
-        ),
-    ],
-)
-def test_a_status_is_the_sum_of_the_parts(
-    record: dict[str, str], delivery: str, final: bool, parts: int
-) -> None:
-    assert Status(Delivery(delivery), final, parts) == summarise(record)

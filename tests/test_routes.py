@@ -9,6 +9,7 @@ import pytest
 from handlers.application import FIXED_ROUTES
 from handlers.application import PathRoute as Route
 from handlers.base import AdminHandler, BaseHandler, Guard, PublicHandler
+from handlers.console.assets import AssetHandler
 from handlers.smssync import PhoneHandler
 from handlers.webhook import WebhookHandler
 from tests.serving import serving
@@ -18,16 +19,21 @@ BASES = {
     Guard.ADMIN: AdminHandler,
     Guard.WEBHOOK: WebhookHandler,
     Guard.DEVICE: PhoneHandler,
+    Guard.SIGN_IN: BaseHandler,
     Guard.OPERATION: BaseHandler,
 }
 # What the contract opens to everybody; a new public route has to be written down here as well.
 PUBLIC_PATHS = {r"/validate_number/?", r"/status/?", r"/example\.html/?", "/"}
+# What a person needs who is not signed in to the console yet.
+SIGN_IN_PATHS = {r"/console/static/(.+?)/?", r"/console/sign-in/?"}
 # What nginx.conf alone keeps from the outside.
 OPERATION_PATHS = {r"/health/live/?", r"/health/ready/?", r"/metrics/?"}
 
 
 def path_of(route: Route) -> str:
     """Return a path that the route answers."""
+    if route[1] is AssetHandler:
+        return "/console/static/console/console.css"
     path = re.sub(r"\(\?:[^)]*\([^)]*\)\)\?", "", route[0])
     return re.sub(r"\([^)]*\)", "0" * 32, path).replace("/?", "").replace("\\", "") or "/"
 
@@ -48,6 +54,8 @@ def test_only_the_paths_of_the_contract_are_public() -> None:
     assert public == PUBLIC_PATHS
     operation = {route[0] for route in FIXED_ROUTES if route[1].guard is Guard.OPERATION}
     assert operation == OPERATION_PATHS
+    sign_in = {route[0] for route in FIXED_ROUTES if route[1].guard is Guard.SIGN_IN}
+    assert sign_in == SIGN_IN_PATHS
 
 
 @by_pattern

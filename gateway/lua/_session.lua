@@ -5,7 +5,7 @@
 --           s: all fields of models.Session but the id, as text
 local NAMES = 'session routes_a routes_b past_a past_b sessions expiries unique_names announce '
   .. 'numbers number_sessions load pool_message pool_voice pool_both idle_message idle_voice idle_both '
-  .. 'pins'
+  .. 'pins parallel peaks'
 local function session_keys(first)
   local k, at = {}, first
   for name in string.gmatch(NAMES, '%S+') do

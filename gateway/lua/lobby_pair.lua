@@ -1,9 +1,10 @@
 -- Open a chat between one who waits and one who comes.
--- Preludes: _enqueue _once _load _session
+-- Preludes: _enqueue _once _load _session _parallel
 -- KEYS[1]  token, KEYS[2] assemblies, KEYS[3] lobby, KEYS[4] its people; KEYS[5] … see _session,
 --          the one who waits being a
--- ARGV     digest of the parts or '', session id, how long it may be silent (ms); who waits, his place (JSON), his number, its
---          provider; who comes, his number, its provider
+-- ARGV     digest of the parts or '', session id, how long it may be silent (ms); who waits, his
+--          place (JSON), his number, its provider; who comes, his number, its provider; countries
+--          of both or ''
 -- Returns  paired, changed (look again) or repeated.
 local k = session_keys(5)
 local waiting, joining, now = ARGV[4], ARGV[8], now_ms()
@@ -23,4 +24,6 @@ open_session(k, ARGV[2], {
   participant_b = joining, number_b = ARGV[9], provider_b = ARGV[10],
   mode = 'message', numbers = 'per-side', unique_name = '', kind = 'chat',
 })
+parallel_more(k, k.routes_a, ARGV[11], now)
+parallel_more(k, k.routes_b, ARGV[12], now)
 return 'paired'

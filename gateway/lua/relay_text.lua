@@ -14,6 +14,7 @@ if redis.call('HGET', KEYS[3], ARGV[2]) ~= ARGV[3] then return 'changed' end
 local expires = tonumber(redis.call('HGET', KEYS[4], 'expires') or '0')
 if expires > 0 and expires <= now then return 'over' end
 if not once(KEYS[1], KEYS[2], ARGV[1]) then return 'repeated' end
+redis.call('HINCRBY', KEYS[4], 'texts', 1)
 local result, state = 'relayed', 'queued'
 local since = redis.call('ZSCORE', KEYS[5], ARGV[4])
 if since then

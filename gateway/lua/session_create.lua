@@ -1,10 +1,10 @@
 -- Open a masked session on numbers chosen here. Running it twice changes nothing more.
--- Preludes: _enqueue _load _session _pins _suit _pick _choose
--- KEYS[1]  … KEYS[19] see _session; KEYS[20] pool to prefer for a, KEYS[21] for b;
---          KEYS[22] pool of all that reach a, KEYS[23] of all that reach b
+-- Preludes: _enqueue _load _session _pins _parallel _suit _pick _choose
+-- KEYS[1]  … KEYS[21] see _session; KEYS[22] pool to prefer for a, KEYS[23] for b;
+--          KEYS[24] pool of all that reach a, KEYS[25] of all that reach b
 -- ARGV     id, participant a, participant b, mode, numbers ("shared" or "per-side"), unique name,
 --          expires in (ms, 0 = never), number asked for a or '', exclusive (1 or 0), cooldown (ms),
---          PINs of a and b or ''
+--          PINs of a and b or '', countries of a and b or ''
 -- Returns  {created, session (HGETALL)}, {named, id of the session that has the unique name} or
 --          {why not}: own_a, own_b (one of our numbers), pin_a, pin_b, none, or see _choose.
 local id, a, b, mode, numbers, name = unpack(ARGV, 1, 6)
@@ -20,8 +20,8 @@ local since = cooldown > 0 and now - cooldown or math.huge
 local side_a = {routes = k.routes_a, past = k.past_a, counterpart = b, since = since}
 local side_b = {routes = k.routes_b, past = k.past_b, counterpart = a, since = since}
 local exclusive, wish = ARGV[9] == '1', ARGV[8] ~= '' and ARGV[8]
-local pools = {shared = {KEYS[22]}}
-if numbers == 'per-side' then pools = {a = {KEYS[20], KEYS[22]}, b = {KEYS[21], KEYS[23]}} end
+local pools = {shared = {KEYS[24]}}
+if numbers == 'per-side' then pools = {a = {KEYS[22], KEYS[24]}, b = {KEYS[23], KEYS[25]}} end
 local why = wish and refused(k, wish, mode, {side_a, pools.shared and side_b}, exclusive)
 if why then return {why} end
 local idle = exclusive and k['idle_' .. mode]
@@ -40,4 +40,6 @@ local taken = pins_taken(k, s)
 if taken then return {taken} end
 open_session(k, id, s)
 pins_keep(k, id, s)
+parallel_more(k, k.routes_a, ARGV[13], now)
+parallel_more(k, k.routes_b, ARGV[14], now)
 return {'created', redis.call('HGETALL', k.session)}

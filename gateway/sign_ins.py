@@ -1,0 +1,126 @@
+"""Sign-ins of the web console: by the admin token once, by a cookie from then on.
+
+They lie in the store, so that every process knows them and signing out ends them everywhere. The
+store holds only a digest of the cookie: who reads it cannot use what he finds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import re
+import secrets
+import time
+from dataclasses import dataclass, field
+
+from gateway import keys
+from gateway.access import AdminGate
+from gateway.errors import BadRequest, Unauthenticated
+from gateway.limiter import Limit, Limiter
+from gateway.store import Store
+
+# Tries from one address, right or wrong: enough for a person, hopeless for a program.
+TRIES = Limit(10, 300)
+IDLE_SECONDS = 12 * 3600
+LONGEST_SECONDS = 7 * 86_400
+# So long a thing that was shown on request stays visible to whom it was shown.
+SHOWN_SECONDS = 600
+MOST_SHOWN = 100
+
+_COOKIE = re.compile(r"[0-9a-f]{64}")
+_SHOWN = "shown:"
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """A person who is signed in; shown: what he asked to see unmasked a short while ago."""
+
+    cookie: str = field(repr=False)
+    shown: frozenset[str] = frozenset()
+
+    @property
+    def xsrf(self) -> str:
+        """The token that every form of this person carries."""
+        return hmac.new(self.cookie.encode(), b"xsrf", hashlib.sha256).hexdigest()
+
+    def owns(self, token: str) -> bool:
+        """Tell, in constant time, whether a form's token is this person's."""
+        return hmac.compare_digest(self.xsrf.encode(), token.encode("utf-8", "surrogatepass"))
+
+
+class SignIns:
+    """Begins, finds and ends sign-ins; a changed admin token ends all of them."""
+
+    def __init__(self, store: Store, limiter: Limiter, gate: AdminGate) -> None:
+        self._store = store
+        self._limiter = limiter
+        self._gate = gate
+
+    async def begin(self, token: str, subject: str) -> SignIn:
+        """Return a new sign-in for whoever knows the admin token.
+
+        subject: under what tries are counted, of one address. Raises LimitExceeded,
+        Unauthenticated, Forbidden when no token is configured, and StoreUnavailable.
+        """
+        await self._limiter.hit("console", subject, TRIES)
+        if not self._gate.accepts(token):
+            raise Unauthenticated("That is not the admin token.")
+        return await self.begin_trusted()
+
+    async def begin_trusted(self) -> SignIn:
+        """Return a new sign-in for a person who need not prove anything."""
+        sign_in = SignIn(secrets.token_hex(32))
+        await self._write(sign_in, "gate", self._gate.digest, "begun", int(time.time()))
+        return sign_in
+
+    async def find(self, cookie: str) -> SignIn | None:
+        """Return the sign-in behind a cookie and keep it alive, None when it is over."""
+        if not _COOKIE.fullmatch(cookie):
+            return None
+        key = _key(cookie)
+        reply = await self._store.execute("HGETALL", key)
+        # A list, or on a Cluster a dict.
+        found = (
+            reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
+        )
+        now = time.time()
+        if found.get("gate") != self._gate.digest or "begun" not in found:
+            return None
+        left = int(found["begun"]) + LONGEST_SECONDS - now
+        if left <= 0:
+            return None
+        await self._store.execute("EXPIRE", key, max(1, int(min(left, IDLE_SECONDS))))
+        shown = {
+            name.removeprefix(_SHOWN)
+            for name, until in found.items()
+            if name.startswith(_SHOWN) and float(until) > now
+        }
+        return SignIn(cookie, frozenset(shown))
+
+    async def show(self, sign_in: SignIn, thing: str) -> None:
+        """Let a person see something unmasked for ten minutes; 100 things at most."""
+        if len(sign_in.shown) >= MOST_SHOWN:
+            raise BadRequest("too many numbers are shown already: hide some first")
+        await self._write(sign_in, _SHOWN + thing, int(time.time()) + SHOWN_SECONDS)
+
+    async def hide(self, sign_in: SignIn, thing: str) -> None:
+        """Mask it again."""
+        await self._store.execute("HDEL", _key(sign_in.cookie), _SHOWN + thing)
+
+    async def end(self, cookie: str) -> None:
+        """Sign out."""
+        if _COOKIE.fullmatch(cookie):
+            await self._store.execute("DEL", _key(cookie))
+
+    async def _write(self, sign_in: SignIn, *fields: str | int) -> None:
+        """Write fields; one pipeline, so that nothing stays without an end to its life."""
+        key = _key(sign_in.cookie)
+        await asyncio.gather(
+            self._store.execute("HSET", key, *fields),
+            self._store.execute("EXPIRE", key, IDLE_SECONDS),
+        )
+
+
+def _key(cookie: str) -> str:
+    return keys.sign_in(hashlib.sha256(cookie.encode()).hexdigest())

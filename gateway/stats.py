@@ -1,0 +1,305 @@
+"""The time series that the console plots: what all processes count, added up in the store.
+
+A process counts for Prometheus alone. Every ``FLUSH_SECONDS`` what its counters have grown by is
+added to the hash of the minute and to that of the ten minutes. A flush has a number, and the store
+takes each number of a process once: one whose answer was lost is repeated as it was. The minutes
+are those of the store's clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import secrets
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from gateway import keys, metrics
+from gateway.errors import StoreUnavailable
+from gateway.metrics import PROVIDERS
+from gateway.store import Argument, Script, Store, fresh_budget
+
+FLUSH_SECONDS = 5.0
+GAUGE_SECONDS = 10.0
+DAY = 86_400
+# How long (s) the keys of the script stay: the number of a flush for longer than any outage after
+# which its process would still repeat it, the buckets a little longer than they are shown.
+LIFETIMES = (26 * 3600, 2 * 3600, 26 * 3600, 7 * DAY)
+# Prices have at most eight decimals; a difference of two floats has more.
+DECIMALS = 9
+
+# How much there is of what, asked of the store at no cost that grows with it.
+GAUGES: Mapping[str, tuple[str, str]] = {
+    "queue.outbox": ("ZCARD", keys.DUE),
+    "queue.claims": ("HLEN", keys.CLAIMS),
+    "queue.dead_letters": ("HLEN", keys.DEAD),
+    "queue.smssync": ("ZCARD", keys.TASK_QUEUE),
+    "queue.lobby": ("ZCARD", keys.LOBBY),
+    "sessions.open": ("ZCARD", keys.SESSIONS),
+    "calls.open": ("ZCARD", keys.CALLS),
+}
+
+_ADD = Script.load("stats_add")
+_READ = Script.load("stats_read")
+
+Values = list[float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """Values by the name of their series, one for each bucket of ``step`` seconds.
+
+    start: when the first bucket begins, Unix seconds; the last one is not over yet. A counter
+    without data is 0, a gauge or a latency (seconds) None. Names: ``messages.<outcome>`` and
+    ``messages.<provider>.<outcome>``, ``deliveries.<state>`` and ``deliveries.<provider>.<state>``,
+    ``spend.<provider>`` in the provider's currency, ``limits.<limit>``, ``inbound.<result>``,
+    ``outbox.repeats``, ``latency.<provider>.mean`` and ``.p95``, and those of GAUGES, the most
+    that there was in the bucket.
+    """
+
+    start: int
+    step: int
+    values: dict[str, Values]
+
+    def total(self, name: str) -> float:
+        """Return the sum of a counter's series."""
+        return sum(filter(None, self.values[name]))
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderHealth:
+    """How a provider does, by outcome (a word of providers.base.Outcome).
+
+    latest: when it last came to it in 7 days (ms, late by FLUSH_SECONDS at most), absent = never;
+    hour: how many times in the last hour, absent = never.
+    """
+
+    latest: Mapping[str, int]
+    hour: Mapping[str, int]
+
+    @property
+    def outcome(self) -> str:
+        """The latest outcome, '' when there is none."""
+        return max(self.latest, key=lambda each: self.latest[each], default="")
+
+    @property
+    def at(self) -> int:
+        """When that was (ms), 0 when there is none."""
+        return max(self.latest.values(), default=0)
+
+    @property
+    def total(self) -> int:
+        """How many messages it was given in the last hour."""
+        return sum(self.hour.values())
+
+    @property
+    def failed(self) -> int:
+        """How many of them it did not take, for whatever reason."""
+        return self.total - self.hour.get("accepted", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Resolution:
+    """Buckets of ``step`` seconds, ``count`` of which are shown; key: of one by its number."""
+
+    step: int
+    count: int
+    key: Callable[[int], str]
+
+
+_MINUTES = _Resolution(60, 60, keys.stats_minute)
+_TENS = _Resolution(600, 144, keys.stats_ten_minutes)
+
+
+class Stats:
+    """Adds this process's counters to the store, and reads what all processes have added.
+
+    totals: what this process has counted, by name, see metrics.totals; clock: seconds, for when to
+    flush.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        totals: Callable[[], Mapping[str, float]] = metrics.totals,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._totals = totals
+        self._clock = clock
+        self._process = secrets.token_hex(8)
+        self._flushed = totals()
+        self._flushes = 0
+        self._unanswered: tuple[list[str], list[Argument]] | None = None
+        self._flushing = asyncio.Lock()
+        self._next_flush = clock() + FLUSH_SECONDS
+        self._next_gauges = 0.0
+
+    async def look_after(self) -> None:
+        """Flush when it is time to; raises StoreUnavailable, and then does so again later."""
+        now = self._clock()
+        if now < self._next_flush:
+            return
+        self._next_flush = now + FLUSH_SECONDS
+        due = now >= self._next_gauges
+        if due:
+            self._next_gauges = now + GAUGE_SECONDS
+        await self.flush(gauges=due)
+
+    async def flush(self, *, gauges: bool = True) -> None:
+        """Add what was counted since the last flush; gauges: and note how much there is of what.
+
+        Raises StoreUnavailable; the next flush adds what this one may not have, and nothing twice.
+        """
+        async with self._flushing:
+            await self._add()
+            totals = self._totals()
+            grown = _grown(self._flushed, totals)
+            if not (grown or gauges):
+                return
+            now, levels = await self._look(gauges)
+            self._flushes += 1
+            self._flushed = totals
+            self._unanswered = self._call(now, grown, levels)
+            await self._add()
+
+    async def close(self) -> None:
+        """Flush for the last time; a store that is down is not waited for."""
+        fresh_budget()
+        with suppress(StoreUnavailable):
+            await self.flush(gauges=False)
+
+    async def hour(self) -> Series:
+        """Return the last 60 minutes; raises StoreUnavailable."""
+        return await self._series(_MINUTES)
+
+    async def day(self) -> Series:
+        """Return the last 144 tens of minutes; raises StoreUnavailable."""
+        return await self._series(_TENS)
+
+    async def health(self) -> dict[str, ProviderHealth]:
+        """Return how each provider does; raises StoreUnavailable."""
+        names = [name for name in self._flushed if name.startswith("messages.")]
+        hour, times = await asyncio.gather(
+            self.hour(), self._store.execute("HMGET", keys.STATS_LATEST, *names)
+        )
+        latest = {name: int(at) for name, at in zip(names, times, strict=True) if at}
+        counts = {name: int(hour.total(name)) for name in names if hour.total(name)}
+        return {each: ProviderHealth(_of(each, latest), _of(each, counts)) for each in PROVIDERS}
+
+    async def _look(self, gauges: bool) -> tuple[int, dict[str, int]]:
+        """Return the store's time (ms) and the levels of the gauges, if they are wanted."""
+        asked = GAUGES if gauges else {}
+        (seconds, micros), *levels = await asyncio.gather(
+            self._store.execute("TIME"), *(self._store.execute(*each) for each in asked.values())
+        )
+        return int(seconds) * 1000 + int(micros) // 1000, dict(zip(asked, levels, strict=True))
+
+    def _call(
+        self, now: int, grown: Mapping[str, float], levels: Mapping[str, int]
+    ) -> tuple[list[str], list[Argument]]:
+        """Return keys and arguments of a flush. Scripts make no keys: its time was asked before."""
+        second = now // 1000
+        names = [
+            keys.stats_flushed(self._process),
+            *(each.key(second // each.step) for each in (_MINUTES, _TENS)),
+            keys.STATS_LATEST,
+        ]
+        flat = [item for pair in [*grown.items(), *levels.items()] for item in pair]
+        return names, [self._flushes, *LIFETIMES, now, len(grown), *flat]
+
+    async def _add(self) -> None:
+        """Make the flush that was not answered yet, if there is one."""
+        if self._unanswered is not None:
+            await self._store.run(_ADD, *self._unanswered)
+            self._unanswered = None
+
+    async def _series(self, resolution: _Resolution) -> Series:
+        seconds, _ = await self._store.execute("TIME")
+        last, count, step = int(seconds) // resolution.step, resolution.count, resolution.step
+        first = last - count + 1
+        names = [resolution.key(number) for number in range(first, last + 1)]
+        rows = _rows(await self._store.run(_READ, names, []), self._flushed)
+        return Series(first * step, step, _values(rows))
+
+
+def _grown(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
+    """Return by how much each series has grown, without those that have not."""
+    return {
+        name: round(total - before.get(name, 0.0), DECIMALS)
+        for name, total in after.items()
+        if total > before.get(name, 0.0)
+    }
+
+
+def _of(provider: str, values: Mapping[str, int]) -> dict[str, int]:
+    """Return the values of one provider by outcome."""
+    prefix = f"messages.{provider}."
+    found = {name: value for name, value in values.items() if name.startswith(prefix)}
+    return {name.removeprefix(prefix): value for name, value in found.items()}
+
+
+def _rows(buckets: Sequence[str], counters: Iterable[str]) -> dict[str, Values]:
+    """Return the series in buckets, ``<series> <value> …`` each; other releases' are left out."""
+    rows: dict[str, Values] = {name: [0.0] * len(buckets) for name in counters}
+    rows |= {name: [None] * len(buckets) for name in GAUGES}
+    for index, bucket in enumerate(buckets):
+        words = bucket.split()
+        for name, value in zip(words[::2], words[1::2], strict=True):
+            if name in rows:
+                rows[name][index] = float(value)
+    return rows
+
+
+def _values(rows: dict[str, Values]) -> dict[str, Values]:
+    """Return what is shown of the series as they are stored."""
+    shown = {name: row for name, row in rows.items() if not name.startswith("latency.")}
+    for kind in ("messages", "deliveries"):
+        for name in [each for each in rows if each.startswith(f"{kind}.")]:
+            total = f"{kind}.{name.rpartition('.')[2]}"
+            shown[total] = _sum(shown[total], rows[name]) if total in shown else rows[name]
+    for provider in PROVIDERS:
+        shown |= _latency(provider, rows)
+    return shown
+
+
+def _sum(one: Values, other: Values) -> Values:
+    return [(a or 0.0) + (b or 0.0) for a, b in zip(one, other, strict=True)]
+
+
+def _latency(provider: str, rows: Mapping[str, Values]) -> dict[str, Values]:
+    """Return mean and 95th percentile of a provider's seconds in each bucket."""
+    prefix = f"latency.{provider}.le."
+    counted = {name.removeprefix(prefix): rows[name] for name in rows if name.startswith(prefix)}
+    if not counted:
+        return {}
+    bounds = [float(each) for each in counted]
+    sums = rows[f"latency.{provider}.sum"]
+    means: Values = []
+    highs: Values = []
+    for seconds, *cumulated in zip(sums, *counted.values(), strict=True):
+        counts = [each or 0.0 for each in cumulated]
+        means.append(round((seconds or 0.0) / counts[-1], 6) if counts[-1] else None)
+        highs.append(quantile(0.95, bounds, counts))
+    return {f"latency.{provider}.mean": means, f"latency.{provider}.p95": highs}
+
+
+def quantile(share: float, bounds: Sequence[float], counts: Sequence[float]) -> float | None:
+    """Return below which value ``share`` of all lie, None when there is none.
+
+    counts: of the values up to each of ``bounds``, the last of which is infinite. Within its bucket
+    a value is guessed on a straight line; beyond the last finite bound that bound is returned.
+    https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile
+    """
+    if not counts or not counts[-1]:
+        return None
+    rank = share * counts[-1]
+    index = bisect_left(counts, rank)
+    lower, below = (bounds[index - 1], counts[index - 1]) if index else (0.0, 0.0)
+    if math.isinf(bounds[index]):
+        return lower
+    return round(lower + (bounds[index] - lower) * (rank - below) / (counts[index] - below), 6)

@@ -1,0 +1,14 @@
+"""Being written."""
+
+from __future__ import annotations
+
+from handlers.console.base import Page
+
+
+class OverviewPage(Page):
+    """``/console/``."""
+
+    template = "overview.html"
+
+
+ROUTES = [(r"/console/?", OverviewPage)]

@@ -1,0 +1,66 @@
+"""How the console writes things: times, numbers, states. Everything is escaped by the templates."""
+
+from __future__ import annotations
+
+import time
+from http import HTTPStatus
+
+from tornado.escape import xhtml_escape
+
+from gateway import phone
+from gateway.errors import GatewayError, StoreUnavailable
+
+# How a state is coloured; a word that is not here is neutral.
+TONES = {
+    **dict.fromkeys(("delivered", "completed", "answered", "sent", "ok", "accepted"), "good"),
+    **dict.fromkeys(("failed", "rejected", "expired", "refused", "busy", "lost", "dead"), "bad"),
+    **dict.fromkeys(("unanswered", "timeout", "not_sent"), "bad"),
+    **dict.fromkeys(("suppressed", "paused", "unknown", "throttled", "unconfirmed"), "odd"),
+}
+
+
+def number(text: str, shown: bool = False) -> str:
+    """Return a number (E.164, with or without ``+``) as it may be seen; names stay names."""
+    if not (text.isascii() and text.removeprefix("+").isdecimal() and len(text) > 5):
+        return text
+    e164 = f"+{text.removeprefix('+')}"
+    if not shown:
+        return phone.mask(e164)
+    found = phone.parse_international(e164)
+    return found.international if found else e164
+
+
+def when(moment: str | int | float | None, empty: str = "–") -> str:
+    """Return a time as HTML which the browser turns into the viewer's zone.
+
+    moment: ms since 1970, or ``2016-05-19 22:19:58`` in UTC; ``empty`` for none.
+    """
+    if not moment:
+        return xhtml_escape(empty)
+    if not isinstance(moment, str):
+        moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(moment / 1000))
+    iso = moment.replace(" ", "T") + "Z"
+    return (
+        f'<time datetime="{xhtml_escape(iso)}" title="{xhtml_escape(moment)} UTC">'
+        f"{xhtml_escape(moment)} UTC</time>"
+    )
+
+
+def tone(state: str) -> str:
+    """Return how a state is coloured: good, bad, odd or plain."""
+    return TONES.get(state, "plain")
+
+
+def count(n: int, one: str, many: str = "") -> str:
+    """Return ``1 text``, ``2 texts``."""
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def why(error: BaseException | None, status: int) -> str:
+    """Return what a person is told of an error."""
+    if isinstance(error, StoreUnavailable):
+        return "The store does not answer. Try again in a moment."
+    if isinstance(error, GatewayError) and error.message:
+        message = error.message
+        return message[0].upper() + message[1:] + ("" if message.endswith(".") else ".")
+    return HTTPStatus(status).phrase + "."

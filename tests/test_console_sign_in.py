@@ -1,0 +1,254 @@
+"""Who gets into the console, and which forms it believes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gateway import keys
+from gateway.sign_ins import IDLE_SECONDS, TRIES
+from gateway.store import connect
+from tests.console import OPTIONS, TOKEN, Operator
+from tests.serving import Gateway, serving
+
+
+@pytest.fixture
+async def gateway(redis_url: str) -> AsyncIterator[Gateway]:
+    """A gateway with an admin token and an empty store."""
+    async with serving(*OPTIONS, redis_url=redis_url) as running:
+        yield running
+
+
+@pytest.fixture
+async def operator(gateway: Gateway) -> Operator:
+    """A person who has signed in."""
+    operator = Operator(gateway)
+    assert 303 == (await operator.sign_in()).status
+    return operator
+
+
+async def test_without_a_sign_in_every_page_is_the_form(gateway: Gateway) -> None:
+    """The answer is 401 with the challenge of an admin route, and a form for people."""
+    async with gateway.client.get("/console/") as answer:
+        assert 401 == answer.status
+        assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+        assert 'name="token"' in await answer.text()
+        assert "Set-Cookie" not in answer.headers
+
+
+async def test_without_a_configured_token_nobody_gets_in(redis_url: str) -> None:
+    """Neither a page nor the form's own tries."""
+    async with serving(redis_url=redis_url) as gateway:
+        assert 403 == (await gateway.client.get("/console/")).status
+        assert 403 == (await gateway.client.post("/console/sign-in", data={"token": ""})).status
+
+
+async def test_the_bearer_token_opens_pages_as_it_opens_admin_routes(gateway: Gateway) -> None:
+    """A script of the operator's needs no form."""
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    assert 200 == (await gateway.client.get("/console/", headers=headers)).status
+    wrong = {"Authorization": "Bearer wrong-token"}
+    assert 401 == (await gateway.client.get("/console/", headers=wrong)).status
+
+
+async def test_the_token_opens_the_console_and_gives_a_cookie(gateway: Gateway) -> None:
+    """HTTP-only, for this console alone, never sent by another site's page."""
+    answer = await Operator(gateway).sign_in()
+    assert 303 == answer.status
+    assert "/console/" == answer.headers["Location"]
+    cookie = answer.headers["Set-Cookie"]
+    assert all(word in cookie for word in ("HttpOnly", "SameSite=Strict", "Path=/console"))
+    assert "Secure" not in cookie
+
+
+async def test_behind_tls_the_cookie_is_secure(redis_url: str) -> None:
+    """A trusted proxy says that the browser speaks TLS; from anyone else that means nothing."""
+    for proxy, secure in (("127.0.0.1", True), ("192.0.2.1", False)):
+        async with serving(*OPTIONS, f"--trusted_proxies={proxy}", redis_url=redis_url) as gateway:
+            answer = await gateway.client.post(
+                "/console/sign-in",
+                data={"token": TOKEN},
+                headers={"X-Forwarded-Proto": "https"},
+                allow_redirects=False,
+            )
+            assert secure is ("Secure" in answer.headers["Set-Cookie"])
+
+
+async def test_a_wrong_token_is_refused_and_logged_without_it(
+    gateway: Gateway, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log tells who tried, not what."""
+    with caplog.at_level(logging.INFO):
+        assert 401 == (await Operator(gateway).sign_in("guess-number-one")).status
+        assert 303 == (await Operator(gateway).sign_in()).status
+    assert "sign-in refused from 127.0.0.1" in caplog.text
+    assert "signed in from 127.0.0.1" in caplog.text
+    assert "guess-number-one" not in caplog.text
+    assert TOKEN not in caplog.text
+
+
+async def test_tries_are_throttled_over_all_processes(redis_url: str) -> None:
+    """After ten tries even the right token has to wait, whichever process is asked."""
+    async with (
+        serving(*OPTIONS, redis_url=redis_url) as one,
+        serving(*OPTIONS, redis_url=redis_url) as two,
+    ):
+        answers = [
+            await Operator(each).sign_in("guess-again") for each in (one, two) * (TRIES.amount // 2)
+        ]
+        assert {401} == {answer.status for answer in answers}
+        refused = await Operator(two).sign_in()
+        assert 429 == refused.status
+        assert 0 < int(refused.headers["Retry-After"]) <= TRIES.seconds
+
+
+async def test_a_sign_in_holds_in_every_process_until_it_is_ended(redis_url: str) -> None:
+    """Signing out in one process ends it in all of them."""
+    async with (
+        serving(*OPTIONS, redis_url=redis_url) as one,
+        serving(*OPTIONS, redis_url=redis_url) as two,
+    ):
+        operator = Operator(one)
+        await operator.sign_in()
+        cookies = operator.cookies
+        assert 200 == (await two.client.get("/console/", cookies=cookies)).status
+        assert 303 == (await operator.post("/console/sign-out")).status
+        assert 401 == (await two.client.get("/console/", cookies=cookies)).status
+
+
+async def test_a_changed_token_ends_all_sign_ins(gateway: Gateway, redis_url: str) -> None:
+    """Whoever knew the old one is out."""
+    operator = Operator(gateway)
+    await operator.sign_in()
+    async with serving("--admin_token=another-token-now", redis_url=redis_url) as other:
+        assert 401 == (await other.client.get("/console/", cookies=operator.cookies)).status
+
+
+async def test_a_sign_in_ends_when_it_is_not_used(operator: Operator, redis_url: str) -> None:
+    """And the store holds neither the cookie nor the token."""
+    store = connect(redis_url)
+    [key] = [each for each in await store.execute("KEYS", "*") if each.startswith("console:")]
+    held = str(await store.execute("HGETALL", key)) + key
+    assert 0 < await store.execute("TTL", key) <= IDLE_SECONDS
+    assert TOKEN not in held
+    assert operator.cookies["gateway_console"] not in held
+    await store.close()
+
+
+FORGED = {
+    "no token": {"xsrf": ""},
+    "another person's token": {"xsrf": "0" * 64},
+    "not ASCII": {"xsrf": "é" * 64},
+}
+
+
+@pytest.mark.parametrize("fields", FORGED.values(), ids=FORGED.keys())
+async def test_a_form_without_the_person_s_token_changes_nothing(
+    operator: Operator, fields: dict[str, str]
+) -> None:
+    """The cookie alone is not enough, wherever it came from."""
+    answer = await operator.post("/console/sign-out", **fields)
+    assert 403 == answer.status
+    await operator.page("/console/")
+
+
+FOREIGN = {
+    "another origin": {"Origin": "https://evil.example"},
+    "a sandboxed page": {"Origin": "null"},
+    "another site": {"Sec-Fetch-Site": "cross-site"},
+    "a neighbouring site": {"Sec-Fetch-Site": "same-site"},
+}
+
+
+@pytest.mark.parametrize("headers", FOREIGN.values(), ids=FOREIGN.keys())
+async def test_forms_of_foreign_pages_are_refused(
+    gateway: Gateway, operator: Operator, headers: dict[str, str]
+) -> None:
+    """Even with the right token, and at the sign-in as well."""
+    for path, fields in (
+        ("/console/sign-out", {"xsrf": operator.xsrf}),
+        ("/console/sign-in", {"token": TOKEN}),
+    ):
+        answer = await gateway.client.post(
+            path, data=fields, headers=headers, allow_redirects=False
+        )
+        assert 403 == answer.status
+    await operator.page("/console/")
+
+
+BACK = {
+    "/console/messages?q=1": "/console/messages?q=1",
+    "//evil.example/": "/console/",
+    "https://evil.example/console/": "/console/",
+    "/console/../tn": "/console/",
+    "/console/\\evil": "/console/",
+    "javascript:alert(1)": "/console/",
+}
+
+
+@pytest.mark.parametrize(("asked", "given"), BACK.items(), ids=BACK.keys())
+async def test_after_the_sign_in_the_way_leads_into_the_console(
+    gateway: Gateway, asked: str, given: str
+) -> None:
+    """To the page that was asked for, and nowhere else."""
+    answer = await gateway.client.post(
+        "/console/sign-in", data={"token": TOKEN, "back": asked}, allow_redirects=False
+    )
+    assert given == answer.headers["Location"]
+
+
+async def test_every_page_forbids_inline_scripts_styles_and_frames(
+    gateway: Gateway, operator: Operator
+) -> None:
+    """Also the sign-in and the pages of errors."""
+    for path in ("/console/", "/console/sign-in", "/console/conversations/nonsense"):
+        headers = (await gateway.client.get(path)).headers
+        policy = headers["Content-Security-Policy"]
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "nosniff" == headers["X-Content-Type-Options"]
+        assert "no-store" == headers["Cache-Control"]
+
+
+async def test_in_development_mode_a_person_on_this_machine_is_signed_in(redis_url: str) -> None:
+    """Without a token, but not through a proxy and not from another site's page."""
+    async with serving("--development_mode", redis_url=redis_url) as gateway:
+        operator = Operator(gateway)
+        page = await operator.page("/console/")
+        assert 'name="xsrf"' in page
+        for headers in ({"Host": "evil.example"}, {"X-Forwarded-For": "192.0.2.1"}):
+            gateway.client.cookie_jar.clear()
+            assert 403 == (await gateway.client.get("/console/", headers=headers)).status
+
+
+async def test_without_the_store_the_console_says_so() -> None:
+    """Also to whoever has a cookie; nobody gets in meanwhile."""
+    async with serving(*OPTIONS, redis_url="redis://127.0.0.1:1/0") as gateway:
+        cookies = {"gateway_console": "0" * 64}
+        answer = await gateway.client.get("/console/", cookies=cookies)
+        assert 503 == answer.status
+        assert "The store does not answer" in await answer.text()
+        assert 503 == (await gateway.client.post("/console/sign-in", data={"token": "x"})).status
+
+
+async def test_files_of_the_console_are_served_to_everybody_and_nothing_else(
+    gateway: Gateway,
+) -> None:
+    """They are cached for good under their digest; names never become paths."""
+    page = await (await gateway.client.get("/console/sign-in")).text()
+    assert "/console/static/console/console.css?v=" in page
+    for name, status in (
+        ("console/console.css", 200),
+        ("vendor/idiomorph/idiomorph.esm.js", 200),
+        ("..%2F..%2Fbase.py", 404),
+        ("vendor/README.md", 404),
+    ):
+        assert status == (await gateway.client.get(f"/console/static/{name}")).status
+
+
+def test_sign_ins_have_a_key_of_their_own() -> None:
+    """No script touches it with another key."""
+    assert "console:{abc}" == keys.sign_in("abc")
