@@ -19,8 +19,6 @@ from gateway.store import Script, Store
 log = logging.getLogger(__name__)
 
 MOST_NOTES = 10_000
-# Whom a process remembers to have noted; beyond it somebody is noted once more.
-MOST_REMEMBERED = 10_000
 
 _NOTE = Script.load("block_note")
 _PAGE = Script.load("block_page")
@@ -38,10 +36,15 @@ class Blocked:
 
 
 class Blocks:
-    """The notes of all processes together."""
+    """The notes of all processes together.
 
-    def __init__(self, store: Store) -> None:
+    remembered: of how many subjects a process knows that it has noted them; beyond it the first
+    of them is noted once more.
+    """
+
+    def __init__(self, store: Store, remembered: int = 10_000) -> None:
         self._store = store
+        self._remembered = remembered
         self._noted: OrderedDict[tuple[str, str], int] = OrderedDict()
 
     async def note(self, limit_class: str, subject: str, until_ms: int) -> None:
@@ -92,7 +95,7 @@ class Blocks:
     def _remember(self, who: tuple[str, str], until_ms: int) -> None:
         self._noted[who] = until_ms
         self._noted.move_to_end(who)
-        if len(self._noted) > MOST_REMEMBERED:
+        if len(self._noted) > self._remembered:
             self._noted.popitem(last=False)
 
 

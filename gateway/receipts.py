@@ -39,6 +39,7 @@ _RESULT = Script.load("message_result")
 _APPLY = Script.load("receipt_apply")
 _PARK = Script.load("receipt_park")
 _MAP = Script.load("part_map")
+_PARTS = Script.load("stats_parts")
 
 # Takes a session's id, a message's id and the delivery state that the message has now.
 Changed = Callable[[str, str, str], Awaitable[None]]
@@ -232,29 +233,27 @@ class Receipts:
             )
         )
         event = {"at": _now_ms(), "event": "receipt", "part": receipt.provider_id, **receipt.fields}
-        apply = self._store.run(
-            _APPLY,
-            [keys.message(message_id), keys.message_events(message_id)],
+        names = [keys.message(message_id), keys.message_events(message_id)]
+        news = (receipt.provider_id, RANKS[receipt.state], receipt.state.value, token[:300])
+        answer, parts = await self._store.run_all(
             [
-                receipt.provider_id,
-                RANKS[receipt.state],
-                receipt.state.value,
-                token[:300],
-                ujson.dumps(event),
-                MOST_EVENTS,
-            ],
+                (_APPLY, names, [*news, ujson.dumps(event), MOST_EVENTS]),
+                (_PARTS, names[:1], []),
+            ]
         )
-        # Read in the same pipeline, behind it.
-        read = self._store.execute("HGETALL", keys.message(message_id))
-        answer, fields = await asyncio.gather(apply, read)
-        happened, _, session = answer.partition(" ")
+        happened, _, session = str(answer).partition(" ")
         if happened == "changed":
-            status = summarise(_pairs(fields))
-            if status.final:
-                DELIVERIES[provider_label(receipt.provider), status.delivery.value].inc()
-            if session and self._changed is not None:
-                await self._changed(session, message_id, status.delivery.value)
-        return str(happened)
+            _count(receipt.provider, summarise(_pairs(parts)))
+        if session and self._changed is not None:
+            fields = _pairs(await self._store.execute("HGETALL", keys.message(message_id)))
+            await self._changed(session, message_id, summarise(fields).delivery.value)
+        return happened
+
+
+def _count(provider: str, status: Status) -> None:
+    """Count a message that a receipt has brought to a final state."""
+    if status.final:
+        DELIVERIES[provider_label(provider), status.delivery.value].inc()
 
 
 def _parkable(receipt: Receipt) -> dict[str, object]:

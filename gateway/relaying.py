@@ -130,7 +130,18 @@ def wire(
         ]
     )
     return Relaying(
-        numbers, sessions, notices, optouts, words, inbox, outbox, worker, relay, calls, upkeep
+        numbers,
+        sessions,
+        notices,
+        optouts,
+        words,
+        inbox,
+        outbox,
+        worker,
+        relay,
+        calls,
+        upkeep,
+        forecast,
     )
 
 

@@ -24,10 +24,9 @@ from gateway.store import Argument, Script, Store, fresh_budget
 
 FLUSH_SECONDS = 5.0
 GAUGE_SECONDS = 10.0
-DAY = 86_400
 # How long (s) the keys of the script stay: the number of a flush for longer than any outage after
 # which its process would still repeat it, the buckets a little longer than they are shown.
-LIFETIMES = (26 * 3600, 2 * 3600, 26 * 3600, 7 * DAY)
+LIFETIMES = (26 * 3600, 2 * 3600, 26 * 3600, 7 * 86_400)
 # Prices have at most eight decimals; a difference of two floats has more.
 DECIMALS = 9
 
@@ -82,8 +81,9 @@ class ProviderHealth:
 
     @property
     def outcome(self) -> str:
-        """The latest outcome, '' when there is none."""
-        return max(self.latest, key=lambda each: self.latest[each], default="")
+        """The latest outcome, '' when there is none; of those in one flush, success counts."""
+        rank = {each: (at, each == "accepted") for each, at in self.latest.items()}
+        return max(rank, key=lambda each: rank[each], default="")
 
     @property
     def at(self) -> int:
@@ -145,10 +145,10 @@ class Stats:
         if now < self._next_flush:
             return
         self._next_flush = now + FLUSH_SECONDS
-        due = now >= self._next_gauges
-        if due:
+        gauges = now >= self._next_gauges
+        if gauges:
             self._next_gauges = now + GAUGE_SECONDS
-        await self.flush(gauges=due)
+        await self.flush(gauges=gauges)
 
     async def flush(self, *, gauges: bool = True) -> None:
         """Add what was counted since the last flush; gauges: and note how much there is of what.
@@ -181,12 +181,10 @@ class Stats:
         """Return the last 144 tens of minutes; raises StoreUnavailable."""
         return await self._series(_TENS)
 
-    async def health(self) -> dict[str, ProviderHealth]:
-        """Return how each provider does; raises StoreUnavailable."""
+    async def health(self, hour: Series) -> dict[str, ProviderHealth]:
+        """Return how each provider does and did in the last ``hour``; raises StoreUnavailable."""
         names = [name for name in self._flushed if name.startswith("messages.")]
-        hour, times = await asyncio.gather(
-            self.hour(), self._store.execute("HMGET", keys.STATS_LATEST, *names)
-        )
+        times = await self._store.execute("HMGET", keys.STATS_LATEST, *names)
         latest = {name: int(at) for name, at in zip(names, times, strict=True) if at}
         counts = {name: int(hour.total(name)) for name in names if hour.total(name)}
         return {each: ProviderHealth(_of(each, latest), _of(each, counts)) for each in PROVIDERS}
@@ -220,11 +218,11 @@ class Stats:
 
     async def _series(self, resolution: _Resolution) -> Series:
         seconds, _ = await self._store.execute("TIME")
-        last, count, step = int(seconds) // resolution.step, resolution.count, resolution.step
-        first = last - count + 1
-        names = [resolution.key(number) for number in range(first, last + 1)]
-        rows = _rows(await self._store.run(_READ, names, []), self._flushed)
-        return Series(first * step, step, _values(rows))
+        last = int(seconds) // resolution.step
+        numbers = range(last - resolution.count + 1, last + 1)
+        buckets = await self._store.run(_READ, [resolution.key(each) for each in numbers], [])
+        rows = _rows(buckets, self._flushed)
+        return Series(numbers[0] * resolution.step, resolution.step, _values(rows))
 
 
 def _grown(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:

@@ -68,6 +68,7 @@ async def test_two_people_are_paired_and_talk_until_one_ends_it(place: Town) -> 
     await place.text(BERT, FLOW, "carl@example.org is a friend")
     await place.text(ANNA, ONE, "hi Bert")
     await place.hears(BERT, (FLOW, CONNECTED), (FLOW, "hi Bert"))
+    assert [2] == [each["texts"] for each in (await place.ok("GET", "/session"))["sessions"]]
     await place.text(BERT, FLOW, " #END ")
     await place.hears(
         ANNA,

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import random
 
+import phonenumbers
 import pytest
 
 from gateway.models import PhoneNumber
 from gateway.phone import (
+    country_of,
     is_north_american,
     is_region,
     mask,
     mask_digits,
     parse,
     parse_international,
+    regions,
 )
 
 GERMAN = "+4917612345678"
@@ -351,6 +354,34 @@ def test_every_long_run_of_digits_in_a_text_is_masked(text: str, masked: str) ->
 )  # fmt: skip
 def test_a_region_is_one_that_has_telephone_numbers(code: str, known: bool) -> None:
     assert known == is_region(code)
+
+
+def test_the_regions_are_those_that_are_known() -> None:
+    found = regions()
+    assert sorted(found) == found
+    assert {"DE", "US", "GG", "VA"} < set(filter(is_region, found)) == set(found)
+
+
+@pytest.mark.parametrize("region", regions())
+def test_the_country_of_a_number_is_the_one_it_was_read_with(region: str) -> None:
+    """The library's own examples, of all types that it has one of."""
+    for kind in phonenumbers.PhoneNumberType.values():
+        example = phonenumbers.example_number_for_type(region, kind)
+        if example is None:
+            continue
+        e164 = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
+        number = parse(e164, ())
+        assert number is None or (number.country or "") == country_of(e164)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "+", "+1", "+0", "+80012345678", "+9991234567", "ACME", "+ACME", "12345"],
+    ids=ascii,
+)
+def test_what_belongs_to_no_country_has_none(text: str) -> None:
+    """Not every participant of an old session can be read by a newer library."""
+    assert "" == country_of(text)
 
 
 @pytest.mark.parametrize(

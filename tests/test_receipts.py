@@ -18,7 +18,6 @@ from gateway.models import Delivery
 from gateway.providers.base import Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.receipts import MOST_EVENTS, MOST_PARKED, Receipts
 from gateway.store import Script, Store, connect
-from tests.visitor import eventually
 
 MESSAGE = "0123456789abcdef" * 2
 SMS = Sms(MESSAGE, "+4917612345678", "Sender", "the text")
@@ -309,7 +308,7 @@ async def test_an_answer_to_a_message_whose_life_is_over_brings_no_record_back(
 
 
 async def test_the_life_of_a_message_tells_what_was_sent_and_what_became_of_it(
-    receipts: Receipts, message_log: MessageLog,
+    receipts: Receipts, message_log: MessageLog
 ) -> None:
     await create(receipts)
     result = SubmitResult(
@@ -574,7 +573,9 @@ async def test_junk_for_an_id_is_unknown_without_asking_the_store(message_id: st
     assert await MessageLog(nowhere, receipts, days=7).message(message_id) is None
 
 
-async def test_an_id_that_was_never_given_out_is_unknown(receipts: Receipts, message_log: MessageLog) -> None:
+async def test_an_id_that_was_never_given_out_is_unknown(
+    receipts: Receipts, message_log: MessageLog
+) -> None:
     assert await receipts.status(MESSAGE) is None
     assert await message_log.message(MESSAGE) is None
 

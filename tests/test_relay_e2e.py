@@ -273,6 +273,24 @@ async def test_two_machines_that_answer_each_other_are_paused(place: Town) -> No
     assert "paused" in {each["state"] for each in log["entries"]}
 
 
+async def test_every_text_that_is_taken_counts_once(place: Town) -> None:
+    """Relayed, suppressed or paused; neither notices, nor a STOP, nor what is kept elsewhere."""
+    made = await place.session(ANNA, BERT)
+    shown = f"/session/{made['session_id']}"
+    assert 0 == (await place.ok("GET", shown))["texts"]
+    await place.text(ANNA, ONE, "I am on holiday", repeat=3)
+    await place.text(BERT, ONE, "one long text " * 20)
+    assert 2 == (await place.ok("GET", shown))["texts"]
+    for _ in range(12):
+        await place.text(ANNA, ONE, "I am on holiday")
+        await place.text(BERT, ONE, "I am out of office")
+    assert 26 == (await place.ok("GET", shown))["texts"]
+    await place.text(ANNA, ONE, "STOP")
+    await place.text(BERT, ONE, "hello?")
+    await place.text(CARL, ONE, "whose number is this?")
+    assert [27] == [each["texts"] for each in (await place.ok("GET", "/session"))["sessions"]]
+
+
 async def test_one_who_repeats_himself_is_no_machine(place: Town) -> None:
     """Without answers in between there is no loop."""
     await place.session(ANNA, BERT)

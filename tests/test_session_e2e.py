@@ -110,7 +110,8 @@ async def test_a_session_is_shown_with_all_that_is_known_of_it(backend: Visitor)
     created = datetime.fromisoformat(shown.pop("date_created"))
     numbers = dict.fromkeys(("virtual_tn", "virtual_tn_a", "virtual_tn_b"), NUMBER)
     rest = {"mode": "both", "numbers": "shared", "unique_name": "order 4711", "kind": "masked"}
-    expected = {"id": made["session_id"], "expiry_date": None, **PAIR, **numbers, **rest}
+    none = {"expiry_date": None, "texts": 0}
+    expected = {"id": made["session_id"], **PAIR, **numbers, **rest, **none}
     assert expected == shown
     whole = expected | {"date_created": created.isoformat(sep=" ")}
     assert {"total_sessions": 1, "sessions": [whole], **whole} == alone

@@ -1,0 +1,103 @@
+"""The overview: what happened in every process, and how store, providers and phones are."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser import Watch, open_browser, require_chromium
+from tests.console import OPTIONS, Operator
+from tests.processes import GatewayProcess
+from tests.serving import Gateway, serving
+
+
+@pytest.fixture
+async def gateway(redis_url: str) -> AsyncIterator[Gateway]:
+    """A gateway without any phone."""
+    async with serving(*OPTIONS, redis_url=redis_url) as running:
+        yield running
+
+
+@pytest.fixture
+async def operator(gateway: Gateway) -> Operator:
+    """A person who has signed in."""
+    operator = Operator(gateway)
+    await operator.sign_in()
+    return operator
+
+
+async def test_an_empty_gateway_shows_noughts_and_what_could_be_configured(
+    operator: Operator,
+) -> None:
+    """Nothing has happened, and the page says so without errors."""
+    page = await operator.page("/console/")
+    assert "messages accepted in the last hour" in page
+    assert "smssync_secret" in page
+    assert "no messages yet" in page
+
+
+async def test_the_series_are_those_of_the_plots(operator: Operator) -> None:
+    """An hour of minutes, a day of tens of minutes; every line of every plot has its values."""
+    for span, step, count in (("hour", 60, 60), ("day", 600, 144)):
+        series = json.loads(await operator.page(f"/console/series?span={span}"))
+        assert step == series["step"]
+        assert {count} == {len(row) for row in series["values"].values()}
+        page = await operator.page(f"/console/?span={span}")
+        lines = {
+            line.partition("=")[0]
+            for figure in page.split('data-series="')[1:]
+            for line in figure.partition('"')[0].split("|")
+        }
+        assert lines == set(series["values"])
+
+
+async def test_a_phone_that_was_never_heard_of_is_named(redis_url: str) -> None:
+    """A silent phone needs a look."""
+    async with serving(*OPTIONS, "--smssync_secret=phone-secret", redis_url=redis_url) as gateway:
+        operator = Operator(gateway)
+        await operator.sign_in()
+        assert "silent for 15 minutes: default" in await operator.page("/console/")
+        await gateway.client.get("/smssync/?task=send&secret=phone-secret")
+        assert "all heard of" in await operator.page("/console/")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless browser."""
+    with open_browser(require_chromium()) as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that must behave well to the end."""
+    with browser.new_context() as context:
+        page = context.new_page()
+        watch = Watch(page)
+        yield page
+        assert [] == watch.problems
+
+
+def test_what_another_process_sent_comes_to_the_figures_and_plots(
+    page: Page, redis_url: str
+) -> None:
+    """Both count into the same store; the page follows by itself."""
+    options = ("--development_mode", f"--redis_url={redis_url}")
+    with GatewayProcess(*options) as one, GatewayProcess(*options) as two:
+        page.goto(f"{one.url}/console/")
+        figure = page.locator(".card", has_text="messages accepted in the last hour")
+        expect(figure.locator(".big")).to_have_text("0")
+        for last in "12":
+            answer = page.request.get(f"{two.url}/message/?receiver=%2B4917604069{last:0>3}")
+            assert "ok" == answer.json()["status"]
+        expect(figure.locator(".big")).to_have_text("2", timeout=20_000)
+        page.reload()
+        plot = page.get_by_role("img", name=re.compile("Messages by outcome; latest values"))
+        expect(plot).to_be_visible()
+        expect(page.locator("canvas")).to_have_count(6)
+        page.get_by_role("link", name="Last 24 hours").click()
+        expect(plot).to_be_visible()
