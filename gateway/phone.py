@@ -105,7 +105,7 @@ def country_of(e164: str) -> str:
     The same as that of ``parse`` for a valid number, at a fraction of its cost: most country
     codes belong to one country. What is no number has none.
     """
-    digits = e164[1:] if e164[1:].isdecimal() else ""
+    digits = e164[1:] if e164[:1] == "+" and e164[1:].isdecimal() else ""
     for length in range(1, 4):  # https://www.itu.int/rec/T-REC-E.164: no code begins another one
         code, rest = int(digits[:length] or 0), digits[length:]
         found = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(code)

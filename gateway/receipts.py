@@ -39,7 +39,6 @@ _RESULT = Script.load("message_result")
 _APPLY = Script.load("receipt_apply")
 _PARK = Script.load("receipt_park")
 _MAP = Script.load("part_map")
-_PARTS = Script.load("stats_parts")
 
 # Takes a session's id, a message's id and the delivery state that the message has now.
 Changed = Callable[[str, str, str], Awaitable[None]]
@@ -235,19 +234,16 @@ class Receipts:
         event = {"at": _now_ms(), "event": "receipt", "part": receipt.provider_id, **receipt.fields}
         names = [keys.message(message_id), keys.message_events(message_id)]
         news = (receipt.provider_id, RANKS[receipt.state], receipt.state.value, token[:300])
-        answer, parts = await self._store.run_all(
-            [
-                (_APPLY, names, [*news, ujson.dumps(event), MOST_EVENTS]),
-                (_PARTS, names[:1], []),
-            ]
+        happened, *after = await self._store.run(
+            _APPLY, names, [*news, ujson.dumps(event), MOST_EVENTS]
         )
-        happened, _, session = str(answer).partition(" ")
         if happened == "changed":
-            _count(receipt.provider, summarise(_pairs(parts)))
-        if session and self._changed is not None:
-            fields = _pairs(await self._store.execute("HGETALL", keys.message(message_id)))
-            await self._changed(session, message_id, summarise(fields).delivery.value)
-        return happened
+            session, *fields = after
+            status = summarise(_pairs(fields))
+            _count(receipt.provider, status)
+            if session and self._changed is not None:
+                await self._changed(session, message_id, status.delivery.value)
+        return str(happened)
 
 
 def _count(provider: str, status: Status) -> None:

@@ -92,9 +92,27 @@ class SessionLog:
         )
         last = start + len(texts) - 1
         following = str(last) if texts and last + 1 < total else None
-        entries = [entry for text in texts if (entry := _read(text))]
-        states = await self._states(session_id, [entry["id"] for entry in entries])
-        return total, [_shown(entry, states) for entry in entries], following
+        return total, await self._entries(session_id, texts), following
+
+    async def page_before(
+        self, session_id: str, limit: int, before: str
+    ) -> tuple[int, list[dict[str, Any]], int]:
+        """Return how many entries there are, the last ones, and the index of their first.
+
+        before: only entries in front of this index, '' and 0 = up to the newest. The oldest comes
+        first, in the form of ``page``. Raises BadRequest for what is no index.
+        """
+        if before and not _INDEX.fullmatch(before):
+            raise BadRequest("before: no such entry")
+        end = int(before or 0)
+        start = max(0, end - limit) if end else -limit
+        log_key = keys.session_log(session_id)
+        texts, total = await asyncio.gather(
+            self._store.execute("LRANGE", log_key, start, end - 1),
+            self._store.execute("LLEN", log_key),
+        )
+        entries = await self._entries(session_id, texts)
+        return total, entries, start if end else total - len(texts)
 
     async def set_state(self, session_id: str, message_id: str, state: str) -> None:
         """Note what became of a text, if it is in a log and this is news.
@@ -119,6 +137,19 @@ class SessionLog:
     async def sessions_of(self, e164: str) -> list[str]:
         """Return the ids of the sessions whose log names a number; some may have no log left."""
         return sorted(await self._store.execute("ZRANGE", keys.logs_of(e164), 0, -1))
+
+    async def ended_of(self, e164: str, limit: int, skip: int) -> tuple[int, list[str]]:
+        """Return how many ended sessions with a log a number had, and some of their ids.
+
+        Those that ended last come first; skip: how many of them are left out.
+        """
+        key = keys.logs_of(e164)
+        kept = int(time.time() * 1000)  # what is gone by now may still stand in the index
+        total, ids = await asyncio.gather(
+            self._store.execute("ZCOUNT", key, kept, "(+inf"),
+            self._store.execute("ZREVRANGEBYSCORE", key, "(+inf", kept, "LIMIT", skip, limit),
+        )
+        return total, ids
 
     async def erase(self, session_id: str, participants: Sequence[str]) -> bool:
         """Erase the log of a session of these (at most two) numbers; False when there was none.
@@ -149,6 +180,12 @@ class SessionLog:
             "HMGET", keys.session(session_id), *fields
         )
         return found
+
+    async def _entries(self, session_id: str, texts: Iterable[str]) -> list[dict[str, Any]]:
+        """Return entries that were read, each with its state."""
+        entries = [entry for text in texts if (entry := _read(text))]
+        states = await self._states(session_id, [entry["id"] for entry in entries])
+        return [_shown(entry, states) for entry in entries]
 
     async def _states(self, session_id: str, ids: Iterable[str]) -> dict[str, str]:
         known = [each for each in ids if each]

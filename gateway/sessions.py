@@ -228,6 +228,20 @@ class Sessions:
         routes = _pairs(await self._store.execute("HGETALL", keys.routes(participant)))
         return {number: route.partition(" ")[0] for number, route in routes.items()}
 
+    async def newest_of(self, participant: str) -> list[str]:
+        """Return the ids of a participant's open sessions, the newest first."""
+        ids = sorted({*(await self.open_of(participant)).values()})
+        if not ids:
+            return []
+        begun = await self._store.execute("ZMSCORE", keys.SESSIONS, *ids)
+        by_id = dict(zip(ids, begun, strict=True))
+        # One that has ended since is not listed any more.
+        return sorted((each for each in ids if by_id[each]), key=lambda x: -float(by_id[x]))
+
+    async def named(self, unique_name: str) -> str:
+        """Return the id of the open session of a name, '' without one."""
+        return await self._store.execute("HGET", keys.UNIQUE_NAMES, unique_name) or ""
+
     async def _check_reach(self, wanted: NewSession) -> None:
         """Raise BadRequest when the number asked for cannot text the participants."""
         if not wanted.virtual_number or _reaches(wanted)[0] != keys.WORLD:

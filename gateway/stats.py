@@ -1,9 +1,8 @@
 """The time series that the console plots: what all processes count, added up in the store.
 
 A process counts for Prometheus alone. Every ``FLUSH_SECONDS`` what its counters have grown by is
-added to the hash of the minute and to that of the ten minutes. A flush has a number, and the store
-takes each number of a process once: one whose answer was lost is repeated as it was. The minutes
-are those of the store's clock.
+added to the hash of the minute and to that of the ten minutes, by the store's clock. A flush has a
+number, and of each process the store takes a number once: what was not answered is repeated.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from dataclasses import dataclass
 
 from gateway import keys, metrics
 from gateway.errors import StoreUnavailable
-from gateway.metrics import PROVIDERS
 from gateway.store import Argument, Script, Store, fresh_budget
 
 FLUSH_SECONDS = 5.0
@@ -27,8 +25,7 @@ GAUGE_SECONDS = 10.0
 # How long (s) the keys of the script stay: the number of a flush for longer than any outage after
 # which its process would still repeat it, the buckets a little longer than they are shown.
 LIFETIMES = (26 * 3600, 2 * 3600, 26 * 3600, 7 * 86_400)
-# Prices have at most eight decimals; a difference of two floats has more.
-DECIMALS = 9
+DECIMALS = 9  # prices have eight at most; a difference of two floats has more
 
 # How much there is of what, asked of the store at no cost that grows with it.
 GAUGES: Mapping[str, tuple[str, str]] = {
@@ -187,7 +184,9 @@ class Stats:
         times = await self._store.execute("HMGET", keys.STATS_LATEST, *names)
         latest = {name: int(at) for name, at in zip(names, times, strict=True) if at}
         counts = {name: int(hour.total(name)) for name in names if hour.total(name)}
-        return {each: ProviderHealth(_of(each, latest), _of(each, counts)) for each in PROVIDERS}
+        return {
+            each: ProviderHealth(_of(each, latest), _of(each, counts)) for each in metrics.PROVIDERS
+        }
 
     async def _look(self, gauges: bool) -> tuple[int, dict[str, int]]:
         """Return the store's time (ms) and the levels of the gauges, if they are wanted."""
@@ -259,14 +258,11 @@ def _values(rows: dict[str, Values]) -> dict[str, Values]:
     for kind in ("messages", "deliveries"):
         for name in [each for each in rows if each.startswith(f"{kind}.")]:
             total = f"{kind}.{name.rpartition('.')[2]}"
-            shown[total] = _sum(shown[total], rows[name]) if total in shown else rows[name]
-    for provider in PROVIDERS:
+            both = zip(shown.get(total, [0.0] * len(rows[name])), rows[name], strict=True)
+            shown[total] = [(one or 0.0) + (other or 0.0) for one, other in both]
+    for provider in metrics.PROVIDERS:
         shown |= _latency(provider, rows)
     return shown
-
-
-def _sum(one: Values, other: Values) -> Values:
-    return [(a or 0.0) + (b or 0.0) for a, b in zip(one, other, strict=True)]
 
 
 def _latency(provider: str, rows: Mapping[str, Values]) -> dict[str, Values]:

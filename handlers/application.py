@@ -83,6 +83,12 @@ def message_routes(endpoints: Iterable[MessageEndpoint]) -> list[Route]:
     return [(_exact(each.path), MessageHandler, {"endpoint": each}) for each in endpoints]
 
 
+def message_endpoints(routes: Iterable[Route]) -> list[MessageEndpoint]:
+    """Return the message endpoints that routes serve, also those of a gateway's own handlers."""
+    arguments = (route[2] for route in routes if len(route) > 2)
+    return [each["endpoint"] for each in arguments if "endpoint" in each]
+
+
 def dlr_route(nexmo_dlr_url: str) -> list[Route]:
     """Return the route for the path of ``nexmo_dlr_url`` unless it is the usual one."""
     path = urlsplit(nexmo_dlr_url).path.rstrip("/")
@@ -130,7 +136,9 @@ class Application(tornado.web.Application):
         start_page: str = "",
         handsets: Handsets | None = None,
     ) -> None:
+        table = list(routes)
         self.services = services
+        self.endpoints = message_endpoints(table)
         self.start_page = start_page
         self.handsets = handsets
         self.in_flight = 0
@@ -139,7 +147,7 @@ class Application(tornado.web.Application):
         self._log_requests = log_requests
         IN_FLIGHT.set_function(lambda: self.in_flight)
         super().__init__(
-            list(routes),
+            table,
             default_handler_class=NotFoundHandler,
             compress_response=False,
             serve_traceback=False,

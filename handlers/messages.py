@@ -2,9 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from gateway import phone, segments
 from gateway.errors import BadRequest, NotFound
+from gateway.messenger import Sent
+from gateway.services import Services
 from handlers.base import AdminHandler
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A text that the operator wants to be sent; to: E.164; provider: '' = the default."""
+
+    to: str
+    text: str
+    sender: str
+    provider: str
+
+
+def read_message(given: Mapping[str, str], services: Services) -> NewMessage:
+    """Return the message that the fields to, text, sender and provider ask for.
+
+    Raises BadRequest for the first of them that cannot be used.
+    """
+    to = _number("to", given.get("to", ""))
+    text = given.get("text", "")
+    if not text.strip():
+        raise BadRequest("text: is missing")
+    if len(text) > segments.MAX_CHARACTERS:
+        raise BadRequest(f"text: longer than {segments.MAX_CHARACTERS} characters")
+    sender = given.get("sender", "").strip() or services.default_sender
+    if not sender:
+        raise BadRequest("sender: is missing, and there is no default")
+    if len(sender) > 15 or not sender.isprintable():
+        raise BadRequest("sender: a number or at most 15 printable characters")
+    provider = given.get("provider", "")
+    if provider and provider not in services.messenger.providers:
+        raise BadRequest("provider: unknown")
+    return NewMessage(to, text, sender, provider)
+
+
+async def send(message: NewMessage, services: Services, *, source: str) -> Sent:
+    """Send a message and return what became of it; source: who asked, for the log of messages."""
+    return await services.messenger.send(
+        message.to, message.text, message.sender, source=source, provider=message.provider
+    )
 
 
 class MessagesHandler(AdminHandler):
@@ -23,39 +67,17 @@ class MessagesHandler(AdminHandler):
 
     async def post(self) -> None:
         """Send one text; 200 when the provider took it, 502 when it did not."""
-        given = self.arguments()
-        to = _number("to", given.get("to", ""))
-        text = given.get("text", "")
-        if not text.strip():
-            raise BadRequest("text: is missing")
-        if len(text) > segments.MAX_CHARACTERS:
-            raise BadRequest(f"text: longer than {segments.MAX_CHARACTERS} characters")
-        sent = await self.services.messenger.send(
-            to, text, self._sender(given), source="admin", provider=self._provider(given)
-        )
+        message = read_message(self.arguments(), self.services)
+        sent = await send(message, self.services, source="admin")
         self.set_status(200 if sent.ok else 502)
         self.reply(
             {
                 "message": "sent" if sent.ok else f"not sent: {sent.outcome}",
                 "id": sent.id,
-                "to": to.removeprefix("+"),
+                "to": message.to.removeprefix("+"),
                 "outcome": sent.outcome.value,
             }
         )
-
-    def _sender(self, given: dict[str, str]) -> str:
-        sender = given.get("sender", "").strip() or self.services.default_sender
-        if not sender:
-            raise BadRequest("sender: is missing, and there is no default")
-        if len(sender) > 15 or not sender.isprintable():
-            raise BadRequest("sender: a number or at most 15 printable characters")
-        return sender
-
-    def _provider(self, given: dict[str, str]) -> str:
-        provider = given.get("provider", "")
-        if provider and provider not in self.services.messenger.providers:
-            raise BadRequest("provider: unknown")
-        return provider
 
 
 class MessageLifeHandler(AdminHandler):

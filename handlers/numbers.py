@@ -9,11 +9,15 @@ from typing import Any
 
 from gateway.errors import BadRequest
 from gateway.models import VirtualNumber
-from gateway.numbers import PoolEntry
-from handlers.values import CAPABILITIES, FieldsHandler, digits
+from gateway.numbers import PoolEntry, PoolPage
+from gateway.services import Services
+from handlers.values import CAPABILITIES, Fields, FieldsHandler, digits
 
 # The only provider whose calls reach the gateway.
 VOICE_PROVIDER = "nexmo"
+
+
+FIELDS = ("value", "provider", "capabilities", "country")
 
 
 class RemovingHandler(FieldsHandler):
@@ -21,11 +25,8 @@ class RemovingHandler(FieldsHandler):
 
     async def delete(self, value: str | None = None) -> None:
         """Take a number that no session uses out of the pool."""
-        number = self.fields(value=value).number("value")
-        await self.services.sessions.expire_some()
-        await self.services.numbers.remove(number.e164)
-        message = "successfully removed TN from pool"
-        self.reply({"message": message, "value": digits(number.e164)})
+        e164 = await remove(self.services, self.fields(value=value))
+        self.reply({"message": "successfully removed TN from pool", "value": digits(e164)})
 
 
 class NumbersHandler(RemovingHandler):
@@ -33,9 +34,7 @@ class NumbersHandler(RemovingHandler):
 
     async def get(self) -> None:
         """Answer the pool in the order of its numbers."""
-        limit, after = self.page()
-        await self.services.sessions.expire_some()
-        page = await self.services.numbers.page(limit, after)
+        page = await pool_page(self.services, *self.page())
         self.reply(
             {
                 "available": page.size - page.in_use,
@@ -48,26 +47,8 @@ class NumbersHandler(RemovingHandler):
 
     async def post(self) -> None:
         """Add one number."""
-        number = self._wanted()
-        await self.services.sessions.expire_some()
-        await self.services.numbers.add(number)
+        number = await add(self.services, self.fields(*FIELDS))
         self.reply({"message": "successfully added TN to pool", "value": digits(number.e164)})
-
-    def _wanted(self) -> VirtualNumber:
-        given = self.fields("value", "provider", "capabilities", "country")
-        number = given.number("value")
-        services = self.services
-        provider = given.provider("provider", services.pool_providers, services.default_provider)
-        default = CAPABILITIES if provider == VOICE_PROVIDER else frozenset({"sms"})
-        capabilities = given.capabilities("capabilities", default)
-        if capabilities - default:
-            raise BadRequest(f"capabilities: voice needs a number of {VOICE_PROVIDER}")
-        return VirtualNumber(
-            e164=number.e164,
-            provider=provider,
-            country=given.country("country", default=number.country or ""),
-            capabilities=capabilities,
-        )
 
 
 class NumberHandler(RemovingHandler):
@@ -75,11 +56,53 @@ class NumberHandler(RemovingHandler):
 
     async def patch(self, value: str) -> None:
         """Leave a number out of new sessions, or take it in again."""
-        given = self.fields("healthy", value=value)
-        number, healthy = given.number("value"), given.flag("healthy")
-        await self.services.numbers.set_health(number.e164, healthy)
+        e164, healthy = await set_health(self.services, self.fields("healthy", value=value))
         message = "successfully updated TN"
-        self.reply({"message": message, "value": digits(number.e164), "healthy": healthy})
+        self.reply({"message": message, "value": digits(e164), "healthy": healthy})
+
+
+async def pool_page(services: Services, limit: int, after: str) -> PoolPage:
+    """Return a page of the pool as ``Numbers.page`` does, of what is in use at this moment."""
+    await services.sessions.expire_some()
+    return await services.numbers.page(limit, after)
+
+
+async def add(services: Services, given: Fields) -> VirtualNumber:
+    """Put the number of ``FIELDS`` into the pool; raises BadRequest."""
+    number = _wanted(services, given)
+    await services.sessions.expire_some()
+    await services.numbers.add(number)
+    return number
+
+
+async def remove(services: Services, given: Fields) -> str:
+    """Take ``value`` out of the pool; return it as E.164. Raises BadRequest and NotFound."""
+    number = given.number("value")
+    await services.sessions.expire_some()
+    await services.numbers.remove(number.e164)
+    return number.e164
+
+
+async def set_health(services: Services, given: Fields) -> tuple[str, bool]:
+    """Make ``value`` ``healthy`` or not; return both. Raises BadRequest and NotFound."""
+    number, healthy = given.number("value"), given.flag("healthy")
+    await services.numbers.set_health(number.e164, healthy)
+    return number.e164, healthy
+
+
+def _wanted(services: Services, given: Fields) -> VirtualNumber:
+    number = given.number("value")
+    provider = given.provider("provider", services.pool_providers, services.default_provider)
+    default = CAPABILITIES if provider == VOICE_PROVIDER else frozenset({"sms"})
+    capabilities = given.capabilities("capabilities", default)
+    if capabilities - default:
+        raise BadRequest(f"capabilities: voice needs a number of {VOICE_PROVIDER}")
+    return VirtualNumber(
+        e164=number.e164,
+        provider=provider,
+        country=given.country("country", default=number.country or ""),
+        capabilities=capabilities,
+    )
 
 
 def _shown(entry: PoolEntry) -> dict[str, Any]:

@@ -7,11 +7,16 @@ from typing import Any
 
 from gateway.errors import BadRequest, NotFound
 from gateway.models import Mode, Session
+from gateway.services import Services
 from gateway.sessions import PIN, NewSession
 from gateway.store import fresh_budget
 from handlers.values import Fields, FieldsHandler, digits, session_id, utc
 
 NUMBERINGS = ("shared", "per-side")
+NEW_SESSION_FIELDS = (
+    *("participant_a", "participant_b", "expiry_window", "mode", "numbers"),
+    *("unique_name", "virtual_tn", "pin_a", "pin_b"),
+)
 # A log holds thousands of texts and a number has many sessions: that takes longer than the second
 # that a request may wait for the store, so every so many get one.
 FORGOTTEN_AT_ONCE = 200
@@ -23,8 +28,7 @@ class EndingHandler(FieldsHandler):
     async def delete(self, element: str | None = None) -> None:
         """End a session and tell both participants."""
         wanted = self.fields(session_id=element).session_id("session_id")
-        session = _found(await self.services.sessions.close(wanted, notify=True))
-        await self.services.notices.announce("end", session)
+        await end(self.services, wanted)
         self.reply({"message": "successfully ended session", "session_id": wanted})
 
 
@@ -39,64 +43,14 @@ class SessionsHandler(EndingHandler):
 
     async def post(self) -> None:
         """Begin a session and tell both participants, unless it was begun under this name."""
-        wanted = self._wanted()
-        await self._check_numbers(wanted)
-        session, new = await self.services.sessions.create(wanted)
-        if new:
-            await self.services.notices.announce("start", session)
+        wanted = wanted_session(self.fields(*NEW_SESSION_FIELDS), self.services)
+        session, _ = await begin(self.services, wanted)
         shown = _shown(session)
         names = (
             "virtual_tn virtual_tn_a virtual_tn_b participant_a participant_b expiry_date".split()
         )
         body = {"message": "created session", "session_id": session.id}
         self.reply(body | {name: shown[name] for name in names})
-
-    async def _check_numbers(self, wanted: NewSession) -> None:
-        """Raise BadRequest for a participant that Number Insight knows to be no number."""
-        insight = self.services.insight
-        if insight is None:
-            return
-        names = ("participant_a", "participant_b")
-        reasons = await asyncio.gather(*(insight.check(getattr(wanted, each)) for each in names))
-        for name, reason in zip(names, reasons, strict=True):
-            if reason:
-                raise BadRequest(f"{name}: {reason}")
-
-    def _wanted(self) -> NewSession:
-        given = self.fields(
-            *("participant_a", "participant_b", "expiry_window", "mode", "numbers"),
-            *("unique_name", "virtual_tn", "pin_a", "pin_b"),
-        )
-        a, b = given.number("participant_a"), given.number("participant_b")
-        if a.e164 == b.e164:
-            raise BadRequest("participant_b: must differ from participant_a")
-        mode = Mode(given.choice("mode", [*Mode], default=Mode.MESSAGE))
-        return NewSession(
-            participant_a=a.e164,
-            participant_b=b.e164,
-            country_a=a.country or "",
-            country_b=b.country or "",
-            expires_in_ms=given.expiry_ms_or_never("expiry_window"),
-            mode=mode,
-            numbers=given.choice("numbers", NUMBERINGS, default="shared"),
-            unique_name=given.label("unique_name"),
-            virtual_number=_e164(given, "virtual_tn"),
-            pin_a=self._pin(given, "pin_a", mode),
-            pin_b=self._pin(given, "pin_b", mode),
-        )
-
-    def _pin(self, given: Fields, name: str, mode: Mode) -> str:
-        pin = given.values.get(name)
-        if pin is None:
-            return ""
-        # No JSON number: it would lose the noughts in front.
-        if not isinstance(pin, str) or not PIN.fullmatch(pin):
-            raise BadRequest(f"{name}: must be text of 4 to 8 digits")
-        if mode is Mode.MESSAGE:
-            raise BadRequest(f"{name}: needs mode voice or both")
-        if not self.services.public_url:
-            raise BadRequest(f"{name}: needs public_url")  # to which the provider brings digits
-        return pin
 
 
 class SessionHandler(EndingHandler):
@@ -143,18 +97,10 @@ class SessionLogHandler(ErasingHandler):
                 "participant_a": digits(session.participant_a),
                 "participant_b": digits(session.participant_b),
                 "total": total,
-                "entries": [await self._with_call(entry) for entry in entries],
+                "entries": await with_calls(self.services, entries),
                 "next": following,
             }
         )
-
-    async def _with_call(self, entry: dict[str, Any]) -> dict[str, Any]:
-        """Return an entry; one of a call with what became of it, as long as that is kept."""
-        call = await self.services.calls.find(entry["id"]) if entry["kind"] == "call" else None
-        if call is None:
-            return entry
-        names = ("started", "answered", "ended", "duration", "price", "reason")
-        return entry | {"call": {name: getattr(call, name) for name in names}}
 
     async def delete(self, element: str) -> None:
         """Erase it, and what is known of the messages; repeated it finishes what broke off."""
@@ -187,6 +133,62 @@ class LogHandler(ErasingHandler):
         self.reply(body | {"sessions": erased})
 
 
+def wanted_session(given: Fields, services: Services) -> NewSession:
+    """Return the session that NEW_SESSION_FIELDS ask for; raises BadRequest."""
+    a, b = given.number("participant_a"), given.number("participant_b")
+    if a.e164 == b.e164:
+        raise BadRequest("participant_b: must differ from participant_a")
+    mode = Mode(given.choice("mode", [*Mode], default=Mode.MESSAGE))
+    return NewSession(
+        participant_a=a.e164,
+        participant_b=b.e164,
+        country_a=a.country or "",
+        country_b=b.country or "",
+        expires_in_ms=given.expiry_ms_or_never("expiry_window"),
+        mode=mode,
+        numbers=given.choice("numbers", NUMBERINGS, default="shared"),
+        unique_name=given.label("unique_name"),
+        virtual_number=_e164(given, "virtual_tn"),
+        pin_a=_pin(given, "pin_a", mode, services),
+        pin_b=_pin(given, "pin_b", mode, services),
+    )
+
+
+async def begin(services: Services, wanted: NewSession) -> tuple[Session, bool]:
+    """Begin a session and tell both participants; return it, and whether it is new.
+
+    It is not when it was begun under its unique_name before. Raises BadRequest, also for a
+    participant that Number Insight knows to be no number.
+    """
+    if services.insight is not None:
+        names = ("participant_a", "participant_b")
+        checks = (services.insight.check(getattr(wanted, each)) for each in names)
+        for name, reason in zip(names, await asyncio.gather(*checks), strict=True):
+            if reason:
+                raise BadRequest(f"{name}: {reason}")
+    session, new = await services.sessions.create(wanted)
+    if new:
+        await services.notices.announce("start", session)
+    return session, new
+
+
+async def end(services: Services, session_id: str) -> None:
+    """End a session and tell both participants; raises NotFound when it is not open."""
+    session = _found(await services.sessions.close(session_id, notify=True))
+    await services.notices.announce("end", session)
+
+
+async def with_calls(services: Services, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return entries of a log, those of calls with what became of them, as far as that is kept."""
+    ids = [entry["id"] for entry in entries if entry["kind"] == "call"]
+    calls = await asyncio.gather(*(services.calls.find(each) for each in ids))
+    names = ("started", "answered", "ended", "duration", "price", "reason")
+    known = {
+        call.id: {"call": {name: getattr(call, name) for name in names}} for call in calls if call
+    }
+    return [entry | known.get(entry["id"], {}) for entry in entries]
+
+
 def _found(session: Session | None) -> Session:
     if session is None:
         raise NotFound("no such session")
@@ -196,6 +198,20 @@ def _found(session: Session | None) -> Session:
 def _e164(given: Fields, name: str) -> str:
     number = given.number_or_none(name)
     return number.e164 if number else ""
+
+
+def _pin(given: Fields, name: str, mode: Mode, services: Services) -> str:
+    pin = given.values.get(name)
+    if pin is None:
+        return ""
+    # No JSON number: it would lose the noughts in front.
+    if not isinstance(pin, str) or not PIN.fullmatch(pin):
+        raise BadRequest(f"{name}: must be text of 4 to 8 digits")
+    if mode is Mode.MESSAGE:
+        raise BadRequest(f"{name}: needs mode voice or both")
+    if not services.public_url:
+        raise BadRequest(f"{name}: needs public_url")  # to which the provider brings digits
+    return pin
 
 
 def _shown(session: Session) -> dict[str, Any]:

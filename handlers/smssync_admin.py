@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 import uuid
@@ -11,11 +12,13 @@ from typing import Any
 from gateway import segments
 from gateway.errors import BadRequest, NotFound
 from gateway.models import Device
-from gateway.tasks import NewTask, Task
+from gateway.services import Services
+from gateway.tasks import DeviceState, NewTask, Task
 from handlers.values import Fields, FieldsHandler, digits, utc
 
 MOST_PRIORITY = 1000
 LONGEST_SECONDS = 10 * 365 * 86_400
+FIELDS = ("to", "message", "device", "priority", "ttl", "send_at")
 
 _UUID = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
 
@@ -31,8 +34,7 @@ class TasksHandler(FieldsHandler):
 
     async def post(self) -> None:
         """Queue one SMS for one phone, or for whichever asks first."""
-        task = self._wanted()
-        await self.services.phones.queue(task)
+        task = await queue(self.services, self.fields(*FIELDS))
         self.reply(
             {
                 "uuid": task.uuid,
@@ -41,24 +43,6 @@ class TasksHandler(FieldsHandler):
                 "device": task.device or None,
                 "state": "waiting",
             }
-        )
-
-    def _wanted(self) -> NewTask:
-        given = self.fields("to", "message", "device", "priority", "ttl", "send_at")
-        to = given.number("to")
-        device = given.text("device", 64)
-        if device and device not in self.services.phones.devices:
-            raise BadRequest("device: unknown")
-        if not device and not self.services.phones.configured:
-            raise BadRequest("device: no phone is configured")
-        return NewTask(
-            uuid=str(uuid.uuid4()),
-            to=to.e164,
-            message=_message(given),
-            device=device,
-            priority=given.whole("priority", -MOST_PRIORITY, MOST_PRIORITY),
-            ttl=given.seconds("ttl", LONGEST_SECONDS),
-            send_at=_send_at(given),
         )
 
 
@@ -72,10 +56,7 @@ class TaskHandler(FieldsHandler):
     async def delete(self, element: str) -> None:
         """Cancel one that no phone has taken yet; the answer tells its state in any case."""
         self.fields()
-        task = _found(await self.services.tasks.cancel(_uuid(element)))
-        if task.state != "cancelled":
-            raise BadRequest(f"uuid: cannot be cancelled, it is {task.state}")
-        self.reply(_shown(task))
+        self.reply(_shown(await cancel(self.services, element)))
 
 
 class DevicesHandler(FieldsHandler):
@@ -83,36 +64,23 @@ class DevicesHandler(FieldsHandler):
 
     async def get(self) -> None:
         """Answer all phones by name."""
-        limit, after = self.page()
-        devices = self.services.phones.devices
-        names = sorted(name for name in devices if name > after)
-        shown = [await self.device(devices[name]) for name in names[:limit]]
-        following = names[limit - 1] if len(names) > limit else None
-        self.reply({"total_devices": len(devices), "devices": shown, "next": following})
-
-    async def device(self, device: Device) -> dict[str, Any]:
-        """Return a phone as it is shown."""
-        state = await self.services.tasks.device_state(device.name)
-        return {
-            "name": device.name,
-            "numbers": [digits(number) for number in device.numbers],
-            "last_seen": utc(state.last_seen),
-            "version": state.version,
-            "battery": state.battery,
-            "battery_at": utc(state.battery_at),
-            "backlog": state.backlog,
-            "handed_last_hour": state.handed,
-            "hourly_cap": device.hourly_cap,
-            "results": state.results,
-        }
+        devices, following = await devices_page(self.services, *self.page())
+        self.reply(
+            {
+                "total_devices": len(self.services.phones.devices),
+                "devices": [_device(*each) for each in devices],
+                "next": following,
+            }
+        )
 
 
-class DeviceHandler(DevicesHandler):
+class DeviceHandler(FieldsHandler):
     """``GET /smssync/devices/<name>``."""
 
-    async def get(self, name: str = "") -> None:
+    async def get(self, name: str) -> None:
         """Answer one phone."""
-        self.reply(await self.device(_device(self, name)))
+        device = find_device(self.services, name)
+        self.reply(_device(device, await self.services.tasks.device_state(name)))
 
 
 class PairingHandler(FieldsHandler):
@@ -120,18 +88,74 @@ class PairingHandler(FieldsHandler):
 
     async def get(self, name: str) -> None:
         """Answer the pairing as JSON; it holds the phone's secret."""
-        device = _device(self, name)
-        if not self.services.public_url:
-            raise BadRequest("public_url: is not set, so the phone's sync URL is not known")
-        url = f"{self.services.public_url}/smssync/{device.name}/"
-        self.reply({"title": device.name, "url": url, "secret": device.secret})
+        self.reply(pairing(self.services, find_device(self.services, name)))
 
 
-def _device(handler: FieldsHandler, name: str) -> Device:
-    device = handler.services.phones.devices.get(name)
+async def queue(services: Services, given: Fields) -> NewTask:
+    """Queue the SMS of ``FIELDS`` and return it; raises BadRequest."""
+    task = _wanted(services, given)
+    await services.phones.queue(task)
+    return task
+
+
+async def cancel(services: Services, element: str) -> Task:
+    """Cancel an SMS by its uuid and return it.
+
+    Raises NotFound, and BadRequest for one that a phone may have sent or that has ended.
+    """
+    task = _found(await services.tasks.cancel(_uuid(element)))
+    if task.state != "cancelled":
+        raise BadRequest(f"uuid: cannot be cancelled, it is {task.state}")
+    return task
+
+
+async def devices_page(
+    services: Services, limit: int, after: str
+) -> tuple[list[tuple[Device, DeviceState]], str | None]:
+    """Return phones by name, those behind ``after`` ('' = all), and where to go on."""
+    devices = services.phones.devices
+    names = sorted(name for name in devices if name > after)
+    shown = names[:limit]
+    states = await asyncio.gather(*(services.tasks.device_state(name) for name in shown))
+    found = [(devices[name], state) for name, state in zip(shown, states, strict=True)]
+    return found, shown[-1] if len(names) > limit else None
+
+
+def find_device(services: Services, name: str) -> Device:
+    """Return a phone; raises NotFound."""
+    device = services.phones.devices.get(name)
     if device is None:
         raise NotFound("no such device")
     return device
+
+
+def pairing(services: Services, device: Device) -> dict[str, str]:
+    """Return what a phone needs to know of the gateway, its secret among it.
+
+    The app reads it as a QR code, https://github.com/ushahidi/SMSSync. Raises BadRequest.
+    """
+    if not services.public_url:
+        raise BadRequest("public_url: is not set, so the phone's sync URL is not known")
+    url = f"{services.public_url}/smssync/{device.name}/"
+    return {"title": device.name, "url": url, "secret": device.secret}
+
+
+def _wanted(services: Services, given: Fields) -> NewTask:
+    to = given.number("to")
+    device = given.text("device", 64)
+    if device and device not in services.phones.devices:
+        raise BadRequest("device: unknown")
+    if not device and not services.phones.configured:
+        raise BadRequest("device: no phone is configured")
+    return NewTask(
+        uuid=str(uuid.uuid4()),
+        to=to.e164,
+        message=_message(given),
+        device=device,
+        priority=given.whole("priority", -MOST_PRIORITY, MOST_PRIORITY),
+        ttl=given.seconds("ttl", LONGEST_SECONDS),
+        send_at=_send_at(given),
+    )
 
 
 def _message(given: Fields) -> str:
@@ -171,6 +195,21 @@ def _found(task: Task | None) -> Task:
     if task is None:
         raise NotFound("no such message")
     return task
+
+
+def _device(device: Device, state: DeviceState) -> dict[str, Any]:
+    return {
+        "name": device.name,
+        "numbers": [digits(number) for number in device.numbers],
+        "last_seen": utc(state.last_seen),
+        "version": state.version,
+        "battery": state.battery,
+        "battery_at": utc(state.battery_at),
+        "backlog": state.backlog,
+        "handed_last_hour": state.handed,
+        "hourly_cap": device.hourly_cap,
+        "results": state.results,
+    }
 
 
 def _shown(task: Task) -> dict[str, Any]:

@@ -173,6 +173,56 @@ async def test_the_list_is_paged_newest_first_without_gaps_and_repeats(
     assert not whole.get("next")
 
 
+async def test_the_messages_to_one_number_are_found_in_every_process(
+    standin: VonageStandin, redis_url: str
+) -> None:
+    standin.expect()
+    options = standin.options(redis_url, admin_token=TOKEN)
+    with GatewayProcess(*options) as first, GatewayProcess(*options) as second:
+        async with visiting(first.url) as one, visiting(second.url) as two:
+            backends = [each.via(Authorization=f"Bearer {TOKEN}") for each in (one, two)]
+            receivers = [DIGITS, "12065550123", DIGITS, "4917604069012", DIGITS]
+            sent = [
+                (await post(backends[n % 2], to=to, text="Hello")).json["id"]
+                for n, to in enumerate(receivers)
+            ]
+            walks = [
+                [page async for page in pages_of(each, limit="2", number=f"+{DIGITS}")]
+                for each in backends
+            ]
+            unknown = (await backends[0].get("/messages", number="61491570156")).json
+
+    for pages in walks:
+        assert [2, 1] == [len(page["messages"]) for page in pages]
+        assert [3, 3] == [page["total_messages"] for page in pages]
+        shown = [message for page in pages for message in page["messages"]]
+        assert [sent[4], sent[2], sent[0]] == [message["id"] for message in shown]
+        assert [DIGITS] * 3 == [message["to"] for message in shown]
+    assert {"total_messages": 0, "messages": [], "next": None} == unknown
+
+
+@pytest.mark.parametrize("number", ["", " ", "Acme", "12", "017612345678", "-4917612345678", "٣"])
+async def test_a_wrong_number_to_search_by_is_named(number: str, backend: Visitor) -> None:
+    reply = await backend.get("/messages", number=number)
+
+    assert 400 == reply.status
+    assert "number" in reply.json["message"]
+
+
+@pytest.mark.parametrize(
+    "number", [DIGITS, f"+{DIGITS}", f"00{DIGITS}", "+49 176 12345678"], ids=repr
+)
+async def test_a_number_to_search_by_is_read_like_every_number(
+    number: str, backend: Visitor, standin: VonageStandin
+) -> None:
+    sent = (await post(backend, **VALID, sender=SENDER)).json["id"]
+
+    newest = (await backend.get("/messages", number=number, limit="1")).json
+
+    assert [sent] == [message["id"] for message in newest["messages"]]
+    assert newest["total_messages"] > 0
+
+
 @pytest.mark.parametrize("limit", ["0", "-1", "1001", "x", "1.5", "٣", ""])
 async def test_a_wrong_page_size_is_named(limit: str, backend: Visitor) -> None:
     reply = await backend.get("/messages", limit=limit)
@@ -237,12 +287,12 @@ async def test_other_web_sites_get_nothing_from_these_routes(backend: Visitor) -
         assert [] == allowed
 
 
-async def pages_of(backend: Visitor, limit: str) -> AsyncIterator[dict[str, Any]]:
+async def pages_of(backend: Visitor, **asked: str) -> AsyncIterator[dict[str, Any]]:
     """Yield every page of the messages, as a client walks them."""
-    page = (await backend.get("/messages", limit=limit)).json
+    page = (await backend.get("/messages", **asked)).json
     yield page
     while page.get("next"):
-        page = (await backend.get("/messages", limit=limit, after=page["next"])).json
+        page = (await backend.get("/messages", **asked, after=page["next"])).json
         yield page
 
 

@@ -337,7 +337,8 @@ async def test_what_a_crash_left_parked_is_joined_in_the_list_of_messages_too(
     await gateway.receipts.receive(Receipt("nexmo", "p", Delivery.DELIVERED))
     # The answer, written down by a process that ended before it applied what was parked.
     record = [keys.message(message_id(1)), keys.message_events(message_id(1))]
-    event: list[str | int] = ["answer", '{"at": 1, "event": "answer"}', 1, "parts", 1, "p", "1 accepted"]
+    told = '{"at": 1, "event": "answer"}'
+    event: list[str | int] = ["answer", told, 1, "parts", 1, "p", "1 accepted"]
     await gateway.store.run(Script.load("message_result"), record, event)
     part = [keys.part("nexmo", "p"), keys.parked("nexmo", "p")]
     await gateway.store.run(Script.load("part_map"), part, [message_id(1), DAY_MS])

@@ -240,7 +240,7 @@ async def is_refused(gateway: GatewayProcess) -> bool:
     """Whether a new connection is turned away."""
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", gateway.port)
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, ConnectionResetError):
         return True
     writer.close()
     await writer.wait_closed()

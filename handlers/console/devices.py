@@ -1,7 +1,182 @@
-"""Being written."""
+"""The phones that run SMSsync: how they are, what they are to send, and how one is paired."""
 
 from __future__ import annotations
 
-from handlers.base import BaseHandler
+import io
+import time
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-ROUTES: list[tuple[str, type[BaseHandler]]] = []
+import segno
+import ujson
+
+from gateway.errors import BadRequest, Forbidden
+from gateway.models import Device
+from gateway.tasks import DeviceState, Task
+from handlers import smssync_admin
+from handlers.console.base import Action, ConsoleHandler, Page, path
+from handlers.console.overview import LOW_BATTERY, SILENT_MS
+
+ROWS = 50
+# The queue has no index by phone: of so many of the newest SMS a phone's own are picked.
+LOOKED_AT = 200
+# Light modules around the code, without which scanners do not find it (ISO/IEC 18004).
+QUIET_ZONE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A phone; silent: never heard of, or not for 15 minutes, in which every phone polls."""
+
+    device: Device
+    state: DeviceState
+    silent: bool
+
+    @property
+    def battery_tone(self) -> str:
+        """How the battery's level is coloured."""
+        level = self.state.battery
+        if level is None:
+            return "plain"
+        return "bad" if level < LOW_BATTERY else "good"
+
+    @property
+    def seen(self) -> str:
+        """Whether the phone is heard of, in a word."""
+        if not self.state.last_seen:
+            return "never heard of"
+        return "silent" if self.silent else "heard of"
+
+    @property
+    def results(self) -> str:
+        """Whether the phone reports what became of an SMS."""
+        if self.device.results == "auto":
+            return "yes, it has done so" if self.state.results else "not so far"
+        return "yes, as configured" if self.state.results else "no, as configured"
+
+
+class DevicesPage(Page):
+    """``/console/devices``."""
+
+    template = "devices.html"
+    live = "devices_live.html"
+
+    async def data(self, *args: str) -> dict[str, Any]:
+        """Return a page of the phones."""
+        after = self.get_query_argument("after", "")
+        found, following = await smssync_admin.devices_page(self.services, ROWS, after)
+        return {"rows": [_row(*each) for each in found], "next": following}
+
+
+class DevicePage(Action):
+    """``/console/devices/<name>``: a phone and its queue; the form queues an SMS."""
+
+    template = "device.html"
+    live = "device_live.html"
+    done_words: ClassVar[dict[str, str]] = {
+        "queued": "The SMS waits for the phone.",
+        "cancelled": "The SMS is cancelled.",
+    }
+    labels: ClassVar[dict[str, str]] = {
+        "to": "To",
+        "message": "Message",
+        "device": "Sent by",
+        "priority": "Priority",
+        "send_at": "Not before",
+        "ttl": "Worth sending for",
+        "uuid": "The SMS",
+    }
+
+    async def data(self, *args: str) -> dict[str, Any]:
+        """Return the phone and a page of its queue; the pairing only to whom it was shown."""
+        services, name = self.services, args[0]
+        device = smssync_admin.find_device(services, name)
+        state = await services.tasks.device_state(name)
+        total, tasks, following = await self._queue(name)
+        shown = bool(services.public_url) and self.is_shown(thing(device))
+        return {
+            "row": _row(device, state),
+            "total": total,
+            "tasks": tasks,
+            "looked_at": LOOKED_AT,
+            "next": following,
+            "can_pair": bool(services.public_url),
+            "pairing": smssync_admin.pairing(services, device) if shown else None,
+        }
+
+    async def _queue(self, name: str) -> tuple[int, list[Task], str | None]:
+        """Return how many SMS all phones have, a page of those for this one, and the next."""
+        after = self.get_query_argument("after", "")
+        try:
+            total, tasks, following = await self.services.tasks.page(LOOKED_AT, after)
+        except BadRequest:  # the one that they follow is not kept any longer
+            total, tasks, following = await self.services.tasks.page(LOOKED_AT, "")
+        own = [each for each in tasks if _concerns(each, name)]
+        if len(own) > ROWS:
+            following = own[ROWS - 1].uuid
+        return total, own[:ROWS], following
+
+    async def perform(self, *args: str) -> str:
+        """Queue an SMS."""
+        smssync_admin.find_device(self.services, args[0])
+        await smssync_admin.queue(self.services, self.fields(*smssync_admin.FIELDS))
+        return path("devices", args[0], done="queued")
+
+
+class CancelSms(DevicePage):
+    """``POST /console/devices/<name>/messages/<uuid>/cancel``."""
+
+    async def perform(self, *args: str) -> str:
+        """Cancel an SMS that no phone may send yet."""
+        self.fields()
+        await smssync_admin.cancel(self.services, args[1])
+        return path("devices", args[0], done="cancelled")
+
+
+class PairingCode(ConsoleHandler):
+    """``/console/devices/<name>/pairing.svg``: the QR code that the app on the phone reads."""
+
+    async def get(self, name: str) -> None:
+        """Answer the code to whom it was shown a short while ago, and to nobody else."""
+        device = smssync_admin.find_device(self.services, name)
+        if not self.is_shown(thing(device)):
+            raise Forbidden("The pairing code holds a secret. Show it on the page of the phone.")
+        # The same bytes as GET /smssync/devices/<name>/pairing: ASCII, which every scanner reads.
+        text = ujson.dumps(
+            smssync_admin.pairing(self.services, device), escape_forward_slashes=False
+        )
+        self.set_page_headers()
+        self.set_header("Content-Type", "image/svg+xml; charset=UTF-8")
+        self.finish(_svg(text))
+
+
+def thing(device: Device) -> str:
+    """Return under what it is noted that a phone's pairing code was shown."""
+    return f"device:{device.name}"
+
+
+def _svg(text: str) -> bytes:
+    """Return a QR code, dark on light in either set of colours, since many apps read no other."""
+    file = io.BytesIO()
+    code = segno.make_qr(text)
+    code.save(
+        file, kind="svg", scale=8, border=QUIET_ZONE, dark="#000", light="#fff", xmldecl=False
+    )
+    return file.getvalue()
+
+
+def _row(device: Device, state: DeviceState) -> Row:
+    return Row(device, state, time.time() * 1000 - state.last_seen > SILENT_MS)
+
+
+def _concerns(task: Task, name: str) -> bool:
+    """Tell whether a phone has an SMS, or may be handed it."""
+    return task.taken_by == name or (not task.taken_by and task.device in {"", name})
+
+
+ROUTES = [
+    (r"/console/devices/?", DevicesPage),
+    (r"/console/devices/([^/]+)/?", DevicePage),
+    (r"/console/devices/([^/]+)/pairing\.svg", PairingCode),
+    (r"/console/devices/([^/]+)/messages/([^/]+)/cancel/?", CancelSms),
+]

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from http import HTTPStatus
+from types import MappingProxyType
+from urllib.parse import parse_qsl, urlencode
 
 from tornado.escape import xhtml_escape
+from tornado.httputil import HTTPServerRequest
 
 from gateway import phone
 from gateway.errors import GatewayError, StoreUnavailable
@@ -22,12 +26,24 @@ TONES = {
 def number(text: str, shown: bool = False) -> str:
     """Return a number (E.164, with or without ``+``) as it may be seen; names stay names."""
     if not (text.isascii() and text.removeprefix("+").isdecimal() and len(text) > 5):
-        return text
+        return text if shown or any(map(str.isalpha, text)) else phone.mask(text)
     e164 = f"+{text.removeprefix('+')}"
     if not shown:
         return phone.mask(e164)
     found = phone.parse_international(e164)
     return found.international if found else e164
+
+
+def quoted(words: str, shown: bool = False) -> str:
+    """Return what a provider said, who may have quoted a number, as it may be seen."""
+    return words if shown else phone.mask_digits(words)
+
+
+def price(euros: str) -> str:
+    """Return a price as people write it, of the decimal text that is kept."""
+    whole, point, rest = euros.partition(".")
+    rest = rest.rstrip("0").ljust(2, "0")
+    return f"{whole}.{rest} EUR" if point else f"{euros} EUR"
 
 
 def when(moment: str | int | float | None, empty: str = "–") -> str:
@@ -56,11 +72,31 @@ def count(n: int, one: str, many: str = "") -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
-def why(error: BaseException | None, status: int) -> str:
-    """Return what a person is told of an error."""
+def span(seconds: int) -> str:
+    """Return a length of time in its two largest units: ``1 hour 30 minutes``."""
+    words = []
+    for unit, size in (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1)):
+        number, seconds = divmod(seconds, size)
+        if number:
+            words.append(count(number, unit))
+    return " ".join(words[:2]) or "0 seconds"
+
+
+def why(
+    error: BaseException | None, status: int, labels: Mapping[str, str] = MappingProxyType({})
+) -> str:
+    """Return what a person is told of an error; labels: what he knows fields by."""
     if isinstance(error, StoreUnavailable):
         return "The store does not answer. Try again in a moment."
     if isinstance(error, GatewayError) and error.message:
-        message = error.message
+        field, colon, rest = error.message.partition(":")
+        message = f"{labels.get(field, field)}{colon}{rest}"
         return message[0].upper() + message[1:] + ("" if message.endswith(".") else ".")
     return HTTPStatus(status).phrase + "."
+
+
+def address(request: HTTPServerRequest) -> str:
+    """Return the address of a page without what was done before."""
+    pairs = parse_qsl(request.query, keep_blank_values=True)
+    query = urlencode([(name, value) for name, value in pairs if name != "done"])
+    return f"{request.path}?{query}" if query else request.path

@@ -93,3 +93,13 @@ function follow(part) {
 localise(document);
 const live = document.querySelector("[data-live]");
 if (live) follow(live);
+
+// One box that checks all the others of a form; without scripts each is checked by itself.
+for (const box of document.querySelectorAll("[data-checks]")) {
+  box.closest("[hidden]")?.removeAttribute("hidden");
+  box.addEventListener("change", () => {
+    for (const each of document.querySelectorAll(`[type="checkbox"][form="${box.dataset.checks}"]`)) {
+      each.checked = box.checked;
+    }
+  });
+}

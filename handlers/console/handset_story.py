@@ -1,0 +1,112 @@
+"""What has just happened between the phones of the handsets' page, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from handlers.console import views
+from handlers.console.handset_phones import CALL, Line, Screen, Shown
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """The last thing that happened. session: whose conversation tells more, '' = none."""
+
+    text: str
+    session: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """A text or call. name, other: who sent it to whom; seen: the number that the other sees."""
+
+    shown: Shown
+    name: str
+    number: str
+    other: str
+    seen: str
+
+
+def story(screens: Sequence[Screen]) -> Story:
+    """Return what the newest text or call came to, or that the first two have been connected."""
+    own = [
+        (shown.entry.time, place, shown)
+        for place, screen in enumerate(screens)
+        for shown in screen.shown
+        if shown.entry.own
+    ]
+    newest = max(own, key=lambda each: each[:2], default=None)
+    line = between(screens[0], screens[1])
+    if newest is not None and (line is None or newest[0] * 1000 > line.since):
+        _, place, shown = newest
+        return _of_event(screens[place], shown, screens)
+    return Story(_connected(screens[0], screens[1], line), line.session) if line else Story("")
+
+
+def between(one: Screen, other: Screen) -> Line | None:
+    """Return the line from one phone to another, None when they are not connected."""
+    return next((each for each in one.lines if each.other == other.phone.e164), None)
+
+
+def _connected(one: Screen, other: Screen, line: Line) -> str:
+    name, counterpart = one.phone.name, other.phone.name
+    seen = "It" if line.shown_as == line.number else views.number(line.shown_as, True)
+    return (
+        f"The gateway has connected {name} and {counterpart} and told both. {name} reaches"
+        f" {counterpart} by {views.number(line.number, True)}. {seen} is all that {counterpart}"
+        f" sees of {name}."
+    )
+
+
+def _of_event(screen: Screen, shown: Shown, screens: Sequence[Screen]) -> Story:
+    name, other = screen.phone.name, shown.entry.other
+    number, is_call = views.number(other, True), shown.entry.kind == CALL
+    line = next((each for each in screen.lines if each.number == f"+{other}"), None)
+    if line is None:
+        return Story(_to_nobody(name, number, is_call))
+    names = {each.phone.e164: each.phone.name for each in screens}
+    event = _Event(
+        shown=shown,
+        name=name,
+        number=number,
+        other=names.get(line.other) or views.number(line.other, True),
+        seen="the same number"
+        if line.shown_as == line.number
+        else views.number(line.shown_as, True),
+    )
+    return Story(_called(event) if is_call else _texted(event), line.session)
+
+
+def _to_nobody(name: str, number: str, is_call: bool) -> str:
+    if is_call:
+        return f"{name} called {number}, by which {name} is connected with nobody."
+    return (
+        f"{name} texted {number}, by which {name} is connected with nobody:"
+        " the gateway keeps such a text in its inbox."
+    )
+
+
+def _texted(event: _Event) -> str:
+    name, other = event.name, event.other
+    if event.shown.arrived:
+        return (
+            f"{name} texted {event.number}; the gateway relayed it to {other} from {event.seen}."
+            f" {other} does not see {name}’s number."
+        )
+    return (
+        f"{name} texted {event.number}, by which {name} reaches {other}. It has not reached"
+        f" {other}: the conversation tells what the gateway made of it."
+    )
+
+
+def _called(event: _Event) -> str:
+    name, other, entry = event.name, event.other, event.shown.entry
+    if not event.shown.arrived:
+        happens = "is about to ring" if entry.going_on else "did not ring"
+        return f"{name} called {event.number}; the gateway {happens} {other}."
+    happens = {"ringing": "rings", "connected": "is connected"}.get(entry.state, "rang")
+    return (
+        f"{name} called {event.number}; {other}’s phone {happens} and sees {event.seen}."
+        " Neither sees the other’s number."
+    )

@@ -1,0 +1,193 @@
+"""What waits for the operator: dead letters, the inbox, and who wants no texts."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar
+
+from gateway import phone
+from gateway.errors import BadRequest, NotFound
+from handlers.console.base import Action, Page, path
+
+ROWS = 50
+# So many pages of opt-outs can be turned; who is further down is found by his number.
+MOST_PAGES = 400
+
+# Why a text lies in the inbox.
+REASONS = {
+    "no_session": "The sender has no conversation on this number.",
+    "not_our_number": "The number is not in the pool of the provider that it came by.",
+    "no_number": "The sender is a name or a short code.",
+    "own_number": "The sender is one of our own numbers.",
+    "binary": "It is no text but data.",
+    "empty": "It is empty.",
+    "voice_session": "The conversation carries calls only.",
+    "before_session": "Its first part came before the conversation began.",
+    "waiting": "The sender was waiting for a chat.",
+    "lobby_limit": "The sender texted the chat number too often.",
+    "opted_out": "The sender wants no texts.",
+}
+
+
+class DeadLettersPage(Page):
+    """``/console/messages/dead-letters``: texts that could not be sent, the newest first."""
+
+    template = "dead_letters.html"
+    done_words: ClassVar[dict[str, str]] = {
+        "requeued": "Queued again: they are sent now.",
+        "discarded": "Discarded.",
+    }
+
+    async def data(self, *args: str) -> dict[str, Any]:
+        """Return a page of them."""
+        after = self.get_query_argument("after", "")
+        total, letters, following = await self.services.outbox.dead_letters(ROWS, after)
+        return {"total": total, "letters": letters, "next": following, "paged": bool(after)}
+
+
+class ChosenLetters(Action, DeadLettersPage):
+    """A form that names dead letters: ``id``, once for each."""
+
+    async def for_each(self, do: Callable[[str], Awaitable[bool]]) -> None:
+        """Do it to all that were chosen; raises BadRequest with what could not be done, and why.
+
+        do: takes an id and returns whether there was such a dead letter.
+        """
+        chosen = list(dict.fromkeys(self.get_body_arguments("id")))
+        if not 1 <= len(chosen) <= ROWS:
+            raise BadRequest(f"Choose at least one of them, and {ROWS} at most")
+        outcomes = await asyncio.gather(*(do(each) for each in chosen), return_exceptions=True)
+        failed = Counter(_why_not(each) for each in outcomes if each is not True)
+        if failed:
+            done = len(chosen) - failed.total()
+            reasons = "; ".join(f"{n} not, {why}" for why, n in failed.items())
+            raise BadRequest(f"{done} of {len(chosen)} done: {reasons}")
+
+
+class RequeueLetters(ChosenLetters):
+    """``POST /console/messages/dead-letters/requeue``."""
+
+    async def perform(self, *args: str) -> str:
+        """Try them again, those that may be."""
+        try:
+            await self.for_each(self.services.outbox.requeue)
+        finally:
+            self.services.outbox_worker.poke()
+        return path("messages", "dead-letters", done="requeued")
+
+
+class DiscardLetters(ChosenLetters):
+    """``POST /console/messages/dead-letters/discard``."""
+
+    async def perform(self, *args: str) -> str:
+        """Give them up."""
+        await self.for_each(self.services.outbox.discard)
+        return path("messages", "dead-letters", done="discarded")
+
+
+class InboxPage(Page):
+    """``/console/messages/inbox``: texts that belong to no conversation, the newest first."""
+
+    template = "inbox.html"
+
+    async def data(self, *args: str) -> dict[str, Any]:
+        """Return a page of them."""
+        after = self.get_query_argument("after", "")
+        total, items, following = await self.services.inbox.page(ROWS, after)
+        return {
+            "total": total,
+            "items": [
+                each | {"why": REASONS.get(each["reason"], each["reason"])} for each in items
+            ],
+            "next": following,
+            "paged": bool(after),
+        }
+
+
+class OptOutsPage(Page):
+    """``/console/messages/optouts``; ``q``: a number that is looked for, ``page``: from 1.
+
+    Neither a link nor a form may name a number that the page masks: rows are known by a token,
+    pages by their number.
+    """
+
+    template = "optouts.html"
+    done_words: ClassVar[dict[str, str]] = {
+        "removed": "Taken back: this number can be texted again.",
+    }
+
+    async def data(self, *args: str) -> dict[str, Any]:
+        """Return a page of them, or what was found."""
+        wanted = self.get_query_argument("q", "")[:100]
+        page = 1 if wanted else _page(self.get_query_argument("page", ""))
+        total, rows = await self.rows(wanted, page)
+        shown = rows[ROWS * (page - 1) :]
+        return {
+            "wanted": wanted,
+            "total": total,
+            "rows": [each | {"token": self.token(each["number"])} for each in shown],
+            "page": page,
+            "more": total > ROWS * page and page < MOST_PAGES,
+            "masked": not wanted,
+        }
+
+    async def rows(self, wanted: str, page: int) -> tuple[int, list[dict[str, str]]]:
+        """Return how many have opted out, and all rows up to the end of a page."""
+        optouts = self.services.optouts
+        if not wanted:
+            total, rows, _ = await optouts.page(ROWS * page, "")
+            return total, rows
+        number = phone.parse_international(wanted)
+        if number is None or not await optouts.is_out(number.e164):
+            return 0, []
+        return 1, [{"number": number.e164.removeprefix("+"), "since": ""}]
+
+    def token(self, number: str) -> str:
+        """Return what stands for a number in this person's pages."""
+        key = self.sign_in.xsrf if self.sign_in else ""
+        return hmac.new(key.encode(), number.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+class TakeBackOptOut(Action, OptOutsPage):
+    """``POST /console/messages/optouts/remove``."""
+
+    async def perform(self, *args: str) -> str:
+        """Let a number be texted again, as the person's own START would."""
+        given = self.fields("token", "page", "number")
+        # Others who opted out meanwhile have moved the row to the next page at most.
+        page = _page(given.text("page", 4)) + 1
+        _, rows = await self.rows(given.text("number", 100), page)
+        token = given.text("token", 32)
+        number = {self.token(row["number"]): row["number"] for row in rows}.get(token, "")
+        if not number or not await self.services.optouts.remove(f"+{number}"):
+            raise NotFound("This number has not opted out, or not any more")
+        return path("messages", "optouts", done="removed")
+
+
+def _why_not(outcome: bool | BaseException) -> str:
+    """Return why nothing could be done; raises what is no answer about one dead letter."""
+    if isinstance(outcome, BadRequest):
+        return outcome.message.removeprefix("id: ")
+    if isinstance(outcome, BaseException):
+        raise outcome
+    return "there is no such dead letter any more"
+
+
+def _page(text: str) -> int:
+    """Return the number of a page, 1 for what is none."""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 1
+    return min(max(number, 1), MOST_PAGES)
+
+
+ROUTES = [
+    (r"/console/messages/dead-letters/?", DeadLettersPage),
+    (r"/console/messages/dead-letters/requeue/?", RequeueLetters),
+    (r"/console/messages/dead-letters/discard/?", DiscardLetters),
+    (r"/console/messages/inbox/?", InboxPage),
+    (r"/console/messages/optouts/?", OptOutsPage),
+    (r"/console/messages/optouts/remove/?", TakeBackOptOut),
+]

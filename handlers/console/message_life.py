@@ -1,0 +1,71 @@
+"""The life of a message in words: each step with its time, in the order in which it came."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+# What the provider's answer means for the message; the words of Outcome and message_state.
+ANSWERS = {
+    "accepted": "The provider took it",
+    "refused": "The provider refused it",
+    "throttled": "The provider was too busy, and the time for trying again was over",
+    "not_sent": "The provider could not be reached",
+    "unknown": "The provider's answer is missing: it may have gone out and is not sent again",
+    "pending": "It did not go out and is tried again",
+}
+# Facts of an event by the names that the two providers and the phones give them.
+_FACTS = {
+    "part": ("part",),
+    "code": ("code", "err-code", "status_code"),
+    "attempts": ("attempts",),
+    "parts": ("parts",),
+    "carrier's time": ("scts", "timestamp"),
+    "network": ("network", "network-code"),
+    "price": ("price",),
+    "level": ("level",),
+}
+_SAID = ("error", "status_code_description")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step: at: ms, or a time in UTC as text; state: a provider's or our word, '' for none.
+
+    facts: what it came with, by name; said: what the provider says about it, in its own words,
+    which may quote numbers.
+    """
+
+    at: str | int
+    what: str
+    state: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    said: str = ""
+
+
+def steps(message: Mapping[str, Any]) -> list[Step]:
+    """Return the steps of a message as ``MessageLog.message`` describes it, the first one first."""
+    begun = (("provider", message["provider"]), ("for", message["source"]))
+    return [
+        Step(message["created"], "Written down, before anything was sent", facts=_filled(begun)),
+        *(_step(event) for event in message["events"]),
+    ]
+
+
+def _step(event: Mapping[str, Any]) -> Step:
+    facts = [(name, _first(event, names)) for name, names in _FACTS.items()]
+    said = _first(event, _SAID)
+    if event.get("event") == "answer":
+        outcome = str(event.get("outcome", ""))
+        return Step(event["at"], ANSWERS.get(outcome, "An answer"), outcome, _filled(facts), said)
+    return Step(event["at"], "A receipt came", str(event.get("status", "")), _filled(facts), said)
+
+
+def _first(event: Mapping[str, Any], names: Iterable[str]) -> str:
+    """Return the first of several fields that is there and not empty, as text."""
+    return next((str(event[name]) for name in names if event.get(name) not in (None, "")), "")
+
+
+def _filled(facts: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, value) for name, value in facts if value)
