@@ -298,8 +298,8 @@ def _say_what_matters(
     if settings.development_mode:
         base = f"http://127.0.0.1:{port}"
         log.info("open %s/ (start page), %s/example.html (the form)", base, base)
-        log.info("open %s/console/ (the console), %s/console/handsets (try it out)", base, base)
         log.info("open http://%s/ (the handsets that receive the SMS)", settings.nexmo_domain)
+        log.info("open %s/console/ (the console), %s/console/handsets (try it out)", base, base)
 
 
 async def _drain(application: Application, server: HTTPServer) -> None:

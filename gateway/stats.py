@@ -166,6 +166,10 @@ class Stats:
 
     async def close(self) -> None:
         """Flush for the last time; a store that is down is not waited for."""
+        # In a task of its own: its second for the store is not the caller's.
+        await asyncio.create_task(self._last_flush())
+
+    async def _last_flush(self) -> None:
         fresh_budget()
         with suppress(StoreUnavailable):
             await self.flush(gauges=False)

@@ -54,3 +54,41 @@ def token_of(page: str) -> str:
     found = re.search(r'name="xsrf" value="([0-9a-f]{64})"', page)
     assert found, page
     return found[1]
+
+
+# Every page of the console, for tests that look at all of them. In braces: the ids of a
+# conversation and of a message, the name of a phone, the number (digits) of a participant.
+PAGES = (
+    "/console/",
+    "/console/?span=day",
+    "/console/conversations",
+    "/console/conversations?of={session}.a",
+    "/console/conversations/new",
+    "/console/conversations/{session}",
+    "/console/messages",
+    "/console/messages?q=%2B{number}",
+    "/console/messages/{message}",
+    "/console/messages/dead-letters",
+    "/console/messages/inbox",
+    "/console/messages/optouts",
+    "/console/numbers",
+    "/console/devices",
+    "/console/devices/{device}",
+    "/console/limits",
+    "/console/limits?address=192.0.2.17&number=%2B{number}",
+    "/console/handsets",
+    "/console/sign-in",
+    "/console/no-such-page",
+)
+# Those that are lists, and what each says when there is nothing in it.
+LISTS = {
+    "/console/conversations": "Begin a conversation",
+    "/console/messages": "Send one by the form above",
+    "/console/messages/dead-letters": "appears here",
+    "/console/messages/inbox": "begin one under",
+    "/console/messages/optouts": "STOP",
+    "/console/numbers": "add",
+    "/console/devices": "smssync_secret",
+    "/console/devices/{device}": "Queue one below",
+    "/console/limits": "stands here until",
+}

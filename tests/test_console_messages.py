@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from html import unescape
 from typing import Any
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 import pytest
+import redis
+from playwright.sync_api import Page, expect
 
 from gateway import keys
 from gateway.outbox import OutboxEntry
 from handlers.console import views
 from handlers.console.message_life import Step, steps
+from tests.browser import Watch, open_browser, require_chromium
 from tests.console import TOKEN, Operator
 from tests.delivery_receipts import deliver, receipt
+from tests.processes import GatewayProcess
 from tests.serving import Gateway, serving
 from tests.standin import VonageStandin, accepted, in_turn, new_ids, refused
 from tests.visitor import Visitor, eventually, visiting
@@ -409,7 +417,7 @@ async def test_what_cannot_be_sent_again_is_said_in_words(console: Console) -> N
     store = console.gateway.application.services.store
     for letter, content in (("broken", "{"), ("fine", _letter("fine"))):
         await store.execute("HSET", keys.DEAD, letter, content)
-        await store.execute("ZADD", keys.DEAD_TIMES, 1, letter)
+        await store.execute("ZADD", keys.DEAD_TIMES, time.time_ns() // 1_000_000, letter)
 
     shown = await console.press(f"{LETTERS}/requeue", id=[late, "broken", "gone", "fine"])
     await eventually(lambda: len(console.standin.posts) == 1)
@@ -424,7 +432,7 @@ async def test_what_cannot_be_sent_again_is_said_in_words(console: Console) -> N
 
 def _letter(text: str) -> str:
     entry = OutboxEntry("0" * 32, f"+{BERT}", f"+{POOL}", "nexmo", text, "notice")
-    return f'{entry.to_json()[:-1]},"reason":"refused","at":1}}'
+    return f'{entry.to_json()[:-1]},"reason":"refused","at":{time.time_ns() // 1_000_000}}}'
 
 
 async def test_chosen_letters_are_discarded(console: Console) -> None:
@@ -587,3 +595,54 @@ async def test_a_second_attempt_is_a_step_of_its_own(console: Console) -> None:
     await eventually(answered)
     shown = await console.read(f"{MESSAGES}/{message}")
     assert shown.index("It did not go out and is tried again") < shown.index("The provider took it")
+
+
+# ---- in a browser
+
+
+@contextmanager
+def seen(standin: VonageStandin, redis_url: str, *, width: int) -> Iterator[tuple[Page, str]]:
+    """An operator's page and its gateway's address; at the end the page must have behaved."""
+    options = standin.options(redis_url, admin_token=TOKEN, number_rate=0)
+    with GatewayProcess(*options) as gateway, open_browser(require_chromium()) as browser:
+        page = browser.new_page(viewport={"width": width, "height": 800})
+        watch = Watch(page)
+        page.goto(f"{gateway.url}{MESSAGES}")
+        page.get_by_label("Admin token").fill(TOKEN)
+        page.get_by_role("button", name="Sign in").click()
+        yield page, gateway.url
+        assert [] == watch.problems
+
+
+def test_the_life_follows_what_happens(standin: VonageStandin, redis_url: str) -> None:
+    """A receipt appears without a reload."""
+    [part] = new_ids(1)
+    standin.expect(accepted(part))
+    with seen(standin, redis_url, width=1200) as (page, url):
+        page.get_by_label("To (international)").fill(SPACED)
+        page.get_by_label("Text").fill("Hello")
+        page.get_by_role("button", name="Send", exact=True).click()
+        expect(page.get_by_text("Sent: the provider has taken it.")).to_be_visible()
+        expect(page.locator("#live-state")).to_have_text("live")
+        form = urlencode(receipt(part, "delivered")).encode()
+        with urlopen(f"{url}/dlr/", form, timeout=10) as answer:
+            assert 200 == answer.status
+        expect(page.get_by_text("Final: delivered")).to_be_visible()
+        expect(page.get_by_text("A receipt came")).to_be_visible()
+        expect(page.locator("[aria-current=true]")).to_have_text(["Messages", "Messages"])
+
+
+def test_one_box_chooses_all_letters_of_a_page(standin: VonageStandin, redis_url: str) -> None:
+    """On a phone's screen, which nothing is wider than."""
+    with redis.Redis.from_url(redis_url) as store:
+        for name in "abc":
+            store.hset(keys.DEAD, name, _letter(name * 200))
+            store.zadd(keys.DEAD_TIMES, {name: time.time_ns() // 1_000_000})
+    with seen(standin, redis_url, width=390) as (page, _):
+        page.get_by_role("link", name="Dead letters").click()
+        page.get_by_label("All on this page").check()
+        expect(page.get_by_role("checkbox", checked=True)).to_have_count(4)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.get_by_text("Discard selected").click()
+        page.get_by_role("button", name="Yes, discard them").click()
+        expect(page.get_by_text("No dead letters: there is nothing to do.")).to_be_visible()

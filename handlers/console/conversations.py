@@ -163,13 +163,14 @@ class ConversationPage(Page):
         )
         if session is None:
             raise NotFound(GONE)
+        end_at = int(before or 0)  # 0 is the end of the log
         return {
             "session": session,
             "entries": await with_calls(self.services, entries),
             "total": total,
             "first": first,
             "older": str(first) if 0 < first < total else "",
-            "newer": str(first + 2 * ENTRIES) if before and first + ENTRIES < total else "",
+            "newer": str(end_at + ENTRIES) if 0 < end_at < total else "",
             "logs": log.enabled,
             "modes": MODES,
         }

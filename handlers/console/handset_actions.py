@@ -55,7 +55,7 @@ class ConnectHandler(HandsetsAction):
         )
         if not set(routes[0].values()) & set(routes[1].values()):
             try:
-                await begin(self.services, _wanted(one, other))
+                await begin(self.services, _wanted(*sorted((one, other), key=self.phones.index)))
             except NoNumberFree:
                 raise BadRequest(
                     "no number is free that texts and calls both; add one under Numbers,"

@@ -55,7 +55,7 @@ def _connected(one: Screen, other: Screen, line: Line) -> str:
     return (
         f"The gateway has connected {name} and {counterpart} and told both. {name} reaches"
         f" {counterpart} by {views.number(line.number, True)}. {seen} is all that {counterpart}"
-        f" sees of {name}."
+        f" sees of {name}. Now press Send on one of the phones."
     )
 
 
@@ -105,8 +105,9 @@ def _called(event: _Event) -> str:
     if not event.shown.arrived:
         happens = "is about to ring" if entry.going_on else "did not ring"
         return f"{name} called {event.number}; the gateway {happens} {other}."
-    happens = {"ringing": "rings", "connected": "is connected"}.get(entry.state, "rang")
+    words = {"ringing": ("rings", "shows"), "connected": ("is connected", "shows")}
+    happens, shows = words.get(entry.state, ("rang", "showed"))
     return (
-        f"{name} called {event.number}; {other}’s phone {happens} and sees {event.seen}."
-        " Neither sees the other’s number."
+        f"{name} called {event.number}; {other}’s phone {happens} and {shows} {event.seen}."
+        " Neither learns the other’s number."
     )

@@ -81,7 +81,7 @@ class ShowHandler(Action):
             await self.services.sign_ins.hide(self.sign_in, thing)
         else:
             await self.services.sign_ins.show(self.sign_in, thing)
-            log.warning("console: the numbers of %s were shown to %s", thing, self.subject)
+            log.warning("console: %s was unmasked for %s", thing, self.subject)
         return way_back(given.text("back", 2000))
 
 

@@ -39,8 +39,8 @@ SPAN_MS = 6 * DAY_MS
 TEXTS = ("I am at the door. Could you come down?", "Two minutes, please.")
 WITH_CALLS = 10  # one session in so many
 LATEST = 1_000  # messages to one number
-# However small a store is: the first page of every list is full.
-FULL_PAGE = 60
+# However small a store is: the first and the last page of every list are full.
+FULL_PAGES = 200
 
 T = TypeVar("T")
 
@@ -64,10 +64,10 @@ class Size:
     entries: int = 10_000
     parallel: int = 200
 
-    def part(self, divisor: int, least: int = FULL_PAGE) -> Self:
+    def part(self, divisor: int) -> Self:
         """Return the size of a store with so much less of everything."""
         names = [each.name for each in fields(self)]
-        return type(self)(**{each: max(getattr(self, each) // divisor, least) for each in names})
+        return type(self)(**{each: max(getattr(self, each) // divisor, FULL_PAGES) for each in names})
 
 
 # Numbers for fiction; other people have numbers of a country code that belongs to no country.
@@ -82,15 +82,10 @@ def _resident(index: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """What of a filled store is looked at; numbers as digits."""
+    """A filled store; names: what of it is looked at, numbers as digits."""
 
-    size: Size
-    devices_file: Path
-    session: str
-    long_session: str
-    person: str = PERSON
-    phone: str = "phone-00"
-    number: str = POOL[0]
+    devices_option: str
+    names: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,21 +124,34 @@ async def fill(server: ValkeyProcess, folder: Path, size: Size) -> Filled:
     What is not many is made by the gateway's services; texts, calls, dead letters and messages
     are copies of what these have made.
     """
-    devices = write_devices(folder, phones())
-    options = (f"--smssync_devices_file={devices}", "--nexmo_long_virtual_number=12065550199")
-    store = redis.Redis(port=server.port)
-    async with town(server.url, *options, message_id="hex") as made:
-        specimens = await _specimens(made, store)
-        services = made.gateway.application.services
-        talks = await _sessions(services, size)
-        await _others(services, size)
-        await services.store.execute("DEL", keys.ANNOUNCE)
-        await made.at_rest()
-    _copy(server.port, size, specimens, talks)
-    store.hset(keys.session(talks[0].session.decode()), "texts", size.entries)
-    _history(store)
-    store.close()
-    return Filled(size, devices, talks[-2].session.decode(), talks[0].session.decode())
+    devices = f"--smssync_devices_file={write_devices(folder, phones())}"
+    with redis.Redis(port=server.port) as store:
+        sender = "--nexmo_long_virtual_number=12065550199"
+        async with town(server.url, devices, sender, message_id="hex") as made:
+            specimens = await _specimens(made, store)
+            services = made.gateway.application.services
+            talks = await _sessions(services, size)
+            await _others(services, size)
+            await services.store.execute("DEL", keys.ANNOUNCE)
+            await made.at_rest()
+        _copy(server.port, size, specimens, talks)
+        _long(store, talks[0].session.decode(), size)
+        _history(store)
+        return Filled(devices, _names(store, talks))
+
+
+def _names(store: redis.Redis, talks: Sequence[Talk]) -> dict[str, str]:
+    [message] = store.zrange(keys.MESSAGES, 0, 0, desc=True)
+    return {
+        "session": talks[len(talks) // 2].session.decode(),
+        "long_session": talks[0].session.decode(),
+        "his_session": next(talk.session for talk in talks if talk.a == PERSON.encode()).decode(),
+        "message": message.decode(),
+        "person": PERSON,
+        "opted_out": STRANGERS[0],
+        "phone": phones()[0].name,
+        "address": _address(0),
+    }
 
 
 # -- specimens
@@ -339,6 +347,12 @@ def _in_time(things: Sequence[T]) -> Iterator[tuple[int, T]]:
     """Yield things with how long (ms) before now each of them was, the newest last."""
     for index, each in enumerate(things):
         yield SPAN_MS - SPAN_MS * index // len(things), each
+
+
+def _long(store: redis.Redis, session: str, size: Size) -> None:
+    """Mend what copies into one and the same session have left odd."""
+    store.hset(keys.session(session), "texts", size.entries)
+    store.ltrim(keys.session_log(session), -size.entries, -1)
 
 
 def _history(store: redis.Redis) -> None:
