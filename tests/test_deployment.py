@@ -246,7 +246,7 @@ PRIVATE = [
     *("/dead-letters", "/dead-letters/0", "/dead-letters/0/requeue"),
     *("/smssync/messages", "/smssync/messages/0", "/smssync/devices"),
     *("/smssync/devices/phone", "/smssync/devices/phone/pairing"),
-    *("/numbers", "/numbers/provision", "/console", "/console/app.js"),
+    *("/numbers", "/numbers/provision", "/console", "/console/conversations/0/end"),
 ]
 OPEN = ["/", "/validate_number", "/status", "/dlr", f"/dlr/{WRONG_TOKEN}", "/example.html"]
 OPEN += ["/message", "/message/de", "/smssync", "/smssync/phone", "/inbound", "/event", "/logo"]
@@ -257,8 +257,10 @@ OPEN += ["/smssync/add", "/smssync/phone/add"]
 
 @pytest.mark.parametrize("guard", Guard)
 def test_the_tables_of_paths_have_every_route(guard: Guard) -> None:
-    paths = PRIVATE if guard in {Guard.ADMIN, Guard.OPERATION} else OPEN
+    paths = PRIVATE if guard in {Guard.ADMIN, Guard.OPERATION, Guard.SIGN_IN} else OPEN
     patterns = [route[0] for route in FIXED_ROUTES if route[1].guard is guard]
+    # nginx.conf knows the console by the first element of its paths, whatever follows.
+    patterns = [each for each in patterns if not each.startswith("/console/")]
     assert [one for one in patterns if not any(re.fullmatch(one, path) for path in paths)] == []
 
 

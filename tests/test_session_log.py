@@ -136,6 +136,63 @@ async def test_what_cannot_be_read_is_left_out_and_breaks_no_paging(
     assert ["m1"] == await session_log.message_ids(SESSION)
 
 
+@pytest.mark.parametrize(
+    ("before", "expected", "first"),
+    [
+        ("", "4567", 3),
+        ("0", "4567", 3),
+        ("3", "123", 0),
+        ("4", "1234", 0),
+        ("5", "2345", 1),
+        ("7", "4567", 3),
+        ("9", "67", 5),
+        ("20", "", 16),
+    ],
+)
+async def test_pages_from_the_end_hold_what_stands_before_an_entry(
+    session_log: SessionLog, store: Store, before: str, expected: str, first: int
+) -> None:
+    """The last page is full; the oldest entry of each comes first, with its state."""
+    await add(store, *(session_log.entry("a", text, f"m{text}") for text in "1234567"))
+    await session_log.set_state(SESSION, "m5", "delivered")
+    total, entries, index = await session_log.page_before(SESSION, 4, before)
+    assert (7, expected, first) == (total, "".join(each["text"] for each in entries), index)
+    assert {"5": "delivered"}.items() >= {
+        (each["text"], each["state"]) for each in entries if each["state"]
+    }
+
+
+async def test_a_page_from_the_end_of_a_short_log_is_all_of_it(
+    session_log: SessionLog, store: Store
+) -> None:
+    assert (0, [], 0) == await session_log.page_before(SESSION, 4, "")
+    await add(store, *(session_log.entry("a", text) for text in "12"))
+    total, entries, first = await session_log.page_before(SESSION, 4, "")
+    assert (2, ["1", "2"], 0) == (total, [each["text"] for each in entries], first)
+
+
+@pytest.mark.parametrize("before", ["-1", "x", "1.0", " 1", "１", "9" * 10])
+async def test_a_before_that_is_no_index_is_refused(session_log: SessionLog, before: str) -> None:
+    with pytest.raises(BadRequest, match="before: no such entry"):
+        await session_log.page_before(SESSION, 100, before)
+
+
+async def test_the_ended_sessions_of_a_number_come_last_ended_first(
+    session_log: SessionLog, store: Store
+) -> None:
+    """Neither those that are open nor those whose log is gone by now are among them."""
+    gone_at = {SESSION: "+inf", OTHER: "1000"} | {
+        f"{n:032x}": str((time.time() + 100 + n) * 1000) for n in range(5)
+    }
+    for session, at in gone_at.items():
+        await store.execute("ZADD", keys.logs_of(A), at, session)
+    expected = [f"{n:032x}" for n in (4, 3, 2, 1, 0)]
+    assert (5, expected) == await session_log.ended_of(A, 10, 0)
+    assert (5, expected[1:3]) == await session_log.ended_of(A, 2, 1)
+    assert (5, []) == await session_log.ended_of(A, 2, 5)
+    assert (0, []) == await session_log.ended_of(B, 2, 0)
+
+
 async def test_a_log_holds_the_last_10000_entries(session_log: SessionLog, store: Store) -> None:
     await add(store, *(session_log.entry("a", str(n)) for n in range(MOST_ENTRIES + 2)))
     total, [oldest], _ = await session_log.page(SESSION, 1, "")

@@ -1084,3 +1084,32 @@ async def test_whatever_happens_the_store_is_what_a_simple_model_says(
     # Notices that nobody has sent in this test, and the peaks, which are trimmed once a day.
     assert {keys.ANNOUNCE, keys.PEAKS} == set(forever)
     assert {"session", "past"} == {key.split(":")[1] for key in left if key not in forever}
+
+
+# -- what an operator looks for --------------------------------------------------------------------
+
+
+async def test_the_open_sessions_of_a_participant_come_newest_first(
+    store: Store, sessions: Sessions
+) -> None:
+    """On whichever side he is; ended ones are not among them."""
+    await fill(store, US[:6])
+    others = [person(n) for n in range(5)]
+    made = [(await sessions.create(wanted(ANNA, each)))[0] for each in others]
+    made.append((await sessions.create(wanted(CLEO, ANNA)))[0])
+    begun = {each.id: at for at, each in enumerate(made)}
+    for session_id, at in begun.items():
+        await store.execute("ZADD", keys.SESSIONS, at + 1, session_id)
+    await sessions.close(made[2].id, notify=False)
+    expected = [each.id for each in made[::-1] if each is not made[2]]
+    assert expected == await sessions.newest_of(ANNA)
+    assert [made[5].id] == await sessions.newest_of(CLEO)
+    assert [] == await sessions.newest_of(BEN)
+
+
+async def test_an_open_session_is_found_by_its_name(store: Store, sessions: Sessions) -> None:
+    await fill(store, US[:1])
+    session, _ = await sessions.create(wanted(unique_name="ride 1"))
+    assert [session.id, "", ""] == [await sessions.named(each) for each in ("ride 1", "ride", "")]
+    await sessions.close(session.id, notify=False)
+    assert "" == await sessions.named("ride 1")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from handlers.console import views
-from handlers.console.handset_phones import CALL, Line, Screen, Shown
+from handlers.console.handset_screens import CALL, Line, Screen, Shown
 
 
 @dataclass(frozen=True, slots=True)
