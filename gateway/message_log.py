@@ -15,7 +15,10 @@ from gateway.message_state import summarise
 from gateway.receipts import MESSAGE_ID, Receipts
 from gateway.store import Store
 
-SHOWN = ("sender", "text", "provider", "source", "outcome", "code", "error", "price", "network")
+SHOWN = (
+    *("sender", "text", "provider", "source", "session"),
+    *("outcome", "code", "error", "price", "network"),
+)
 
 # How many there are, some of them, and where the page behind them begins, None at the end.
 Page = tuple[int, list[dict[str, Any]], str | None]

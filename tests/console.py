@@ -89,6 +89,5 @@ LISTS = {
     "/console/messages/optouts": "STOP",
     "/console/numbers": "add",
     "/console/devices": "smssync_secret",
-    "/console/devices/{device}": "Queue one below",
     "/console/limits": "stands here until",
 }

@@ -19,7 +19,7 @@ from tests.processes import GatewayProcess, wait_for
 # The first two phones of the handsets' page are those who talk with each other.
 ANNA, BERT = str(FIRST_NUMBER), str(FIRST_NUMBER + 1)
 STRANGER, LEAVER, VISITOR = "4917604069011", "4917604069012", "4917604069013"
-MARKUP = "<b>Hello</b> & \"welcome\", here is a long-word-without-blanks-" + "x" * 60
+MARKUP = '<b>Hello</b> & "welcome", here is a long-word-without-blanks-' + "x" * 60
 
 
 @dataclass(frozen=True, slots=True)

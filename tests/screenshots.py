@@ -3,39 +3,153 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, Page, expect
 
+from gateway import embedded
 from tests.browser import handsets_url, open_browser, require_chromium
-from tests.processes import ROOT, GatewayProcess
+from tests.busy_day import Day, fill_the_past, options
+from tests.processes import ROOT, GatewayProcess, wait_for
 
 FOLDER = ROOT / "handlers" / "screenshots"
 NUMBERS = ("0176 04069001", "+61 491 570 156")
+# By the name of the picture: where in the console, and how high the picture is.
+CONSOLE = {
+    "overview": ("", 900),
+    "conversations": ("conversations", 620),
+    "messages": ("messages", 760),
+    "devices": ("devices", 620),
+    "limits": ("limits", 760),
+}
+DARK = "overview"
+STATS_SECONDS = 30.0
 
 
 def main() -> None:
-    """Text two numbers by the form; save its page as form.png, the phones as handsets.png."""
+    """Save the pictures of the form, the phones, the handsets' page and the console."""
     FOLDER.mkdir(exist_ok=True)
+    with open_browser(require_chromium()) as browser:
+        with running("--development_mode") as gateway:
+            take_form(browser, gateway)
+        with running("--development_mode") as gateway:
+            take_handsets(browser, gateway)
+    take_console()
+
+
+@contextmanager
+def running(*options: str) -> Iterator[GatewayProcess]:
+    """A gateway with an empty database of its own."""
     with (
         tempfile.TemporaryDirectory() as data_dir,
-        GatewayProcess("--development_mode", f"--data_dir={data_dir}") as gateway,
-        open_browser(require_chromium()) as browser,
+        GatewayProcess(*options, f"--data_dir={data_dir}") as gateway,
     ):
-        page = browser.new_page(
-            viewport={"width": 900, "height": 720}, color_scheme="light", locale="en-GB"
-        )
-        for number in reversed(NUMBERS):
-            page.goto(f"{gateway.url}/example.html")
-            page.get_by_label("Mobile number").fill(number)
-            page.get_by_role("button", name="Text me the link").click()
-            expect(page.get_by_text("Delivered.")).to_be_visible()
-        page.mouse.move(0, 0)
-        expect(page.get_by_role("button", name="Text me the link")).to_be_enabled()
-        page.screenshot(path=FOLDER / "form.png", animations="disabled")
-        page.set_viewport_size({"width": 900, "height": 320})
-        page.goto(handsets_url(gateway))
-        expect(page.get_by_text("delivered", exact=True)).to_have_count(len(NUMBERS))
-        page.screenshot(path=FOLDER / "handsets.png", animations="disabled")
+        yield gateway
+
+
+def new_page(browser: Browser, width: int, height: int, scheme: str = "light") -> Page:
+    """Return an empty page of this size."""
+    page = browser.new_page(viewport={"width": width, "height": height}, locale="en-GB")
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    return page
+
+
+def save(page: Page, name: str) -> None:
+    """Save what is to be seen of a page."""
+    page.mouse.move(0, 0)
+    page.screenshot(path=FOLDER / f"{name}.png", animations="disabled")
+
+
+def take_form(browser: Browser, gateway: GatewayProcess) -> None:
+    """Text two numbers by the form; save its page as form.png, the phones as handsets.png."""
+    page = new_page(browser, 900, 720)
+    for number in reversed(NUMBERS):
+        page.goto(f"{gateway.url}/example.html")
+        page.get_by_label("Mobile number").fill(number)
+        page.get_by_role("button", name="Text me the link").click()
+        expect(page.get_by_text("Delivered.")).to_be_visible()
+    page.mouse.move(0, 0)
+    expect(page.get_by_role("button", name="Text me the link")).to_be_enabled()
+    save(page, "form")
+    page.set_viewport_size({"width": 900, "height": 320})
+    page.goto(handsets_url(gateway))
+    expect(page.get_by_text("delivered", exact=True)).to_have_count(len(NUMBERS))
+    save(page, "handsets")
+    page.close()
+
+
+def take_handsets(browser: Browser, gateway: GatewayProcess) -> None:
+    """Let the handsets' page play a masked conversation; save it as masked.png."""
+    page = new_page(browser, 1100, 700)
+    page.goto(f"{gateway.url}/console/handsets")
+    page.get_by_role("button", name="Connect Alice and Bob").click()
+    for name in ("Alice", "Bob"):
+        phone = page.get_by_role("region", name=name, exact=True)
+        expect(phone.get_by_role("listitem")).to_have_count(1 if name == "Alice" else 2)
+        phone.get_by_role("button", name="Send").click()
+        expect(page.locator("#story")).to_contain_text(f"{name} texted")
+        expect(page.locator("#story")).to_contain_text("relayed")
+        expect(phone.get_by_role("listitem").last.locator(".state")).to_have_text("delivered")
+    save(page, "masked")
+    page.close()
+
+
+def take_console() -> None:
+    """Fill a gateway with a day's work; save the console's pages as console-*.png."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = embedded.start(Path(folder))
+        try:
+            with GatewayProcess(*options(Path(folder), store.url)) as gateway:
+                Day(gateway).fill()  # it runs a loop, beside which no browser can be open
+                with open_browser(require_chromium()) as browser:
+                    page = new_page(browser, 1200, 900)
+                    wait_for_stats(page, gateway)
+                    fill_the_past(store.url)
+                    take_pages(page, gateway)
+        finally:
+            store.stop()
+
+
+def wait_for_stats(page: Page, gateway: GatewayProcess) -> None:
+    """Wait until what was counted stands in the store."""
+
+    def counted() -> bool:
+        series = page.request.get(f"{gateway.url}/console/series?span=hour").json()
+        return any(series["values"]["limits.message"])
+
+    page.goto(f"{gateway.url}/console/")
+    wait_for(counted, STATS_SECONDS)
+
+
+def take_pages(page: Page, gateway: GatewayProcess) -> None:
+    """Save each page in light, one in dark as well, and the first conversation."""
+    for name, (place, height) in CONSOLE.items():
+        page.set_viewport_size({"width": 1200, "height": height})
+        page.goto(f"{gateway.url}/console/{place}")
+        expect(page.locator("main")).to_be_visible()
+        settle(page)
+        save(page, f"console-{name}")
+        if name == DARK:
+            page.emulate_media(color_scheme="dark")
+            page.reload()
+            settle(page)
+            save(page, f"console-{name}-dark")
+            page.emulate_media(color_scheme="light")
+    page.goto(f"{gateway.url}/console/conversations")
+    page.set_viewport_size({"width": 1200, "height": 760})
+    page.locator("main table a").last.click()
+    settle(page)
+    save(page, "console-conversation")
+
+
+def settle(page: Page) -> None:
+    """Wait until scripts have drawn what they draw."""
+    page.wait_for_load_state("load")
+    page.evaluate("document.fonts.ready")
+    for plot in page.locator(".plot").all():
+        expect(plot.locator("canvas")).to_be_visible()
 
 
 if __name__ == "__main__":

@@ -35,10 +35,14 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 class EventStream:
-    """The events for one browser; at most one of them waits for it."""
+    """The events for one browser, of which at most one waits for it.
 
-    def __init__(self, handler: BaseHandler) -> None:
+    patience: seconds after which a browser that takes nothing is cut off.
+    """
+
+    def __init__(self, handler: BaseHandler, patience: float = SEND_SECONDS) -> None:
         self._handler = handler
+        self._patience = patience
         self._left = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._spoken = self._loop.time()
@@ -87,7 +91,7 @@ class EventStream:
             await self.pause(every)
 
     async def send(self, name: str, text: str = "-") -> None:
-        """Send an event; a browser that does not take it within ``SEND_SECONDS`` is cut off."""
+        """Send an event; the stream is over when the browser does not take it."""
         lines = "\n".join(f"data: {line}" for line in _LINE_END.split(text))
         await self._write(f"event: {name}\n{lines}\n\n")
 
@@ -110,7 +114,7 @@ class EventStream:
         self._spoken = self._loop.time()
         self._handler.write(text)
         try:
-            async with asyncio.timeout(SEND_SECONDS):
+            async with asyncio.timeout(self._patience):
                 await self._handler.flush()
         except StreamClosedError:
             self.leave()

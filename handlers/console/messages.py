@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, ClassVar
 
 from gateway import phone
@@ -86,18 +85,11 @@ class MessagePage(Page):
     }
 
     async def data(self, message_id: str = "", *args: str) -> dict[str, Any]:
-        """Return the message, its session and its steps."""
-        message, record = await asyncio.gather(
-            self.services.message_log.message(message_id),
-            self.services.receipts.fields(message_id),
-        )
+        """Return the message and its steps."""
+        message = await self.services.message_log.message(message_id)
         if message is None:
             raise NotFound("There is no such message, or not any more")
-        return {
-            "message": message,
-            "session": record.get("session", ""),
-            "steps": message_life.steps(message),
-        }
+        return {"message": message, "steps": message_life.steps(message)}
 
 
 def _short(text: str) -> str:

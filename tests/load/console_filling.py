@@ -67,7 +67,9 @@ class Size:
     def part(self, divisor: int) -> Self:
         """Return the size of a store with so much less of everything."""
         names = [each.name for each in fields(self)]
-        return type(self)(**{each: max(getattr(self, each) // divisor, FULL_PAGES) for each in names})
+        return type(self)(
+            **{each: max(getattr(self, each) // divisor, FULL_PAGES) for each in names}
+        )
 
 
 # Numbers for fiction; other people have numbers of a country code that belongs to no country.

@@ -165,8 +165,11 @@ class Watch:
         forbidden = (self.calls() - before).keys() & FORBIDDEN
         whole = {(words[0], words[1]) for words in commands if _is_whole(words)}
         sizes = {each: self._store.execute_command(WHOLE[each[0]], each[1]) for each in whole}
-        big = [f"{name} {key}, {sizes[name, key]:,} entries" for name, key in sorted(whole)
-               if sizes[name, key] > BIG]
+        big = [
+            f"{name} {key}, {sizes[name, key]:,} entries"
+            for name, key in sorted(whole)
+            if sizes[name, key] > BIG
+        ]
         return [*sorted(forbidden), *big]
 
     def _commands(self, request: Callable[[], object]) -> list[list[str]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from threading import Thread
 from types import TracebackType
 from typing import Any, Self
@@ -46,13 +46,13 @@ Snapshot = Mapping[bytes, tuple[str, Any, int]]
 def snapshot(store: redis.Redis) -> Snapshot:
     """Return all that a small store holds."""
     found: dict[bytes, tuple[str, Any, int]] = {}
-    read = {
-        "string": lambda key: store.get(key),
-        "hash": lambda key: store.hgetall(key),
+    read: Mapping[str, Callable[[bytes], Any]] = {
+        "string": store.get,
+        "hash": store.hgetall,
         "list": lambda key: store.lrange(key, 0, -1),
-        "set": lambda key: store.smembers(key),
+        "set": store.smembers,
         "zset": lambda key: dict(store.zrange(key, 0, -1, withscores=True)),
-        "stream": lambda key: store.xrange(key),
+        "stream": store.xrange,
     }
     for key in store.scan_iter(count=1000):
         if not key.startswith(IGNORED):
