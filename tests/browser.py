@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
-from tests.processes import GatewayProcess
+from tests.processes import GatewayProcess, wait_for
 
 MISSING = "chromium is not installed (apt-get install chromium)"
 ARGUMENTS = (
@@ -79,6 +79,8 @@ class Watch:
 
 def handsets_url(gateway: GatewayProcess) -> str:
     """Return the address of the emulator's handsets, as a gateway in development mode logs it."""
-    found = re.search(r"open (http://\S+)/ \(the handsets", gateway.log)
+    line = re.compile(r"open (http://\S+)/ \(the handsets")
+    wait_for(lambda: line.search(gateway.log))  # it comes a moment after the gateway listens
+    found = line.search(gateway.log)
     assert found
     return found[1]

@@ -35,8 +35,8 @@ secret = "{SECRET}-2"
 """
 # Of fiction, see https://nationalnanpa.com: 555-0100 to 0199; addresses of documentation, RFC 5737.
 ANNA, BERT, CARLA, DORA, EMIL, FAY, STRANGER = (f"120655501{n}" for n in range(21, 28))
-VISITORS = tuple(f"198.51.100.{n}" for n in (17, 42, 77, 105))
-EAGER = "203.0.113.9"
+VISITORS = tuple(f"198.51.100.{n}" for n in (17, 42))
+EAGER, EAGER_ASKS_FOR = "203.0.113.9", range(170, 182)
 TALKS: Sequence[tuple[str, str, Sequence[str]]] = (
     (
         ANNA,
@@ -51,7 +51,7 @@ TALKS: Sequence[tuple[str, str, Sequence[str]]] = (
     (EMIL, FAY, ("Your parcel is with the neighbours at number 12.",)),
 )
 # How busy the last hour was, as a share of what the script itself has done.
-WAVE = 0.25
+WAVE = 0.35
 HOUR, DAY = 60, 144
 
 
@@ -82,13 +82,16 @@ class Day:
     def fill(self) -> None:
         """Let everything happen that the pages show."""
         self._emulate("settings", {"call_time_scale": 0.0, "dlr_delay": 0.0})
+        answers = [self._order_link(f"+1206555{n:04}", EAGER) for n in EAGER_ASKS_FOR]
+        assert "limit_acceded" in answers
         for a, b, texts in TALKS:
             self._talk(a, b, texts)
         self._emulate("calls", {"from": BERT, "to": self._line(BERT), "duration": 74, "wait": True})
         self._text(STRANGER, self._line(ANNA), "Is this still your number?")
-        self._fail()
-        self._visit()
         asyncio.run(self._phone())
+        self._fail()
+        for number, address in enumerate(VISITORS):
+            self._order_link(f"+1206555013{number}", address)
 
     def _talk(self, a: str, b: str, texts: Sequence[str]) -> None:
         body = {"participant_a": a, "participant_b": b, "mode": "both"}
@@ -109,21 +112,12 @@ class Day:
         self._text(DORA, self._line(DORA), "Ring twice, the bell is weak.")
         wait_for(lambda: self._ask("/dead-letters")["total_dead_letters"])
 
-    def _visit(self) -> None:
-        """Let visitors ask for the download link, one of them too often."""
-        for number, address in enumerate(VISITORS):
-            self._order_link(f"+1206555013{number}", address)
-        while self._order_link(f"+4917604069{len(self.gateway.log) % 10}11", EAGER) != (
-            "limit_acceded"
-        ):
-            pass
-
     async def _phone(self) -> None:
         """Let a phone send what waits for it and tell of its battery; more comes afterwards."""
         for to, text in (("+1206555014", "Your table is ready."), ("+1206555015", "See you at 8!")):
             self._ask("/smssync/messages", {"to": f"{to}0", "message": text, "device": "reception"})
         address = f"{self.gateway.url}/smssync/reception/"
-        async with Handset(address, version="3.1", secret=SECRET) as phone:
+        async with Handset(address, version="2.7.3", secret=SECRET) as phone:
             await phone.poll()
             await phone.report()
             await phone.battery_low(64)
@@ -182,17 +176,23 @@ def fill_the_past(redis_url: str) -> None:
                 sums |= {
                     str(name): float(value) for name, value in store.hgetall(key(each)).items()
                 }
-            for back in range(2, count):
+            empty = (each for each in range(1, count) if not store.exists(key(last - each)))
+            for back in empty:
                 for name, value in _scaled(sums, back, count):
                     store.hset(key(last - back), name, str(value))
 
 
 def _scaled(sums: Mapping[str, float], back: int, count: int) -> list[tuple[str, float]]:
     """Return the sums of a bucket so many buckets ago."""
-    share = WAVE * (1.2 + math.sin(9 * back / count) + 0.35 * math.sin(47 * back / count))
-    levels = ("queue.", "sessions.", "calls.")
+    share = WAVE * (1.5 + math.sin(9 * back / count) + 0.4 * math.sin(47 * back / count))
+    levels, fractions = ("queue.", "sessions.", "calls."), ("spend.", "latency.")
     return [
-        (name, round(value * (1 if name.startswith(levels) else share), 4))
+        (
+            name,
+            round(
+                value * (1 if name.startswith(levels) else share), 4 * name.startswith(fractions)
+            ),
+        )
         for name, value in sums.items()
     ]
 

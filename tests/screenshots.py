@@ -18,10 +18,10 @@ FOLDER = ROOT / "handlers" / "screenshots"
 NUMBERS = ("0176 04069001", "+61 491 570 156")
 # By the name of the picture: where in the console, and how high the picture is.
 CONSOLE = {
-    "overview": ("", 900),
-    "conversations": ("conversations", 620),
-    "messages": ("messages", 760),
-    "devices": ("devices", 620),
+    "overview": ("", 800),
+    "conversations": ("conversations", 560),
+    "messages": ("messages", 860),
+    "devices": ("devices", 400),
     "limits": ("limits", 760),
 }
 DARK = "overview"
@@ -113,11 +113,12 @@ def take_console() -> None:
 
 
 def wait_for_stats(page: Page, gateway: GatewayProcess) -> None:
-    """Wait until what was counted stands in the store."""
+    """Wait until what was counted stands in the store, the rare included."""
+    rare = ("limits.message", "messages.refused", "deliveries.failed")
 
     def counted() -> bool:
         series = page.request.get(f"{gateway.url}/console/series?span=hour").json()
-        return any(series["values"]["limits.message"])
+        return all(any(series["values"][name]) for name in rare)
 
     page.goto(f"{gateway.url}/console/")
     wait_for(counted, STATS_SECONDS)
@@ -138,7 +139,7 @@ def take_pages(page: Page, gateway: GatewayProcess) -> None:
             save(page, f"console-{name}-dark")
             page.emulate_media(color_scheme="light")
     page.goto(f"{gateway.url}/console/conversations")
-    page.set_viewport_size({"width": 1200, "height": 760})
+    page.set_viewport_size({"width": 1200, "height": 920})
     page.locator("main table a").last.click()
     settle(page)
     save(page, "console-conversation")

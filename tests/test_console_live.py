@@ -208,10 +208,10 @@ def hide(page: Page, *, hidden: bool) -> None:
 
 
 def test_signing_out_ends_the_live_pages_of_a_person(
-    page: Page, context: BrowserContext, redis_url: str
+    page: Page, context: BrowserContext, valkey_server: RestartableValkey
 ) -> None:
     """In all his tabs, which show the form then."""
-    with GatewayProcess(*OPTIONS, f"--redis_url={redis_url}") as gateway:
+    with GatewayProcess(*OPTIONS, f"--redis_url={valkey_server.url}") as gateway:
         sign_in(page, gateway)
         expect(page.locator("#live-state")).to_have_text("live")
         other = context.new_page()
@@ -222,9 +222,9 @@ def test_signing_out_ends_the_live_pages_of_a_person(
         page.goto("about:blank")
 
 
-def test_a_stop_does_not_wait_for_live_pages(page: Page, redis_url: str) -> None:
+def test_a_stop_does_not_wait_for_live_pages(page: Page, valkey_server: RestartableValkey) -> None:
     """The process ends at once and well; the page says that it is not connected."""
-    gateway = GatewayProcess(*OPTIONS, f"--redis_url={redis_url}")
+    gateway = GatewayProcess(*OPTIONS, f"--redis_url={valkey_server.url}")
     try:
         sign_in(page, gateway)
         state = open_page(page, gateway, LIST)

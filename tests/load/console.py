@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
+from statistics import mean, median
 from tempfile import TemporaryDirectory
 
 import redis
@@ -74,10 +74,10 @@ class Share:
     store: float
     events: int = 0
 
-    def beyond(self, other: Share) -> Share:
-        """Return what this is more than another."""
-        gateway, store = self.gateway - other.gateway, self.store - other.store
-        return replace(self, gateway=gateway, store=store)
+    def beyond(self, *others: Share) -> Share:
+        """Return what this is more than the mean of others."""
+        gateway = self.gateway - mean(each.gateway for each in others)
+        return replace(self, gateway=gateway, store=self.store - mean(e.store for e in others))
 
 
 class Site:
@@ -170,10 +170,11 @@ def _filled_store(title: str, size: Size) -> Iterator[tuple[ValkeyProcess, Path,
 def _shares(
     site: Site, places: Sequence[Place], names: Mapping[str, str], seconds: float
 ) -> list[Share]:
-    """Return what each live page takes beyond what is taken without any."""
-    idle = site.idle(IDLE, seconds)
+    """Return what is taken without any page, before and after, and what each takes beyond that."""
+    before = site.idle(IDLE, seconds)
     opened = [site.follow(each, names, seconds) for each in places if each.live]
-    return [idle, *(each.beyond(idle) for each in opened)]
+    after = site.idle(f"{IDLE}, afterwards", seconds)
+    return [before, *(each.beyond(before, after) for each in opened), after]
 
 
 # -- what is printed
@@ -205,7 +206,7 @@ def share_table(shares: Sequence[Share]) -> str:
     rows = [SHARE_HEAD, ("---",) * len(SHARE_HEAD)]
     for each in shares:
         both = each.gateway + each.store
-        verdict = "" if each.label == IDLE else "yes" if both < MOST_SHARE else "**NO**"
+        verdict = "" if each.label.startswith(IDLE) else "yes" if both < MOST_SHARE else "**NO**"
         figures = (f"{each.gateway:.2f}", f"{each.store:.2f}", f"{each.events}")
         rows.append((each.label, *figures, verdict))
     return _markdown(rows)

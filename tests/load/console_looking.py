@@ -23,19 +23,19 @@ SECONDS = 30.0
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 # What looks through all keys, or through all of a key.
 FORBIDDEN = frozenset({"keys", "scan", "sscan", "hscan", "zscan", "randomkey", "sort", "sort_ro"})
-# Commands that read all of a key, unless they are given another range, and how it is counted.
+# Commands that read all of a key, some of them only of the range 0 to -1, and what counts that.
 WHOLE = {
-    "HGETALL": "HLEN",
-    "HKEYS": "HLEN",
-    "HVALS": "HLEN",
-    "SMEMBERS": "SCARD",
-    "LRANGE": "LLEN",
-    "ZRANGE": "ZCARD",
-    "ZREVRANGE": "ZCARD",
+    "HGETALL": "hlen",
+    "HKEYS": "hlen",
+    "HVALS": "hlen",
+    "SMEMBERS": "scard",
+    "LRANGE": "llen",
+    "ZRANGE": "zcard",
+    "ZREVRANGE": "zcard",
 }
 RANGES = frozenset({"LRANGE", "ZRANGE", "ZREVRANGE"})
 # More than a page shows, and more than any person looks at.
-BIG = 1_500
+BIG = 500
 
 _OLDER = re.compile(r'<a[^>]* href="([^"]+)"[^>]*>(?:Older|Earlier|More)</a>')
 
@@ -163,22 +163,20 @@ class Watch:
         before = self.calls()
         commands = self._commands(request)
         forbidden = (self.calls() - before).keys() & FORBIDDEN
-        whole = {(words[0], words[1]) for words in commands if _is_whole(words)}
-        sizes = {each: self._store.execute_command(WHOLE[each[0]], each[1]) for each in whole}
-        big = [
-            f"{name} {key}, {sizes[name, key]:,} entries"
-            for name, key in sorted(whole)
-            if sizes[name, key] > BIG
-        ]
+        whole = sorted({(words[0], words[1]) for words in commands if _is_whole(words)})
+        sizes = [getattr(self._store, WHOLE[name])(key) for name, key in whole]
+        read = zip(whole, sizes, strict=True)
+        big = [f"{name} {key}, {size:,} entries" for (name, key), size in read if size > BIG]
         return [*sorted(forbidden), *big]
 
     def _commands(self, request: Callable[[], object]) -> list[list[str]]:
         """Return the words of all commands that run meanwhile."""
         end = f"the end {time.monotonic_ns()}"
-        found = []
-        with self._store.monitor() as monitor:
+        found: list[list[str]] = []
+        store: Any = self._store
+        with store.monitor() as monitor:
             request()
-            self._store.echo(end)
+            store.echo(end)
             while True:
                 words = _words(monitor.connection.read_response())
                 if words == ["ECHO", end]:

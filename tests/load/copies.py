@@ -11,6 +11,7 @@ import os
 import re
 import socket
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from threading import Thread
 from types import TracebackType
 from typing import Any, Self
@@ -51,14 +52,19 @@ def snapshot(store: redis.Redis) -> Snapshot:
         "hash": store.hgetall,
         "list": lambda key: store.lrange(key, 0, -1),
         "set": store.smembers,
-        "zset": lambda key: dict(store.zrange(key, 0, -1, withscores=True)),
+        "zset": partial(_scores, store),
         "stream": store.xrange,
     }
     for key in store.scan_iter(count=1000):
         if not key.startswith(IGNORED):
-            kind = store.type(key).decode()
-            found[key] = (kind, read[kind](key), store.pexpiretime(key))
+            kind: Any = store.type(key)
+            found[key] = (kind.decode(), read[kind.decode()](key), store.pexpiretime(key))
     return found
+
+
+def _scores(store: redis.Redis, key: bytes) -> dict[bytes, float]:
+    found: Any = store.zrange(key, 0, -1, withscores=True)
+    return dict(found)
 
 
 def difference(before: Snapshot, after: Snapshot) -> list[Command]:
@@ -179,11 +185,15 @@ class Pipe:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Wait until the store has taken everything; raises ValueError when it refused some."""
         if error is None:
-            self.send(_packed((b"ECHO", END)))
-            self._flush()
-            self._reader.join()
+            self.finish()
         self._socket.close()
-        if self._refused and error is None:
+
+    def finish(self) -> None:
+        """Wait until the store has taken everything; raises ValueError when it refused some."""
+        self.send(_packed((b"ECHO", END)))
+        self._flush()
+        self._reader.join()
+        self._socket.close()
+        if self._refused:
             raise ValueError(f"the store refused a copy: {self._refused.decode()}")
