@@ -57,6 +57,10 @@ class MessageLog:
         """Return the same of the last thousand messages to one number."""
         return await self._page(keys.messages_of(e164), limit, after)
 
+    async def ids_of(self, e164: str) -> list[str]:
+        """Return the ids of the last thousand messages to one number."""
+        return sorted(await self._store.execute("ZRANGE", keys.messages_of(e164), 0, -1))
+
     async def _page(self, index: str, limit: int, after: str) -> Page:
         start = 0
         if after:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from gateway.errors import BadRequest, NotFound
@@ -75,9 +76,8 @@ class SessionHandler(EndingHandler):
 class ErasingHandler(FieldsHandler):
     """A route that erases logs."""
 
-    async def forget_messages(self, wanted: str) -> None:
-        """Delete the records of the messages in a log, before the log that names them."""
-        ids = await self.services.session_log.message_ids(wanted)
+    async def forget_messages(self, ids: Sequence[str]) -> None:
+        """Delete the records of messages, before the list that names them."""
         for start in range(0, len(ids), FORGOTTEN_AT_ONCE):
             fresh_budget()
             await self.services.receipts.forget(ids[start : start + FORGOTTEN_AT_ONCE])
@@ -106,7 +106,7 @@ class SessionLogHandler(ErasingHandler):
         """Erase it, and what is known of the messages; repeated it finishes what broke off."""
         self.fields()
         session = await self._session(element)
-        await self.forget_messages(session.id)
+        await self.forget_messages(await self.services.session_log.message_ids(session.id))
         participants = (session.participant_a, session.participant_b)
         await self.services.session_log.erase(session.id, participants)
         self.reply({"message": "erased the log", "session_id": session.id})
@@ -124,7 +124,8 @@ class LogHandler(ErasingHandler):
         log = self.services.session_log
         sessions = await log.sessions_of(number.e164)
         for each in sessions:
-            await self.forget_messages(each)
+            await self.forget_messages(await log.message_ids(each))
+        await self.forget_messages(await self.services.message_log.ids_of(number.e164))
         await self.services.inbox.erase_number(number.e164)
         await self.services.outbox.discard_of(number.e164, sessions)
         await self.services.tasks.erase_number(number.e164)

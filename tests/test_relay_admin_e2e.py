@@ -147,6 +147,20 @@ async def test_all_logs_of_a_number_are_erased(
     assert [404] * 3 == [(await backend.get(f"/messages/{each}")).status for each in ids]
 
 
+async def test_erasing_a_number_erases_what_was_sent_to_it_outside_of_sessions(
+    backend: Visitor, standin: VonageStandin
+) -> None:
+    """Messages of the back-end to it, and to nobody else."""
+    bodies = [{"to": to, "text": "hello", "sender": "Shop"} for to in (A, A, C)]
+    sent = [(await backend.request("POST", "/messages", json=body)).json for body in bodies]
+
+    await backend.request("DELETE", f"/log?number={A}")
+
+    left = [(await backend.get(f"/messages/{each['id']}")).status for each in sent]
+    assert [404, 404, 200] == left
+    assert 0 == (await backend.get(f"/messages?number={A}")).json["total_messages"]
+
+
 @pytest.mark.parametrize(
     ("body", "message"),
     [

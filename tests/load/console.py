@@ -26,6 +26,8 @@ from tests.processes import GatewayProcess
 MOST_MS = 200.0
 MOST_SHARE = 1.0  # percent of a core that an open page may take
 HUNDREDTH = 100
+SETTLED = 0.5  # percent of a core; without any page a store takes about a quarter
+SETTLE_SECONDS = 300.0
 TOKEN = "correct-horse-battery"
 OPTIONS = (
     "--message=Get the app: https://example.com/download",
@@ -115,6 +117,12 @@ class Site:
         gateway, store = ((b - a) / took * 100 for a, b in zip(began, ended, strict=True))
         return Share(label, gateway, store)
 
+    def settle(self) -> None:
+        """Return when the store has put its tables in order, which it does after a filling."""
+        deadline = time.monotonic() + SETTLE_SECONDS
+        while self.idle(IDLE, 1).store > SETTLED and time.monotonic() < deadline:
+            pass
+
     def _clocks(self) -> tuple[float, float]:
         gateway, store = map(cpu_ms, self._pids)
         return gateway, store
@@ -171,6 +179,7 @@ def _shares(
     site: Site, places: Sequence[Place], names: Mapping[str, str], seconds: float
 ) -> list[Share]:
     """Return what is taken without any page, before and after, and what each takes beyond that."""
+    site.settle()
     before = site.idle(IDLE, seconds)
     opened = [site.follow(each, names, seconds) for each in places if each.live]
     after = site.idle(f"{IDLE}, afterwards", seconds)

@@ -34,8 +34,8 @@ WHOLE = {
     "ZREVRANGE": "zcard",
 }
 RANGES = frozenset({"LRANGE", "ZRANGE", "ZREVRANGE"})
-# More than a page shows, and more than any person looks at.
-BIG = 500
+# More entries than the pool of numbers has here, which is the longest list that is read as a whole.
+BIG = 1_000
 
 _OLDER = re.compile(r'<a[^>]* href="([^"]+)"[^>]*>(?:Older|Earlier|More)</a>')
 

@@ -8,7 +8,7 @@ CONVERSATIONS = "/console/conversations"
 MESSAGES = "/console/messages"
 HIS = f"{CONVERSATIONS}?of={{his_session}}.a"
 TO_HIM = f"{MESSAGES}?q=%2B{{person}}"
-DEEP = 20
+DEEP = 15
 VERY_DEEP = 100
 
 PLACES = (
