@@ -242,7 +242,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     small = look("a hundredth", Size().part(part * HUNDREDTH), given.requests, 0)
     large = look("all", Size().part(part), given.requests, given.seconds)
     problems = [*small.problems, *large.problems]
-    print(table(small, large), share_table(large.shares), sep="\n\n")
+    print(table(small, large), "", sep="\n")
+    if large.shares:
+        print(share_table(large.shares), "", sep="\n")
     print(*problems or ["No page looked through keys, or through all of a large one."], sep="\n")
     return 1 if problems else 0
 

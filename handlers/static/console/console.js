@@ -91,6 +91,8 @@ function follow(part) {
 }
 
 localise(document);
+// On a phone the navigation scrolls sideways: the current place is to be in sight.
+document.querySelector(".top nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 const live = document.querySelector("[data-live]");
 if (live) follow(live);
 
