@@ -6,19 +6,17 @@ store holds only a digest of the cookie: who reads it cannot use what he finds.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import re
 import secrets
-import time
 from dataclasses import dataclass, field
 
 from gateway import keys
 from gateway.access import AdminGate
 from gateway.errors import BadRequest, Unauthenticated
 from gateway.limiter import Limit, Limiter
-from gateway.store import Store
+from gateway.store import Script, Store
 
 # Tries from one address, right or wrong: enough for a person, hopeless for a program.
 TRIES = Limit(10, 300)
@@ -29,7 +27,10 @@ SHOWN_SECONDS = 600
 MOST_SHOWN = 100
 
 _COOKIE = re.compile(r"[0-9a-f]{64}")
-_SHOWN = "shown:"
+
+_BEGIN = Script.load("sign_in_begin")
+_LOOK = Script.load("sign_in_look")
+_SHOW = Script.load("sign_in_show")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,55 +72,34 @@ class SignIns:
     async def begin_trusted(self) -> SignIn:
         """Return a new sign-in for a person who need not prove anything."""
         sign_in = SignIn(secrets.token_hex(32))
-        await self._write(sign_in, "gate", self._gate.digest, "begun", int(time.time()))
+        await self._store.run(_BEGIN, [_key(sign_in.cookie)], [self._gate.digest, IDLE_SECONDS])
         return sign_in
 
     async def find(self, cookie: str) -> SignIn | None:
         """Return the sign-in behind a cookie and keep it alive, None when it is over."""
         if not _COOKIE.fullmatch(cookie):
             return None
-        key = _key(cookie)
-        reply = await self._store.execute("HGETALL", key)
-        # A list, or on a Cluster a dict.
-        found = (
-            reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
-        )
-        now = time.time()
-        if found.get("gate") != self._gate.digest or "begun" not in found:
-            return None
-        left = int(found["begun"]) + LONGEST_SECONDS - now
-        if left <= 0:
-            return None
-        await self._store.execute("EXPIRE", key, max(1, int(min(left, IDLE_SECONDS))))
-        shown = {
-            name.removeprefix(_SHOWN)
-            for name, until in found.items()
-            if name.startswith(_SHOWN) and float(until) > now
-        }
-        return SignIn(cookie, frozenset(shown))
+        lifetimes = (IDLE_SECONDS, LONGEST_SECONDS)
+        shown = await self._store.run(_LOOK, [_key(cookie)], [self._gate.digest, *lifetimes])
+        return None if shown is None else SignIn(cookie, frozenset(shown))
 
     async def show(self, sign_in: SignIn, thing: str) -> None:
-        """Let a person see something unmasked for ten minutes; 100 things at most."""
-        if len(sign_in.shown) >= MOST_SHOWN:
+        """Let a person see something unmasked for ten minutes.
+
+        Raises BadRequest when he is shown a hundred things already.
+        """
+        args = (thing, SHOWN_SECONDS, MOST_SHOWN)
+        if not await self._store.run(_SHOW, [_key(sign_in.cookie)], args):
             raise BadRequest("too many numbers are shown already: hide some first")
-        await self._write(sign_in, _SHOWN + thing, int(time.time()) + SHOWN_SECONDS)
 
     async def hide(self, sign_in: SignIn, thing: str) -> None:
         """Mask it again."""
-        await self._store.execute("HDEL", _key(sign_in.cookie), _SHOWN + thing)
+        await self._store.execute("HDEL", _key(sign_in.cookie), f"shown:{thing}")
 
     async def end(self, cookie: str) -> None:
         """Sign out."""
         if _COOKIE.fullmatch(cookie):
             await self._store.execute("DEL", _key(cookie))
-
-    async def _write(self, sign_in: SignIn, *fields: str | int) -> None:
-        """Write fields; one pipeline, so that nothing stays without an end to its life."""
-        key = _key(sign_in.cookie)
-        await asyncio.gather(
-            self._store.execute("HSET", key, *fields),
-            self._store.execute("EXPIRE", key, IDLE_SECONDS),
-        )
 
 
 def _key(cookie: str) -> str:

@@ -7,24 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from gateway import embedded
-from tests.browser import handsets_url, open_browser, require_chromium
+from tests.browser import open_browser, require_chromium
 from tests.busy_day import Day, fill_the_past, options
 from tests.processes import ROOT, GatewayProcess, wait_for
 
 FOLDER = ROOT / "handlers" / "screenshots"
 NUMBERS = ("0176 04069001", "+61 491 570 156")
-# By the name of the picture: where in the console, and how high the picture is.
-CONSOLE = {
-    "overview": ("", 800),
-    "conversations": ("conversations", 560),
-    "messages": ("messages", 860),
-    "devices": ("devices", 400),
-    "limits": ("limits", 760),
-}
-DARK = "overview"
 STATS_SECONDS = 30.0
 
 
@@ -49,11 +40,10 @@ def running(*options: str) -> Iterator[GatewayProcess]:
         yield gateway
 
 
-def new_page(browser: Browser, width: int, height: int, scheme: str = "light") -> Page:
+def new_page(browser: Browser, width: int, height: int) -> Page:
     """Return an empty page of this size."""
-    page = browser.new_page(viewport={"width": width, "height": height}, locale="en-GB")
-    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    return page
+    viewport: ViewportSize = {"width": width, "height": height}
+    return browser.new_page(viewport=viewport, locale="en-GB", color_scheme="light")
 
 
 def save(page: Page, name: str) -> None:
@@ -63,7 +53,7 @@ def save(page: Page, name: str) -> None:
 
 
 def take_form(browser: Browser, gateway: GatewayProcess) -> None:
-    """Text two numbers by the form; save its page as form.png, the phones as handsets.png."""
+    """Text two numbers by the form; save its page as form.png."""
     page = new_page(browser, 900, 720)
     for number in reversed(NUMBERS):
         page.goto(f"{gateway.url}/example.html")
@@ -73,10 +63,6 @@ def take_form(browser: Browser, gateway: GatewayProcess) -> None:
     page.mouse.move(0, 0)
     expect(page.get_by_role("button", name="Text me the link")).to_be_enabled()
     save(page, "form")
-    page.set_viewport_size({"width": 900, "height": 320})
-    page.goto(handsets_url(gateway))
-    expect(page.get_by_text("delivered", exact=True)).to_have_count(len(NUMBERS))
-    save(page, "handsets")
     page.close()
 
 
@@ -125,19 +111,11 @@ def wait_for_stats(page: Page, gateway: GatewayProcess) -> None:
 
 
 def take_pages(page: Page, gateway: GatewayProcess) -> None:
-    """Save each page in light, one in dark as well, and the first conversation."""
-    for name, (place, height) in CONSOLE.items():
-        page.set_viewport_size({"width": 1200, "height": height})
-        page.goto(f"{gateway.url}/console/{place}")
-        expect(page.locator("main")).to_be_visible()
-        settle(page)
-        save(page, f"console-{name}")
-        if name == DARK:
-            page.emulate_media(color_scheme="dark")
-            page.reload()
-            settle(page)
-            save(page, f"console-{name}-dark")
-            page.emulate_media(color_scheme="light")
+    """Save the overview and the first conversation."""
+    page.set_viewport_size({"width": 1200, "height": 800})
+    page.goto(f"{gateway.url}/console/")
+    settle(page)
+    save(page, "console-overview")
     page.goto(f"{gateway.url}/console/conversations")
     page.set_viewport_size({"width": 1200, "height": 920})
     page.locator("main table a").last.click()

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway import keys
-from gateway.sign_ins import IDLE_SECONDS, TRIES
+from gateway.sign_ins import IDLE_SECONDS, MOST_SHOWN, TRIES
 from gateway.store import connect
 from tests.console import OPTIONS, TOKEN, Operator
 from tests.serving import Gateway, serving
@@ -157,6 +157,8 @@ async def test_a_form_without_the_person_s_token_changes_nothing(
 FOREIGN = {
     "another origin": {"Origin": "https://evil.example"},
     "a sandboxed page": {"Origin": "null"},
+    "another port": {"Origin": "http://127.0.0.1:1"},
+    "no origin at all": {"Origin": "http://["},
     "another site": {"Sec-Fetch-Site": "cross-site"},
     "a neighbouring site": {"Sec-Fetch-Site": "same-site"},
 }
@@ -176,6 +178,59 @@ async def test_forms_of_foreign_pages_are_refused(
         )
         assert 403 == answer.status
     await operator.page("/console/")
+
+
+async def test_a_link_from_another_site_leads_to_the_form(gateway: Gateway) -> None:
+    """Looking changes nothing: a wiki may link the console."""
+    headers = {"Sec-Fetch-Site": "cross-site"}
+    answer = await gateway.client.get("/console/sign-in", headers=headers)
+    assert 200 == answer.status
+
+
+OWN = {
+    "an IPv6 address": ("[::1]:8888", "http://[::1]:8888"),
+    "a name in capitals": ("sms.example", "https://SMS.example"),
+    "a proxy that leaves out the port": ("sms.example", "https://sms.example:8443"),
+}
+
+
+@pytest.mark.parametrize(("host", "origin"), OWN.values(), ids=OWN.keys())
+async def test_forms_of_its_own_pages_are_taken(gateway: Gateway, host: str, origin: str) -> None:
+    """However the console is addressed."""
+    answer = await gateway.client.post(
+        "/console/sign-in",
+        data={"token": TOKEN},
+        headers={"Host": host, "Origin": origin},
+        allow_redirects=False,
+    )
+    assert 303 == answer.status
+
+
+async def test_a_hundred_things_are_shown_at_most_and_each_for_ten_minutes(
+    gateway: Gateway, operator: Operator
+) -> None:
+    """What is shown no longer makes room, and is forgotten."""
+    store = gateway.application.services.store
+    [key] = [each for each in await store.execute("KEYS", "*") if each.startswith("console:")]
+    for number in range(MOST_SHOWN):
+        assert 303 == (await operator.post("/console/show", thing=f"message:{number}")).status
+    assert 303 == (await operator.post("/console/show", thing="message:0")).status
+    assert 400 == (await operator.post("/console/show", thing="message:new")).status
+    await store.execute("HSET", key, "shown:message:0", 1)
+    await operator.page("/console/")
+    assert 0 == await store.execute("HEXISTS", key, "shown:message:0")
+    assert 303 == (await operator.post("/console/show", thing="message:new")).status
+
+
+async def test_what_is_shown_after_a_sign_out_brings_nothing_back(gateway: Gateway) -> None:
+    """A request that was under way while another tab signed out."""
+    sign_ins = gateway.application.services.sign_ins
+    sign_in = await sign_ins.begin_trusted()
+    await sign_ins.end(sign_in.cookie)
+    await sign_ins.show(sign_in, "message:1")
+    assert await sign_ins.find(sign_in.cookie) is None
+    store = gateway.application.services.store
+    assert [] == list(await store.execute("KEYS", "console:*"))
 
 
 BACK = {

@@ -10,7 +10,7 @@ from tornado.web import HTTPError
 from gateway.errors import BadRequest, LimitExceeded, Unauthenticated
 from handlers.base import Guard
 from handlers.console import views
-from handlers.console.base import COOKIE, ROOT, Action, ConsoleHandler
+from handlers.console.base import COOKIE, ROOT, SAFE, ConsoleHandler
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +25,9 @@ class SignInHandler(ConsoleHandler):
     guard = Guard.SIGN_IN
 
     async def prepare(self) -> None:  # type: ignore[override]
-        """Open to everybody, but not to other sites' pages."""
-        self.check_origin()
+        """Open to everybody; its form not to other sites' pages."""
+        if self.request.method not in SAFE:
+            self.check_origin()
 
     def get(self) -> None:
         """Answer the form."""
@@ -64,12 +65,10 @@ class SignOutHandler(ConsoleHandler):
         self.redirect(f"{ROOT}sign-in", status=303)
 
 
-class ShowHandler(Action):
+class ShowHandler(ConsoleHandler):
     """``POST /console/show``: unmask the numbers of one thing, which is logged."""
 
-    template = "error.html"
-
-    async def perform(self, *args: str) -> str:
+    async def post(self) -> None:
         """Show or hide, and return to the page."""
         given = self.fields("thing", "back", "hide")
         thing = given.text("thing", 100)
@@ -82,7 +81,7 @@ class ShowHandler(Action):
         else:
             await self.services.sign_ins.show(self.sign_in, thing)
             log.warning("console: %s was unmasked for %s", thing, self.subject)
-        return way_back(given.text("back", 2000))
+        self.redirect(way_back(given.text("back", 2000)), status=303)
 
 
 class NoSuchPage(ConsoleHandler):

@@ -21,6 +21,10 @@ const figures = [...board.querySelectorAll("[data-plot]")].map((figure) => ({
   plot: null,
 }));
 
+const moments = new Intl.DateTimeFormat(
+  undefined,
+  span === "day" ? { dateStyle: "short", timeStyle: "short" } : { timeStyle: "short" },
+);
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 function written(value, unit) {
@@ -48,7 +52,7 @@ function options(figure, width) {
       { ...axis, ...whole, size: 64, values: (_, ticks) => ticks.map((tick) => written(tick, figure.unit)) },
     ],
     series: [
-      { value: (_, moment) => (moment ? new Date(moment * 1000).toLocaleTimeString() : "–") },
+      { value: (_, moment) => (moment ? moments.format(new Date(moment * 1000)) : "–") },
       ...figure.lines.map((line, index) => ({
         label: line.label,
         stroke: colour(`--series-${index + 1}`),
@@ -62,13 +66,13 @@ function options(figure, width) {
 }
 
 function draw(found) {
-  const moments = Array.from(
+  const starts = Array.from(
     { length: Object.values(found.values)[0].length },
     (_, index) => found.start + index * found.step,
   );
   for (const figure of figures) {
-    const rows = figure.lines.map((line) => found.values[line.series] ?? moments.map(() => null));
-    const data = [moments, ...rows];
+    const rows = figure.lines.map((line) => found.values[line.series] ?? starts.map(() => null));
+    const data = [starts, ...rows];
     if (figure.plot) {
       figure.plot.setData(data);
     } else {
@@ -85,10 +89,14 @@ function draw(found) {
 }
 
 let latest = null;
+let asking = false;
 
 async function refresh() {
+  if (asking) return;
+  asking = true;
   try {
     const answer = await fetch(`/console/series?span=${span}`, { credentials: "same-origin" });
+    if (answer.status === 401) location.reload(); // the page is then the sign-in
     if (!answer.ok) throw new Error(answer.statusText);
     latest = await answer.json();
     draw(latest);
@@ -96,6 +104,8 @@ async function refresh() {
   } catch {
     state.textContent = "The plots could not be brought up to date; trying again.";
     state.hidden = false;
+  } finally {
+    asking = false;
   }
 }
 
