@@ -143,11 +143,13 @@ def configure_logging(settings: Settings) -> None:
         )
     )
     for handler in logging.getLogger().handlers:
-        handler.addFilter(_mask_foreign)
+        handler.addFilter(_mask_quoted)
 
 
-def _mask_foreign(record: logging.LogRecord) -> bool:
-    """Mask digits in what libraries log: they may quote a request."""
+def _mask_quoted(record: logging.LogRecord) -> bool:
+    """Mask digits in what libraries log and in what errors say: they may quote a request."""
+    if record.exc_info:
+        record.exc_text = phone.mask_digits(logging.Formatter().formatException(record.exc_info))
     if not record.name.startswith(("gateway", "handlers")):
         record.msg, record.args = phone.mask_digits(record.getMessage()), ()
     return True

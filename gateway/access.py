@@ -30,8 +30,10 @@ class AdminGate:
 
     @property
     def digest(self) -> str:
-        """What changes when the token does, without telling it."""
-        return hashlib.sha256(b"gateway console\n" + self._token.encode()).hexdigest()
+        """What changes when the token or the mode does, without telling the token."""
+        # A sign-in that development_mode gave away opens nothing once the gateway runs for real.
+        mode = "development" if self._development else "production"
+        return hashlib.sha256(f"console\n{mode}\n{self._token}".encode()).hexdigest()
 
     def accepts(self, token: str) -> bool:
         """Tell whether this is the token; raises Forbidden when none is configured."""

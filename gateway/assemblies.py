@@ -27,7 +27,7 @@ import ujson
 from gateway import keys
 from gateway.errors import StoreUnavailable
 from gateway.providers.base import Inbound, LongText
-from gateway.store import Script, Store
+from gateway.store import Script, Store, pairs
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class Assemblies:
             if happened == "repeated":
                 ready.append(await self._take(more[0]))
             elif happened in {"reused", "complete"}:
-                ready.append(_joined(name, _pairs(more[0])))
+                ready.append(_joined(name, pairs(more[0])))
             if happened not in {"other", "reused"}:
                 return [each for each in ready if each]
             name = more[0] if happened == "other" else fresh
@@ -163,7 +163,7 @@ class Assemblies:
         )
         if found is None:
             return None
-        joined = _joined(name, _pairs(found))
+        joined = _joined(name, pairs(found))
         if joined is None:
             await self._store.execute("DEL", keys.parts(name))
             await self._store.execute("ZREM", keys.ASSEMBLIES, name)
@@ -224,7 +224,3 @@ def _text(parts: Iterable[Mapping[str, str] | None]) -> str:
     # A part may end within a character of two UTF-16 units, such as an emoji: its halves become
     # one again, and a half whose other one stayed away becomes U+FFFD.
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-
-
-def _pairs(flat: list[str]) -> dict[str, str]:
-    return dict(zip(flat[::2], flat[1::2], strict=True))

@@ -61,7 +61,7 @@ class Blocks:
             await self._store.run(_NOTE, [keys.BLOCKED], args)
         except StoreUnavailable:
             self._noted.pop(who, None)  # the next refusal tries again
-        except Exception:
+        except Exception:  # whatever is wrong with the list, who called is refused, not failed
             log.exception("a refusal of the limit %s was not noted", limit_class)
 
     async def page(self, limit: int, after: str) -> tuple[int, list[Blocked], str | None]:

@@ -35,7 +35,7 @@ from gateway.providers.vonage_voice import (
 )
 from gateway.session_log import SessionLog
 from gateway.sessions import PIN, Sessions
-from gateway.store import Script, Store
+from gateway.store import Script, Store, pairs
 
 log = logging.getLogger(__name__)
 
@@ -244,9 +244,7 @@ class Calls:
     async def find(self, call_id: str) -> CallRecord | None:
         """Return what became of a call, None when nothing is known of it."""
         reply = await self._store.execute("HGETALL", keys.call(call_id))
-        # A list, or on a Cluster a dict.
-        flat = reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))
-        return _record(call_id, flat) if flat else None
+        return _record(call_id, pairs(reply)) if reply else None
 
     def sorry(self, country: str = "") -> list[Action]:
         """Return what a caller hears who cannot be connected; country: see ``talk``."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from gateway import keys
 from gateway.models import Mode
 from gateway.phone import regions
-from gateway.store import Reply, Script, Store
+from gateway.store import Reply, Script, Store, pairs
 
 _COUNTS = Script.load("number_counts")
 _IDLE = Script.load("number_idle")
@@ -91,12 +91,12 @@ class Forecast:
         return found
 
     async def trim(self) -> None:
-        """Drop the peaks of days that do not matter any more; does something once a day."""
+        """Drop the peaks of older days than 31, today among them; does something once a day."""
         today = int(time.time()) // DAY_SECONDS
         if self._trimmed == today:
             return
         days = await self._store.execute("HKEYS", keys.PEAKS)
-        # The store's clock may be a little behind ours: one day more is kept.
+        # The store's clock may be a little behind ours: one day more than DAYS is kept.
         old = [each for each in days if int(each.rpartition(":")[2]) < today - DAYS]
         if old:
             await self._store.execute("HDEL", keys.PEAKS, *old)
@@ -118,7 +118,7 @@ class Forecast:
 def _highest(levels: Reply) -> dict[str, int]:
     """Return by country the most open sessions that somebody has."""
     found: dict[str, int] = {}
-    for level in _pairs(levels):
+    for level in pairs(levels):
         country, _, sessions = level.rpartition(":")
         found[country] = max(found.get(country, 0), int(sessions))
     return found
@@ -127,7 +127,7 @@ def _highest(levels: Reply) -> dict[str, int]:
 def _peaks(days: Reply, now: Mapping[str, int], today: int) -> dict[str, tuple[int, int]]:
     """Return by country the highest figure since 30 days, and the last day on which it was so."""
     found = {country: (sessions, today) for country, sessions in now.items()}
-    for name, sessions in _pairs(days).items():
+    for name, sessions in pairs(days).items():
         country, _, text = name.rpartition(":")
         day = int(text)
         if day > today - DAYS:
@@ -148,8 +148,3 @@ def _pools(counts: list[int]) -> dict[str, tuple[int, int]]:
 def _date(day: int) -> str:
     """Return a day, counted from the Unix epoch, as ISO 8601 writes it; '' for none."""
     return datetime.fromtimestamp(day * DAY_SECONDS, UTC).date().isoformat() if day else ""
-
-
-def _pairs(reply: Reply) -> dict[str, str]:
-    """Return the hash in a reply, which comes as a flat list or, on a Cluster, as a dict."""
-    return reply if isinstance(reply, dict) else dict(zip(reply[::2], reply[1::2], strict=True))

@@ -56,7 +56,7 @@ are in milliseconds, numbers E.164 with ``+``.
 | {relay}:lobby-people | hash | person who waits -> JSON: number, provider | the same |
 | {relay}:pins | sorted set | ``<number>:<PIN>:<session>:<side>``, score 0 | the session |
 | {relay}:parallel | hash | ``<country>:<n>`` -> participants with n open sessions | the sessions |
-| {relay}:peaks | hash | ``<country>:<unix day>`` -> most open sessions of one of them | 30 days |
+| {relay}:peaks | hash | ``<country>:<unix day>`` -> most open sessions of one of them | 31 days |
 | {relay}:pin-tries:<who> | list | times of wrong PINs of a caller or on a number | 1 h |
 | {relay}:call:<id> | hash | one call: legs, events without numbers | session_log_days, >= 1 |
 | {relay}:calls | sorted set | calls that may change, by when to look at them next | their end |
@@ -87,7 +87,7 @@ What the console plots lies in one slot too; a series is a name such as ``messag
 | --- | --- | --- | --- |
 | {stats}:minute:<minute> | hash | series -> sum, of gauges the maximum, of one minute | 2 h |
 | {stats}:tenmin:<ten minutes> | hash | the same of ten minutes | 26 h |
-| {stats}:latest | hash | series -> when something was last added to it (ms) | 7 days |
+| {stats}:latest | hash | series of messages -> when it last grew (ms) | 7 days without any |
 | {stats}:flushed:<process> | string | number of the last flush that a process has made | 26 h |
 """
 

@@ -59,7 +59,8 @@ class Limiter:
         """Count one call.
 
         Raises LimitExceeded with the whole seconds until a call would pass, and
-        StoreUnavailable when the count is not known.
+        StoreUnavailable when the count is not known. The first refusal of a subject is answered
+        a round trip later than the others: it is noted before.
         """
         if not limit.amount:
             return
@@ -125,6 +126,14 @@ class MessageLimits:
         self._address = address
         self._receiver = receiver
 
+    def address_limit(self, endpoint: MessageEndpoint) -> Limit:
+        """Return how many calls an address may make."""
+        return self._of_addresses(endpoint)[1]
+
+    def receiver_limit(self, endpoint: MessageEndpoint) -> Limit:
+        """Return how many messages a number may get."""
+        return self._of_receivers(endpoint)[1]
+
     async def hit_address(self, endpoint: MessageEndpoint, address: str) -> None:
         """Count a call; raises LimitExceeded or StoreUnavailable."""
         limit_class, limit = self._of_addresses(endpoint)
@@ -158,12 +167,12 @@ class MessageLimits:
 
 
 class ValidationLimits:
-    """The limit of number validations per client address."""
+    """The limit of number validations per client address; ``limit``: its amount and window."""
 
     def __init__(self, limiter: Limiter, limit: Limit) -> None:
         self._limiter = limiter
         self._local = LocalLimiter()
-        self._limit = limit
+        self.limit = limit
 
     async def hit(self, address: str) -> None:
         """Count a call; without the store it is counted in this process alone.
@@ -172,13 +181,13 @@ class ValidationLimits:
         """
         subject = limit_subject(address)
         try:
-            await self._limiter.hit("validation", subject, self._limit)
+            await self._limiter.hit("validation", subject, self.limit)
         except StoreUnavailable:
-            self._local.hit("validation", subject, self._limit)
+            self._local.hit("validation", subject, self.limit)
 
     async def look(self, address: str) -> Look:
         """Return what a call would meet, and count none; raises StoreUnavailable."""
-        return await self._limiter.look("validation", limit_subject(address), self._limit)
+        return await self._limiter.look("validation", limit_subject(address), self.limit)
 
 
 def _own(amount: int | None, seconds: int | None, common: Limit) -> Limit:

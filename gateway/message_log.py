@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import ujson
@@ -12,6 +13,7 @@ import ujson
 from gateway import keys
 from gateway.errors import BadRequest
 from gateway.message_state import summarise
+from gateway.metrics import provider_label
 from gateway.receipts import MESSAGE_ID, Receipts
 from gateway.store import Store
 
@@ -19,6 +21,9 @@ SHOWN = (
     *("sender", "text", "provider", "source", "session"),
     *("outcome", "code", "error", "price", "network"),
 )
+
+# Providers' ids have 16 to 64 characters, none of them a blank.
+_PROVIDER_ID = re.compile(r"[!-~]{8,64}")
 
 # How many there are, some of them, and where the page behind them begins, None at the end.
 Page = tuple[int, list[dict[str, Any]], str | None]
@@ -44,6 +49,21 @@ class MessageLog:
             return None
         steps = sorted((ujson.loads(event) for event in events), key=lambda event: event["at"])
         return _public(message_id, fields) | {"events": steps}
+
+    async def find(self, written: str, providers: Iterable[str]) -> str:
+        """Return the id of the message that ``written`` names, '' when none does (any more).
+
+        It is ours, or one that one of ``providers`` has given to a part.
+        """
+        if not _PROVIDER_ID.fullmatch(written):
+            return ""
+        own = written.lower() if MESSAGE_ID.fullmatch(written.lower()) else ""
+        kinds = {provider_label(each) for each in providers}
+        known, *parts = await asyncio.gather(
+            self._store.execute("EXISTS", keys.message(own)),
+            *(self._store.execute("GET", keys.part(kind, written)) for kind in sorted(kinds)),
+        )
+        return own if own and known else next(filter(None, parts), "")
 
     async def messages(self, limit: int, after: str) -> Page:
         """Return how many there are, those following ``after`` ('' = the newest), and the next.

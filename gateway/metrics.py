@@ -25,10 +25,11 @@ _PLOTTED = {
     "gateway_spend_total": "spend.{provider}",
     "gateway_limit_refusals_total": "limits.{limit}",
     "gateway_inbound_messages_total": "inbound.{result}",
-    "gateway_outbox_repeats_total": "outbox.repeats",
     "gateway_provider_request_seconds_bucket": "latency.{provider}.le.{le}",
     "gateway_provider_request_seconds_sum": "latency.{provider}.sum",
 }
+# What no plot shows: the limits of what the gateway and its phones say, phones that tell no price.
+_NOT_PLOTTED = frozenset({"limits.lobby", "limits.smssync_reply", "spend.smssync"})
 _families: list[Counter | Histogram] = []
 
 
@@ -98,13 +99,12 @@ RESPONSES = _children(
     Counter("gateway_http_responses", "HTTP answers by class of status", ("status",)),
     ("2xx", "3xx", "4xx", "5xx"),
 )
-_families.append(OUTBOX_REPEATS)
 PROVIDER_SECONDS = _children(
     Histogram(
         "gateway_provider_request_seconds",
         "Time that a provider took to answer",
         ("provider",),
-        buckets=(0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10),
+        buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20),
     ),
     PROVIDERS,
 )
@@ -127,5 +127,6 @@ def totals() -> dict[str, float]:
             for sample in metric.samples:
                 if template := _PLOTTED.get(sample.name):
                     name = template.format_map(sample.labels)
-                    found[name] = found.get(name, 0.0) + sample.value
+                    if name not in _NOT_PLOTTED:
+                        found[name] = found.get(name, 0.0) + sample.value
     return found

@@ -12,7 +12,7 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 import ujson
 
@@ -21,7 +21,7 @@ from gateway.message_state import ANSWER_RANKS, FINAL_RANK, PENDING, RANKS, Stat
 from gateway.metrics import DELIVERIES, RECEIPTS, SPEND, provider_label
 from gateway.models import Delivery
 from gateway.providers.base import Receipt, Sms, SubmitResult
-from gateway.store import Script, ScriptCall, Store
+from gateway.store import Script, ScriptCall, Store, pairs
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +47,8 @@ Changed = Callable[[str, str, str], Awaitable[None]]
 class Receipts:
     """The records of outgoing messages and their receipts.
 
-    days: how long both are kept; changed: is told of every message of a session whose delivery
-    state a receipt has changed.
+    days: how long both are kept; changed: is told what a message of a session is called whenever
+    a receipt has come for it; several times the same is possible, an older state is not news.
     """
 
     def __init__(self, store: Store, *, days: float, changed: Changed | None = None) -> None:
@@ -183,7 +183,7 @@ class Receipts:
 
         Receipts that a crash left parked are joined at this look.
         """
-        fields = _pairs(await self._store.execute("HGETALL", keys.message(message_id)))
+        fields = pairs(await self._store.execute("HGETALL", keys.message(message_id)))
         waiting = [
             key[2:]
             for key, value in fields.items()
@@ -196,7 +196,7 @@ class Receipts:
         )
         if not any(joined):
             return fields
-        return _pairs(await self._store.execute("HGETALL", keys.message(message_id)))
+        return pairs(await self._store.execute("HGETALL", keys.message(message_id)))
 
     async def _join_parked(self, message_id: str, provider: str, provider_id: str) -> bool:
         parked_key = keys.parked(provider_label(provider), provider_id)
@@ -234,22 +234,33 @@ class Receipts:
         event = {"at": _now_ms(), "event": "receipt", "part": receipt.provider_id, **receipt.fields}
         names = [keys.message(message_id), keys.message_events(message_id)]
         news = (receipt.provider_id, RANKS[receipt.state], receipt.state.value, token[:300])
-        happened, *after = await self._store.run(
+        happened, *known = await self._store.run(
             _APPLY, names, [*news, ujson.dumps(event), MOST_EVENTS]
         )
-        if happened == "changed":
-            session, *fields = after
-            status = summarise(_pairs(fields))
-            _count(receipt.provider, status)
+        if known:
+            session, before, *flat = known
+            fields = pairs(flat)
+            if happened == "changed":
+                _count(receipt, before, fields)
+            # Of a repeat too: the store may have failed between the first one and its log entry.
             if session and self._changed is not None:
-                await self._changed(session, message_id, status.delivery.value)
+                await self._changed(session, message_id, summarise(fields).delivery.value)
         return str(happened)
 
 
-def _count(provider: str, status: Status) -> None:
-    """Count a message that a receipt has brought to a final state."""
-    if status.final:
-        DELIVERIES[provider_label(provider), status.delivery.value].inc()
+def _count(receipt: Receipt, before: str, fields: Mapping[str, str]) -> None:
+    """Count a message that a receipt has brought to a final state, or to another one.
+
+    before: what the part of the receipt was, '' = unheard of; fields: of the record as it is now.
+    """
+    status = summarise(fields)
+    if not status.final:
+        return
+    part = f"p:{receipt.provider_id}"
+    others = {name: value for name, value in fields.items() if name != part}
+    was = summarise(others | ({part: before} if before else {}))
+    if not was.final or was.delivery is not status.delivery:
+        DELIVERIES[provider_label(receipt.provider), status.delivery.value].inc()
 
 
 def _parkable(receipt: Receipt) -> dict[str, object]:
@@ -266,14 +277,6 @@ def _parked_receipt(text: str) -> Receipt | None:
     except (ValueError, TypeError, KeyError, AttributeError):
         log.error("a parked receipt cannot be read and is dropped")
         return None
-
-
-def _pairs(reply: object) -> dict[str, str]:
-    """Return the hash in a reply of HGETALL, which comes as a flat list or as a dict."""
-    if isinstance(reply, dict):
-        return reply
-    assert isinstance(reply, list)  # noqa: S101 - RESP2 has no third form
-    return dict(zip(reply[::2], reply[1::2], strict=True))
 
 
 def _now_ms() -> int:

@@ -16,7 +16,7 @@ from gateway.errors import BadRequest, NotFound, StoreUnavailable
 from gateway.models import Mode, Session
 from gateway.numbers import DOMESTIC
 from gateway.phone import country_of, is_north_american
-from gateway.store import Argument, Reply, Script, Store
+from gateway.store import Argument, Script, Store, pairs
 from gateway.taking import Token
 
 DAY_MS = 86_400_000
@@ -127,7 +127,7 @@ class Sessions:
         for _ in range(MOST_TRIES):
             word, *more = await self._store.run(_CREATE, *self._creation(session_id, wanted))
             if word == "created":
-                return read_session(session_id, _pairs(more[0])), True
+                return read_session(session_id, pairs(more[0])), True
             if word == "named":
                 existing = await self._of_name(more[0], wanted)
                 if existing is not None:
@@ -147,7 +147,7 @@ class Sessions:
         """Return a session, a closed one too as long as it is kept, else None."""
         if not SESSION_ID.fullmatch(session_id):
             return None
-        fields = _pairs(await self._store.execute("HGETALL", keys.session(session_id)))
+        fields = pairs(await self._store.execute("HGETALL", keys.session(session_id)))
         return read_session(session_id, fields) if fields else None
 
     async def page(self, limit: int, after: str) -> tuple[int, list[Session], str | None]:
@@ -176,7 +176,7 @@ class Sessions:
         )
         if not fields:
             raise NotFound("no such session")
-        return read_session(session_id, _pairs(fields))
+        return read_session(session_id, pairs(fields))
 
     async def close(self, session_id: str, *, notify: bool) -> Session | None:
         """End a session; return it, or None when it was not open (any more).
@@ -196,7 +196,7 @@ class Sessions:
         reply = await self._run_close(session, "end", notify=True, token=token)
         if reply == ["repeated"]:
             return "repeated", None
-        return ("closed", read_session(session_id, _pairs(reply))) if reply else ("changed", None)
+        return ("closed", read_session(session_id, pairs(reply))) if reply else ("changed", None)
 
     async def expire(self, session_id: str) -> Session | None:
         """Close one session if it is over by the store's clock; None when it is not."""
@@ -225,7 +225,7 @@ class Sessions:
 
     async def open_of(self, participant: str) -> dict[str, str]:
         """Return the ids of a participant's open sessions by the number that he texts."""
-        routes = _pairs(await self._store.execute("HGETALL", keys.routes(participant)))
+        routes = pairs(await self._store.execute("HGETALL", keys.routes(participant)))
         return {number: route.partition(" ")[0] for number, route in routes.items()}
 
     async def newest_of(self, participant: str) -> list[str]:
@@ -304,7 +304,7 @@ class Sessions:
         if session is None or session.closed:
             return None
         fields = await self._run_close(session, cause, notify=notify)
-        return read_session(session_id, _pairs(fields)) if fields else None
+        return read_session(session_id, pairs(fields)) if fields else None
 
     async def _run_close(
         self, session: Session, cause: str, *, notify: bool = False, token: Token | None = None
@@ -327,8 +327,6 @@ class Sessions:
                 self._log_ms,
                 max(PAST_MS, self._cooldown_ms),
                 token.digest if token else "",
-                country_of(session.participant_a),
-                country_of(session.participant_b),
             ],
         )
         return fields
@@ -390,10 +388,3 @@ def read_session(session_id: str, fields: Mapping[str, str]) -> Session:
         pin_b=fields.get("pin_b", ""),
         texts=int(fields.get("texts", 0)),
     )
-
-
-def _pairs(reply: Reply) -> dict[str, str]:
-    """Return the hash in a reply, which comes as a flat list or, on a Cluster, as a dict."""
-    if isinstance(reply, dict):
-        return reply
-    return dict(zip(reply[::2], reply[1::2], strict=True))

@@ -61,12 +61,14 @@ class SignIns:
     async def begin(self, token: str, subject: str) -> SignIn:
         """Return a new sign-in for whoever knows the admin token.
 
-        subject: under what tries are counted, of one address. Raises LimitExceeded,
-        Unauthenticated, Forbidden when no token is configured, and StoreUnavailable.
+        subject: under what tries are counted, of one address; the right token forgets them.
+        Raises LimitExceeded, Unauthenticated, Forbidden when no token is configured, and
+        StoreUnavailable.
         """
         await self._limiter.hit("console", subject, TRIES)
         if not self._gate.accepts(token):
             raise Unauthenticated("That is not the admin token.")
+        await self._store.execute("DEL", keys.limit("console", subject))
         return await self.begin_trusted()
 
     async def begin_trusted(self) -> SignIn:

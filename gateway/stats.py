@@ -8,61 +8,36 @@ number, and of each process the store takes a number once: what was not answered
 from __future__ import annotations
 
 import asyncio
-import math
 import secrets
 import time
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
 from gateway import keys, metrics
 from gateway.errors import StoreUnavailable
+from gateway.series import Series, read
 from gateway.store import Argument, Script, Store, fresh_budget
 
 FLUSH_SECONDS = 5.0
 GAUGE_SECONDS = 10.0
+# So old (s) may be what is told of a provider last.
+LATEST_SECONDS = 7 * 86_400
 # How long (s) the keys of the script stay: the number of a flush for longer than any outage after
 # which its process would still repeat it, the buckets a little longer than they are shown.
-LIFETIMES = (26 * 3600, 2 * 3600, 26 * 3600, 7 * 86_400)
+LIFETIMES = (26 * 3600, 2 * 3600, 26 * 3600, LATEST_SECONDS)
 DECIMALS = 9  # prices have eight at most; a difference of two floats has more
 
 # How much there is of what, asked of the store at no cost that grows with it.
 GAUGES: Mapping[str, tuple[str, str]] = {
     "queue.outbox": ("ZCARD", keys.DUE),
-    "queue.claims": ("HLEN", keys.CLAIMS),
     "queue.dead_letters": ("HLEN", keys.DEAD),
     "queue.smssync": ("ZCARD", keys.TASK_QUEUE),
-    "queue.lobby": ("ZCARD", keys.LOBBY),
     "sessions.open": ("ZCARD", keys.SESSIONS),
-    "calls.open": ("ZCARD", keys.CALLS),
 }
 
 _ADD = Script.load("stats_add")
 _READ = Script.load("stats_read")
-
-Values = list[float | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """Values by the name of their series, one for each bucket of ``step`` seconds.
-
-    start: when the first bucket begins, Unix seconds; the last one is not over yet. A counter
-    without data is 0, a gauge or a latency (seconds) None. Names: ``messages.<outcome>`` and
-    ``messages.<provider>.<outcome>``, ``deliveries.<state>`` and ``deliveries.<provider>.<state>``,
-    ``spend.<provider>`` in the provider's currency, ``limits.<limit>``, ``inbound.<result>``,
-    ``outbox.repeats``, ``latency.<provider>.mean`` and ``.p95``, and those of GAUGES, the most
-    that there was in the bucket.
-    """
-
-    start: int
-    step: int
-    values: dict[str, Values]
-
-    def total(self, name: str) -> float:
-        """Return the sum of a counter's series."""
-        return sum(filter(None, self.values[name]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,10 +158,15 @@ class Stats:
         return await self._series(_TENS)
 
     async def health(self, hour: Series) -> dict[str, ProviderHealth]:
-        """Return how each provider does and did in the last ``hour``; raises StoreUnavailable."""
+        """Return how each provider does and did in the last ``hour``; raises StoreUnavailable.
+
+        What is older than 7 days before the end of the hour, by the store's clock, is left out.
+        """
         names = [name for name in self._flushed if name.startswith("messages.")]
         times = await self._store.execute("HMGET", keys.STATS_LATEST, *names)
-        latest = {name: int(at) for name, at in zip(names, times, strict=True) if at}
+        found = {name: int(at) for name, at in zip(names, times, strict=True) if at}
+        oldest = (hour.start + _MINUTES.step * _MINUTES.count - LATEST_SECONDS) * 1000
+        latest = {name: at for name, at in found.items() if at >= oldest}
         counts = {name: int(hour.total(name)) for name in names if hour.total(name)}
         return {
             each: ProviderHealth(_of(each, latest), _of(each, counts)) for each in metrics.PROVIDERS
@@ -224,8 +204,8 @@ class Stats:
         last = int(seconds) // resolution.step
         numbers = range(last - resolution.count + 1, last + 1)
         buckets = await self._store.run(_READ, [resolution.key(each) for each in numbers], [])
-        rows = _rows(buckets, self._flushed)
-        return Series(numbers[0] * resolution.step, resolution.step, _values(rows))
+        start = numbers[0] * resolution.step
+        return Series(start, resolution.step, read(buckets, self._flushed, GAUGES))
 
 
 def _grown(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:
@@ -242,62 +222,3 @@ def _of(provider: str, values: Mapping[str, int]) -> dict[str, int]:
     prefix = f"messages.{provider}."
     found = {name: value for name, value in values.items() if name.startswith(prefix)}
     return {name.removeprefix(prefix): value for name, value in found.items()}
-
-
-def _rows(buckets: Sequence[str], counters: Iterable[str]) -> dict[str, Values]:
-    """Return the series in buckets, ``<series> <value> …`` each; other releases' are left out."""
-    rows: dict[str, Values] = {name: [0.0] * len(buckets) for name in counters}
-    rows |= {name: [None] * len(buckets) for name in GAUGES}
-    for index, bucket in enumerate(buckets):
-        words = bucket.split()
-        for name, value in zip(words[::2], words[1::2], strict=True):
-            if name in rows:
-                rows[name][index] = float(value)
-    return rows
-
-
-def _values(rows: dict[str, Values]) -> dict[str, Values]:
-    """Return what is shown of the series as they are stored."""
-    shown = {name: row for name, row in rows.items() if not name.startswith("latency.")}
-    for kind in ("messages", "deliveries"):
-        for name in [each for each in rows if each.startswith(f"{kind}.")]:
-            total = f"{kind}.{name.rpartition('.')[2]}"
-            both = zip(shown.get(total, [0.0] * len(rows[name])), rows[name], strict=True)
-            shown[total] = [(one or 0.0) + (other or 0.0) for one, other in both]
-    for provider in metrics.PROVIDERS:
-        shown |= _latency(provider, rows)
-    return shown
-
-
-def _latency(provider: str, rows: Mapping[str, Values]) -> dict[str, Values]:
-    """Return mean and 95th percentile of a provider's seconds in each bucket."""
-    prefix = f"latency.{provider}.le."
-    counted = {name.removeprefix(prefix): rows[name] for name in rows if name.startswith(prefix)}
-    if not counted:
-        return {}
-    bounds = [float(each) for each in counted]
-    sums = rows[f"latency.{provider}.sum"]
-    means: Values = []
-    highs: Values = []
-    for seconds, *cumulated in zip(sums, *counted.values(), strict=True):
-        counts = [each or 0.0 for each in cumulated]
-        means.append(round((seconds or 0.0) / counts[-1], 6) if counts[-1] else None)
-        highs.append(quantile(0.95, bounds, counts))
-    return {f"latency.{provider}.mean": means, f"latency.{provider}.p95": highs}
-
-
-def quantile(share: float, bounds: Sequence[float], counts: Sequence[float]) -> float | None:
-    """Return below which value ``share`` of all lie, None when there is none.
-
-    counts: of the values up to each of ``bounds``, the last of which is infinite. Within its bucket
-    a value is guessed on a straight line; beyond the last finite bound that bound is returned.
-    https://prometheus.io/docs/prometheus/latest/querying/functions/#histogram_quantile
-    """
-    if not counts or not counts[-1]:
-        return None
-    rank = share * counts[-1]
-    index = bisect_left(counts, rank)
-    lower, below = (bounds[index - 1], counts[index - 1]) if index else (0.0, 0.0)
-    if math.isinf(bounds[index]):
-        return lower
-    return round(lower + (bounds[index] - lower) * (rank - below) / (counts[index] - below), 6)

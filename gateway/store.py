@@ -360,6 +360,16 @@ _NOT_NOW_TEXT = re.compile(
 _UNAVAILABLE = (RedisError, RedisClusterException, OSError, TimeoutError, asyncio.CancelledError)
 
 
+def pairs(reply: Reply) -> dict[str, str]:
+    """Return the hash in a reply of HGETALL: a flat list, or on a Cluster a dict.
+
+    Scripts that answer field and value one after the other are read alike.
+    """
+    if isinstance(reply, dict):
+        return reply
+    return dict(zip(reply[::2], reply[1::2], strict=True))
+
+
 def _is_lost(reply: Reply) -> bool:
     """Tell whether a node did not answer at all."""
     return isinstance(reply, _UNAVAILABLE) and not isinstance(reply, ResponseError)

@@ -26,7 +26,7 @@ import ujson
 from gateway import keys
 from gateway.errors import BadRequest, StoreUnavailable
 from gateway.models import Device
-from gateway.store import Argument, Reply, Script, Store, fresh_budget
+from gateway.store import Argument, Reply, Script, Store, fresh_budget, pairs
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,9 @@ MOST_DUE = MOST_REPORTS = 500
 MOST_HAND_BACKS = 100
 # Far longer than a command can be on its way to the store.
 BATCH_MS = 3_600_000
+# A phone that polls does so every few minutes; percent of a battery.
+SILENT_MS = 15 * 60_000
+LOW_BATTERY = 20
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -164,6 +167,15 @@ class DeviceState:
     results: bool
     backlog: int
     handed: int
+
+    def is_silent(self, now_ms: float) -> bool:
+        """Tell whether a phone was not heard of for so long, or never, that it needs a look."""
+        return now_ms - self.last_seen > SILENT_MS
+
+    @property
+    def battery_low(self) -> bool:
+        """Whether the phone has told that it is to be charged."""
+        return self.battery is not None and self.battery < LOW_BATTERY
 
 
 Change = tuple[str, str]  # uuid and state
@@ -344,7 +356,7 @@ class Tasks:
         setting = self._devices[device].results
         names = [keys.device(device), keys.TASK_QUEUE, keys.TASK_HANDED]
         backlog, handed, *flat = await self._store.run(_DEVICE, names, [device])
-        fields = dict(zip(flat[::2], flat[1::2], strict=True))
+        fields = pairs(flat)
         return DeviceState(
             last_seen=int(fields.get("last_seen", 0)),
             version=fields.get("version", ""),

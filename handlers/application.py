@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -142,7 +143,7 @@ class Application(tornado.web.Application):
         self.start_page = start_page
         self.handsets = handsets
         self.in_flight = 0
-        self.streams = 0  # pages of the console that are kept up to date
+        self.streams: Counter[str] = Counter()  # live pages of the console, by sign-in
         self.draining = False
         self._log_requests = log_requests
         IN_FLIGHT.set_function(lambda: self.in_flight)

@@ -8,13 +8,16 @@ import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
 
 from gateway import valkey_process
 from tests.standin import VonageStandin
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 
 class RestartableValkey:
@@ -99,6 +102,38 @@ def standin() -> Iterator[VonageStandin]:
 def kind(request: pytest.FixtureRequest) -> str:
     """The kind of gateway that a test names by ``of_kind``."""
     return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium.
+
+    It lasts for one file, whose asynchronous tests stand before those that use it: as long as it
+    is open, its own event loop runs in their thread.
+    """
+    # Imported here, so that tests without a browser neither need Playwright nor wait for it.
+    from tests.browser import open_browser, require_chromium  # noqa: PLC0415
+
+    with open_browser(require_chromium()) as opened:
+        yield opened
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    """A browser without cookies, on a desk."""
+    with browser.new_context(locale="en-US", viewport={"width": 1200, "height": 900}) as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """An empty page; whatever it is used for, it must cause no error and stay on this machine."""
+    from tests.browser import Watch  # noqa: PLC0415
+
+    opened = context.new_page()
+    watch = Watch(opened)
+    yield opened
+    assert [] == watch.problems
 
 
 def _guarded(connect: Any) -> Any:

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from tests.browser import Watch, open_browser, require_chromium
+from tests.browser import Watch
 from tests.console import LISTS, OPTIONS, PAGES, TOKEN
-from tests.console_content import Content, everything
+from tests.console_content import LEAVER, VISITOR, Content, everything
 from tests.processes import GatewayProcess
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
@@ -25,6 +25,16 @@ DESK: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 SMALLEST: ViewportSize = {"width": 320, "height": 568}
 SIZES = {"desk": DESK, "phone": PHONE}
+# Forms that a page answers itself: where they are, and what is typed.
+ASKED = {
+    "would it pass": (
+        "/console/limits",
+        "form[action^='/console/limits/check']",
+        {"address": "192.0.2.17", "number": f"+{VISITOR}"},
+    ),
+    "search of opt-outs": ("/console/messages/optouts", "form.search", {"q": f"+{LEAVER}"}),
+    "search without a find": ("/console/messages", "form.search", {"q": "nothing"}),
+}
 CONTRAST = {"runOnly": ["color-contrast"]}
 
 # The elements that Tab has to reach, in this order: all that can be used and can be seen. The
@@ -76,13 +86,6 @@ WIDER = """() => [...document.querySelectorAll('body *')]
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A headless browser."""
-    with open_browser(require_chromium()) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
 def content(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Content]:
     """A gateway with something on every page."""
     with everything(tmp_path_factory.mktemp("content")) as found:
@@ -99,10 +102,16 @@ def page(browser: Browser) -> Iterator[Page]:
         assert [] == watch.problems
 
 
-@pytest.fixture(scope="module", params=PAGES)
+@pytest.fixture(scope="module", params=[*PAGES, *ASKED], ids=str)
 def opened(request: pytest.FixtureRequest, content: Content, page: Page) -> Page:
     """Each of the console's pages, with content; what is live has come."""
-    page.goto(content.url(request.param))
+    path, form, fields = ASKED.get(request.param, (request.param, "", {}))
+    page.goto(content.url(path))
+    for name, value in fields.items():
+        page.locator(f"{form} [name={name}]").fill(value)
+    if fields:
+        with page.expect_navigation():
+            page.locator(form).get_by_role("button").click()
     if page.locator("[data-live]").count():
         expect(page.locator("#live-state")).to_have_text("live")
     return page

@@ -50,15 +50,8 @@ async def here(redis_url: str) -> AsyncIterator[Town]:
 
 @pytest.fixture
 async def operator(here: Town) -> Operator:
-    """A person who has signed in to the console of that town."""
-    return await signed_in(here)
-
-
-async def signed_in(here: Town) -> Operator:
-    """Return a person who has signed in."""
-    operator = Operator(here.gateway)
-    assert 303 == (await operator.sign_in("correct-horse")).status
-    return operator
+    """A person who has signed in."""
+    return await Operator.signed_in(here.gateway, "correct-horse")
 
 
 def address(session: dict[str, Any]) -> str:
@@ -586,7 +579,7 @@ async def test_wrong_minutes_change_nothing_and_stay_typed(
 async def test_without_logs_the_pages_name_the_option(redis_url: str) -> None:
     async with town(redis_url, "--session_log_days=0") as here:
         await here.rent(ONE)
-        operator = await signed_in(here)
+        operator = await Operator.signed_in(here.gateway, "correct-horse")
         made = await here.session(ANNA, BERT)
         await here.text(ANNA, made["virtual_tn"], "hello")
         for page in (LIST, address(made)):

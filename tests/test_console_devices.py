@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, Page, expect
 from gateway import keys
 from gateway.store import connect
 from handlers.console.devices import LOOKED_AT, ROWS
-from tests.browser import Watch, open_browser, require_chromium
+from tests.browser import Watch
 from tests.console import Operator
 from tests.masking import ADMIN
 from tests.phones_town import TO, PhonesTown, devices_file, phones_town
@@ -39,9 +39,7 @@ async def desks(redis_url: str, tmp_path: Path) -> AsyncIterator[PhonesTown]:
 @pytest.fixture
 async def operator(desks: PhonesTown) -> Operator:
     """A person who has signed in."""
-    operator = Operator(desks.gateway)
-    await operator.sign_in("correct-horse")
-    return operator
+    return await Operator.signed_in(desks.gateway, "correct-horse")
 
 
 async def poll(desks: PhonesTown) -> None:
@@ -68,8 +66,7 @@ def cells(page: str) -> list[list[str]]:
 async def test_without_phones_the_page_says_how_to_configure_one(redis_url: str) -> None:
     """By either option."""
     async with serving("--admin_token=correct-horse", redis_url=redis_url) as gateway:
-        operator = Operator(gateway)
-        await operator.sign_in("correct-horse")
+        operator = await Operator.signed_in(gateway, "correct-horse")
         page = await operator.page("/console/devices")
         assert "<code>smssync_secret</code>" in page
         assert "<code>smssync_devices_file</code>" in page
@@ -348,13 +345,6 @@ async def test_without_a_public_address_there_is_no_code(redis_url: str, tmp_pat
 
 
 # --- In a browser --------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A real Chromium."""
-    with open_browser(require_chromium()) as running:
-        yield running
 
 
 PIXELS = """(image) => {

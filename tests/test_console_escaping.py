@@ -19,7 +19,7 @@ from urllib.request import Request, urlopen
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import Watch, open_browser, require_chromium
+from tests.browser import Watch
 from tests.console import TOKEN
 from tests.processes import GatewayProcess, wait_for
 from tests.standin import Answer, Post, VonageStandin
@@ -373,13 +373,6 @@ class Tour:
                         f"(form, markup) => ({FILL_AND_SEND})([form, markup])", ALL
                     )
                 self.look(f"{path}, form {place}")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A browser for all tests."""
-    with open_browser(require_chromium()) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ import pytest
 
 from gateway.errors import NotFound, StoreUnavailable
 from handlers.base import BaseHandler, Guard
-from handlers.console.base import MOST_STREAMS, Page
 from handlers.console.events import EventStream
+from handlers.console.pages import MOST_STREAMS, MOST_STREAMS_OF_ONE, Page
 from tests.console import OPTIONS, TOKEN, Operator
 from tests.masking import until
 from tests.serving import Gateway, serving
@@ -73,9 +73,7 @@ async def gateway(redis_url: str) -> AsyncIterator[Gateway]:
 @pytest.fixture
 async def operator(gateway: Gateway) -> Operator:
     """A person who has signed in."""
-    operator = Operator(gateway)
-    await operator.sign_in()
-    return operator
+    return await Operator.signed_in(gateway)
 
 
 class Stream:
@@ -110,7 +108,9 @@ async def following(
 
 async def ended(gateway: Gateway) -> None:
     """Wait until nobody follows a page any more and no request is left over."""
-    await until(lambda: (0, 0) == (gateway.application.streams, gateway.application.in_flight))
+    await until(
+        lambda: (0, 0) == (gateway.application.streams.total(), gateway.application.in_flight)
+    )
 
 
 # -- what is sent
@@ -200,7 +200,7 @@ async def test_a_bearer_token_follows_a_page_without_a_sign_in(gateway: Gateway)
 async def test_a_browser_that_leaves_is_noticed_without_sending_anything(gateway: Gateway) -> None:
     async with following(gateway, "/console/slow") as stream:
         await stream.event()
-        assert 1 == gateway.application.streams
+        assert 1 == gateway.application.streams.total()
         stream.answer.close()
         await ended(gateway)
 
@@ -260,11 +260,20 @@ async def test_a_browser_that_takes_nothing_is_cut_off(gateway: Gateway) -> None
 @pytest.mark.usefixtures("operator")
 async def test_a_process_follows_so_many_pages_at_once(gateway: Gateway) -> None:
     """One more is told to come again later."""
-    gateway.application.streams = MOST_STREAMS
+    gateway.application.streams["of others"] = MOST_STREAMS
     async with gateway.client.get("/console/scene", headers=EVENTS) as answer:
         assert 429 == answer.status
         assert int(answer.headers["Retry-After"]) > 0
-    gateway.application.streams = 0
+    gateway.application.streams.clear()
+
+
+async def test_one_person_leaves_streams_to_others(gateway: Gateway, operator: Operator) -> None:
+    """Whoever has opened a dozen pages waits for himself."""
+    [mine] = operator.cookies.values()
+    gateway.application.streams[mine] = MOST_STREAMS_OF_ONE
+    async with gateway.client.get("/console/scene", headers=EVENTS) as answer:
+        assert 429 == answer.status
+    gateway.application.streams.clear()
 
 
 def _port(gateway: Gateway) -> int:

@@ -10,7 +10,9 @@ from html import unescape
 
 import pytest
 
+from gateway.emulator import conversation
 from handlers.console.handset_phones import DEFAULT, Phone, next_phone, read_phones, write_phones
+from handlers.console.handset_screens import CALL, TEXT, show
 from tests.console import OPTIONS, Operator
 from tests.masking import GERMAN, HEIDI, ONE, TOKEN, TWO, Town, town, until
 from tests.serving import serving
@@ -98,8 +100,7 @@ async def visitor(redis_url: str) -> AsyncIterator[Visitor]:
     async with town(redis_url, "--voice_wait_msg=") as made:
         made.gateway.application.handsets = made.emulator
         await made.rent(ONE, TWO)
-        operator = Operator(made.gateway)
-        assert 303 == (await operator.sign_in("correct-horse")).status
+        operator = await Operator.signed_in(made.gateway, "correct-horse")
         yield Visitor(made, operator)
 
 
@@ -109,8 +110,7 @@ async def visitor(redis_url: str) -> AsyncIterator[Visitor]:
 async def test_outside_development_mode_there_is_no_such_page(redis_url: str) -> None:
     """Nor any of its forms, whoever asks; and no page leads there."""
     async with serving(*OPTIONS, redis_url=redis_url) as gateway:
-        operator = Operator(gateway)
-        await operator.sign_in()
+        operator = await Operator.signed_in(gateway)
         await operator.page(PAGE, status=404)
         for form in FORMS:
             assert 404 == (await operator.post(f"{PAGE}/{form}")).status
@@ -399,3 +399,38 @@ def test_the_proposed_number_is_not_on_the_page_yet() -> None:
     """Also when another name has it."""
     phones = (Phone("Bob", "+12065550111"), Phone("Carol", "+12065550113"))
     assert Phone("Alice", "+12065550112") == next_phone(phones)
+
+
+# The emulator's words, and what the page makes of each: how it is coloured.
+STATES = {
+    conversation.ON_ITS_WAY: "plain",
+    conversation.SENT: "good",
+    conversation.NOT_TAKEN: "bad",
+    conversation.RECEIPT_NOT_TAKEN: "bad",
+    conversation.CALLING: "plain",
+    conversation.RINGING: "plain",
+    conversation.CONNECTED: "good",
+}
+
+
+@pytest.mark.parametrize(("state", "tone"), STATES.items(), ids=STATES.keys())
+def test_the_page_knows_the_emulator_s_words(state: str, tone: str) -> None:
+    """It repeats some of them, which a change there would leave behind."""
+    entry = conversation.Entry(conversation.TEXT, 0, True, "12065550122", state)
+    assert tone == show(entry, None).tone
+
+
+def test_a_call_that_rings_can_be_declined() -> None:
+    """By whom it rings at; who placed it, or has taken it, hangs up."""
+    calls = [
+        conversation.Entry(conversation.CALL, 0, own, "12065550122", state, going_on=True)
+        for own, state in (
+            (False, conversation.RINGING),
+            (True, conversation.RINGING),
+            (False, conversation.CONNECTED),
+        )
+    ]
+    assert ["Decline", "Hang up", "Hang up"] == [show(each, None).button for each in calls]
+    ended = conversation.Entry(conversation.CALL, 0, True, "12065550122", "completed", seconds=2)
+    assert "ended after 2 seconds" == show(ended, None).state
+    assert (conversation.TEXT, conversation.CALL) == (TEXT, CALL)

@@ -8,23 +8,17 @@ from collections.abc import Iterator
 from urllib.request import Request, urlopen
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from handlers.console.handset_actions import PLACE
 from handlers.console.handset_phones import Phone, write_phones
 from handlers.console.handsets import COOKIE
-from tests.browser import Watch, handsets_url, open_browser, require_chromium
+from tests.browser import Watch, handsets_url
 from tests.processes import GatewayProcess, wait_for
 
 # Each test has phones of its own, so that all of them can share a gateway.
 NUMBERS = itertools.count(12065550121)
 POOL = ("+1 206-555-0101", "+1 206-555-0102")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser(require_chromium()) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -39,22 +33,13 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess
 
 
 @pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    with browser.new_context(locale="en-US", viewport={"width": 1200, "height": 800}) as opened:
-        yield opened
-
-
-@pytest.fixture
-def page(context: BrowserContext, gateway: GatewayProcess) -> Iterator[Page]:
-    """The handsets' page with two new phones; it must cause no error and load nothing foreign."""
+def page(page: Page, context: BrowserContext, gateway: GatewayProcess) -> Page:
+    """The handsets' page with two new phones."""
     phones = [Phone(name, f"+{next(NUMBERS)}") for name in ("Alice", "Bob")]
     chosen = write_phones(phones)
     context.add_cookies([{"name": COOKIE, "value": chosen, "domain": "127.0.0.1", "path": PLACE}])
-    opened = context.new_page()
-    watch = Watch(opened)
-    opened.goto(gateway.url + PLACE)
-    yield opened
-    assert [] == watch.problems
+    page.goto(gateway.url + PLACE)
+    return page
 
 
 def phone(page: Page, name: str) -> Locator:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from html import unescape
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -17,8 +16,8 @@ from gateway.blocks import Blocks
 from gateway.limiter import Look
 from gateway.models import PhoneNumber
 from gateway.store import Store, connect
-from handlers.console.limits import Gate, answer, what
-from tests.browser import Watch, open_browser, require_chromium
+from handlers.console.limits import EndpointCheck, answer, what
+from tests.browser import Watch
 from tests.console import Operator
 from tests.masking import Town, town
 from tests.processes import GatewayProcess
@@ -28,6 +27,7 @@ from tests.visitor import Visitor, visiting
 ADDRESS, NETWORK = "192.0.2.17", "2001:db8::17"
 NUMBER, MASKED, INTERNATIONAL = "+4917612345678", "+49176•••••78", "+49 176 12345678"
 NATIONAL = "017612345678"
+CHECK = "/console/limits/check"
 ENDPOINTS = """
 [[message]]
 path = "/app"
@@ -55,9 +55,7 @@ async def gates(redis_url: str, tmp_path: Path) -> AsyncIterator[Town]:
 @pytest.fixture
 async def operator(gates: Town) -> Operator:
     """A person who has signed in."""
-    operator = Operator(gates.gateway)
-    await operator.sign_in("correct-horse")
-    return operator
+    return await Operator.signed_in(gates.gateway, "correct-horse")
 
 
 @pytest.fixture
@@ -77,8 +75,7 @@ async def store(redis_url: str) -> AsyncIterator[Store]:
 
 async def ask(operator: Operator, address: str = ADDRESS, number: str = NATIONAL) -> str:
     """Return the page that answers the question."""
-    query = f"address={quote(address)}&number={quote(number)}"
-    return unescape(await operator.page(f"/console/limits?{query}"))
+    return unescape(await operator.ask(CHECK, address=address, number=number))
 
 
 def said(page: str) -> str:
@@ -248,7 +245,7 @@ async def test_the_number_is_read_as_the_endpoints_read_it(
     operator: Operator, visitor: Visitor, number: str, words: str
 ) -> None:
     """The same numbers pass here and there."""
-    page = await operator.page(f"/console/limits?address={ADDRESS}&number={quote(number)}")
+    page = await operator.ask(CHECK, address=ADDRESS, number=number)
     assert said(page).startswith(words)
     assert "<b>call" not in page
     passes = (await visitor.send(number)).json["status"] == "ok"
@@ -285,8 +282,7 @@ async def test_a_question_that_cannot_be_answered_is_not(
     operator: Operator, address: str, number: str, problem: str
 ) -> None:
     """What was typed stays, escaped."""
-    query = f"address={quote(address)}&number={quote(number)}"
-    page = await operator.page(f"/console/limits?{query}")
+    page = await operator.ask(CHECK, address=address, number=number)
     assert f'role="alert">{problem}' in page
     assert 'id="answer"' not in page
     assert "<i>" not in page
@@ -306,8 +302,7 @@ async def test_without_endpoints_and_limits_the_page_says_so(redis_url: str) -> 
     """Nothing can pass where nothing is."""
     options = ("--admin_token=correct-horse", "--limit_amount=0")
     async with serving(*options, redis_url=redis_url) as gateway:
-        operator = Operator(gateway)
-        await operator.sign_in("correct-horse")
+        operator = await Operator.signed_in(gateway, "correct-horse")
         page = await ask(operator)
         assert "No: there is no message endpoint. Set message and sender." == said(page)
         assert "There is no message endpoint" in page
@@ -318,19 +313,23 @@ MOBILE = PhoneNumber(NUMBER, INTERNATIONAL, "DE", "mobile", True)
 OPEN, SHUT = Look(0, 2, 60, 0), Look(2, 2, 60, 30)
 FREE = Look(0, 0, 60, 0)
 ANSWERS = {
-    "nothing counted": ((Gate("/a", FREE, FREE),), "good", "Yes, this request would pass."),
+    "nothing counted": (
+        (EndpointCheck("/a", FREE, FREE),),
+        "good",
+        "Yes, this request would pass.",
+    ),
     "one address in two counts": (
-        (Gate("/a", SHUT, OPEN), Gate("/b", OPEN, OPEN)),
+        (EndpointCheck("/a", SHUT, OPEN), EndpointCheck("/b", OPEN, OPEN)),
         "odd",
         "Yes, but not everywhere; refused at /a (for 30 seconds).",
     ),
     "the address everywhere": (
-        (Gate("/a", SHUT, OPEN), Gate("/b", Look(1, 1, 60, 7), OPEN)),
+        (EndpointCheck("/a", SHUT, OPEN), EndpointCheck("/b", Look(1, 1, 60, 7), OPEN)),
         "bad",
         "No: the address has used up its calls; the next passes in 7 seconds.",
     ),
     "address here, receiver there": (
-        (Gate("/a", SHUT, OPEN), Gate("/b", OPEN, Look(1, 1, 7200, 3660))),
+        (EndpointCheck("/a", SHUT, OPEN), EndpointCheck("/b", OPEN, Look(1, 1, 7200, 3660))),
         "bad",
         "No: the limits are used up; the next request passes in 30 seconds.",
     ),
@@ -339,20 +338,13 @@ ANSWERS = {
 
 @pytest.mark.parametrize(("gates", "tone", "words"), ANSWERS.values(), ids=ANSWERS.keys())
 def test_one_sentence_answers_for_all_endpoints(
-    gates: tuple[Gate, ...], tone: str, words: str
+    gates: tuple[EndpointCheck, ...], tone: str, words: str
 ) -> None:
     """In the order in which an endpoint checks."""
     assert (tone, words) == answer(MOBILE, gates)
 
 
 # --- In a browser --------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A real Chromium."""
-    with open_browser(require_chromium()) as running:
-        yield running
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["with scripts", "without scripts"])
@@ -374,6 +366,7 @@ def test_in_a_browser_the_question_is_asked_and_somebody_let_through(
         page.get_by_label("Number as he types it").fill(NATIONAL)
         page.get_by_role("button", name="Look").click()
         expect(page.get_by_role("status").first).to_contain_text("No: the address has used up")
+        assert f"{gateway.url}/console/limits/check#check" == page.url
         page.get_by_text("Unblock").click()
         page.get_by_role("button", name="Yes, let it call again").click()
         expect(page.get_by_role("status").first).to_contain_text("the next call passes")

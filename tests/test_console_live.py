@@ -10,9 +10,9 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.browser import Watch, handsets_url, open_browser, require_chromium
+from tests.browser import handsets_url
 from tests.conftest import RestartableValkey
 from tests.console import OPTIONS, TOKEN
 from tests.processes import GatewayProcess, wait_for
@@ -23,12 +23,6 @@ UNPACED = ("--nexmo_rate=0", "--number_rate=0")
 LIST = "/console/conversations"
 # A stop waits for no open page; for what does not end by itself it waits 22 s.
 PROMPT_SECONDS = 10
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser(require_chromium()) as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")
@@ -46,22 +40,6 @@ def two(valkey_url: str, one: GatewayProcess) -> Iterator[GatewayProcess]:
             receipts = {"dlr_url": f"{process.url}/dlr/", "dlr_delay": 0.5}
             ask(f"{handsets_url(each)}/emulator/settings", receipts)
         yield process
-
-
-@pytest.fixture
-def context(browser: Browser) -> Iterator[BrowserContext]:
-    opened = browser.new_context(locale="en-US", viewport={"width": 1000, "height": 900})
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
-    """An empty page; whatever it is used for, it must cause no error and stay on this machine."""
-    opened = context.new_page()
-    watch = Watch(opened)
-    yield opened
-    assert [] == watch.problems
 
 
 def ask(url: str, body: object = None, method: str | None = None, token: str = "") -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import re
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -14,13 +16,13 @@ from urllib.request import urlopen
 
 import pytest
 import redis
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from gateway import keys
 from gateway.outbox import OutboxEntry
 from handlers.console import views
 from handlers.console.message_life import Step, steps
-from tests.browser import Watch, open_browser, require_chromium
+from tests.browser import Watch
 from tests.console import TOKEN, Operator
 from tests.delivery_receipts import deliver, receipt
 from tests.processes import GatewayProcess
@@ -103,8 +105,7 @@ async def console(standin: VonageStandin, redis_url: str) -> AsyncIterator[Conso
     standin.expect()
     options = standin.options(redis_url, admin_token=TOKEN, number_rate=0, **PLAIN)
     async with serving(*options, redis_url=redis_url) as gateway, visiting(gateway.url) as visitor:
-        operator = Operator(gateway)
-        assert 303 == (await operator.sign_in()).status
+        operator = await Operator.signed_in(gateway)
         backend = visitor.via(Authorization=f"Bearer {TOKEN}")
         assert 200 == (await backend.request("POST", "/tn", json={"value": POOL})).status
         yield Console(gateway, operator, backend, standin)
@@ -163,9 +164,7 @@ def _listed(page: str) -> list[str]:
 async def test_an_id_leads_to_its_message(shape: Any, console: Console) -> None:
     """Ours, in either case."""
     message = await console.text()
-    answer = await console.gateway.client.get(
-        MESSAGES, params={"q": f" {shape(message)} "}, allow_redirects=False
-    )
+    answer = await console.operator.post(f"{MESSAGES}/search", q=f" {shape(message)} ")
     assert (303, f"{MESSAGES}/{message}") == (answer.status, answer.headers["Location"])
 
 
@@ -175,34 +174,59 @@ async def test_a_provider_s_id_of_a_part_leads_to_its_message(console: Console) 
     console.standin.expect(accepted(*parts))
     message = await console.text()
     for part in parts:
-        answer = await console.gateway.client.get(
-            MESSAGES, params={"q": part}, allow_redirects=False
-        )
+        answer = await console.operator.post(f"{MESSAGES}/search", q=part)
         assert f"{MESSAGES}/{message}" == answer.headers["Location"]
 
 
-NUMBERS = {"digits": DIGITS, "plus": f"%2B{DIGITS}", "spaced": "%2B49+176+12345678"}
+NUMBERS = {"digits": DIGITS, "plus": f"+{DIGITS}", "spaced": SPACED}
 
 
 @pytest.mark.parametrize("wanted", NUMBERS.values(), ids=NUMBERS.keys())
 async def test_a_number_finds_the_messages_to_it(wanted: str, console: Console) -> None:
-    """It is shown in full: who searched for it knows it."""
-    await console.text("to him")
+    """Neither the address nor the page names it, until it is shown."""
+    message = await console.text("to him")
     await console.text("to her", to=ANNA)
 
-    shown = await console.read(f"{MESSAGES}?q={wanted}")
+    answer = await console.operator.post(f"{MESSAGES}/search", q=wanted)
+    place = answer.headers["Location"]
+    page = await console.operator.page(place)
+    await console.operator.post("/console/show", thing=f"message:{message}", back=place)
+    shown = await console.read(place)
 
-    assert "1 message to +49 176 12345678" in shown
-    assert "to him" in shown
-    assert "to her" not in shown
+    assert f"{MESSAGES}?to={message}" == place
+    assert "1 message, the newest first" in words(page)
+    assert "to him" in words(page)
+    assert "to her" not in words(page)
+    assert MASKED in words(page)
+    assert not any(each in page for each in (DIGITS, SPACED))
     assert 2 == shown.count(SPACED)
+
+
+async def test_the_messages_to_a_number_are_paged(console: Console) -> None:
+    """Each page leads on to older ones to the same number."""
+    ids = [await console.text(f"text {number}") for number in range(51)]
+    await console.text("to her", to=ANNA)
+    answer = await console.operator.post(f"{MESSAGES}/search", q=SPACED)
+    first = await console.operator.page(answer.headers["Location"])
+    [older] = re.findall(r'href="(/console/messages\?to=[^"]*)"', first)
+    second = await console.operator.page(unescape(older))
+    assert ids[:0:-1] == _listed(first)
+    assert ids[:1] == _listed(second)
+
+
+async def test_when_the_message_of_a_link_is_gone_all_are_listed(console: Console) -> None:
+    """And it is said in words."""
+    await console.text("to him")
+    shown = await console.read(f"{MESSAGES}?to={'0' * 32}")
+    assert "The message of this link is not kept any longer: these are all." in shown
+    assert "to him" in shown
 
 
 NOTHING = {
     "national": ("0176 12345678", "write it with its country: +49 176 …, not 0176 …"),
     "a number without messages": ("+61 491 570 156", "No message to +61 491 570 156 is kept."),
-    "an unknown id": ("0" * 32, f"Nothing found for “{'0' * 32}”."),
-    "words": ("hello there", "Search for a message's id, a provider's id"),
+    "an unknown id": ("0" * 32, "Nothing was found."),
+    "words": ("hello there", "Look for a message's id, a provider's id"),
 }
 
 
@@ -211,8 +235,37 @@ async def test_a_search_without_a_find_says_what_can_be_searched(
     wanted: str, says: str, console: Console
 ) -> None:
     """A national number is not completed: nobody knows from which country."""
-    async with console.gateway.client.get(MESSAGES, params={"q": wanted}) as answer:
-        assert says in words(await answer.text())
+    page = await console.operator.ask(f"{MESSAGES}/search", status=404, q=wanted)
+    assert says in words(page)
+    assert f'name="q" value="{wanted}"' in page
+
+
+async def test_a_search_for_nothing_lists_all(console: Console) -> None:
+    """Who empties the field wants to see the list again."""
+    answer = await console.operator.post(f"{MESSAGES}/search", q=" ")
+    assert (303, MESSAGES) == (answer.status, answer.headers["Location"])
+
+
+STALE = {
+    "messages": MESSAGES,
+    "dead letters": LETTERS,
+    "inbox": INBOX,
+    "numbers": "/console/numbers",
+    "limits": "/console/limits",
+    "conversations": "/console/conversations",
+}
+
+
+@pytest.mark.parametrize("path", STALE.values(), ids=STALE.keys())
+@pytest.mark.parametrize("after", ["0" * 32, "gone"])
+async def test_a_link_to_older_ones_that_are_gone_leads_to_the_first_page(
+    path: str, after: str, console: Console
+) -> None:
+    """Lists shrink on their own while somebody looks at them."""
+    await console.text("the newest")
+    first = await console.operator.page(path)
+    stale = await console.operator.page(f"{path}?after={after}")
+    assert [_listed(first), first.count("<tr")] == [_listed(stale), stale.count("<tr")]
 
 
 # ---- sending one
@@ -517,13 +570,25 @@ async def test_an_opt_out_is_masked_and_can_be_taken_back(console: Console) -> N
 async def test_who_has_opted_out_is_found_by_his_number(console: Console) -> None:
     """And can be let in again from there."""
     await console.say(CARL, "STOP")
-    page = await console.operator.page(f"{OPTOUTS}?q=%2B{CARL}")
+    page = await console.operator.ask(f"{OPTOUTS}/search", q=f"+{CARL}")
     [token] = re.findall(r'name="token" value="([0-9a-f]{32})"', page)
     assert "+1 206-555-0123" in words(page)
-    assert "This number has not opted out" in await console.read(f"{OPTOUTS}?q={ANNA}")
+    other = await console.operator.ask(f"{OPTOUTS}/search", q=ANNA)
+    assert "This number has not opted out" in words(other)
     assert "Taken back" in await console.press(
         f"{OPTOUTS}/remove", token=token, page="1", number=CARL
     )
+
+
+async def test_for_a_bearer_token_a_number_stands_behind_a_key_as_well(console: Console) -> None:
+    """Who has no sign-in has no key of his own; without any the stand-in could be worked out."""
+    await console.say(CARL, "STOP")
+    page = (await console.backend.request("GET", OPTOUTS)).text
+    [token] = re.findall(r'name="token" value="([0-9a-f]{32})"', page)
+    assert hmac.new(b"", CARL.encode(), hashlib.sha256).hexdigest()[:32] != token
+    form = {"token": token, "page": "1"}
+    await console.backend.request("POST", f"{OPTOUTS}/remove", data=form)
+    assert "Nobody has opted out." in await console.read(OPTOUTS)
 
 
 async def test_opt_outs_are_paged_and_taken_back_on_every_page(console: Console) -> None:
@@ -548,7 +613,10 @@ async def test_opt_outs_are_paged_and_taken_back_on_every_page(console: Console)
 # ---- all of them
 
 FORMS = (
+    f"{MESSAGES}/search",
     f"{MESSAGES}/send",
+    f"{OPTOUTS}/search",
+    "/console/limits/check",
     f"{LETTERS}/requeue",
     f"{LETTERS}/discard",
     f"{OPTOUTS}/remove",
@@ -601,11 +669,17 @@ async def test_a_second_attempt_is_a_step_of_its_own(console: Console) -> None:
 
 
 @contextmanager
-def seen(standin: VonageStandin, redis_url: str, *, width: int) -> Iterator[tuple[Page, str]]:
+def seen(
+    browser: Browser, standin: VonageStandin, redis_url: str, *, width: int
+) -> Iterator[tuple[Page, str]]:
     """An operator's page and its gateway's address; at the end the page must have behaved."""
     options = standin.options(redis_url, admin_token=TOKEN, number_rate=0)
-    with GatewayProcess(*options) as gateway, open_browser(require_chromium()) as browser:
-        page = browser.new_page(viewport={"width": width, "height": 800})
+    viewport: ViewportSize = {"width": width, "height": 800}
+    with (
+        GatewayProcess(*options) as gateway,
+        browser.new_context(viewport=viewport) as context,
+    ):
+        page = context.new_page()
         watch = Watch(page)
         page.goto(f"{gateway.url}{MESSAGES}")
         page.get_by_label("Admin token").fill(TOKEN)
@@ -614,11 +688,13 @@ def seen(standin: VonageStandin, redis_url: str, *, width: int) -> Iterator[tupl
         assert [] == watch.problems
 
 
-def test_the_life_follows_what_happens(standin: VonageStandin, redis_url: str) -> None:
+def test_the_life_follows_what_happens(
+    browser: Browser, standin: VonageStandin, redis_url: str
+) -> None:
     """A receipt appears without a reload."""
     [part] = new_ids(1)
     standin.expect(accepted(part))
-    with seen(standin, redis_url, width=1200) as (page, url):
+    with seen(browser, standin, redis_url, width=1200) as (page, url):
         page.get_by_label("To (international)").fill(SPACED)
         page.get_by_label("Text").fill("Hello")
         page.get_by_role("button", name="Send", exact=True).click()
@@ -632,13 +708,15 @@ def test_the_life_follows_what_happens(standin: VonageStandin, redis_url: str) -
         expect(page.locator("[aria-current=true]")).to_have_text(["Messages", "Messages"])
 
 
-def test_one_box_chooses_all_letters_of_a_page(standin: VonageStandin, redis_url: str) -> None:
+def test_one_box_chooses_all_letters_of_a_page(
+    browser: Browser, standin: VonageStandin, redis_url: str
+) -> None:
     """On a phone's screen, which nothing is wider than."""
     with redis.Redis.from_url(redis_url) as store:
         for name in "abc":
             store.hset(keys.DEAD, name, _letter(name * 200))
             store.zadd(keys.DEAD_TIMES, {name: time.time_ns() // 1_000_000})
-    with seen(standin, redis_url, width=390) as (page, _):
+    with seen(browser, standin, redis_url, width=390) as (page, _):
         page.get_by_role("link", name="Dead letters").click()
         page.get_by_label("All on this page").check()
         expect(page.get_by_role("checkbox", checked=True)).to_have_count(4)

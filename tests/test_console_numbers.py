@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from html import unescape
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 
 from gateway.forecast import Need
 from handlers.console.numbers import forecast, summary
-from tests.browser import Watch, open_browser, require_chromium
+from tests.browser import Watch
 from tests.console import OPTIONS, TOKEN, Operator
 from tests.processes import GatewayProcess
 from tests.serving import Gateway, serving
@@ -32,9 +32,7 @@ async def gateway(redis_url: str) -> AsyncIterator[Gateway]:
 @pytest.fixture
 async def operator(gateway: Gateway) -> Operator:
     """A person who has signed in."""
-    operator = Operator(gateway)
-    await operator.sign_in()
-    return operator
+    return await Operator.signed_in(gateway)
 
 
 async def begin(gateway: Gateway, a: str, b: str) -> str:
@@ -256,13 +254,6 @@ def test_a_sentence_tells_how_many_numbers_are_needed(
     tone, words = summary(needs)
     assert total[0] == tone
     assert words.startswith(total[1])
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A real Chromium."""
-    with open_browser(require_chromium()) as running:
-        yield running
 
 
 @pytest.mark.parametrize("width", [1200, 390])

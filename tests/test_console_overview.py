@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
+from html import unescape
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser import Watch, open_browser, require_chromium
 from tests.console import OPTIONS, Operator
 from tests.processes import GatewayProcess
 from tests.serving import Gateway, serving
@@ -25,9 +25,16 @@ async def gateway(redis_url: str) -> AsyncIterator[Gateway]:
 @pytest.fixture
 async def operator(gateway: Gateway) -> Operator:
     """A person who has signed in."""
-    operator = Operator(gateway)
-    await operator.sign_in()
-    return operator
+    return await Operator.signed_in(gateway)
+
+
+async def test_spend_is_in_euros_and_of_who_tells_prices(operator: Operator) -> None:
+    """Vonage alone tells any, in EUR, as the page of a message says as well."""
+    page = unescape(await operator.page("/console/"))
+    assert "<h2>Spend, EUR</h2>" in page
+    assert 'data-series="spend.nexmo=Vonage"' in page
+    assert "EUR spent at Vonage" in page
+    assert "currency" not in page
 
 
 async def test_an_empty_gateway_shows_noughts_and_what_could_be_configured(
@@ -58,28 +65,10 @@ async def test_the_series_are_those_of_the_plots(operator: Operator) -> None:
 async def test_a_phone_that_was_never_heard_of_is_named(redis_url: str) -> None:
     """A silent phone needs a look."""
     async with serving(*OPTIONS, "--smssync_secret=phone-secret", redis_url=redis_url) as gateway:
-        operator = Operator(gateway)
-        await operator.sign_in()
+        operator = await Operator.signed_in(gateway)
         assert "silent for 15 minutes: default" in await operator.page("/console/")
         await gateway.client.get("/smssync/?task=send&secret=phone-secret")
         assert "all heard of" in await operator.page("/console/")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A headless browser."""
-    with open_browser(require_chromium()) as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page that must behave well to the end."""
-    with browser.new_context() as context:
-        page = context.new_page()
-        watch = Watch(page)
-        yield page
-        assert [] == watch.problems
 
 
 def test_what_another_process_sent_comes_to_the_figures_and_plots(

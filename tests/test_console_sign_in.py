@@ -24,9 +24,7 @@ async def gateway(redis_url: str) -> AsyncIterator[Gateway]:
 @pytest.fixture
 async def operator(gateway: Gateway) -> Operator:
     """A person who has signed in."""
-    operator = Operator(gateway)
-    assert 303 == (await operator.sign_in()).status
-    return operator
+    return await Operator.signed_in(gateway)
 
 
 async def test_without_a_sign_in_every_page_is_the_form(gateway: Gateway) -> None:
@@ -126,6 +124,58 @@ async def test_a_changed_token_ends_all_sign_ins(gateway: Gateway, redis_url: st
         assert 401 == (await other.client.get("/console/", cookies=operator.cookies)).status
 
 
+async def test_what_development_mode_gave_away_opens_nothing_later(redis_url: str) -> None:
+    """A cookie for which nobody proved anything is worth nothing where a proof is asked for."""
+    async with serving("--development_mode", redis_url=redis_url) as gateway:
+        operator = Operator(gateway)
+        await operator.page("/console/")
+        cookies = operator.cookies
+    for options, status in ((OPTIONS, 401), ((), 403)):
+        async with serving(*options, redis_url=redis_url) as gateway:
+            assert status == (await gateway.client.get("/console/", cookies=cookies)).status
+
+
+async def test_a_neighbour_s_cookie_does_not_lock_the_operator_out(
+    gateway: Gateway, operator: Operator
+) -> None:
+    """Other programs on the same host may set one of the same name."""
+    [mine] = operator.cookies.values()
+    gateway.client.cookie_jar.clear()
+    header = {"Cookie": f"gateway_console={mine}; gateway_console={'0' * 64}"}
+    assert 200 == (await gateway.client.get("/console/", headers=header)).status
+
+
+async def test_the_right_token_forgets_the_wrong_ones(gateway: Gateway) -> None:
+    """Whoever got in is no guesser."""
+    for _ in range(2):
+        for _ in range(TRIES.amount - 1):
+            assert 401 == (await Operator(gateway).sign_in("guess-again")).status
+        assert 303 == (await Operator(gateway).sign_in()).status
+
+
+async def test_who_was_signed_out_while_typing_comes_back_to_his_form(
+    gateway: Gateway, operator: Operator
+) -> None:
+    """The sign-in that he is shown leads there."""
+    gateway.client.cookie_jar.clear()
+    referrer = {"Referer": f"{gateway.url}/console/conversations/new?x=1"}
+    path = "/console/conversations/new"
+    async with gateway.client.post(path, data={"xsrf": operator.xsrf}, headers=referrer) as answer:
+        assert 401 == answer.status
+        assert 'value="/console/conversations/new?x=1"' in await answer.text()
+
+
+async def test_scripts_are_those_that_the_page_names(gateway: Gateway) -> None:
+    """JSONP is a script of this origin as well; without the page's nonce nothing runs."""
+    answer = await gateway.client.get("/console/sign-in")
+    policy, page = answer.headers["Content-Security-Policy"], await answer.text()
+    nonce = policy.partition("'nonce-")[2].partition("'")[0]
+    assert 32 == len(nonce)
+    assert page.count("<script") == page.count(f'nonce="{nonce}"') > 0
+    again = (await gateway.client.get("/console/sign-in")).headers["Content-Security-Policy"]
+    assert policy != again
+
+
 async def test_a_sign_in_ends_when_it_is_not_used(operator: Operator, redis_url: str) -> None:
     """And the store holds neither the cookie nor the token."""
     store = connect(redis_url)
@@ -213,13 +263,13 @@ async def test_a_hundred_things_are_shown_at_most_and_each_for_ten_minutes(
     store = gateway.application.services.store
     [key] = [each for each in await store.execute("KEYS", "*") if each.startswith("console:")]
     for number in range(MOST_SHOWN):
-        assert 303 == (await operator.post("/console/show", thing=f"message:{number}")).status
-    assert 303 == (await operator.post("/console/show", thing="message:0")).status
-    assert 400 == (await operator.post("/console/show", thing="message:new")).status
-    await store.execute("HSET", key, "shown:message:0", 1)
+        assert 303 == (await operator.post("/console/show", thing=f"limit:{number:x}")).status
+    assert 303 == (await operator.post("/console/show", thing="limit:0")).status
+    assert 400 == (await operator.post("/console/show", thing="limit:abcd")).status
+    await store.execute("HSET", key, "shown:limit:0", 1)
     await operator.page("/console/")
-    assert 0 == await store.execute("HEXISTS", key, "shown:message:0")
-    assert 303 == (await operator.post("/console/show", thing="message:new")).status
+    assert 0 == await store.execute("HEXISTS", key, "shown:limit:0")
+    assert 303 == (await operator.post("/console/show", thing="limit:abcd")).status
 
 
 async def test_what_is_shown_after_a_sign_out_brings_nothing_back(gateway: Gateway) -> None:
@@ -273,7 +323,8 @@ async def test_in_development_mode_a_person_on_this_machine_is_signed_in(redis_u
     async with serving("--development_mode", redis_url=redis_url) as gateway:
         operator = Operator(gateway)
         page = await operator.page("/console/")
-        assert 'name="xsrf"' in page
+        assert "<nav" in page
+        assert "Sign out" not in page
         for headers in ({"Host": "evil.example"}, {"X-Forwarded-For": "192.0.2.1"}):
             gateway.client.cookie_jar.clear()
             assert 403 == (await gateway.client.get("/console/", headers=headers)).status

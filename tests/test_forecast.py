@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -20,6 +20,8 @@ from gateway.phone import country_of
 from gateway.sessions import NewSession, NoNumberFree, Sessions
 from gateway.store import Store, connect
 from tests.visitor import eventually
+
+Found = TypeVar("Found")
 
 # Made-up people and rented numbers; see https://nationalnanpa.com for 555-0100 to 0199.
 GERMANS = [f"+49176040690{n:02}" for n in range(11, 19)]
@@ -76,6 +78,15 @@ async def today(store: Store) -> int:
     return int((await store.execute("TIME"))[0]) // 86_400
 
 
+async def in_one_day(store: Store, act: Callable[[int], Awaitable[Found]]) -> tuple[int, Found]:
+    """Return a day and what ``act`` found on it; it acts again when the day ended meanwhile."""
+    while True:
+        day = await today(store)
+        found = await act(day)
+        if day == await today(store):
+            return day, found
+
+
 def written(day: int) -> str:
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=day)).date().isoformat()
 
@@ -108,8 +119,8 @@ async def test_a_country_needs_what_the_busiest_of_its_participants_has(
     for other in AMERICANS[:3]:
         await begin(sessions, GERMANS[0], other)
     await begin(sessions, GERMANS[1], NOBODYS[0], virtual_number=US[0])
-    needs = {need.country: need for need in await forecast.needs()}
-    day = written(await today(store))
+    number, found = await in_one_day(store, lambda _: forecast.needs())
+    needs, day = {need.country: need for need in found}, written(number)
     assert ["", "DE", "US"] == list(needs)
     assert Need("", now=1, peak=1, peak_day=day, pool=0, idle=0, voice=0) == needs[""]
     assert (3, 3, day, 2, 2) == (
@@ -180,27 +191,66 @@ async def test_a_peak_that_lasts_for_months_is_noted_when_it_ends(
 async def test_the_peak_is_that_of_thirty_days(
     store: Store, forecast: Forecast, days: dict[int, int], peak: int, ago: int
 ) -> None:
-    day = await today(store)
-    fields = [item for back, most in days.items() for item in (f"DE:{day - back}", most)]
-    await store.execute("HSET", keys.PEAKS, *fields)
-    [need] = await forecast.needs()
+    async def needs(day: int) -> list[Need]:
+        fields = [item for back, most in days.items() for item in (f"DE:{day - back}", most)]
+        await store.execute("DEL", keys.PEAKS)
+        await store.execute("HSET", keys.PEAKS, *fields)
+        return await forecast.needs()
+
+    day, [need] = await in_one_day(store, needs)
     assert Need("DE", 0, peak, written(day - ago), 0, 0, 0) == need
 
 
 async def test_old_days_are_dropped_once_a_day_by_each_process(store: Store) -> None:
-    day = await today(store)
-    kept = {f"DE:{day - DAYS + 1}": "2", f":{day}": "1"}
-    old = {f"DE:{day - DAYS - 2}": "3", f":{day - 400}": "1"}
-    every = [item for pair in (kept | old).items() for item in pair]
-    await store.execute("HSET", keys.PEAKS, *every)
-    first, second = Forecast(store), Forecast(store)
-    await first.trim()
-    assert kept == await hash_of(store, keys.PEAKS)
-    await store.execute("HSET", keys.PEAKS, *every)
-    await first.trim()
-    assert kept | old == await hash_of(store, keys.PEAKS)
-    await second.trim()
-    assert kept == await hash_of(store, keys.PEAKS)
+    async def trimmed(day: int) -> list[set[int]]:
+        """Return how many days ago the peaks were that each of three looks has left."""
+        first, second = Forecast(store), Forecast(store)
+        left = []
+        for process in (first, first, second):
+            peaks = [item for ago in (0, 30, 31, 400) for item in (f"DE:{day - ago}", 1)]
+            await store.execute("HSET", keys.PEAKS, *peaks)
+            await process.trim()
+            names = await store.execute("HKEYS", keys.PEAKS)
+            left.append({day - int(each.removeprefix("DE:")) for each in names})
+        return left
+
+    _, left = await in_one_day(store, trimmed)
+    assert [{0, 30}, {0, 30, 31, 400}, {0, 30}] == left
+
+
+@pytest.mark.parametrize(
+    ("written_down", "left"),
+    [
+        pytest.param({"country_a": "CH"}, {"DE:1": "1"}, id="its country at the begin"),
+        pytest.param({}, {"CH:1": "1", "DE:1": "1"}, id="not counted at the begin"),
+    ],
+)
+async def test_the_end_of_a_session_is_counted_where_its_begin_was(
+    store: Store, sessions: Sessions, written_down: dict[str, str], left: dict[str, str]
+) -> None:
+    """A newer table of numbers may say another country; what stays behind would never go."""
+    await fill(store, US[:1])
+    session = await begin(sessions, GERMANS[0], AMERICANS[0])
+    key = keys.session(session.id)
+    await store.execute("HDEL", key, "country_a", "country_b")
+    fields = {"country_b": "US"} | written_down if written_down else {}
+    if fields:
+        await store.execute("HSET", key, *(item for pair in fields.items() for item in pair))
+    await store.execute("DEL", keys.PARALLEL)
+    await store.execute("HSET", keys.PARALLEL, "CH:1", 1, "DE:1", 1)
+    closed = await sessions.close(session.id, notify=False)
+    assert closed is not None
+    assert left == await hash_of(store, keys.PARALLEL)
+
+
+async def test_a_session_is_the_same_with_its_countries_written_down(
+    store: Store, sessions: Sessions
+) -> None:
+    await fill(store, US[:1])
+    session = await begin(sessions, GERMANS[0], AMERICANS[0], country_a="FR", country_b="FR")
+    assert session == await sessions.find(session.id)
+    written_down = await hash_of(store, keys.session(session.id))
+    assert ("DE", "US") == (written_down["country_a"], written_down["country_b"])
 
 
 # -- numbers ---------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 from prometheus_client import REGISTRY
@@ -310,6 +311,25 @@ async def test_addresses_of_one_customer_share_a_count(
 async def test_address_and_receiver_are_counted_apart(limits: MessageLimits) -> None:
     await limits.hit_address(ONE, NUMBER)
     await limits.hit_receiver(ONE, NUMBER)
+
+
+OWN_LIMITS = {
+    "the common ones": ({}, Limit(1, HOUR), Limit(2, HOUR)),
+    "an amount of its own": ({"limit_amount": 5}, Limit(5, HOUR), Limit(2, HOUR)),
+    "none for addresses": ({"limit_amount": 0}, Limit(0, HOUR), Limit(2, HOUR)),
+    "a window of its own": ({"receiver_limit_expires": 60}, Limit(1, HOUR), Limit(2, 60)),
+}
+
+
+@pytest.mark.parametrize(("own", "address", "receiver"), OWN_LIMITS.values(), ids=OWN_LIMITS.keys())
+def test_the_limits_of_an_endpoint_are_told_without_the_store(
+    own: dict[str, int], address: Limit, receiver: Limit
+) -> None:
+    limits = MessageLimits(Limiter(connect(NOWHERE)), Limit(1, HOUR), Limit(2, HOUR))
+    endpoint = replace(ONE, **own)  # type: ignore[arg-type]
+    assert address == limits.address_limit(endpoint)
+    assert receiver == limits.receiver_limit(endpoint)
+    assert address == ValidationLimits(Limiter(connect(NOWHERE)), address).limit
 
 
 async def test_what_spends_money_refuses_without_the_store() -> None:

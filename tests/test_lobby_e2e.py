@@ -7,7 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from gateway import keys
 from gateway.lobby import is_email, is_end
+from gateway.store import connect
 from tests.masking import ANNA, BERT, CARL, DORA, FLOW, ONE, START, TOKEN, TWO, Town, town, until
 
 HELP = "To chat, text your email address."
@@ -156,6 +158,20 @@ async def test_an_operator_can_end_a_chat(place: Town) -> None:
     [session] = (await place.ok("GET", "/session"))["sessions"]
     await place.ok("DELETE", "/session", {"session_id": session["id"]})
     await place.hears(BERT, (ONE, CONNECTED), (ONE, THANKS))
+
+
+async def test_a_chat_counts_among_the_sessions_of_both_until_it_ends(
+    place: Town, redis_url: str
+) -> None:
+    store = connect(redis_url)
+    await place.text(ANNA, ONE, "anna@example.org")
+    await place.text(BERT, ONE, "bert@example.org")
+    levels = await store.execute("HVALS", keys.PARALLEL)
+    assert 2 == sum(int(people) for people in levels)
+    await place.text(ANNA, ONE, "#end")
+    await place.hears(BERT, (ONE, CONNECTED), (ONE, THANKS))
+    assert 0 == await store.execute("EXISTS", keys.PARALLEL)
+    await store.close()
 
 
 async def test_a_number_outside_the_lobby_knows_no_chat(place: Town) -> None:

@@ -344,3 +344,37 @@ async def test_what_a_crash_left_parked_is_joined_in_the_list_of_messages_too(
     await gateway.store.run(Script.load("part_map"), part, [message_id(1), DAY_MS])
     _, (listed,), _ = await read(10, "")
     assert "delivered" == listed["delivery"]
+
+
+# -- found by an id ---------------------------------------------------------------------------
+
+UPPER = f"{0xAB:032X}"
+
+
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        pytest.param(message_id(0xAB), 0xAB, id="our id"),
+        pytest.param(UPPER, 0xAB, id="in capitals"),
+        pytest.param("0A00000012345678", 0xAB, id="their id of a part"),
+        pytest.param("mdr2-0123456789abcdef", 0xCD, id="of another provider"),
+        pytest.param(message_id(0xEF), None, id="unknown"),
+        pytest.param("0A00000012345679", None, id="unknown part"),
+        pytest.param("0A00 000012345678", None, id="no id"),
+        pytest.param("short", None, id="too short"),
+        pytest.param("", None, id="nothing"),
+    ],
+)
+async def test_an_id_of_ours_or_of_a_provider_finds_its_message(
+    gateway: Gateway, written: str, found: int | None
+) -> None:
+    await gateway.create(0xAB, 0xCD)
+    for number, provider, part in (
+        (0xAB, "nexmo", "0A00000012345678"),
+        (0xCD, "flowroute", "mdr2-0123456789abcdef"),
+    ):
+        sms = Sms(message_id(number), NUMBER, "Sender", "the text")
+        parts = (Part(part, Delivery.ACCEPTED),)
+        await gateway.receipts.record(sms, provider, SubmitResult(Outcome.ACCEPTED, parts), 1)
+    expected = "" if found is None else message_id(found)
+    assert expected == await gateway.log.find(written, ["nexmo", "flowroute", "smssync:hall"])

@@ -164,6 +164,42 @@ async def test_receive_tells_what_a_receipt_did(
     assert expected == await play(receipts, steps)
 
 
+@pytest.mark.parametrize(
+    "last",
+    [
+        pytest.param("p delivered", id="repeat"),
+        pytest.param("p buffered", id="overtaken"),
+    ],
+)
+async def test_a_session_log_that_missed_a_state_is_told_it_by_the_next_receipt(
+    store: Store, last: str
+) -> None:
+    """The store may fail between the two scripts; then the provider repeats the receipt."""
+    told: list[tuple[str, str, str]] = []
+
+    async def changed(session: str, message_id: str, state: str) -> None:
+        told.append((session, message_id, state))
+        if len(told) == 1:
+            raise StoreUnavailable
+
+    receipts = Receipts(store, days=7, changed=changed)
+    await receipts.create(SMS, provider="nexmo", source="relay", expected=1, session="5e55")
+    await play(receipts, ["answer p"])
+    with pytest.raises(StoreUnavailable):
+        await play(receipts, ["p delivered"])
+    await play(receipts, [last])
+    assert [("5e55", MESSAGE, "delivered")] * 2 == told
+
+
+async def test_a_receipt_for_a_part_of_another_message_tells_no_session_log(store: Store) -> None:
+    async def changed(session: str, message_id: str, state: str) -> None:
+        raise AssertionError(state)
+
+    receipts = Receipts(store, days=7, changed=changed)
+    await receipts.create(SMS, provider="nexmo", source="relay", expected=1, session="5e55")
+    assert ["foreign"] == await play(receipts, ["answer p", "q failed"])
+
+
 async def test_100_repeats_at_once_change_the_message_once(redis_url: str) -> None:
     stores = [connect(redis_url) for _ in range(3)]
     processes = [Receipts(store, days=7) for store in stores]
@@ -337,6 +373,7 @@ async def test_the_life_of_a_message_tells_what_was_sent_and_what_became_of_it(
         "text": "the text",
         "provider": "nexmo",
         "source": "/message/",
+        "session": "",
         "delivery": "rejected",
         "final": True,
         "parts": 2,

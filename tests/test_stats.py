@@ -17,16 +17,16 @@ from gateway.providers.base import Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.providers.vonage_voice import CallEvent
 from gateway.receipts import Receipts
 from gateway.redis_client import client
+from gateway.series import Series, quantile
 from gateway.session_log import SessionLog
 from gateway.sessions import Sessions
 from gateway.stats import (
     FLUSH_SECONDS,
     GAUGE_SECONDS,
     GAUGES,
+    LATEST_SECONDS,
     ProviderHealth,
-    Series,
     Stats,
-    quantile,
 )
 from gateway.store import Argument, Reply, Script, Store, connect
 from tests.conftest import RestartableValkey
@@ -361,14 +361,26 @@ async def test_every_series_is_there_by_its_name(store: Store) -> None:
         *(f"messages.{provider}.{outcome}" for provider in each for outcome in outcomes),
         *(f"deliveries.{state}" for state in states),
         *(f"deliveries.{provider}.{state}" for provider in each for state in states),
-        *(f"spend.{provider}" for provider in each),
+        *(f"spend.{provider}" for provider in ("nexmo", "flowroute")),
         *(f"latency.{provider}.{what}" for provider in each for what in ("mean", "p95")),
-        *(f"limits.{limit}" for (limit,) in metrics.LIMITED),
+        *(f"limits.{limit}" for limit in ("message", "receiver", "validation", "console")),
         *(f"inbound.{result}" for _, result in metrics.MOS),
-        "outbox.repeats",
-        *GAUGES,
+        *("queue.outbox", "queue.dead_letters", "queue.smssync", "sessions.open"),
     }
     assert expected == set((await Stats(store).hour()).values)
+
+
+@pytest.mark.parametrize(
+    "sample",
+    [
+        'gateway_limit_refusals_total{limit="lobby"}',
+        'gateway_limit_refusals_total{limit="smssync_reply"}',
+        'gateway_spend_total{provider="smssync"}',
+        "gateway_outbox_repeats_total",
+    ],
+)
+def test_what_no_plot_shows_is_counted_for_prometheus(sample: str) -> None:
+    assert f"\n{sample} " in metrics.exposition().decode()
 
 
 async def test_series_of_other_releases_are_left_out(store: Store) -> None:
@@ -411,6 +423,35 @@ async def test_health_tells_of_each_provider_the_latest_outcome_and_how_many_fai
     assert between <= nexmo.latest["refused"] == nexmo.at <= await now_ms(store)
     assert nexmo.outcome in {"refused", "unknown"}
     assert ("", 0, 0, 0) == (flowroute.outcome, flowroute.at, flowroute.total, flowroute.failed)
+
+
+@pytest.mark.parametrize(
+    ("age", "told"),
+    [
+        pytest.param(LATEST_SECONDS - 7200, True, id="in the last 7 days"),
+        pytest.param(LATEST_SECONDS + 60, False, id="before"),
+    ],
+)
+async def test_health_tells_nothing_older_than_seven_days(
+    store: Store, age: int, told: bool
+) -> None:
+    """The key does not end while any provider is in use: each of its fields has its own age."""
+    at = await now_ms(store) - age * 1000
+    await store.execute("HSET", keys.STATS_LATEST, ACCEPTED, at)
+    stats = Process(store).stats
+    health = (await stats.health(await stats.hour()))["nexmo"]
+    assert ({"accepted": at} if told else {}) == health.latest
+
+
+async def test_only_messages_have_a_latest_time_and_prolong_its_key(store: Store) -> None:
+    process = Process(store)
+    await process.add(messages_nexmo_accepted=1, limits_message=1, spend_nexmo=0.04)
+    assert [ACCEPTED] == await store.execute("HKEYS", keys.STATS_LATEST)
+    await store.execute("EXPIRE", keys.STATS_LATEST, 3600)
+    await process.add(limits_message=1)
+    assert await store.execute("TTL", keys.STATS_LATEST) <= 3600
+    await process.add(messages_nexmo_accepted=1)
+    assert await store.execute("TTL", keys.STATS_LATEST) > 3600
 
 
 @pytest.mark.parametrize(
@@ -484,6 +525,9 @@ async def test_a_message_is_counted_when_a_receipt_makes_it_final(
         pytest.param("p delivered, q delivered", {"delivered": 1}, id="both"),
         pytest.param("p failed, q delivered", {"failed": 1}, id="the worst counts"),
         pytest.param("p delivered, q buffered, q expired", {"expired": 1}, id="on its way"),
+        pytest.param("p failed, q unknown, q delivered", {"failed": 1}, id="called the same"),
+        pytest.param("p unknown, q unknown, p delivered", {"unknown": 1}, id="still a guess"),
+        pytest.param("p unknown, q delivered, p failed", {"unknown": 1, "failed": 1}, id="a guess"),
     ],
 )
 async def test_a_message_of_two_parts_is_counted_once(

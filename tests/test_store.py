@@ -14,7 +14,7 @@ from redis.exceptions import ResponseError
 
 from gateway import valkey_process
 from gateway.errors import StoreUnavailable
-from gateway.store import BadCommand, Budget, Script, Store, connect, fresh_budget
+from gateway.store import BadCommand, Budget, Script, Store, connect, fresh_budget, pairs
 from tests.conftest import RestartableValkey
 from tests.visitor import eventually
 
@@ -448,3 +448,14 @@ async def test_close_leaves_no_connection_behind(redis_url: str) -> None:
 
 async def test_a_store_that_was_never_used_can_be_closed(redis_url: str) -> None:
     await connect(redis_url).close()
+
+
+@pytest.mark.parametrize(
+    ("reply", "expected"),
+    [([], {}), (["a", "1", "b", "2"], {"a": "1", "b": "2"}), ({"a": "1"}, {"a": "1"}), ({}, {})],
+    ids=repr,
+)
+def test_a_hash_is_read_from_a_list_and_from_a_dict(
+    reply: list[str] | dict[str, str], expected: dict[str, str]
+) -> None:
+    assert expected == pairs(reply)

@@ -1187,3 +1187,23 @@ async def test_a_number_can_be_erased_with_all_that_was_to_be_sent_to_it(store: 
     assert (3, {numbers[1]}) == (total, {each.to for each in left})
     assert 0 == await tasks.erase_number(numbers[0])
     assert [numbers[1]] == [each.to for each in await tasks.poll("one")]
+
+
+NOW = 1_700_000_000_000
+LOOKS = {
+    "heard of just now": (NOW, 80, (False, False)),
+    "heard of 15 minutes ago": (NOW - 900_000, 80, (False, False)),
+    "heard of longer ago": (NOW - 900_001, 80, (True, False)),
+    "never heard of": (0, None, (True, False)),
+    "battery enough": (NOW, 20, (False, False)),
+    "battery low": (NOW, 19, (False, True)),
+    "battery empty": (NOW, 0, (False, True)),
+}
+
+
+@pytest.mark.parametrize(("seen", "battery", "expected"), LOOKS.values(), ids=LOOKS.keys())
+def test_a_state_tells_whether_a_phone_needs_a_look(
+    seen: int, battery: int | None, expected: tuple[bool, bool]
+) -> None:
+    state = DeviceState(seen, "", battery, 0, results=False, backlog=0, handed=0)
+    assert expected == (state.is_silent(NOW), state.battery_low)

@@ -2,7 +2,8 @@
 -- once, by country. k: keys by name, see _session; routes: key of a participant's routes, which
 -- are as many as his open sessions; country: his, '' = unknown; now: ms.
 -- parallel_more(k, routes, country, now)  counts one who has just got another session
--- parallel_less(k, routes, country, now)  counts one who has just lost a session
+-- parallel_less(k, routes, country, now)  counts one who has just lost a session; country: that
+--           under which it was counted, since numbers move between countries; nil = not counted
 -- Only when nobody was, or nobody is left, at a level the day's peak may be another one: for all
 -- other days between, the level had somebody.
 local DAY = 86400000
@@ -26,6 +27,7 @@ local function parallel_more(k, routes, country, now)
   level_add(k, country, has - 1, -1)
 end
 local function parallel_less(k, routes, country, now)
+  if not country then return end
   local has = redis.call('HLEN', routes)
   if level_add(k, country, has + 1, -1) <= 0 then peak_note(k, country, has + 1, now) end
   level_add(k, country, has, 1)

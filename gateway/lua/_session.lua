@@ -2,7 +2,8 @@
 -- session_keys(first)  the keys from KEYS[first] on by name; gateway.sessions.session_keys gives
 --           them in this order
 -- open_session(k, id, s)  writes a session down, with its routes and its place in every index;
---           s: all fields of models.Session but the id, as text
+--           s: its fields as text: those of models.Session but id, texts and, of a chat, the PINs;
+--           and the countries of the participants as _parallel is to count them, '' = unknown
 local NAMES = 'session routes_a routes_b past_a past_b sessions expiries unique_names announce '
   .. 'numbers number_sessions load pool_message pool_voice pool_both idle_message idle_voice idle_both '
   .. 'pins parallel peaks'

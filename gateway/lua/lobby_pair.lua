@@ -23,6 +23,7 @@ open_session(k, ARGV[2], {
   participant_a = waiting, number_a = ARGV[6], provider_a = ARGV[7],
   participant_b = joining, number_b = ARGV[9], provider_b = ARGV[10],
   mode = 'message', numbers = 'per-side', unique_name = '', kind = 'chat',
+  country_a = ARGV[11], country_b = ARGV[12],
 })
 parallel_more(k, k.routes_a, ARGV[11], now)
 parallel_more(k, k.routes_b, ARGV[12], now)

@@ -3,7 +3,7 @@
 --          logs of both; KEYS[26] token and KEYS[27] assemblies of an MO that is taken with it
 -- ARGV     id, cause: "end" or "expiry" (only if it is over by the clock, "end" only if it is not),
 --          announce (1 or 0), how long (ms) the log (0 = not at all) and the numbers that both had
---          are kept, digest of the MO's parts or '', countries of both or ''
+--          are kept, digest of an MO's parts or ''
 -- Returns  the closed session (HGETALL), empty when it was not open or the cause does not apply, or
 --          "repeated": the MO was taken before.
 local k, id, now = session_keys(1), ARGV[1], string.format('%d', now_ms())
@@ -23,8 +23,8 @@ local function leave(routes, past, number, counterpart, country)
   redis.call('HSET', past, number, now .. ' ' .. counterpart .. ' ' .. (over and '1' or '0'))
   redis.call('PEXPIRE', past, ARGV[5])
 end
-leave(k.routes_a, k.past_a, s.number_a, s.participant_b, ARGV[7])
-leave(k.routes_b, k.past_b, s.number_b, s.participant_a, ARGV[8])
+leave(k.routes_a, k.past_a, s.number_a, s.participant_b, s.country_a)
+leave(k.routes_b, k.past_b, s.number_b, s.participant_a, s.country_b)
 release(k, s.number_a, s.created, id)
 release(k, s.number_b, s.created, id)
 pins_drop(k, id, s)

@@ -34,12 +34,12 @@ local s = {
   participant_a = a, participant_b = b, number_a = number_a, number_b = number_b,
   provider_a = provider(number_a), provider_b = provider(number_b),
   mode = mode, numbers = numbers, unique_name = name, kind = 'masked', closed = '0',
-  pin_a = ARGV[11], pin_b = ARGV[12],
+  pin_a = ARGV[11], pin_b = ARGV[12], country_a = ARGV[13], country_b = ARGV[14],
 }
 local taken = pins_taken(k, s)
 if taken then return {taken} end
 open_session(k, id, s)
 pins_keep(k, id, s)
-parallel_more(k, k.routes_a, ARGV[13], now)
-parallel_more(k, k.routes_b, ARGV[14], now)
+parallel_more(k, k.routes_a, s.country_a, now)
+parallel_more(k, k.routes_b, s.country_b, now)
 return {'created', redis.call('HGETALL', k.session)}

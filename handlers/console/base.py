@@ -1,51 +1,47 @@
-"""What every page of the console does: let the operator in, render, perform, stay live.
-
-A page is a ``Page``: its ``data`` and its ``template``. Asked for as an event stream it sends its
-``live`` part whenever that has changed, in whichever process the change came about: what is
-watched is the store. A form is an ``Action``: it performs one thing and leads back to a page.
-"""
+"""What every route of the console does: let the operator in, refuse foreign forms, render."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Iterable
+import hashlib
+import hmac
+import re
+import secrets
+from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar
-from urllib.parse import quote, urlsplit
+from typing import Any
+from urllib.parse import quote
 
 from tornado.template import Loader
 
 import gateway
 from gateway.clients import limit_subject
-from gateway.errors import Forbidden, GatewayError, LimitExceeded, StoreUnavailable, Unauthenticated
+from gateway.errors import Forbidden, LimitExceeded
 from gateway.sign_ins import SignIn
 from handlers.console import views
 from handlers.console.assets import address_of
-from handlers.console.events import HEARTBEAT_SECONDS, EventStream, refuse_events
+from handlers.console.events import refuse_events
 from handlers.values import Fields, FieldsHandler, read
-
-log = logging.getLogger(__name__)
 
 ROOT = "/console/"
 COOKIE = "gateway_console"
 TEMPLATES = Loader(str(Path(__file__).parents[1] / "templates" / "console"))
 HTML_TYPE = "text/html; charset=UTF-8"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-# Of the page's own origin alone, and no inline script or style: what slips through the escaping
-# still does nothing.
+# No inline script or style, and of the scripts only those that the page names itself, for JSONP is
+# of this origin too: what slips through the escaping still does nothing.
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "default-src 'none'; script-src 'nonce-{}'; style-src 'self'; img-src 'self' data:; "
     "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
-LIVE_SECONDS = 1.0
-MOST_STREAMS = 50
-# So long a live page of somebody who has signed out elsewhere goes on.
-SIGN_IN_SECONDS = 3.0
+# More than one of the name is a neighbour's doing, who may set cookies for this host as well.
+MOST_COOKIES = 5
+_COOKIES = re.compile(rf"(?:^|;)\s*{COOKIE}=([0-9a-f]{{64}})")
 
-# What a page shows: its data, and what of it is not masked.
-Looked = tuple[dict[str, Any], frozenset[str]]
+# For who comes with a bearer token, and so has no sign-in: without a key anybody could work out
+# the stand-in of a number. Other processes do not know this one, and take such a stand-in for
+# none of theirs; a page read by a program is not worth a secret that all of them share.
+_OWN_KEY = secrets.token_hex(32)
 
 
 class ConsoleHandler(FieldsHandler):
@@ -61,9 +57,10 @@ class ConsoleHandler(FieldsHandler):
 
     async def _let_in(self) -> None:
         services = self.services
-        self.sign_in = await services.sign_ins.find(self.get_cookie(COOKIE) or "")
-        if self.sign_in is not None:
-            return
+        for cookie in _COOKIES.findall(self.request.headers.get("Cookie", ""))[:MOST_COOKIES]:
+            self.sign_in = await services.sign_ins.find(cookie)
+            if self.sign_in is not None:
+                return
         services.admin.check(
             self.request.headers.get("Authorization", ""), developer=self._developer
         )
@@ -98,9 +95,15 @@ class ConsoleHandler(FieldsHandler):
         """Raise Forbidden for a request that a page of another origin has made."""
         headers = self.request.headers
         origin = headers.get("Origin")
-        foreign = origin is not None and urlsplit(origin).hostname != self.request.host_name
+        foreign = origin is not None and not self._is_own(origin)
         if foreign or headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
             raise Forbidden("This form was sent by a page of another site.")
+
+    def _is_own(self, origin: str) -> bool:
+        """Tell whether an origin is that of this page; a proxy may have left out the port."""
+        address = origin.lower().partition("://")[2]
+        host = self.request.host.lower()
+        return address == host or re.sub(r":[0-9]+$", "", address) == host
 
     def _check_form(self) -> None:
         """Raise Forbidden unless the form is ours; a bearer token no page can send unasked."""
@@ -130,21 +133,37 @@ class ConsoleHandler(FieldsHandler):
         """Tell whether this person asked to see the numbers of a thing."""
         return self.sign_in is not None and thing in self.sign_in.shown
 
+    def stand_in(self, what: str) -> str:
+        """Return what stands for a number, or who has one, where a page must not name it.
+
+        It is another one in each sign-in, so that no link, form or log tells whom it means.
+        """
+        key = self.sign_in.xsrf if self.sign_in else _OWN_KEY
+        return hmac.new(key.encode(), what.encode(), hashlib.sha256).hexdigest()[:32]
+
     def render_page(self, template: str, **data: Any) -> str:
         """Return a template with everything that all pages use."""
         sign_in = self.sign_in
         page = TEMPLATES.load(template).generate(
             asset=address_of,
+            nonce=self.nonce,
             v=views,
             here=self.request.path,
             handsets=self.app.handsets is not None,
             signed_in=sign_in is not None,
+            # Whoever needs no token to come in has nothing to sign out of.
+            can_leave=not self.services.admin.trusts(developer=self._developer),
             version=gateway.__version__,
             xsrf=sign_in.xsrf if sign_in else "",
             shown=sign_in.shown if sign_in else frozenset(),
             **{"done": "", "problem": "", "typed": {}, "back": views.address(self.request)} | data,
         )
         return page.decode()
+
+    @cached_property
+    def nonce(self) -> str:
+        """By which this answer's own scripts are known."""
+        return secrets.token_hex(16)
 
     def answer(self, html: str) -> None:
         """Finish with a page."""
@@ -154,7 +173,7 @@ class ConsoleHandler(FieldsHandler):
     def set_page_headers(self) -> None:
         """Set what every page of the console carries."""
         self.set_header("Content-Type", HTML_TYPE)
-        self.set_header("Content-Security-Policy", POLICY)
+        self.set_header("Content-Security-Policy", POLICY.format(self.nonce))
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("X-Frame-Options", "DENY")
         # With "no-referrer" a browser would send the forms, too, with the origin "null":
@@ -174,6 +193,8 @@ class ConsoleHandler(FieldsHandler):
             return
         if isinstance(error, LimitExceeded):
             self.set_header("Retry-After", str(error.retry_after))
+        if status_code == 405:
+            self.set_header("Allow", ", ".join(self.verbs()))
         self.answer(
             self.render_page("error.html", status=status_code, why=views.why(error, status_code))
         )
@@ -184,104 +205,10 @@ class ConsoleHandler(FieldsHandler):
         return "text/event-stream" in self.request.headers.get("Accept", "")
 
     def _way_back(self) -> str:
-        return self.request.uri or ROOT if self.request.method == "GET" else ROOT
-
-
-class Page(ConsoleHandler):
-    """A page: ``template`` with what ``data`` returns.
-
-    live: the template of the part that keeps itself up to date, '' for none; the page's template
-    includes it. every: seconds between two looks at the data. labels: of fields of its forms.
-    """
-
-    template: ClassVar[str]
-    live: ClassVar[str] = ""
-    every: ClassVar[float] = LIVE_SECONDS
-    done_words: ClassVar[dict[str, str]] = {}
-    labels: ClassVar[dict[str, str]] = {}
-    _events: EventStream | None = None
-    _check_at: float = 0
-
-    async def data(self, *args: str) -> dict[str, Any]:
-        """Return what the template shows; dicts, lists and plain values that compare equal."""
-        return {}
-
-    async def get(self, *args: str) -> None:
-        """Answer the page, or its live part as an event stream."""
-        if self.live and self.wants_events:
-            await self._stream(args)
-            return
-        done = self.done_words.get(self.get_query_argument("done", ""), "")
-        await self.show(*args, done=done)
-
-    async def show(self, *args: str, **more: Any) -> None:
-        """Answer the page with its data and more."""
-        self.answer(self.render_page(self.template, **await self.data(*args) | more))
-
-    # -- live
-
-    async def _stream(self, args: Iterable[str]) -> None:
-        """Send the live part whenever it has changed, until the browser leaves."""
-        if self.app.streams >= MOST_STREAMS:
-            raise LimitExceeded(int(HEARTBEAT_SECONDS))
-        self.set_page_headers()
-        self._events = EventStream(self)
-        self.app.streams += 1
-        try:
-            await self._events.follow(lambda: self._look(args), self._part, self.every)
-        finally:
-            self.app.streams -= 1
-
-    async def _look(self, args: Iterable[str]) -> Looked:
-        """Return what the live part shows; raises Unauthenticated after a sign-out."""
-        now = asyncio.get_running_loop().time()
-        if self.sign_in is not None and now > self._check_at:
-            self.sign_in = await self.services.sign_ins.find(self.sign_in.cookie)
-            self._check_at = now + SIGN_IN_SECONDS
-            if self.sign_in is None:
-                raise Unauthenticated
-        return await self.data(*args), self.sign_in.shown if self.sign_in else frozenset()
-
-    def _part(self, looked: Looked) -> str:
-        return self.render_page(self.live, **looked[0])
-
-    def on_connection_close(self) -> None:
-        """End the stream of a browser that has left."""
-        super().on_connection_close()
-        if self._events is not None:
-            self._events.leave()
-
-
-class Action(Page):
-    """A form of a page: performs one thing and leads to a page, or shows its own with the problem.
-
-    It extends the page whose form it is, so that what was typed is not lost.
-    """
-
-    async def perform(self, *args: str) -> str:
-        """Do it and return the path of the page to show; raises GatewayError."""
-        raise NotImplementedError
-
-    async def post(self, *args: str) -> None:
-        """Do what the form asks for."""
-        try:
-            target = await self.perform(*args)
-        except (Unauthenticated, StoreUnavailable):
-            raise
-        except GatewayError as error:
-            self.set_status(error.status)
-            problem = views.why(error, error.status, self.labels)
-            await self.show(*args, problem=problem, typed=self.typed())
-        else:
-            self.redirect(target, status=303)
-
-    def typed(self) -> dict[str, str]:
-        """Return what was typed into the form, to fill it again."""
-        return {
-            name: values[-1].decode("utf-8", "replace")
-            for name, values in self.request.body_arguments.items()
-            if name != "xsrf"
-        }
+        """Return the page that was asked for, or whose form was sent."""
+        if self.request.method == "GET":
+            return self.request.uri or ROOT
+        return self.request.headers.get("Referer", "").partition(self.request.host)[2] or ROOT
 
 
 def path(*elements: str, done: str = "") -> str:

@@ -10,7 +10,8 @@ from gateway import phone
 from gateway.errors import BadRequest, NotFound
 from gateway.models import Mode, Session
 from gateway.sessions import SESSION_ID, NoNumberFree
-from handlers.console.base import Action, Page, path
+from handlers.console.base import path
+from handlers.console.pages import Action, Page, page_or_first
 from handlers.sessions import NEW_SESSION_FIELDS, begin, end, wanted_session, with_calls
 
 ROWS = 50
@@ -51,11 +52,7 @@ class ConversationsPage(Page):
         return {"of": "", "person": ""} | found | more
 
     async def _open(self, after: str) -> dict[str, Any]:
-        sessions = self.services.sessions
-        try:
-            total, rows, older = await sessions.page(ROWS, after)
-        except BadRequest:  # the one that they follow is not kept any longer
-            total, rows, older = await sessions.page(ROWS, "")
+        total, rows, older = await page_or_first(self.services.sessions.page, ROWS, after)
         return {"total": total, "sessions": rows, "older": older}
 
     async def _of_participant(self, of: str, after: str) -> dict[str, Any]:

@@ -10,12 +10,12 @@ from typing import Any, ClassVar
 import segno
 import ujson
 
-from gateway.errors import BadRequest, Forbidden
+from gateway.errors import Forbidden
 from gateway.models import Device
 from gateway.tasks import DeviceState, Task
 from handlers import smssync_admin
-from handlers.console.base import Action, ConsoleHandler, Page, path
-from handlers.console.overview import LOW_BATTERY, SILENT_MS
+from handlers.console.base import ConsoleHandler, path
+from handlers.console.pages import Action, Page, page_or_first
 
 ROWS = 50
 # The queue has no index by phone: of so many of the newest SMS a phone's own are picked.
@@ -25,7 +25,7 @@ QUIET_ZONE = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PhoneRow:
     """A phone; silent: never heard of, or not for 15 minutes, in which every phone polls."""
 
     device: Device
@@ -35,10 +35,9 @@ class Row:
     @property
     def battery_tone(self) -> str:
         """How the battery's level is coloured."""
-        level = self.state.battery
-        if level is None:
+        if self.state.battery is None:
             return "plain"
-        return "bad" if level < LOW_BATTERY else "good"
+        return "bad" if self.state.battery_low else "good"
 
     @property
     def seen(self) -> str:
@@ -107,10 +106,7 @@ class DevicePage(Action):
     async def _queue(self, name: str) -> tuple[int, list[Task], str | None]:
         """Return how many SMS all phones have, a page of those for this one, and the next."""
         after = self.get_query_argument("after", "")
-        try:
-            total, tasks, following = await self.services.tasks.page(LOOKED_AT, after)
-        except BadRequest:  # the one that they follow is not kept any longer
-            total, tasks, following = await self.services.tasks.page(LOOKED_AT, "")
+        total, tasks, following = await page_or_first(self.services.tasks.page, LOOKED_AT, after)
         own = [each for each in tasks if _concerns(each, name)]
         if len(own) > ROWS:
             following = own[ROWS - 1].uuid
@@ -165,8 +161,8 @@ def _svg(text: str) -> bytes:
     return file.getvalue()
 
 
-def _row(device: Device, state: DeviceState) -> Row:
-    return Row(device, state, time.time() * 1000 - state.last_seen > SILENT_MS)
+def _row(device: Device, state: DeviceState) -> PhoneRow:
+    return PhoneRow(device, state, state.is_silent(time.time() * 1000))
 
 
 def _concerns(task: Task, name: str) -> bool:

@@ -17,7 +17,7 @@ from handlers.base import BaseHandler
 
 log = logging.getLogger(__name__)
 
-Looked = TypeVar("Looked")
+State = TypeVar("State")
 
 TYPE = "text/event-stream; charset=UTF-8"
 # Proxies close a connection that is silent for longer; nginx.conf after 20 s.
@@ -60,8 +60,8 @@ class EventStream:
 
     async def follow(
         self,
-        look: Callable[[], Awaitable[Looked]],
-        render: Callable[[Looked], str],
+        look: Callable[[], Awaitable[State]],
+        render: Callable[[State], str],
         every: float,
     ) -> None:
         """Send ``part`` events with what ``look`` sees, whenever that has changed, until the end.

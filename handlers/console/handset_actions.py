@@ -10,9 +10,10 @@ from gateway.errors import BadRequest
 from gateway.models import Mode
 from gateway.phone import country_of
 from gateway.sessions import NewSession, NoNumberFree
-from handlers.console.base import Action, path
+from handlers.console.base import path
 from handlers.console.handset_phones import FEWEST, MOST, Phone, next_phone, write_phones
 from handlers.console.handsets import COOKIE, HandsetsPage
+from handlers.console.pages import Action
 from handlers.sessions import begin
 
 PLACE = "/console/handsets"

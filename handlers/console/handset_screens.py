@@ -71,7 +71,7 @@ class Conversations(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class PhoneLine:
     """What a phone reaches by a number: the counterpart, who sees it as ``shown_as`` (E.164)."""
 
     number: str
@@ -81,12 +81,12 @@ class Line:
     since: int
 
 
-def line_of(session: Session, participant: str) -> Line:
+def line_of(session: Session, participant: str) -> PhoneLine:
     """Return the line of one participant of a session."""
-    to_b = Line(
+    to_b = PhoneLine(
         session.number_a, session.participant_b, session.number_b, session.id, session.created
     )
-    to_a = Line(
+    to_a = PhoneLine(
         session.number_b, session.participant_a, session.number_a, session.id, session.created
     )
     return to_b if participant == session.participant_a else to_a
@@ -116,7 +116,7 @@ class Screen:
     shown: tuple[Shown, ...]
     to: str
     says: str
-    lines: tuple[Line, ...]
+    lines: tuple[PhoneLine, ...]
 
 
 class Desk:
@@ -130,7 +130,7 @@ class Desk:
     ) -> None:
         self._phones = phones
         self._routes = routes
-        self._lines: Mapping[Phone, tuple[Line, ...]] = {}
+        self._lines: Mapping[Phone, tuple[PhoneLine, ...]] = {}
 
         @cache  # each is looked at for several others
         def look(e164: str) -> Sequence[Entry]:

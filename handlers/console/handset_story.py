@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from handlers.console import views
-from handlers.console.handset_screens import CALL, Line, Screen, Shown
+from handlers.console.handset_screens import CALL, PhoneLine, Screen, Shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +44,12 @@ def story(screens: Sequence[Screen]) -> Story:
     return Story(_connected(screens[0], screens[1], line), line.session) if line else Story("")
 
 
-def between(one: Screen, other: Screen) -> Line | None:
+def between(one: Screen, other: Screen) -> PhoneLine | None:
     """Return the line from one phone to another, None when they are not connected."""
     return next((each for each in one.lines if each.other == other.phone.e164), None)
 
 
-def _connected(one: Screen, other: Screen, line: Line) -> str:
+def _connected(one: Screen, other: Screen, line: PhoneLine) -> str:
     name, counterpart = one.phone.name, other.phone.name
     seen = "It" if line.shown_as == line.number else views.number(line.shown_as, True)
     return (

@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 from tornado.web import HTTPError
 
-from handlers.console.base import Page
 from handlers.console.handset_phones import FEWEST, MOST, Phone, next_phone, read_phones
 from handlers.console.handset_screens import Conversations, Desk
 from handlers.console.handset_story import between, story
+from handlers.console.pages import Page
 
 COOKIE = "gateway_handsets"
 

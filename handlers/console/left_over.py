@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
 from gateway import phone
 from gateway.errors import BadRequest, NotFound
-from handlers.console.base import Action, Page, path
+from handlers.console.base import path
+from handlers.console.pages import Action, Page, Question, page_or_first
 
 ROWS = 50
 # So many pages of opt-outs can be turned; who is further down is found by his number.
 MOST_PAGES = 400
+LONGEST_SEARCH = 100
 
 # Why a text lies in the inbox.
 REASONS = {
@@ -45,7 +45,9 @@ class DeadLettersPage(Page):
     async def data(self, *args: str) -> dict[str, Any]:
         """Return a page of them."""
         after = self.get_query_argument("after", "")
-        total, letters, following = await self.services.outbox.dead_letters(ROWS, after)
+        total, letters, following = await page_or_first(
+            self.services.outbox.dead_letters, ROWS, after
+        )
         return {"total": total, "letters": letters, "next": following, "paged": bool(after)}
 
 
@@ -97,7 +99,7 @@ class InboxPage(Page):
     async def data(self, *args: str) -> dict[str, Any]:
         """Return a page of them."""
         after = self.get_query_argument("after", "")
-        total, items, following = await self.services.inbox.page(ROWS, after)
+        total, items, following = await page_or_first(self.services.inbox.page, ROWS, after)
         return {
             "total": total,
             "items": [
@@ -109,7 +111,7 @@ class InboxPage(Page):
 
 
 class OptOutsPage(Page):
-    """``/console/messages/optouts``; ``q``: a number that is looked for, ``page``: from 1.
+    """``/console/messages/optouts``; ``page``: from 1.
 
     Neither a link nor a form may name a number that the page masks: rows are known by a token,
     pages by their number.
@@ -120,20 +122,23 @@ class OptOutsPage(Page):
         "removed": "Taken back: this number can be texted again.",
     }
 
+    labels: ClassVar[dict[str, str]] = {"q": "The number"}
+
     async def data(self, *args: str) -> dict[str, Any]:
-        """Return a page of them, or what was found."""
-        wanted = self.get_query_argument("q", "")[:100]
-        page = 1 if wanted else _page(self.get_query_argument("page", ""))
-        total, rows = await self.rows(wanted, page)
-        shown = rows[ROWS * (page - 1) :]
+        """Return a page of them."""
+        page = _page(self.get_query_argument("page", ""))
+        total, rows = await self.rows("", page)
         return {
-            "wanted": wanted,
+            "wanted": "",
             "total": total,
-            "rows": [each | {"token": self.token(each["number"])} for each in shown],
+            "rows": self.with_tokens(rows[ROWS * (page - 1) :]),
             "page": page,
             "more": total > ROWS * page and page < MOST_PAGES,
-            "masked": not wanted,
         }
+
+    def with_tokens(self, rows: list[dict[str, str]]) -> list[dict[str, str]]:
+        """Return rows with what stands for their numbers."""
+        return [each | {"token": self.stand_in(each["number"])} for each in rows]
 
     async def rows(self, wanted: str, page: int) -> tuple[int, list[dict[str, str]]]:
         """Return how many have opted out, and all rows up to the end of a page."""
@@ -146,10 +151,18 @@ class OptOutsPage(Page):
             return 0, []
         return 1, [{"number": number.e164.removeprefix("+"), "since": ""}]
 
-    def token(self, number: str) -> str:
-        """Return what stands for a number in this person's pages."""
-        key = self.sign_in.xsrf if self.sign_in else ""
-        return hmac.new(key.encode(), number.encode(), hashlib.sha256).hexdigest()[:32]
+
+class SearchOptOut(Question, OptOutsPage):
+    """``POST /console/messages/optouts/search``."""
+
+    async def ask(self, *args: str) -> dict[str, Any]:
+        """Return the list with the row of one number, or with none."""
+        wanted = self.fields("q").text("q", LONGEST_SEARCH)
+        if not wanted.strip():
+            return {}
+        total, rows = await self.rows(wanted, 1)
+        found = {"wanted": wanted, "total": total, "rows": self.with_tokens(rows)}
+        return found | {"page": 1, "more": False}
 
 
 class TakeBackOptOut(Action, OptOutsPage):
@@ -160,9 +173,9 @@ class TakeBackOptOut(Action, OptOutsPage):
         given = self.fields("token", "page", "number")
         # Others who opted out meanwhile have moved the row to the next page at most.
         page = _page(given.text("page", 4)) + 1
-        _, rows = await self.rows(given.text("number", 100), page)
+        _, rows = await self.rows(given.text("number", LONGEST_SEARCH), page)
         token = given.text("token", 32)
-        number = {self.token(row["number"]): row["number"] for row in rows}.get(token, "")
+        number = {self.stand_in(row["number"]): row["number"] for row in rows}.get(token, "")
         if not number or not await self.services.optouts.remove(f"+{number}"):
             raise NotFound("This number has not opted out, or not any more")
         return path("messages", "optouts", done="removed")
@@ -189,5 +202,6 @@ ROUTES = [
     (r"/console/messages/dead-letters/discard/?", DiscardLetters),
     (r"/console/messages/inbox/?", InboxPage),
     (r"/console/messages/optouts/?", OptOutsPage),
+    (r"/console/messages/optouts/search/?", SearchOptOut),
     (r"/console/messages/optouts/remove/?", TakeBackOptOut),
 ]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -13,11 +12,12 @@ from gateway import phone
 from gateway.blocks import Blocked
 from gateway.clients import limit_subject, parse_address
 from gateway.errors import BadRequest
-from gateway.limiter import Look
+from gateway.limiter import Limit, Look, MessageLimits
 from gateway.models import MessageEndpoint, PhoneNumber
 from gateway.services import Services
 from gateway.sign_ins import TRIES
-from handlers.console.base import Action, path
+from handlers.console.base import path
+from handlers.console.pages import Action, Question, page_or_first
 from handlers.console.views import span
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 ROWS = 50
 # Those whose time ends at the same millisecond as that of the one to be let through.
 MOST_AT_ONCE = 200
-LONGEST_ADDRESS = 100
+LONGEST = 100
 # What the classes of limits count; behind a colon stands an endpoint with a count of its own.
 CLASSES = {
     "message": "messages that an address asks for",
@@ -35,12 +35,10 @@ CLASSES = {
     "lobby": "answers of the random chat to a sender",
     "smssync_reply": "instant replies to a sender",
 }
-# The limits alone are of interest, and nothing is ever counted under this.
-NOBODY = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class Refused:
     """Somebody who is refused; mark: stands for him where his number may not."""
 
     blocked: Blocked
@@ -49,7 +47,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class EndpointCheck:
     """A message endpoint and what a request meets there."""
 
     path: str
@@ -72,14 +70,14 @@ class Check:
     regions: tuple[str, ...]
     number: PhoneNumber | None
     opted_out: bool
-    gates: tuple[Gate, ...]
+    endpoints: Sequence[EndpointCheck]
     validation: Look
     tone: str
     words: str
 
 
 class LimitsPage(Action):
-    """``/console/limits[?address=&number=]``; a POST unblocks."""
+    """``/console/limits``; a POST unblocks."""
 
     template = "limits.html"
     done_words: ClassVar[dict[str, str]] = {
@@ -88,43 +86,32 @@ class LimitsPage(Action):
     }
 
     async def data(self, *args: str) -> dict[str, Any]:
-        """Return who is refused, the limits, and the answer to the question if one is asked."""
+        """Return who is refused, and the limits."""
         after = self.get_query_argument("after", "")
-        address = self.get_query_argument("address", "")[:LONGEST_ADDRESS]
-        # A blank in front may have been a "+".
-        number = self.get_query_argument("number", "", strip=False)
-        asked = bool(address or number.strip())
-        doubt = _doubt(address, number) if asked else ""
-        (total, blocked, following), gates, validation, check = await asyncio.gather(
-            self.services.blocks.page(ROWS, after),
-            look(self.services, self.app.endpoints, NOBODY, NOBODY),
-            self.services.validation_limits.look(NOBODY),
-            would_pass(self.services, self.app.endpoints, address, number)
-            if asked and not doubt
-            else _nothing(),
-        )
+        total, blocked, following = await page_or_first(self.services.blocks.page, ROWS, after)
+        limits = self.services.message_limits
         return {
             "total": total,
-            "rows": [Row(each, what(each.limit_class), self.mark(each)) for each in blocked],
+            "rows": [Refused(each, what(each.limit_class), self.mark(each)) for each in blocked],
             "next": following,
-            "gates": gates,
-            "validation": validation,
+            "limits": [
+                (each.path, limits.address_limit(each), limits.receiver_limit(each))
+                for each in self.app.endpoints
+            ],
+            "validation": self.services.validation_limits.limit,
             "tries": TRIES,
-            "asked": {"address": address, "number": number},
-            "doubt": doubt,
-            "check": check,
+            "doubt": "",
+            "check": None,
         }
 
     def mark(self, blocked: Blocked) -> str:
-        """Return what stands for somebody; of his own for each sign-in, so that no log tells."""
-        key = self.sign_in.xsrf if self.sign_in else ""
-        who = f"{blocked.limit_class} {blocked.subject}"
-        return hmac.new(key.encode(), who.encode(), hashlib.sha256).hexdigest()[:16]
+        """Return what stands for somebody who is refused."""
+        return self.stand_in(f"{blocked.limit_class} {blocked.subject}")
 
     async def perform(self, *args: str) -> str:
         """Let somebody through again."""
         given = self.fields("mark", "until")
-        until, mark = given.text("until", 15), given.text("mark", 16)
+        until, mark = given.text("until", 15), given.text("mark", 32)
         if not (until.isascii() and until.isdecimal()):
             raise BadRequest("until: is missing")
         _, found, _ = await self.services.blocks.page(MOST_AT_ONCE, f"{until}.0")
@@ -136,6 +123,21 @@ class LimitsPage(Action):
         return path("limits", done="unblocked")
 
 
+class WouldPass(Question, LimitsPage):
+    """``POST /console/limits/check``: would this request pass?"""
+
+    labels: ClassVar[dict[str, str]] = {"address": "The address", "number": "The number"}
+
+    async def ask(self, *args: str) -> dict[str, Any]:
+        """Return the answer, or why there is none."""
+        given = self.fields("address", "number")
+        address, number = (given.text(name, LONGEST) for name in ("address", "number"))
+        address = address.strip()
+        if doubt := _doubt(address, number):
+            return {"doubt": doubt}
+        return {"check": await would_pass(self.services, self.app.endpoints, address, number)}
+
+
 def what(limit_class: str) -> str:
     """Return in words what a class of limits counts."""
     kind, _, endpoint = limit_class.partition(":")
@@ -144,18 +146,17 @@ def what(limit_class: str) -> str:
 
 
 async def look(
-    services: Services, endpoints: list[MessageEndpoint], address: str, e164: str
-) -> tuple[Gate, ...]:
-    """Return what a request of ``address`` for ``e164`` meets at each endpoint; counts nothing."""
-    limits = services.message_limits
-    looks = [
-        each
-        for endpoint in endpoints
-        for each in (limits.look_address(endpoint, address), limits.look_receiver(endpoint, e164))
-    ]
-    found = await asyncio.gather(*looks)
-    gates = zip(endpoints, found[::2], found[1::2], strict=True)
-    return tuple(Gate(endpoint.path, *both) for endpoint, *both in gates)
+    limits: MessageLimits, endpoint: MessageEndpoint, address: str, e164: str
+) -> EndpointCheck:
+    """Return what a request of ``address`` for ``e164`` meets at an endpoint; counts nothing.
+
+    e164: '' for what is no number, and so meets no limit of one.
+    """
+    by_address, by_receiver = await asyncio.gather(
+        limits.look_address(endpoint, address),
+        limits.look_receiver(endpoint, e164) if e164 else _unused(limits.receiver_limit(endpoint)),
+    )
+    return EndpointCheck(endpoint.path, by_address, by_receiver)
 
 
 async def would_pass(
@@ -167,32 +168,32 @@ async def would_pass(
     """
     regions = services.countries.candidates(None, address, None)
     number = phone.parse(written, regions)
-    e164 = number.e164 if number else NOBODY
-    gates, validation, opted_out = await asyncio.gather(
-        look(services, endpoints, address, e164),
+    e164 = number.e164 if number else ""
+    checks, validation, opted_out = await asyncio.gather(
+        asyncio.gather(*(look(services.message_limits, each, address, e164) for each in endpoints)),
         services.validation_limits.look(address),
         services.optouts.is_out(e164),
     )
-    tone, words = answer(number, gates)
+    tone, words = answer(number, checks)
     counted_as = limit_subject(address)
-    return Check(counted_as, regions, number, opted_out, gates, validation, tone, words)
+    return Check(counted_as, regions, number, opted_out, checks, validation, tone, words)
 
 
-def answer(number: PhoneNumber | None, gates: tuple[Gate, ...]) -> tuple[str, str]:
+def answer(number: PhoneNumber | None, checks: Sequence[EndpointCheck]) -> tuple[str, str]:
     """Return the tone and the sentence that answer whether a message would be sent."""
-    if not gates:
+    if not checks:
         return "odd", "No: there is no message endpoint. Set message and sender."
-    if all(gate.address.wait for gate in gates):
-        return "bad", f"No: the address has used up its calls; the next passes in {_next(gates)}."
+    if all(each.address.wait for each in checks):
+        return "bad", f"No: the address has used up its calls; the next passes in {_next(checks)}."
     unusable = _unusable(number)
     if unusable:
         return "bad", f"No: {unusable}, so the answer is receiver_validation."
-    stopped = [gate for gate in gates if gate.wait]
+    stopped = [each for each in checks if each.wait]
     if not stopped:
         return "good", "Yes, this request would pass."
-    if len(stopped) == len(gates):
-        return "bad", f"No: the limits are used up; the next request passes in {_next(gates)}."
-    listed = ", ".join(f"{gate.path} (for {span(gate.wait)})" for gate in stopped)
+    if len(stopped) == len(checks):
+        return "bad", f"No: the limits are used up; the next request passes in {_next(checks)}."
+    listed = ", ".join(f"{each.path} (for {span(each.wait)})" for each in stopped)
     return "odd", f"Yes, but not everywhere; refused at {listed}."
 
 
@@ -203,9 +204,9 @@ def _unusable(number: PhoneNumber | None) -> str:
     return "" if number.sms else f"a {number.type.replace('_', ' ')} number receives no SMS"
 
 
-def _next(gates: tuple[Gate, ...]) -> str:
+def _next(checks: Sequence[EndpointCheck]) -> str:
     """Return in how long the first endpoint lets the request through."""
-    return span(min(gate.wait for gate in gates))
+    return span(min(each.wait for each in checks))
 
 
 def _doubt(address: str, number: str) -> str:
@@ -215,8 +216,11 @@ def _doubt(address: str, number: str) -> str:
     return "" if number.strip() else "The number is missing."
 
 
-async def _nothing() -> None:
-    """Answer no question."""
+async def _unused(limit: Limit) -> Look:
+    return Look(0, limit.amount, limit.seconds, 0)
 
 
-ROUTES = [(r"/console/limits/?", LimitsPage)]
+ROUTES = [
+    (r"/console/limits/?", LimitsPage),
+    (r"/console/limits/check/?", WouldPass),
+]

@@ -2,51 +2,45 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 
 from gateway import phone
 from gateway.errors import NotFound
-from gateway.message_search import message_of
 from gateway.segments import MAX_CHARACTERS
 from handlers.console import message_life
-from handlers.console.base import Action, Page, path
+from handlers.console.base import path
+from handlers.console.pages import Action, Page, page_or_first
 from handlers.messages import read_message, send
 
 ROWS = 50
 # Characters of a text that the list shows; its page has all of it.
 SHORT = 90
 LONGEST_SEARCH = 100
+GONE = "The message of this link is not kept any longer: these are all."
 
 
 class MessagesPage(Page):
-    """``/console/messages``: the newest first; ``q``: an id or a number that is looked for."""
+    """``/console/messages``: the newest first, all or those to one number.
+
+    Whom ``?to=<id>`` means is told by a message to him, so that no number stands in an address.
+    """
 
     template = "messages.html"
-
-    async def get(self, *args: str) -> None:
-        """Answer the list; who looks for an id is led to its message."""
-        services, wanted = self.services, self._wanted
-        found = await message_of(wanted, services.messenger.providers, services.store)
-        if found:
-            self.redirect(path("messages", found), status=303)
-        else:
-            await super().get(*args)
+    labels: ClassVar[dict[str, str]] = {"q": "What is looked for"}
 
     async def data(self, *args: str) -> dict[str, Any]:
-        """Return a page of the list, or what was found."""
-        wanted, after = self._wanted, self.get_query_argument("after", "")
-        number = phone.parse_international(wanted)
+        """Return a page of the list."""
+        to, after = (self.get_query_argument(name, "") for name in ("to", "after"))
         log = self.services.message_log
-        if number is not None:
-            total, messages, following = await log.messages_of(number.e164, ROWS, after)
-        elif wanted:
-            total, messages, following = 0, [], None
-        else:
-            total, messages, following = await log.messages(ROWS, after)
+        known = await log.message(to) if to else None
+        number = f"+{known['to']}" if known else ""
+        listed = partial(log.messages_of, number) if number else log.messages
+        total, messages, following = await page_or_first(listed, ROWS, after)
         return {
-            "wanted": wanted,
-            "number": number.international if number else "",
-            "looks_like_number": _looks_like_number(wanted),
+            "to": to if known else "",
+            "number": number,
+            "problem": GONE if to and not known else "",
             "total": total,
             "messages": [each | {"text": _short(each["text"])} for each in messages],
             "next": following,
@@ -57,10 +51,26 @@ class MessagesPage(Page):
             "longest": MAX_CHARACTERS,
         }
 
-    @property
-    def _wanted(self) -> str:
-        """What is looked for; forms that are posted here look for nothing."""
-        return self.get_query_argument("q", "")[:LONGEST_SEARCH]
+
+class SearchMessages(Action, MessagesPage):
+    """``POST /console/messages/search``: by our id, a provider's id of a part, or number."""
+
+    async def perform(self, *args: str) -> str:
+        """Return the path of the message, or of those to a number."""
+        wanted = self.fields("q").text("q", LONGEST_SEARCH).strip()
+        services = self.services
+        if not wanted:
+            return path("messages")
+        found = await services.message_log.find(wanted, services.messenger.providers)
+        if found:
+            return path("messages", found)
+        number = phone.parse_international(wanted)
+        if number is None:
+            raise NotFound(_nothing_found(wanted))
+        _, messages, _ = await services.message_log.messages_of(number.e164, 1, "")
+        if not messages:
+            raise NotFound(f"no message to {number.international} is kept")
+        return f"{path('messages')}?to={messages[0]['id']}"
 
 
 class SendMessage(Action, MessagesPage):
@@ -96,14 +106,23 @@ def _short(text: str) -> str:
     return text if len(text) <= SHORT else text[:SHORT].rstrip() + "…"
 
 
-def _looks_like_number(wanted: str) -> bool:
-    """Tell whether somebody who found nothing has left out the country of a number."""
+def _nothing_found(wanted: str) -> str:
+    """Return what to look for instead; somebody may have left out the country of a number."""
     digits = sum(map(str.isdigit, wanted))
-    return digits >= 5 and not any(map(str.isalpha, wanted))
+    if digits >= 5 and not any(map(str.isalpha, wanted)):
+        return (
+            "nothing was found. Is it a number? Then write it with its country: "
+            "+49 176 …, not 0176 …"
+        )
+    return (
+        "nothing was found. Look for a message's id, a provider's id of one of its parts, "
+        "or an international number."
+    )
 
 
 ROUTES = [
     (r"/console/messages/?", MessagesPage),
+    (r"/console/messages/search/?", SearchMessages),
     (r"/console/messages/send/?", SendMessage),
     (r"/console/messages/([0-9a-f]{32})/?", MessagePage),
 ]

@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from gateway.forecast import Need
 from handlers import numbers
-from handlers.console.base import Action, path
+from handlers.console.base import path
+from handlers.console.pages import Action, page_or_first
 from handlers.console.views import count
 
 ROWS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Forecast:
+class CountryOutlook:
     """A country's need with what it means in words; tone: see views.TONES."""
 
     need: Need
@@ -46,7 +48,8 @@ class NumbersPage(Action):
         """Return a page of the pool, and the forecast."""
         services, after = self.services, self.get_query_argument("after", "")
         pool, needs = await asyncio.gather(
-            numbers.pool_page(services, ROWS, after), services.forecast.needs()
+            page_or_first(partial(numbers.pool_page, services), ROWS, after),
+            services.forecast.needs(),
         )
         tone, words = summary(needs)
         return {
@@ -83,10 +86,10 @@ class NumberHealth(NumbersPage):
         return path("numbers", done="in" if healthy else "out")
 
 
-def forecast(needs: Sequence[Need]) -> list[Forecast]:
+def forecast(needs: Sequence[Need]) -> list[CountryOutlook]:
     """Return what each country's need means."""
     served = _is_served(needs)
-    return [Forecast(need, *_words(need, served)) for need in needs]
+    return [CountryOutlook(need, *_words(need, served)) for need in needs]
 
 
 def summary(needs: Sequence[Need]) -> tuple[str, str]:

@@ -7,20 +7,22 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.stats import ProviderHealth, Series
-from gateway.tasks import DeviceState
+from gateway.series import Series
+from gateway.stats import ProviderHealth
 from handlers.console import views
-from handlers.console.base import ConsoleHandler, Page
+from handlers.console.base import ConsoleHandler
+from handlers.console.pages import Page
 
-# A phone that polls does so every few minutes; one that is silent for longer needs a look.
-SILENT_MS = 15 * 60_000
-LOW_BATTERY = 20
 # Phones looked at for the line about all of them.
 MOST_DEVICES = 200
 
 
+# What comes in beside whole texts: parts of long ones, repeats, what is no text for us.
+NO_TEXTS = frozenset({"inbound.part", "inbound.repeated", "inbound.ignored"})
+
+
 @dataclass(frozen=True, slots=True)
-class Line:
+class PlotLine:
     """One line of a plot: a series of gateway.stats and what it is called."""
 
     series: str
@@ -32,7 +34,7 @@ class Plot:
     """A plot. unit: '' for counts, ``s``, ``money``; total: whether its sums say something."""
 
     title: str
-    lines: tuple[Line, ...]
+    lines: tuple[PlotLine, ...]
     unit: str = ""
     total: bool = True
 
@@ -42,8 +44,8 @@ class Plot:
         return "|".join(f"{line.series}={line.label}" for line in self.lines)
 
 
-def _lines(prefix: str, *names: str) -> tuple[Line, ...]:
-    return tuple(Line(f"{prefix}.{name}", name.replace("_", " ")) for name in names)
+def _lines(prefix: str, *names: str) -> tuple[PlotLine, ...]:
+    return tuple(PlotLine(f"{prefix}.{name}", name.replace("_", " ")) for name in names)
 
 
 PLOTS = (
@@ -56,26 +58,27 @@ PLOTS = (
         _lines("deliveries", "delivered", "failed", "rejected", "expired", "unknown"),
     ),
     Plot(
-        "Spend, in each provider's currency",
-        (Line("spend.nexmo", "Vonage"), Line("spend.flowroute", "Flowroute")),
+        # Vonage alone tells prices.
+        "Spend, EUR",
+        (PlotLine("spend.nexmo", "Vonage"),),
         unit="money",
     ),
     Plot(
         "Limits hit",
         (
-            Line("limits.message", "messages of an address"),
-            Line("limits.receiver", "messages to a receiver"),
-            Line("limits.validation", "validations"),
-            Line("limits.console", "sign-ins"),
+            PlotLine("limits.message", "messages of an address"),
+            PlotLine("limits.receiver", "messages to a receiver"),
+            PlotLine("limits.validation", "validations"),
+            PlotLine("limits.console", "sign-ins"),
         ),
     ),
     Plot(
         "Time that providers take to answer",
         (
-            Line("latency.nexmo.mean", "Vonage, mean"),
-            Line("latency.nexmo.p95", "Vonage, 95 %"),
-            Line("latency.flowroute.mean", "Flowroute, mean"),
-            Line("latency.flowroute.p95", "Flowroute, 95 %"),
+            PlotLine("latency.nexmo.mean", "Vonage, mean"),
+            PlotLine("latency.nexmo.p95", "Vonage, 95 %"),
+            PlotLine("latency.flowroute.mean", "Flowroute, mean"),
+            PlotLine("latency.flowroute.p95", "Flowroute, 95 %"),
         ),
         unit="s",
         total=False,
@@ -83,10 +86,10 @@ PLOTS = (
     Plot(
         "Queues",
         (
-            Line("queue.outbox", "directions with texts to send"),
-            Line("queue.dead_letters", "dead letters"),
-            Line("queue.smssync", "SMS that wait for phones"),
-            Line("sessions.open", "open conversations"),
+            PlotLine("queue.outbox", "directions with texts to send"),
+            PlotLine("queue.dead_letters", "dead letters"),
+            PlotLine("queue.smssync", "SMS that wait for phones"),
+            PlotLine("sessions.open", "open conversations"),
         ),
         total=False,
     ),
@@ -128,12 +131,9 @@ class OverviewPage(Page):
             *(self.services.tasks.device_state(name) for name in names[:MOST_DEVICES])
         )
         now = time.time() * 1000
-        silent = [name for name, each in zip(names, states, strict=False) if _silent(each, now)]
-        low = [
-            name
-            for name, each in zip(names, states, strict=False)
-            if each.battery is not None and each.battery < LOW_BATTERY
-        ]
+        known = list(zip(names, states, strict=False))
+        silent = [name for name, each in known if each.is_silent(now)]
+        low = [name for name, each in known if each.battery_low]
         return {"total": len(names), "silent": silent, "low": low}
 
 
@@ -147,11 +147,8 @@ class SeriesHandler(ConsoleHandler):
         series = await (stats.day() if day else stats.hour())
         wanted = {line.series for plot in PLOTS for line in plot.lines}
         values = {name: row for name, row in series.values.items() if name in wanted}
+        self.set_header("X-Content-Type-Options", "nosniff")
         self.reply({"start": series.start, "step": series.step, "values": values})
-
-
-def _silent(state: DeviceState, now: float) -> bool:
-    return now - state.last_seen > SILENT_MS
 
 
 def _provider(name: str, health: ProviderHealth) -> dict[str, Any]:
@@ -174,7 +171,7 @@ def _sums(hour: Series) -> dict[str, float]:
     """Return the sums of the last hour that stand in large figures."""
     names = [line.series for plot in PLOTS if plot.total for line in plot.lines]
     found = {name: round(hour.total(name), 4) for name in names if name in hour.values}
-    inbound = [name for name in hour.values if name.startswith("inbound.")]
+    inbound = {name for name in hour.values if name.startswith("inbound.")} - NO_TEXTS
     return found | {"inbound": sum(hour.total(name) for name in inbound)}
 
 

@@ -8,6 +8,7 @@ import re
 from tornado.web import HTTPError
 
 from gateway.errors import BadRequest, LimitExceeded, Unauthenticated
+from gateway.phone import mask_digits
 from handlers.base import Guard
 from handlers.console import views
 from handlers.console.base import COOKIE, ROOT, SAFE, ConsoleHandler
@@ -15,8 +16,11 @@ from handlers.console.base import COOKIE, ROOT, SAFE, ConsoleHandler
 log = logging.getLogger(__name__)
 
 LONGEST_TOKEN = 1000
-# What can be unmasked: a session, a message, a dead letter … and its id or place.
-_THING = re.compile(r"[a-z]{1,16}:[0-9A-Za-z_.-]{1,64}")
+# What can be unmasked, by its kind and its id or name.
+_THING = re.compile(
+    r"(session|message|letter):[0-9a-f]{32}|inbox:[0-9]{1,19}-[0-9]{1,19}"
+    r"|(limit|optout):[0-9a-f]{1,64}|(device|queue):[0-9A-Za-z_.-]{1,64}"
+)
 
 
 class SignInHandler(ConsoleHandler):
@@ -80,7 +84,9 @@ class ShowHandler(ConsoleHandler):
             await self.services.sign_ins.hide(self.sign_in, thing)
         else:
             await self.services.sign_ins.show(self.sign_in, thing)
-            log.warning("console: %s was unmasked for %s", thing, self.subject)
+            # A phone may be called by its number.
+            shown = mask_digits(thing) if thing.startswith(("device:", "queue:")) else thing
+            log.warning("console: %s was unmasked for %s", shown, self.subject)
         self.redirect(way_back(given.text("back", 2000)), status=303)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -21,12 +22,14 @@ TONES = {
     **dict.fromkeys(("unanswered", "timeout", "not_sent"), "bad"),
     **dict.fromkeys(("suppressed", "paused", "unknown", "throttled", "unconfirmed"), "odd"),
 }
+# Digits as people write numbers: in groups, with brackets around the first.
+_QUOTED_NUMBER = re.compile(r"\+?\(?[0-9](?:[ ./()-]{0,2}[0-9]){5,}")
 
 
 def number(text: str, shown: bool = False) -> str:
     """Return a number (E.164, with or without ``+``) as it may be seen; names stay names."""
     if not (text.isascii() and text.removeprefix("+").isdecimal() and len(text) > 5):
-        return text if shown or any(map(str.isalpha, text)) else phone.mask(text)
+        return text if shown else quoted(text) if any(map(str.isalpha, text)) else phone.mask(text)
     e164 = f"+{text.removeprefix('+')}"
     if not shown:
         return phone.mask(e164)
@@ -35,8 +38,8 @@ def number(text: str, shown: bool = False) -> str:
 
 
 def quoted(words: str, shown: bool = False) -> str:
-    """Return what a provider said, who may have quoted a number, as it may be seen."""
-    return words if shown else phone.mask_digits(words)
+    """Return what a provider or a phone said, who may have quoted a number, as it may be seen."""
+    return words if shown else _QUOTED_NUMBER.sub(lambda found: phone.mask(found[0]), words)
 
 
 def price(euros: str) -> str:

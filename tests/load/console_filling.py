@@ -109,11 +109,13 @@ async def fill(server: ValkeyProcess, folder: Path, size: Size) -> Filled:
 
 def _names(store: redis.Redis, talks: Sequence[Talk]) -> dict[str, str]:
     newest: Any = store.zrange(keys.MESSAGES, 0, 0, desc=True)
+    to_him: Any = store.zrange(keys.messages_of(f"+{PERSON}"), 0, 0, desc=True)
     return {
         "session": talks[len(talks) // 2].session.decode(),
         "long_session": talks[0].session.decode(),
         "his_session": next(talk.session for talk in talks if talk.a == PERSON.encode()).decode(),
         "message": newest[0].decode(),
+        "his_message": to_him[0].decode(),
         "person": PERSON,
         "opted_out": STRANGERS[0],
         "phone": phones()[0].name,

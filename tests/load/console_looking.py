@@ -76,7 +76,7 @@ class Browser:
             raise ValueError(f"the sign-in was answered with {answer.status}")
         self._headers["Cookie"] = (answer.headers["Set-Cookie"] or "").partition(";")[0]
         answer.read()
-        self._xsrf = token_of(self.read(Request("/console/")))
+        self._xsrf = token_of(self.read(Request("/console/conversations")))
 
     def find(self, place: Place, names: Mapping[str, str]) -> Request:
         """Return the request for a place."""

@@ -7,7 +7,8 @@ from tests.load.console_looking import Place
 CONVERSATIONS = "/console/conversations"
 MESSAGES = "/console/messages"
 HIS = f"{CONVERSATIONS}?of={{his_session}}.a"
-TO_HIM = f"{MESSAGES}?q=%2B{{person}}"
+TO_HIM = f"{MESSAGES}?to={{his_message}}"
+REQUEST = {"address": "{address}", "number": "+{person}"}
 DEEP = 15
 VERY_DEEP = 100
 
@@ -28,9 +29,10 @@ PLACES = (
     Place("new conversation", f"{CONVERSATIONS}/new"),
     Place("messages", MESSAGES),
     Place("messages, older", MESSAGES, older=DEEP),
-    Place("messages, search by id", f"{MESSAGES}?q={{message}}"),
-    Place("messages, search by number", TO_HIM),
-    Place("messages, search by number, older", TO_HIM, older=DEEP),
+    Place("messages, search by id", f"{MESSAGES}/search", form={"q": "{message}"}),
+    Place("messages, search by number", f"{MESSAGES}/search", form={"q": "+{person}"}),
+    Place("messages, to one number", TO_HIM),
+    Place("messages, to one number, older", TO_HIM, older=DEEP),
     Place("message", f"{MESSAGES}/{{message}}", live=True),
     Place("dead letters", f"{MESSAGES}/dead-letters"),
     Place("dead letters, older", f"{MESSAGES}/dead-letters", older=DEEP),
@@ -39,7 +41,7 @@ PLACES = (
     Place("opt-outs", f"{MESSAGES}/optouts"),
     Place("opt-outs, older", f"{MESSAGES}/optouts", older=DEEP),
     Place("opt-outs, the oldest", f"{MESSAGES}/optouts", older=VERY_DEEP),
-    Place("opt-outs, search by number", f"{MESSAGES}/optouts?q=%2B{{opted_out}}"),
+    Place("opt-outs, search by number", f"{MESSAGES}/optouts/search", form={"q": "+{opted_out}"}),
     Place("numbers", "/console/numbers"),
     Place("numbers, older", "/console/numbers", older=DEEP),
     Place("devices", "/console/devices", live=True),
@@ -47,7 +49,7 @@ PLACES = (
     Place("device, older", "/console/devices/{phone}", older=DEEP),
     Place("limits", "/console/limits"),
     Place("limits, older", "/console/limits", older=DEEP),
-    Place("limits, would it pass", "/console/limits?address={address}&number=%2B{person}"),
+    Place("limits, would it pass", "/console/limits/check", form=REQUEST),
 )
 # In development_mode alone.
 HANDSETS = (Place("handsets", "/console/handsets", live=True),)

@@ -93,6 +93,43 @@ function follow(part) {
 localise(document);
 // On a phone the navigation scrolls sideways: the current place is to be in sight.
 document.querySelector(".top nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+// A second click while the first is under way is no second message.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.method !== "post") return;
+  if ("sent" in form.dataset) event.preventDefault();
+  form.dataset.sent = "";
+  sessionStorage.setItem("thing", form.elements.thing?.value ?? "");
+});
+addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+});
+
+// After a form the focus is where its person looks next: at the problem, or at the same button.
+const problem = document.querySelector('main > [role="alert"]');
+const thing = sessionStorage.getItem("thing");
+sessionStorage.removeItem("thing");
+if (problem) {
+  problem.tabIndex = -1;
+  problem.focus();
+} else if (thing) {
+  const field = document.querySelector(`input[name="thing"][value="${CSS.escape(thing)}"]`);
+  field?.form.querySelector("button").focus();
+}
+
+// Moments are typed in the viewer's zone and sent in UTC.
+for (const input of document.querySelectorAll("input[data-utc]")) {
+  const local = new Date(`${input.value}Z`);
+  if (input.value) {
+    const shifted = new Date(local.getTime() - local.getTimezoneOffset() * 60_000);
+    input.value = shifted.toISOString().slice(0, 16);
+  }
+  for (const zone of input.labels[0].querySelectorAll("[data-zone]")) zone.textContent = "your time";
+  input.form.addEventListener("formdata", (event) => {
+    if (input.value) event.formData.set(input.name, new Date(input.value).toISOString().slice(0, 16));
+  });
+}
+
 const live = document.querySelector("[data-live]");
 if (live) follow(live);
 

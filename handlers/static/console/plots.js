@@ -6,10 +6,12 @@ const HEIGHT = 200;
 const WHOLE = [0, 1, 2, 3, 4, 5, 6].flatMap((power) => [1, 2, 5].map((n) => n * 10 ** power));
 
 const board = document.querySelector("[data-plots]");
+board.hidden = false; // without scripts they would be empty
 const state = document.getElementById("plots-state");
 const span = board.dataset.plots;
 const figures = [...board.querySelectorAll("[data-plot]")].map((figure) => ({
   holder: figure.querySelector(".plot"),
+  said: figure.querySelector("output"),
   title: figure.querySelector("h2").textContent,
   unit: figure.dataset.unit,
   // Values that are not there at every moment: without points, lone ones would not be seen.
@@ -21,6 +23,7 @@ const figures = [...board.querySelectorAll("[data-plot]")].map((figure) => ({
   plot: null,
 }));
 
+const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 const moments = new Intl.DateTimeFormat(
   undefined,
   span === "day" ? { dateStyle: "short", timeStyle: "short" } : { timeStyle: "short" },
@@ -44,11 +47,10 @@ function options(figure, width) {
   return {
     width,
     height: HEIGHT,
-    legend: { live: true },
     cursor: { points: { size: 6 } },
     scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
     axes: [
-      { ...axis },
+      { ...axis, values: (_, ticks) => ticks.map((tick) => clock.format(new Date(tick * 1000))) },
       { ...axis, ...whole, size: 64, values: (_, ticks) => ticks.map((tick) => written(tick, figure.unit)) },
     ],
     series: [
@@ -65,6 +67,39 @@ function options(figure, width) {
   };
 }
 
+/** Show the values of the latest moment in the legend while nobody points at another. */
+function showLatest(figure) {
+  // After uPlot's own drawing, which comes a moment later and empties the legend.
+  setTimeout(() => {
+    if (figure.plot?.cursor.idx == null) {
+      figure.plot?.setLegend({ idx: figure.plot.data[0].length - 1 });
+    }
+  });
+}
+
+/** Let fingers and arrow keys point at a moment as a mouse does. */
+function makeReachable(figure) {
+  const { plot, holder } = figure;
+  plot.over.addEventListener("mouseleave", () => showLatest(figure));
+  plot.over.addEventListener("pointerdown", (event) => {
+    if (event.pointerType !== "mouse") plot.setCursor({ left: event.offsetX, top: event.offsetY });
+  });
+  holder.onkeydown = (event) => {
+    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const last = figure.plot.data[0].length - 1;
+    const index = Math.min(last, Math.max(0, (figure.plot.cursor.idx ?? last + 1) + step));
+    const left = figure.plot.valToPos(figure.plot.data[0][index], "x");
+    figure.plot.setCursor({ left, top: 0 });
+    const values = figure.lines.map(
+      (line, at) => `${line.label} ${written(figure.plot.data[at + 1][index], figure.unit)}`,
+    );
+    figure.said.textContent = `${moments.format(new Date(figure.plot.data[0][index] * 1000))}: ${values.join(", ")}`;
+  };
+  holder.onblur = () => showLatest(figure);
+}
+
 function draw(found) {
   const starts = Array.from(
     { length: Object.values(found.values)[0].length },
@@ -78,7 +113,9 @@ function draw(found) {
     } else {
       figure.plot = new uPlot(options(figure, figure.holder.clientWidth), data, figure.holder);
       figure.plot.root.querySelector("canvas").setAttribute("role", "img");
+      makeReachable(figure);
     }
+    showLatest(figure);
     const latest = figure.lines.map((line, index) => {
       const values = rows[index].filter((value) => value !== null);
       return `${line.label}: ${written(values.at(-1), figure.unit)}`;
