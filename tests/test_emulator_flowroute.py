@@ -423,7 +423,7 @@ async def test_tells_of_a_text_in_the_older_flat_form(
     ],
 )
 async def test_texts_go_by_the_provider_of_the_number(
-    to: str, provider: dict[str, str], expected: str, emulator: Emulator, receiver: Receiver
+    to: str, provider: dict[str, Any], expected: str, emulator: Emulator, receiver: Receiver
 ) -> None:
     """Listed numbers are Flowroute's, unless the order says otherwise."""
     emulator.configure(mo_url=receiver.url, flowroute_numbers=f"+{LEASED}")
