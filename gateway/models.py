@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+# What participants say, as opposed to what the gateway tells them: kinds of texts in the outbox.
+SPOKEN = frozenset({"relay", "chat"})
+
 
 @dataclass(frozen=True, slots=True)
 class PhoneNumber:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from gateway.phone import mask
 from gateway.store import Argument, Script, Store
 
 log = logging.getLogger(__name__)
+
+# A place in the list of a number's sessions: when one was created (ms), and its id.
+_PLACE = re.compile(r"[0-9]{1,15}:[0-9a-f]{32}")
 
 # A single refusal is as a rule the receiver's fault; five in a row are the number's.
 MOST_REFUSALS = 5
@@ -162,6 +166,28 @@ class Numbers:
             for name, record, since, load, session in found
             if record
         ]
+
+    async def sessions_on(
+        self, e164: str, limit: int, after: str
+    ) -> tuple[int, list[str], str | None]:
+        """Return how many open sessions a number carries, ids of some, and the next.
+
+        The newest come first; ``after`` ('' = all) and the next are places in the list, which
+        stay valid when their session ends. Raises BadRequest when ``after`` is none.
+        """
+        if after and not _PLACE.fullmatch(after):
+            raise BadRequest("after: no such session")
+        newest = f"({e164}:{after}" if after else f"({e164};"
+        total, found = await asyncio.gather(
+            self._store.execute("HGET", keys.LOAD, e164),
+            self._store.execute(
+                *("ZREVRANGEBYLEX", keys.NUMBER_SESSIONS, newest, f"[{e164}:"),
+                *("LIMIT", 0, limit + 1),
+            ),
+        )
+        places = [member.partition(":")[2] for member in found]
+        following = places[limit - 1] if len(places) > limit else None
+        return int(total or 0), [each.partition(":")[2] for each in places[:limit]], following
 
     async def _oldest(self, e164: str) -> str:
         """Return the id of the longest open session on a number, '' without any."""

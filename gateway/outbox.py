@@ -20,6 +20,7 @@ import ujson
 
 from gateway import keys
 from gateway.errors import BadRequest
+from gateway.models import SPOKEN
 from gateway.store import Script, Store, fresh_budget
 
 # Directions that must wait for a turn are looked at without being claimed: so many more a call.
@@ -28,8 +29,6 @@ LEAST_LOOKS = 64
 # Dead letters looked at in one call when a number is erased.
 CHUNK = 500
 UNREADABLE = "unreadable"
-# What participants say, as opposed to what the gateway tells them.
-SPOKEN = frozenset({"relay", "chat"})
 
 _PUSH = Script.load("outbox_push", "_enqueue")
 _CLAIM = Script.load("outbox_claim", "_enqueue")

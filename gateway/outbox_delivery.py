@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from gateway.errors import StoreUnavailable
-from gateway.messenger import Messenger, NoTurn
+from gateway.messenger import NO_SUCH_PROVIDER, Messenger, NoTurn
 from gateway.outbox import Claim, Outbox, OutboxEntry
 from gateway.pacer import JITTER_MARGIN
 from gateway.providers.base import Outcome, Sms, SubmitResult
@@ -209,8 +209,12 @@ class Delivery:
             await self._insist(lambda: self._outbox.retry(claim, head, tried, delay))
             return
         reason = f"{outcome}, code {result.code or '-'}: {result.text}"
+        refused = outcome is Outcome.REFUSED and result is not NO_SUCH_PROVIDER
         await self._conclude(
-            entry, "failed", lambda: self._outbox.bury(claim, head, tried, reason), result
+            entry,
+            "rejected" if refused else "failed",
+            lambda: self._outbox.bury(claim, head, tried, reason),
+            result,
         )
 
     async def _conclude(

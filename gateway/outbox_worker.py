@@ -46,7 +46,7 @@ class OutboxWorker:
     """Delivers what is due, at most ``concurrency`` directions at a time.
 
     suppressed: whether a text must not be sent (any more); decided: is told what became of a text
-    (accepted, unknown, failed, suppressed) and the provider's last answer, perhaps twice;
+    (accepted, unknown, rejected, failed, suppressed) and the provider's last answer, perhaps twice;
     repeated: is told before a text is sent that a dead process may have sent; number_rate: texts a
     second of one North American sending number, 0 = unpaced; lease, renewal, grace: seconds.
     """

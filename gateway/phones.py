@@ -44,7 +44,8 @@ DELIVERIES: Mapping[str, Delivery] = {
     "sent": Delivery.BUFFERED,
     "delivered": Delivery.DELIVERED,
     "failed": Delivery.FAILED,
-    "cancelled": Delivery.FAILED,
+    # Nobody tried to send it: it was turned down before a phone had it.
+    "cancelled": Delivery.REJECTED,
     "expired": Delivery.EXPIRED,
     "unconfirmed": Delivery.UNKNOWN,
 }
@@ -122,15 +123,15 @@ class Phones:
             return None
         return await self._answer(inbound)
 
-    async def queue(self, task: NewTask) -> bool:
+    async def queue(self, task: NewTask, *, source: str = "admin") -> bool:
         """Queue an SMS for a phone, and write it down like every message; False: known already.
 
-        Raises StoreUnavailable.
+        source: who asked for it, as its record says. Raises StoreUnavailable.
         """
         sms = Sms(uuid.UUID(task.uuid).hex, task.to, task.device or "any phone", task.message)
         provider = f"{PROVIDER}:{task.device}" if task.device else PROVIDER
         expected = segments.count(task.message).parts
-        await self._receipts.create(sms, provider=provider, source="admin", expected=expected)
+        await self._receipts.create(sms, provider=provider, source=source, expected=expected)
         added = await self._tasks.add(task)
         taken = SubmitResult(Outcome.ACCEPTED, (Part(task.uuid, Delivery.ACCEPTED),))
         await self._receipts.record(sms, provider, taken, 1)

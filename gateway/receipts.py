@@ -19,7 +19,7 @@ import ujson
 from gateway import keys
 from gateway.message_state import ANSWER_RANKS, FINAL_RANK, PENDING, RANKS, Status, summarise
 from gateway.metrics import DELIVERIES, RECEIPTS, SPEND, provider_label
-from gateway.models import Delivery
+from gateway.models import SPOKEN, Delivery
 from gateway.providers.base import Receipt, Sms, SubmitResult
 from gateway.store import Script, ScriptCall, Store, pairs
 
@@ -61,15 +61,15 @@ class Receipts:
     ) -> None:
         """Write a message down before it is sent; ``expected``: parts by our own count.
 
-        session: whose log shows what becomes of it; what the participants say stands there
-        alone, for as long as the operator wants it kept.
+        session: whose log shows what becomes of it; what the participants say (``source`` is one
+        of SPOKEN) stands there alone, for as long as the operator wants it kept.
         """
         now = _now_ms()
         fields: dict[str, str | int] = {
             "created": now,
             "to": sms.to,
             "sender": sms.sender,
-            "text": "" if session else sms.text,
+            "text": "" if source in SPOKEN else sms.text,
             "provider": provider,
             "source": source,
             "expected": expected,
@@ -162,6 +162,14 @@ class Receipts:
             return None
         fields = await self.fields(message_id)
         return summarise(fields) if fields else None
+
+    async def known(self, message_ids: Iterable[str]) -> frozenset[str]:
+        """Return those of the messages that have a record (still)."""
+        ids = list(message_ids)
+        found = await asyncio.gather(
+            *(self._store.execute("EXISTS", keys.message(each)) for each in ids)
+        )
+        return frozenset(each for each, there in zip(ids, found, strict=True) if there)
 
     async def forget(self, message_ids: Iterable[str]) -> None:
         """Delete messages with all that is known of them; unknown ids are nothing to do."""

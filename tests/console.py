@@ -77,6 +77,7 @@ PAGES = (
     "/console/?span=day",
     "/console/conversations",
     "/console/conversations?of={session}.a",
+    "/console/conversations?through={number}",
     "/console/conversations/new",
     "/console/conversations/{session}",
     "/console/messages",

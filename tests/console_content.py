@@ -85,7 +85,7 @@ def _fill(gateway: GatewayProcess) -> dict[str, str]:
         ask(f"/message/?receiver=%2B{VISITOR}")
     for device in ("front", ""):
         ask("/smssync/messages", {"to": f"+{VISITOR}", "message": "Hello", "device": device})
-    names = {"session": session["session_id"], "device": "front"}
+    names = {"session": session["session_id"], "number": number, "device": "front"}
     wait_for(lambda: ask("/optouts")["total_optouts"])
     sent = ask("/messages", {"to": f"+{VISITOR}", "text": MARKUP})
     names["message"] = sent["id"]

@@ -59,6 +59,11 @@ def address(session: dict[str, Any]) -> str:
     return f"{LIST}/{session['session_id']}"
 
 
+def address_of_log(session: dict[str, Any]) -> str:
+    """Return the route of a session's log."""
+    return f"/session/{session['session_id']}/log"
+
+
 def rows(page: str) -> list[list[str]]:
     """Return the words in each row of the list."""
     body = page.partition("<tbody>")[2].partition("</tbody>")[0]
@@ -222,6 +227,42 @@ async def test_behind_the_last_page_and_behind_what_is_gone_the_list_goes_on(
     assert 1 == len(rows(await operator.page(f"{LIST}?after={'0' * 32}")))
 
 
+async def test_a_number_of_the_pool_leads_to_the_conversations_through_it(
+    here: Town, operator: Operator
+) -> None:
+    """By its address and by the search; newest first, 50 a page; ended ones are not listed."""
+    made = await fill(here, ROWS + 2)
+    await here.rent(TWO)
+    other = await here.session("4917612000000", "4917613000000")
+    await here.ok("DELETE", f"/session/{made[0]}")
+    answer = await operator.post(f"{LIST}/search", q=WRITTEN[ONE])
+    target = f"{LIST}?through={ONE}"
+    page = await operator.page(target)
+    turned_through = await turned(operator, target)
+    listed = [each["id"] for each in (await here.ok("GET", "/session?limit=1000"))["sessions"]]
+    assert (303, target) == (answer.status, answer.headers["Location"])
+    assert f'<h2>Through <span class="number">{WRITTEN[ONE]}</span></h2>' in page
+    assert f"{ROWS + 1} open conversations, the newest first" in page
+    assert [ROWS, 1] == [len(ids) for ids in turned_through]
+    assert set(listed) - {other["session_id"]} == {id_ for ids in turned_through for id_ in ids}
+    assert LIST == leads_to(page, "All that are open")
+
+
+async def test_a_number_of_the_pool_without_conversations_says_so(operator: Operator) -> None:
+    assert "No open conversation goes through this number." in await operator.page(
+        f"{LIST}?through={ONE}"
+    )
+
+
+@pytest.mark.parametrize("number", [TWO, ANNA, "x", f"%2B{ONE}", "%D9%A1%D9%A2"])
+async def test_what_is_no_number_of_the_pool_has_no_list(
+    here: Town, operator: Operator, number: str
+) -> None:
+    """Participants are not looked for by an address."""
+    await here.session(ANNA, BERT)
+    assert "his number is not in the pool" in await operator.page(f"{LIST}?through={number}", 404)
+
+
 # -- looking for one
 
 FOUND_AT_ONCE = {
@@ -368,7 +409,7 @@ async def test_the_same_name_leads_to_the_conversation_there_is(
 BAD = {
     "no number": ({"participant_a": "0176 12"}, "Participant A: must be a valid international"),
     "missing": ({"participant_b": ""}, "Participant B: is missing"),
-    "himself": ({"participant_b": ANNA}, "Participant B: must differ from participant_a"),
+    "himself": ({"participant_b": ANNA}, "Participant B: must differ from Participant A"),
     "one of ours": ({"participant_b": ONE}, "Participant B: is a virtual number of the pool"),
     "minutes": ({"expiry_window": "soon"}, "Minutes: must be a positive number of minutes"),
     "mode": ({"mode": "telepathy"}, "It carries: must be one of message, voice, both"),
@@ -415,7 +456,7 @@ async def test_a_conversation_shows_what_was_said_and_what_became_of_it(
         ("left", [f"A {MASKED[ANNA]}", "Where are you?", "delivered"]),
         ("right", [f"B {MASKED[BERT]}", MARKUP, "delivered"]),
         ("middle", [f"B {MASKED[BERT]}", "STOP"]),
-        ("left", [f"A {MASKED[ANNA]}", "Hello?", "suppressed"]),
+        ("left", [f"A {MASKED[ANNA]}", "Hello?", "not sent:", "B has opted out"]),
     ] == said(page)
     assert "<script>alert" not in page
 
@@ -435,8 +476,59 @@ async def test_a_call_stands_in_the_log_with_its_state_and_duration(
     ):
         for status in ("answered", "completed"):
             await calls.event(CallEvent("CON-1", leg, direction, status, more))
-    ended = [caller, "completed", f"for 1 minute 15 seconds ({mask_digits(BERT)} hung up)"]
+    ended = [caller, "completed", f", 1 minute 15 seconds ({mask_digits(BERT)} hung up)"]
     assert [("left", ended)] == said(await operator.page(address(made)))
+
+
+@pytest.mark.parametrize(
+    ("mode", "both", "each"),
+    [
+        ("message", "Both text", "A texts"),
+        ("voice", "Both call", "A calls"),
+        ("both", "Both text and call", "A texts and calls"),
+    ],
+)
+async def test_what_they_do_through_the_number_is_what_the_conversation_carries(
+    here: Town, operator: Operator, mode: str, both: str, each: str
+) -> None:
+    shared = await here.session(ANNA, BERT, mode=mode)
+    assert f"<dt>{both}</dt>" in await operator.page(address(shared))
+    await here.rent(GERMAN)
+    own = await here.session(ANNA, HEIDI, mode=mode, numbers="per-side")
+    assert f"<dt>{each}</dt>" in await operator.page(address(own))
+
+
+async def test_the_state_of_a_text_leads_to_its_message_once_there_is_one(
+    here: Town, operator: Operator
+) -> None:
+    """What was never sent says why in its place."""
+    made = await here.session(ANNA, BERT)
+    await here.text(ANNA, made["virtual_tn"], "Where are you?")
+    services = here.gateway.application.services
+    await here.at_rest()
+    log = [
+        services.session_log.entry("b", "Auto reply", "1" * 32, state="paused"),
+        services.session_log.entry("b", "Wait", "2" * 32, state="queued"),
+    ]
+    await services.store.execute("RPUSH", keys.session_log(made["session_id"]), *log)
+    page = await operator.page(address(made))
+    [sent, paused, waiting] = (await here.ok("GET", f"{address_of_log(made)}"))["entries"]
+    assert [f"/console/messages/{sent['id']}"] == re.findall(r'"(/console/messages/\w+)"', page)
+    assert ["not relayed:", "two machines answer each other"] == said(page)[1][1][2:]
+    assert "queued" == said(page)[2][1][2]
+    assert "Where are you?" not in await operator.page(f"/console/messages/{sent['id']}")
+    assert ["1" * 32, "2" * 32] == [paused["id"], waiting["id"]]
+
+
+async def test_the_text_of_a_notice_stands_on_its_message_s_page(
+    here: Town, operator: Operator
+) -> None:
+    """Nobody's words: it is in no log."""
+    await here.session(ANNA, BERT)
+    await here.hears(ANNA, (ONE, START))
+    notice = (await here.ok("GET", "/messages"))["messages"][0]
+    for page in ("/console/messages", f"/console/messages/{notice['id']}"):
+        assert START in unescape(await operator.page(page))
 
 
 PAGES_OF_A_LOG = (

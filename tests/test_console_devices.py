@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from gateway import keys
 from gateway.store import connect
-from handlers.console.devices import LOOKED_AT, ROWS
+from handlers.console.devices import LOOKED_AT, ROWS, only_here
 from tests.browser import Watch
 from tests.console import Operator
 from tests.masking import ADMIN
@@ -221,6 +221,22 @@ async def test_numbers_in_a_queue_are_masked_until_they_are_shown(
     assert "queue:front" in caplog.text
 
 
+async def test_what_a_phone_calls_itself_is_masked_like_what_it_reports(
+    operator: Operator, redis_url: str
+) -> None:
+    """It is the app's word, and the app knows the phone's number."""
+    store = connect(redis_url)
+    await store.execute("HSET", keys.device("front"), "version", f"SMSsync/3.1.0 +{TO}")
+    await store.close()
+    paths = ("/console/devices", "/console/devices/front")
+    hidden = [await operator.page(path) for path in paths]
+    await operator.post("/console/show", thing="queue:front", back="/console/devices/front")
+    shown = [await operator.page(path) for path in paths]
+    assert [True, True] == [f"SMSsync/3.1.0 {MASKED}" in page for page in hidden]
+    assert [False, False] == [TO in page for page in hidden]
+    assert [True, True] == [f"SMSsync/3.1.0 +{TO}" in page for page in shown]
+
+
 async def test_a_long_queue_is_paged_and_says_of_what(
     desks: PhonesTown, operator: Operator
 ) -> None:
@@ -236,7 +252,7 @@ async def test_a_long_queue_is_paged_and_says_of_what(
         await desks.queue(device="back")
     page = await operator.page("/console/devices/front")
     assert f"None for this phone among these {LOOKED_AT} SMS" in page
-    gone = await operator.page("/console/devices/front?after=" + added[0].replace(added[0][0], "0"))
+    gone = await operator.page(f"/console/devices/front?after={'0' * 8}{added[0][8:]}")
     assert "among" in gone
 
 
@@ -342,6 +358,41 @@ async def test_without_a_public_address_there_is_no_code(redis_url: str, tmp_pat
         assert made.secrets["front"] not in unescape(page)
         said = await operator.page("/console/devices/front/pairing.svg", 400)
         assert "Public_url: is not set" in said
+
+
+HOSTS = {
+    "loopback": ("http://127.0.0.1:8888", True),
+    "any of loopback": ("http://127.3.2.1", True),
+    "loopback of IPv6": ("http://[::1]:8888", True),
+    "no address": ("http://0.0.0.0:8888", True),
+    "localhost": ("http://LOCALHOST:8888", True),
+    "below localhost": ("https://gateway.localhost", True),
+    "a private network": ("http://192.168.1.20:8888", False),
+    "a name": ("https://gateway.example", False),
+    "a name that only begins so": ("https://localhost.example", False),
+}
+
+
+@pytest.mark.parametrize(("url", "expected"), HOSTS.values(), ids=HOSTS.keys())
+def test_an_address_that_means_the_machine_itself_is_known(url: str, expected: bool) -> None:
+    assert expected is only_here(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "warned"), [("http://127.0.0.1:8888", True), ("https://gateway.example", False)]
+)
+async def test_a_code_that_no_phone_can_use_says_so(
+    redis_url: str, tmp_path: Path, url: str, warned: bool
+) -> None:
+    """Before and after it is shown: in development_mode the address is on loopback."""
+    options = (devices_file(tmp_path), f"--public_url={url}")
+    async with phones_town(redis_url, *options) as made:
+        operator = await Operator.signed_in(made.gateway, "correct-horse")
+        before = await operator.page("/console/devices/front")
+        await show(operator, "front")
+        after = await operator.page("/console/devices/front")
+    for page in (before, after):
+        assert warned is ("A phone cannot reach this address" in page)
 
 
 # --- In a browser --------------------------------------------------------------------------------

@@ -11,8 +11,10 @@ from html import unescape
 import pytest
 
 from gateway.emulator import conversation
+from gateway.optouts import Words
 from handlers.console.handset_phones import DEFAULT, Phone, next_phone, read_phones, write_phones
-from handlers.console.handset_screens import CALL, TEXT, show
+from handlers.console.handset_screens import CALL, TEXT, PhoneLine, Screen, show
+from handlers.console.handset_story import story
 from tests.console import OPTIONS, Operator
 from tests.masking import GERMAN, HEIDI, ONE, TOKEN, TWO, Town, town, until
 from tests.serving import serving
@@ -147,7 +149,9 @@ async def test_the_download_link_form_may_be_framed_by_the_page(visitor: Visitor
     assert "frame-src 'self'" in policy
     headers = (await client.get("/example.html")).headers
     assert not {"X-Frame-Options", "Content-Security-Policy"} & set(headers)
-    assert 'src="/example.html"' in await visitor.look()
+    page = await visitor.look()
+    assert 'src="/example.html"' in page
+    assert 'Too many tries? <a href="/console/limits">Limits</a>' in page
 
 
 # -- a conversation
@@ -219,6 +223,71 @@ async def test_a_text_that_is_not_relayed_is_not_said_to_be(visitor: Visitor) ->
     await visitor.press("text", phone="Bob", to=field(page, "to-Bob"), text="STOP")
     await visitor.sees("Bob", "STOP", "sent")
     await visitor.reads("Bob reaches Alice. It has not reached Alice")
+
+
+BEGUN = 1000.0
+WORDS = Words(["STOP"], ["START"])
+
+
+def phone_of(place: int, *texts: str, after: float = BEGUN) -> Screen:
+    """Return Alice's (0) or Bob's (1) phone, connected with the other; none of its texts arrived.
+
+    after: seconds; the texts were sent a second later.
+    """
+    owner, other = DEFAULT[place], DEFAULT[1 - place]
+    line = PhoneLine(f"+{ONE}", other.e164, f"+{ONE}", "5e55", int(BEGUN * 1000))
+    sent = (conversation.Entry(TEXT, after + 1, True, ONE, "sent", text=each) for each in texts)
+    return Screen(owner, tuple(show(each, None) for each in sent), "", "", (line,))
+
+
+AT_BOB = "Bob has opted out of texts: from Bob’s phone, text START."
+STORIES: dict[str, tuple[tuple[Screen, Screen], set[str], str]] = {
+    "connected": ((phone_of(0), phone_of(1)), set(), "connected Alice and Bob and told both."),
+    "connected, one has opted out": (
+        (phone_of(0), phone_of(1, "STOP", after=BEGUN - 9)),
+        {BOB},
+        "connected Alice and Bob and told Alice.",
+    ),
+    "what he has to do": ((phone_of(0), phone_of(1)), {BOB}, AT_BOB),
+    "connected, both have opted out": (
+        (phone_of(0), phone_of(1)),
+        {ALICE, BOB},
+        "connected Alice and Bob, but could tell neither.",
+    ),
+    "STOP": (
+        (phone_of(0), phone_of(1, " stop ")),
+        {BOB},
+        "Bob texted stop and so has opted out: the gateway sends Bob no texts, from whichever"
+        " number, until Bob texts START.",
+    ),
+    "STOP, not taken yet": (
+        (phone_of(0), phone_of(1, "STOP")),
+        set(),
+        "It has not reached Alice: the conversation",
+    ),
+    "START": ((phone_of(0), phone_of(1, "START")), set(), "Bob texted START: texts reach Bob"),
+    "START, not taken yet": (
+        (phone_of(0), phone_of(1, "START")),
+        {BOB},
+        "It has not reached Alice: the conversation",
+    ),
+    "a text to one who has opted out": (
+        (phone_of(0, "Hello?"), phone_of(1)),
+        {BOB},
+        f"It has not reached Bob. {AT_BOB}",
+    ),
+}
+
+
+@pytest.mark.parametrize(("phones", "out", "words"), STORIES.values(), ids=STORIES.keys())
+def test_the_line_says_nothing_that_an_opt_out_has_prevented(
+    phones: tuple[Screen, Screen], out: set[str], words: str
+) -> None:
+    """Who has opted out was told nothing, and gets nothing; it says how that ends."""
+    said = story(phones, {f"+{each}" for each in out}, WORDS)
+    assert words in said.text
+    assert ("Now press Send" in said.text) is (words == "connected Alice and Bob and told both.")
+    assert "5e55" == said.session
 
 
 async def test_with_a_number_for_each_side_the_other_one_is_named(visitor: Visitor) -> None:

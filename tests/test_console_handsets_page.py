@@ -79,6 +79,9 @@ def test_a_newcomer_sees_a_masked_conversation_after_four_clicks(
     page = context.new_page()
     watch = Watch(page)
     page.goto(gateway.url)
+    icon = page.locator("link[rel=icon]").get_attribute("href")
+    kind = page.request.get(f"{gateway.url}{icon}").headers["content-type"]
+    assert "image/svg+xml; charset=UTF-8" == kind
     click(page.get_by_role("link", name="See a masked conversation"))
     click(page.get_by_role("button", name="Connect Alice and Bob"))
     number = phone(page, "Alice").get_by_label("To").input_value()

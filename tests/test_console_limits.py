@@ -328,6 +328,20 @@ ANSWERS = {
         "bad",
         "No: the address has used up its calls; the next passes in 7 seconds.",
     ),
+    "both at one endpoint": (
+        (EndpointCheck("/a", Look(2, 2, 3600, 3540), Look(1, 1, 86_400, 86_340)),),
+        "bad",
+        "No: the address has used up its calls, the next passes in 59 minutes; and the number"
+        " has got its messages, the next passes in 23 hours 59 minutes.",
+    ),
+    "both, but the number at one endpoint only": (
+        (
+            EndpointCheck("/a", SHUT, Look(1, 1, 86_400, 7200)),
+            EndpointCheck("/b", Look(1, 1, 600, 300), OPEN),
+        ),
+        "bad",
+        "No: the address has used up its calls; the next passes in 5 minutes.",
+    ),
     "address here, receiver there": (
         (EndpointCheck("/a", SHUT, OPEN), EndpointCheck("/b", OPEN, Look(1, 1, 7200, 3660))),
         "bad",

@@ -10,9 +10,10 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import unescape
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 import redis
@@ -25,6 +26,7 @@ from handlers.console.message_life import Step, steps
 from tests.browser import Watch
 from tests.console import TOKEN, Operator
 from tests.delivery_receipts import deliver, receipt
+from tests.phones_town import devices_file, phones_town
 from tests.processes import GatewayProcess
 from tests.serving import Gateway, serving
 from tests.standin import VonageStandin, accepted, in_turn, new_ids, refused
@@ -284,6 +286,27 @@ async def test_the_form_sends_a_text_and_leads_to_its_life(console: Console) -> 
     assert "nexmo Asked for by console" in shown
 
 
+async def test_of_an_sms_for_a_phone_the_form_says_that_it_waits(
+    redis_url: str, tmp_path: Path
+) -> None:
+    """The phone asks for it when it likes; nobody has taken it yet."""
+    async with phones_town(redis_url, devices_file(tmp_path)) as town:
+        operator = await Operator.signed_in(town.gateway, "correct-horse")
+        form = {"to": DIGITS, "text": "Hello", "sender": "Acme", "provider": "smssync:front"}
+        answer = await operator.post(f"{MESSAGES}/send", **form)
+        shown = words(await operator.page(answer.headers["Location"]))
+    assert "Waits for the phone." in shown
+    assert "Sent:" not in shown
+
+
+async def test_the_form_cuts_no_sender(console: Console) -> None:
+    """It says how long one may be, and the answer what is wrong."""
+    page = await console.operator.page(MESSAGES)
+    [field] = re.findall(r'<input name="sender"[^>]*>', page)
+    assert "maxlength" not in field
+    assert "networks show at most 11 letters" in words(page)
+
+
 async def test_the_form_leads_to_the_life_of_what_was_refused(console: Console) -> None:
     """Which says why, and not that it was sent."""
     console.standin.expect(refused("9", "Partner quota violation"))
@@ -335,7 +358,7 @@ async def test_the_life_shows_each_step_in_order(console: Console) -> None:
     assert "Not final yet: buffered" in before
     order = (
         *("Hello in two parts", "0.0824 EUR", "26201", "Written down", "The provider took it"),
-        *("A receipt came", "buffered", one, "2607170234"),
+        *("A receipt came", "buffered", one, "2026-07-17 02:34, as the carrier says"),
         *("A receipt came", "delivered", one),
         *("A receipt came", "expired", two, "Final: expired"),
     )
@@ -428,6 +451,30 @@ def test_steps_say_what_each_event_means() -> None:
     ] == steps(RETRIES)
 
 
+CARRIER_TIMES = {
+    "Vonage's": ({"scts": "2611211012"}, "2026-11-21 10:12, as the carrier says"),
+    "a leap day": ({"scts": "2802292359"}, "2028-02-29 23:59, as the carrier says"),
+    "no month": ({"scts": "2613211012"}, "2613211012"),
+    "another shape": ({"scts": "26112110120"}, "26112110120"),
+    "no digits of ours": ({"scts": "²⁶¹¹²¹¹⁰¹²"}, "²⁶¹¹²¹¹⁰¹²"),
+    "Flowroute's": ({"timestamp": "2026-07-17T02:34:36Z"}, "2026-07-17T02:34:36Z"),
+}
+
+
+@pytest.mark.parametrize(("fields", "seen"), CARRIER_TIMES.values(), ids=CARRIER_TIMES.keys())
+def test_the_carrier_s_time_is_written_as_a_time(fields: dict[str, str], seen: str) -> None:
+    """Without a zone, which Vonage does not tell; what has another shape stays as it is."""
+    event = {"at": 1, "event": "receipt", "status": "delivered", **fields}
+    assert (("carrier's time", seen),) == steps(RETRIES | {"events": [event]})[1].facts
+
+
+def test_a_cancelled_sms_says_so_in_words() -> None:
+    """Its state alone, in the words of receipts, is that of what a provider has turned down."""
+    events = [{"at": 1, "event": "receipt", "part": "x", "status": "cancelled"}]
+    step = steps(RETRIES | {"events": events})[1]
+    assert ("It was cancelled before a phone had it", "cancelled") == (step.what, step.state)
+
+
 # ---- dead letters
 
 
@@ -441,6 +488,8 @@ async def test_a_dead_letter_shows_what_happened(console: Console) -> None:
     shown = await console.read(LETTERS)
 
     assert "lost words" in words(page)
+    assert "rejected" in await console.read(f"/console/conversations/{session}")
+    assert "rejected, final" in await console.read(f"{MESSAGES}/{letter}")
     assert "refused, code 9: " in words(page)
     assert "1 attempt, relay, nexmo" in words(page)
     assert f'href="/console/conversations/{session}"' in page
@@ -475,12 +524,26 @@ async def test_what_cannot_be_sent_again_is_said_in_words(console: Console) -> N
     shown = await console.press(f"{LETTERS}/requeue", id=[late, "broken", "gone", "fine"])
     await eventually(lambda: len(console.standin.posts) == 1)
 
-    assert "1 of 4 done" in shown
-    assert "1 not, its session has ended, it can only be discarded" in shown
-    assert "1 not, the text cannot be read, only be discarded" in shown
-    assert "1 not, there is no such dead letter any more" in shown
+    assert "1 of 4 queued again; 1 not, because the conversation has ended; " in shown
+    assert "1 not, because the text cannot be read; " in shown
+    assert "1 not, because there is no such dead letter any more." in shown
     assert "It cannot be read: it can only be discarded." in shown
     assert "2 dead letters" in shown
+
+
+async def test_what_was_said_in_an_ended_conversation_is_not_offered_again(
+    console: Console,
+) -> None:
+    """Its dead letter says why; one of an open conversation is offered."""
+    ended = await console.begin()
+    await console.letters("late")
+    before = await console.operator.page(LETTERS)
+    await console.backend.request("DELETE", f"/session/{ended}")
+    after = await console.operator.page(LETTERS)
+    assert (1, 0) == tuple(page.count(">Re-queue<") for page in (before, after))
+    says = "Its conversation has ended: it can only be discarded."
+    assert (False, True) == tuple(says in words(page) for page in (before, after))
+    assert "Yes, discard it" in after
 
 
 def _letter(text: str) -> str:
@@ -637,7 +700,12 @@ WRITTEN = {
     "national with blanks": ("0176 1234 5678", "0176•••••78"),
     "in brackets": ("(206) 555-0123", "206•••••23"),
     "a name": ("Acme", "Acme"),
-    "a name with digits": ("Taxi 12345678", "Taxi 12345678"),
+    "a name with digits": ("Shop24 Berlin", "Shop24 Berlin"),
+    "a number behind a name": ("Taxi 12345678", "Taxi 12•••••78"),
+    "an address of a number": ("tel:+4917655566677", "tel:+49176•••••77"),
+    "in groups": ("+49 176 5556 6677", "+49176•••••77"),
+    "a mail address": ("4917655566677@example", "49176•••••77@example"),
+    "of an order": ("Order 12345", "Order 12345"),
     "a short code": ("12345", "12345"),
     "nothing": ("", ""),
 }
@@ -647,6 +715,36 @@ WRITTEN = {
 def test_numbers_are_masked_however_they_are_written(written: str, seen: str) -> None:
     """Phones and providers write them in many ways."""
     assert seen == views.number(written)
+
+
+QUOTED = {
+    "a number": ("Illegal number 4917612345678.", "Illegal number 49176•••••78."),
+    "a number and a date": (
+        "+49 176 12345678 on 2016-05-19",
+        "+49176•••••78 on 2016-05-19",
+    ),
+    "a date and a number": (
+        "2016-05-19 22:19:58 4917612345678",
+        "2016-05-19 22:19:58 49176•••••78",
+    ),
+    "a date": ("since 2016-05-19.", "since 2016-05-19."),
+    "a date with a time": ("2016-05-19 22:19:58", "2016-05-19 22:19:58"),
+    "a date of ISO 8601": ("2016-05-19T22:19:58Z", "2016-05-19T22:19:58Z"),
+    "what only begins as a date": ("2016-05-19345678", "20160•••••78"),
+    "what only ends as a date": ("+49 2016-05-19", "+492•••••19"),
+    "a date that is none": ("2016-55-1934", "201•••••34"),
+    "with blanks that do not break": ("+49\u00a0176\u00a012345678", "+49176•••••78"),
+    "with a long dash": ("0176\u201312345678", "0176•••••78"),
+    "in digits of another script": ("٤٩١٧٦١٢٣٤٥٦٧٨", "٤٩١٧٦•••••٧٨"),
+    "a short code": ("Text STOP to 22395", "Text STOP to 22395"),
+    "a version": ("SmsSync/3.1.0 (Android 11)", "SmsSync/3.1.0 (Android 11)"),
+}
+
+
+@pytest.mark.parametrize(("said", "seen"), QUOTED.values(), ids=QUOTED.keys())
+def test_what_others_say_is_masked_but_for_dates(said: str, seen: str) -> None:
+    """In the words of a provider or a phone a number may stand anywhere."""
+    assert seen == views.quoted(said)
 
 
 async def test_a_second_attempt_is_a_step_of_its_own(console: Console) -> None:
@@ -706,6 +804,30 @@ def test_the_life_follows_what_happens(
         expect(page.get_by_text("Final: delivered")).to_be_visible()
         expect(page.get_by_text("A receipt came")).to_be_visible()
         expect(page.locator("[aria-current=true]")).to_have_text(["Messages", "Messages"])
+
+
+def test_lists_follow_what_happens(
+    browser: Browser, standin: VonageStandin, redis_url: str
+) -> None:
+    """Messages and what comes in appear by themselves; what is being typed stays."""
+    with seen(browser, standin, redis_url, width=1200) as (page, url):
+        expect(page.locator("#live-state")).to_have_text("live")
+        search = page.get_by_label("Id or number")
+        search.fill("half a nu")
+        _post(f"{url}/messages", to=DIGITS, text="sent by the back-end")
+        expect(page.get_by_role("cell", name="sent by the back-end")).to_be_visible()
+        expect(search).to_have_value("half a nu")
+        page.get_by_role("link", name="Inbox").click()
+        expect(page.locator("#live-state")).to_have_text("live")
+        _post(f"{url}/tn", value=POOL)
+        _post(f"{url}/inbound/", msisdn=CARL, to=POOL, text="Hi", messageId=new_ids(1)[0])
+        expect(page.get_by_role("cell", name="Hi", exact=True)).to_be_visible()
+
+
+def _post(url: str, **fields: str) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    with urlopen(Request(url, urlencode(fields).encode(), headers), timeout=10) as answer:
+        assert 200 == answer.status
 
 
 def test_one_box_chooses_all_letters_of_a_page(

@@ -75,7 +75,7 @@ async def test_an_empty_pool_says_how_to_get_numbers(operator: Operator) -> None
 async def test_a_number_is_shown_with_its_use_and_the_way_to_its_oldest_session(
     gateway: Gateway, operator: Operator
 ) -> None:
-    """The badge counts the sessions on it, the link leads to the one that began first."""
+    """The badge counts the sessions on it and leads to them, the link to the first of them."""
     await fill(operator, ONE)
     first = await begin(gateway, ANNA, BERT)
     await begin(gateway, "12065550123", "12065550124")
@@ -85,6 +85,7 @@ async def test_a_number_is_shown_with_its_use_and_the_way_to_its_oldest_session(
         (number, provider, country, can, healthy, sessions)
     )
     assert f'href="/console/conversations/{first}"' in page
+    assert f'href="/console/conversations?through={ONE}"><span class="badge">2<' in page
     assert {"size": 1, "in-use": 1, "available": 0} == figures(page)
     assert ANNA not in page
 
@@ -254,6 +255,22 @@ def test_a_sentence_tells_how_many_numbers_are_needed(
     tone, words = summary(needs)
     assert total[0] == tone
     assert words.startswith(total[1])
+
+
+@pytest.mark.parametrize("width", [1200, 700])
+def test_fields_beside_each_other_stand_in_line(
+    browser: Browser, tmp_path: Path, width: int
+) -> None:
+    """Also where a label wraps, and whether something is typed or chosen."""
+    with GatewayProcess("--development_mode", f"--data_dir={tmp_path}") as gateway:
+        page = browser.new_page(viewport={"width": width, "height": 800})
+        page.goto(f"{gateway.url}/console/numbers")
+        boxes = [each.bounding_box() for each in page.locator(".fields :is(input, select)").all()]
+        page.close()
+    assert 4 == len(boxes)
+    rows = [(box["y"], box["height"]) for box in boxes if box]
+    for one, other in zip(rows[::2], rows[1::2], strict=True):
+        assert one == pytest.approx(other, abs=0.5)
 
 
 @pytest.mark.parametrize("width", [1200, 390])

@@ -45,6 +45,7 @@ async def test_an_empty_gateway_shows_noughts_and_what_could_be_configured(
     assert "messages accepted in the last hour" in page
     assert "smssync_secret" in page
     assert "no messages yet" in page
+    assert "0 receivers with texts waiting" in page
 
 
 async def test_the_series_are_those_of_the_plots(operator: Operator) -> None:

@@ -134,6 +134,7 @@ def test_adds_a_handset_by_keyboard(page: Page, webhook: Webhook) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.locator("li.sent .text")).to_have_text(["Hello"])
+    wait_for(lambda: webhook.told)
     assert [("Hello", HANDSET)] == [(told["text"], told["msisdn"]) for told in webhook.told]
 
 
@@ -156,6 +157,7 @@ def test_answers_by_the_provider_of_the_number(page: Page, emulator: str, webhoo
     form.get_by_label("Text", exact=True).fill("Yes")
     form.get_by_role("button", name="Send").click()
     expect(page.locator("li.sent")).to_contain_text("Flowroute")
+    wait_for(lambda: webhook.told)  # it is told of a moment after it is shown
     assert ["data"] == list(webhook.told[0])
 
 

@@ -396,6 +396,55 @@ async def test_a_page_behind_no_number_is_refused(numbers: Numbers, after: str) 
         await numbers.page(10, after)
 
 
+# -- sessions on a number --------------------------------------------------------------------------
+
+
+async def open_on(numbers: Numbers, sessions: Sessions, e164: str, count: int) -> list[str]:
+    """Add a number and open sessions on it; return their ids, the newest first."""
+    await numbers.add(virtual(e164))
+    opened = [
+        await sessions.create(
+            NewSession(
+                participant_a=f"+4917604069{n}1",
+                participant_b=f"+4917604069{n}2",
+                virtual_number=e164,
+            )
+        )
+        for n in range(10, 10 + count)
+    ]
+    begun = sorted(((session.created, session.id) for session, _ in opened), reverse=True)
+    return [id_ for _, id_ in begun]
+
+
+async def test_the_sessions_on_a_number_are_listed_once_newest_first(
+    numbers: Numbers, sessions: Sessions
+) -> None:
+    """Those that end while somebody turns the pages leave no gap."""
+    expected = await open_on(numbers, sessions, NUMBER, 5)
+    # A number that begins alike has nothing to do with it.
+    [other] = await open_on(numbers, sessions, NUMBER[:-1], 1)
+    total, first, place = await numbers.sessions_on(NUMBER, 2, "")
+    for ended in first:
+        await sessions.close(ended, notify=False)
+    left, second, place = await numbers.sessions_on(NUMBER, 2, place or "")
+    _, third, end = await numbers.sessions_on(NUMBER, 2, place or "")
+    assert (5, 3, None) == (total, left, end)
+    assert expected == [*first, *second, *third]
+    assert (1, [other], None) == await numbers.sessions_on(NUMBER[:-1], 1, "")
+
+
+async def test_on_a_number_that_is_not_in_the_pool_there_are_no_sessions(numbers: Numbers) -> None:
+    assert (0, [], None) == await numbers.sessions_on(NUMBER, 2, "")
+
+
+@pytest.mark.parametrize("after", ["x", "1:", f"1:{'g' * 32}", f"1:{'0' * 32}\n", "0" * 32])
+async def test_a_place_that_is_none_in_the_list_of_sessions_is_refused(
+    numbers: Numbers, after: str
+) -> None:
+    with pytest.raises(BadRequest, match=r"^after: no such session$"):
+        await numbers.sessions_on(NUMBER, 2, after)
+
+
 async def test_a_full_page_that_is_the_last_names_no_next(store: Store, numbers: Numbers) -> None:
     await numbers.add(virtual())
     assert (await numbers.page(1, "")).next is None

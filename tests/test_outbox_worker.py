@@ -206,21 +206,30 @@ async def test_what_may_have_been_taken_is_posted_once_and_leaves_the_outbox(
 
 
 @pytest.mark.parametrize(
-    ("answer", "attempts", "reason"),
+    ("answer", "attempts", "state", "reason"),
     [
-        pytest.param(refused("6"), 0, "refused, code 6", id="refused"),
-        pytest.param(partly("part", "15"), 0, "refused, code 15", id="a-part-refused"),
-        pytest.param(said(b"", status=401), 0, "refused, code 401", id="http-401"),
-        pytest.param(THROTTLED, MOST_ATTEMPTS - 1, "throttled, code 1", id="throttled-for-long"),
+        pytest.param(refused("6"), 0, "rejected", "refused, code 6", id="refused"),
+        pytest.param(partly("part", "15"), 0, "rejected", "refused, code 15", id="a-part-refused"),
+        pytest.param(said(b"", status=401), 0, "rejected", "refused, code 401", id="http-401"),
+        pytest.param(
+            *(THROTTLED, MOST_ATTEMPTS - 1, "failed", "throttled, code 1"), id="throttled-for-long"
+        ),
     ],
 )
 async def test_what_will_not_be_taken_becomes_a_dead_letter(
-    gateway: Process, standin: VonageStandin, answer: Answering, attempts: int, reason: str
+    gateway: Process,
+    standin: VonageStandin,
+    *,
+    answer: Answering,
+    attempts: int,
+    state: str,
+    reason: str,
 ) -> None:
+    """It is called what ``/status/`` calls it: rejected when the provider has refused it."""
     standin.expect(answer)
     await gateway.push(entry(attempts=attempts))
     await eventually(lambda: gateway.decided)
-    assert [(entry().id, "failed")] == gateway.decided
+    assert [(entry().id, state)] == gateway.decided
     assert Counts(directions=0, claims=0, dead_letters=1) == await gateway.counts()
     _, [letter], _ = await gateway.outbox.dead_letters(10, "")
     assert letter["reason"].startswith(f"{reason}: ")
@@ -236,7 +245,7 @@ async def test_a_requeued_dead_letter_is_sent_under_its_id(
     assert await gateway.outbox.requeue(entry().id)
     gateway.worker.poke()
     await eventually(lambda: len(gateway.decided) == 2)
-    assert [(entry().id, "failed"), (entry().id, "accepted")] == gateway.decided
+    assert [(entry().id, "rejected"), (entry().id, "accepted")] == gateway.decided
     assert [entry().id] * 2 == ids(standin.posts)
     assert EMPTY == await gateway.counts()
 
@@ -303,6 +312,7 @@ async def test_a_text_for_a_provider_that_is_gone_becomes_a_dead_letter(
 ) -> None:
     await gateway.push(entry(provider="gone"))
     await eventually(lambda: gateway.decided)
+    assert [(entry().id, "failed")] == gateway.decided
     assert ["refused, code provider: no such provider"] == await gateway.reasons()
     assert [] == standin.posts
 
@@ -682,7 +692,7 @@ async def test_a_process_that_was_stuck_over_its_request_decides_nothing_any_mor
         await eventually(lambda: other.decided)
         answers.set()
         await stuck.worker.stop(5)
-        assert [[], [(entry().id, "failed")]] == [stuck.decided, other.decided]
+        assert [[], [(entry().id, "rejected")]] == [stuck.decided, other.decided]
         assert [[], [entry().id]] == [stuck.repeated, other.repeated]
         assert Counts(directions=0, claims=0, dead_letters=1) == await other.counts()
     assert [entry().id] * 2 == ids(standin.posts)
@@ -919,7 +929,7 @@ async def test_a_text_that_cannot_be_sent_at_all_counts_its_attempts(
     gateway: Process, standin: VonageStandin
 ) -> None:
     """Half a character pair cannot be written to the store, so the attempt fails before it."""
-    await gateway.push(entry(text="\ud83d", attempts=MOST_ATTEMPTS - 1))
+    await gateway.push(entry(text="\ud83d", kind="notice", attempts=MOST_ATTEMPTS - 1))
     await eventually(lambda: gateway.decided)
     assert [(entry().id, "failed")] == gateway.decided
     assert ["not_sent, code crash: an error inside the gateway"] == await gateway.reasons()

@@ -282,6 +282,15 @@ async def test_an_sms_for_a_phone_is_written_down_like_every_message(opened: Ope
     assert [UUID] == [each.uuid for each in queued]
 
 
+async def test_the_record_of_an_sms_says_who_asked_for_it(opened: Open) -> None:
+    async with opened(ONE_SIM) as services:
+        task = NewTask(uuid=UUID, to=SENDER, message="Hi", device="front")
+        await services.phones.queue(task, source="console")
+        message = await services.message_log.message(UUID.replace("-", ""))
+    assert message is not None
+    assert "console" == message["source"]
+
+
 REPORTED = [
     ("waiting", Delivery.ACCEPTED, False),
     ("leased", Delivery.ACCEPTED, False),
@@ -289,7 +298,7 @@ REPORTED = [
     ("sent", Delivery.BUFFERED, False),
     ("delivered", Delivery.DELIVERED, True),
     ("failed", Delivery.FAILED, True),
-    ("cancelled", Delivery.FAILED, True),
+    ("cancelled", Delivery.REJECTED, True),
     ("expired", Delivery.EXPIRED, True),
     ("unconfirmed", Delivery.UNKNOWN, True),
 ]

@@ -191,6 +191,27 @@ async def test_a_session_log_that_missed_a_state_is_told_it_by_the_next_receipt(
     assert [("5e55", MESSAGE, "delivered")] * 2 == told
 
 
+@pytest.mark.parametrize(
+    ("source", "kept"), [("relay", ""), ("chat", ""), ("notice", "the text"), ("admin", "the text")]
+)
+async def test_a_record_keeps_no_text_of_a_participant(
+    store: Store, message_log: MessageLog, source: str, kept: str
+) -> None:
+    """What the gateway itself says in a session holds nothing private."""
+    session = "" if source == "admin" else "5e55"
+    receipts = Receipts(store, days=7)
+    await receipts.create(SMS, provider="nexmo", source=source, expected=1, session=session)
+    message = await message_log.message(MESSAGE)
+    assert message is not None
+    assert (kept, session) == (message["text"], message["session"])
+
+
+async def test_which_messages_have_a_record_is_known(receipts: Receipts) -> None:
+    await create(receipts)
+    assert frozenset({MESSAGE}) == await receipts.known([MESSAGE, "0" * 32])
+    assert frozenset() == await receipts.known([])
+
+
 async def test_a_receipt_for_a_part_of_another_message_tells_no_session_log(store: Store) -> None:
     async def changed(session: str, message_id: str, state: str) -> None:
         raise AssertionError(state)

@@ -333,7 +333,7 @@ async def test_an_sms_that_waits_is_cancelled_and_never_sent(desks: PhonesTown) 
         assert (task, "cancelled") == (cancelled["uuid"], cancelled["state"])
     async with desks.handset("front") as phone:
         assert [] == await phone.poll()
-    assert ("cancelled", "failed", True) == await desks.life(task)
+    assert ("cancelled", "rejected", True) == await desks.life(task)
 
 
 async def test_what_a_phone_has_taken_cannot_be_cancelled(desks: PhonesTown) -> None:

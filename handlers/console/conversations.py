@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from functools import partial
 from typing import Any, ClassVar
 
 from gateway import phone
@@ -19,8 +20,10 @@ ENTRIES = 100
 # A unique name has 191 characters at most.
 LONGEST_QUERY = 200
 _SKIP = re.compile(r"[0-9]{1,6}")
+_DIGITS = re.compile(r"[0-9]{1,15}")
 
 MODES = {Mode.MESSAGE: "texts", Mode.VOICE: "calls", Mode.BOTH: "texts and calls"}
+BOTH = {Mode.MESSAGE: "text", Mode.VOICE: "call", Mode.BOTH: "text and call"}
 NUMBERINGS = {"shared": "one for both", "per-side": "one for each, of his country"}
 GONE = "this conversation is gone: it has ended, and is not kept any longer"
 LABELS = {
@@ -35,10 +38,11 @@ LABELS = {
 
 
 class ConversationsPage(Page):
-    """``/console/conversations``: all that are open, or those of one participant.
+    """``/console/conversations``: all that are open, those on one number, or of one participant.
 
-    Whom ``?of=<session>.<side>`` means is told by a session of his, so that no number stands in
-    an address.
+    ``?through=<digits>`` names a number of the pool, which is no secret. Whom
+    ``?of=<session>.<side>`` means is told by a session of his, so that no number stands in an
+    address.
     """
 
     template = "conversations.html"
@@ -46,14 +50,35 @@ class ConversationsPage(Page):
 
     async def data(self, *args: str) -> dict[str, Any]:
         """Return the rows of a page, the newest first."""
-        of, after = (self.get_query_argument(name, "") for name in ("of", "after"))
-        found = await (self._of_participant(of, after) if of else self._open(after))
+        names = ("of", "through", "after")
+        of, through, after = (self.get_query_argument(name, "") for name in names)
+        if of:
+            found = await self._of_participant(of, after)
+        else:
+            found = await (self._through(through, after) if through else self._open(after))
         more = {"modes": MODES, "logs": self.services.session_log.enabled}
-        return {"of": "", "person": ""} | found | more
+        return {"of": "", "person": "", "through": "", "query": ""} | found | more
 
     async def _open(self, after: str) -> dict[str, Any]:
         total, rows, older = await page_or_first(self.services.sessions.page, ROWS, after)
         return {"total": total, "sessions": rows, "older": older}
+
+    async def _through(self, through: str, after: str) -> dict[str, Any]:
+        """Return those that are open on a number of the pool."""
+        services, number = self.services, f"+{through}"
+        if not _DIGITS.fullmatch(through) or await services.numbers.get(number) is None:
+            raise NotFound("this number is not in the pool, or not any more")
+        await services.sessions.expire_some()
+        on_it = partial(services.numbers.sessions_on, number)
+        total, ids, older = await page_or_first(on_it, ROWS, after)
+        found = await asyncio.gather(*(services.sessions.find(each) for each in ids))
+        return {
+            "through": number,
+            "query": f"through={through}",
+            "total": total,
+            "sessions": [each for each in found if each and not each.closed],
+            "older": older,
+        }
 
     async def _of_participant(self, of: str, after: str) -> dict[str, Any]:
         """Return the open ones, then those that have ended and are kept."""
@@ -71,6 +96,7 @@ class ConversationsPage(Page):
         found = await asyncio.gather(*(self.services.sessions.find(each) for each in ids))
         return {
             "of": of,
+            "query": f"of={of}",
             "person": person,
             "known": known.id,
             "total": total,
@@ -86,7 +112,7 @@ class SearchAction(Action, ConversationsPage):
     """
 
     async def perform(self, *args: str) -> str:
-        """Return the path of the conversation, or of those of a participant."""
+        """Return the path of the conversation, or of those on a number or of a participant."""
         text = self.fields("q").text("q", LONGEST_QUERY).strip()
         sessions = self.services.sessions
         if not text:
@@ -96,11 +122,13 @@ class SearchAction(Action, ConversationsPage):
         if named := await sessions.named(text):
             return path("conversations", named)
         number = phone.parse_international(text)
+        if number and await self.services.numbers.get(number.e164):
+            return f"{path('conversations')}?through={number.e164.removeprefix('+')}"
         session = await self._any_of(number.e164) if number else None
         if number is None or session is None:
             raise NotFound(
                 "nothing was found. Look for the id of a session, the unique name of an open one, "
-                "or an international number of a participant."
+                "or an international number: of a participant, or of the pool."
             )
         side = "a" if session.participant_a == number.e164 else "b"
         return f"{path('conversations')}?of={session.id}.{side}"
@@ -161,15 +189,21 @@ class ConversationPage(Page):
         if session is None:
             raise NotFound(GONE)
         end_at = int(before or 0)  # 0 is the end of the log
+        texts = [entry["id"] for entry in entries if entry["kind"] == "text" and entry["id"]]
+        entries, written = await asyncio.gather(
+            with_calls(self.services, entries), self.services.receipts.known(texts)
+        )
         return {
             "session": session,
-            "entries": await with_calls(self.services, entries),
+            "entries": entries,
+            "written": written,
             "total": total,
             "first": first,
             "older": str(first) if 0 < first < total else "",
             "newer": str(end_at + ENTRIES) if 0 < end_at < total else "",
             "logs": log.enabled,
             "modes": MODES,
+            "both": BOTH,
         }
 
 

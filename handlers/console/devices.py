@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import time
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
 import segno
 import ujson
@@ -100,6 +102,7 @@ class DevicePage(Action):
             "looked_at": LOOKED_AT,
             "next": following,
             "can_pair": bool(services.public_url),
+            "only_here": only_here(services.public_url),
             "pairing": smssync_admin.pairing(services, device) if shown else None,
         }
 
@@ -149,6 +152,16 @@ class PairingCode(ConsoleHandler):
 def thing(device: Device) -> str:
     """Return under what it is noted that a phone's pairing code was shown."""
     return f"device:{device.name}"
+
+
+def only_here(url: str) -> bool:
+    """Tell whether an address means the machine itself, whichever looks it up."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")  # RFC 6761, 6.3
+    return address.is_loopback or address.is_unspecified
 
 
 def _svg(text: str) -> bytes:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from gateway.optouts import Words
 from handlers.console import views
 from handlers.console.handset_screens import CALL, PhoneLine, Screen, Shown
+
+NO_WORDS = Words((), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,17 +22,25 @@ class Story:
 
 @dataclass(frozen=True, slots=True)
 class _Event:
-    """A text or call. name, other: who sent it to whom; seen: the number that the other sees."""
+    """A text or call. name, other: who sent it to whom; seen: the number that the other sees;
+    other_out: whether the other has opted out of texts.
+    """
 
     shown: Shown
     name: str
     number: str
     other: str
     seen: str
+    other_out: bool
 
 
-def story(screens: Sequence[Screen]) -> Story:
-    """Return what the newest text or call came to, or that the first two have been connected."""
+def story(
+    screens: Sequence[Screen], out: Collection[str] = frozenset(), words: Words = NO_WORDS
+) -> Story:
+    """Return what the newest text or call came to, or that the first two have been connected.
+
+    out: the numbers (E.164) that have opted out of texts; words: by which that is said.
+    """
     own = [
         (shown.entry.time, place, shown)
         for place, screen in enumerate(screens)
@@ -40,8 +51,9 @@ def story(screens: Sequence[Screen]) -> Story:
     line = between(screens[0], screens[1])
     if newest is not None and (line is None or newest[0] * 1000 > line.since):
         _, place, shown = newest
-        return _of_event(screens[place], shown, screens)
-    return Story(_connected(screens[0], screens[1], line), line.session) if line else Story("")
+        said = _opted(screens[place], shown, out, words)
+        return said or _of_event(screens[place], shown, screens, out)
+    return Story(_connected(screens[0], screens[1], line, out), line.session) if line else Story("")
 
 
 def between(one: Screen, other: Screen) -> PhoneLine | None:
@@ -49,20 +61,60 @@ def between(one: Screen, other: Screen) -> PhoneLine | None:
     return next((each for each in one.lines if each.other == other.phone.e164), None)
 
 
-def _connected(one: Screen, other: Screen, line: PhoneLine) -> str:
+def _connected(one: Screen, other: Screen, line: PhoneLine, out: Collection[str]) -> str:
     name, counterpart = one.phone.name, other.phone.name
     seen = "It" if line.shown_as == line.number else views.number(line.shown_as, True)
+    out_names = [each.phone.name for each in (one, other) if each.phone.e164 in out]
+    after = " ".join(map(_must_start, out_names)) or "Now press Send on one of the phones."
     return (
-        f"The gateway has connected {name} and {counterpart} and told both. {name} reaches"
-        f" {counterpart} by {views.number(line.number, True)}. {seen} is all that {counterpart}"
-        f" sees of {name}. Now press Send on one of the phones."
+        f"The gateway has connected {name} and {counterpart}{_told(name, counterpart, out_names)}."
+        f" {name} reaches {counterpart} by {views.number(line.number, True)}. {seen} is all that"
+        f" {counterpart} sees of {name}. {after}"
     )
 
 
-def _of_event(screen: Screen, shown: Shown, screens: Sequence[Screen]) -> Story:
+def _told(name: str, counterpart: str, out_names: Collection[str]) -> str:
+    if not out_names:
+        return " and told both"
+    told = [each for each in (name, counterpart) if each not in out_names]
+    return f" and told {told[0]}" if told else ", but could tell neither"
+
+
+def _must_start(name: str) -> str:
+    return f"{name} has opted out of texts: from {name}’s phone, text START."
+
+
+def _opted(screen: Screen, shown: Shown, out: Collection[str], words: Words) -> Story | None:
+    """Return what a STOP or START came to that was for the gateway, None for any other text.
+
+    That the gateway has taken it is seen by what it knows of the phone.
+    """
+    name, entry, is_out = screen.phone.name, shown.entry, screen.phone.e164 in out
+    if entry.kind == CALL or shown.arrived:
+        return None
+    line = _line(screen, entry.other)
+    session = line.session if line else ""
+    if is_out and words.is_stop(entry.text):
+        return Story(
+            f"{name} texted {entry.text.strip()} and so has opted out: the gateway sends {name} no"
+            f" texts, from whichever number, until {name} texts START.",
+            session,
+        )
+    if not is_out and words.is_start(entry.text):
+        return Story(f"{name} texted {entry.text.strip()}: texts reach {name} again.", session)
+    return None
+
+
+def _line(screen: Screen, number: str) -> PhoneLine | None:
+    return next((each for each in screen.lines if each.number == f"+{number}"), None)
+
+
+def _of_event(
+    screen: Screen, shown: Shown, screens: Sequence[Screen], out: Collection[str]
+) -> Story:
     name, other = screen.phone.name, shown.entry.other
     number, is_call = views.number(other, True), shown.entry.kind == CALL
-    line = next((each for each in screen.lines if each.number == f"+{other}"), None)
+    line = _line(screen, other)
     if line is None:
         return Story(_to_nobody(name, number, is_call))
     names = {each.phone.e164: each.phone.name for each in screens}
@@ -74,6 +126,7 @@ def _of_event(screen: Screen, shown: Shown, screens: Sequence[Screen]) -> Story:
         seen="the same number"
         if line.shown_as == line.number
         else views.number(line.shown_as, True),
+        other_out=line.other in out,
     )
     return Story(_called(event) if is_call else _texted(event), line.session)
 
@@ -93,6 +146,11 @@ def _texted(event: _Event) -> str:
         return (
             f"{name} texted {event.number}; the gateway relayed it to {other} from {event.seen}."
             f" {other} does not see {name}’s number."
+        )
+    if event.other_out:
+        return (
+            f"{name} texted {event.number}, by which {name} reaches {other}. It has not reached"
+            f" {other}. {_must_start(other)}"
         )
     return (
         f"{name} texted {event.number}, by which {name} reaches {other}. It has not reached"

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from gateway import phone
 from gateway.errors import BadRequest, NotFound
+from gateway.models import SPOKEN
 from handlers.console.base import path
 from handlers.console.pages import Action, Page, Question, page_or_first
 
@@ -31,6 +32,11 @@ REASONS = {
     "lobby_limit": "The sender texted the chat number too often.",
     "opted_out": "The sender wants no texts.",
 }
+# Why a dead letter is not queued again, by the words of gateway.outbox.
+WHY_NOT = {
+    "its session has ended, it can only be discarded": "the conversation has ended",
+    "the text cannot be read, only be discarded": "the text cannot be read",
+}
 
 
 class DeadLettersPage(Page):
@@ -48,16 +54,29 @@ class DeadLettersPage(Page):
         total, letters, following = await page_or_first(
             self.services.outbox.dead_letters, ROWS, after
         )
-        return {"total": total, "letters": letters, "next": following, "paged": bool(after)}
+        ended = await asyncio.gather(*(self._has_ended(each) for each in letters))
+        return {
+            "total": total,
+            "letters": [each | {"ended": gone} for each, gone in zip(letters, ended, strict=True)],
+            "next": following,
+            "paged": bool(after),
+        }
+
+    async def _has_ended(self, letter: dict[str, Any]) -> bool:
+        """Tell whether it was said in a session that is over, and so cannot be sent any more."""
+        if letter["kind"] not in SPOKEN or not letter["session"]:
+            return False
+        session = await self.services.sessions.find(letter["session"])
+        return session is None or bool(session.closed)
 
 
 class ChosenLetters(Action, DeadLettersPage):
     """A form that names dead letters: ``id``, once for each."""
 
-    async def for_each(self, do: Callable[[str], Awaitable[bool]]) -> None:
+    async def for_each(self, do: Callable[[str], Awaitable[bool]], done: str) -> None:
         """Do it to all that were chosen; raises BadRequest with what could not be done, and why.
 
-        do: takes an id and returns whether there was such a dead letter.
+        do: takes an id and returns whether there was such a dead letter; done: what it is then.
         """
         chosen = list(dict.fromkeys(self.get_body_arguments("id")))
         if not 1 <= len(chosen) <= ROWS:
@@ -65,9 +84,9 @@ class ChosenLetters(Action, DeadLettersPage):
         outcomes = await asyncio.gather(*(do(each) for each in chosen), return_exceptions=True)
         failed = Counter(_why_not(each) for each in outcomes if each is not True)
         if failed:
-            done = len(chosen) - failed.total()
-            reasons = "; ".join(f"{n} not, {why}" for why, n in failed.items())
-            raise BadRequest(f"{done} of {len(chosen)} done: {reasons}")
+            well = len(chosen) - failed.total()
+            reasons = "; ".join(f"{n} not, because {why}" for why, n in failed.items())
+            raise BadRequest(f"{well} of {len(chosen)} {done}; {reasons}")
 
 
 class RequeueLetters(ChosenLetters):
@@ -76,7 +95,7 @@ class RequeueLetters(ChosenLetters):
     async def perform(self, *args: str) -> str:
         """Try them again, those that may be."""
         try:
-            await self.for_each(self.services.outbox.requeue)
+            await self.for_each(self.services.outbox.requeue, "queued again")
         finally:
             self.services.outbox_worker.poke()
         return path("messages", "dead-letters", done="requeued")
@@ -87,7 +106,7 @@ class DiscardLetters(ChosenLetters):
 
     async def perform(self, *args: str) -> str:
         """Give them up."""
-        await self.for_each(self.services.outbox.discard)
+        await self.for_each(self.services.outbox.discard, "discarded")
         return path("messages", "dead-letters", done="discarded")
 
 
@@ -95,6 +114,8 @@ class InboxPage(Page):
     """``/console/messages/inbox``: texts that belong to no conversation, the newest first."""
 
     template = "inbox.html"
+    live = "inbox_live.html"
+    every = 2.0
 
     async def data(self, *args: str) -> dict[str, Any]:
         """Return a page of them."""
@@ -184,7 +205,8 @@ class TakeBackOptOut(Action, OptOutsPage):
 def _why_not(outcome: bool | BaseException) -> str:
     """Return why nothing could be done; raises what is no answer about one dead letter."""
     if isinstance(outcome, BadRequest):
-        return outcome.message.removeprefix("id: ")
+        reason = outcome.message.removeprefix("id: ")
+        return WHY_NOT.get(reason, reason)
     if isinstance(outcome, BaseException):
         raise outcome
     return "there is no such dead letter any more"

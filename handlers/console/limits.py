@@ -184,7 +184,7 @@ def answer(number: PhoneNumber | None, checks: Sequence[EndpointCheck]) -> tuple
     if not checks:
         return "odd", "No: there is no message endpoint. Set message and sender."
     if all(each.address.wait for each in checks):
-        return "bad", f"No: the address has used up its calls; the next passes in {_next(checks)}."
+        return "bad", _used_up(min(checks, key=lambda each: each.wait))
     unusable = _unusable(number)
     if unusable:
         return "bad", f"No: {unusable}, so the answer is receiver_validation."
@@ -192,7 +192,8 @@ def answer(number: PhoneNumber | None, checks: Sequence[EndpointCheck]) -> tuple
     if not stopped:
         return "good", "Yes, this request would pass."
     if len(stopped) == len(checks):
-        return "bad", f"No: the limits are used up; the next request passes in {_next(checks)}."
+        wait = min(each.wait for each in checks)
+        return "bad", f"No: the limits are used up; the next request passes in {span(wait)}."
     listed = ", ".join(f"{each.path} (for {span(each.wait)})" for each in stopped)
     return "odd", f"Yes, but not everywhere; refused at {listed}."
 
@@ -204,9 +205,15 @@ def _unusable(number: PhoneNumber | None) -> str:
     return "" if number.sms else f"a {number.type.replace('_', ' ')} number receives no SMS"
 
 
-def _next(checks: Sequence[EndpointCheck]) -> str:
-    """Return in how long the first endpoint lets the request through."""
-    return span(min(each.wait for each in checks))
+def _used_up(first: EndpointCheck) -> str:
+    """Return why nothing of an address passes; first: the endpoint where it soonest will."""
+    by_address, by_number = span(first.address.wait), span(first.receiver.wait)
+    if not first.receiver.wait:
+        return f"No: the address has used up its calls; the next passes in {by_address}."
+    return (
+        f"No: the address has used up its calls, the next passes in {by_address}; and the number"
+        f" has got its messages, the next passes in {by_number}."
+    )
 
 
 def _doubt(address: str, number: str) -> str:

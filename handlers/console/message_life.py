@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 # What the provider's answer means for the message; the words of Outcome and message_state.
@@ -15,6 +16,8 @@ ANSWERS = {
     "unknown": "The provider's answer is missing: it may have gone out and is not sent again",
     "pending": "It did not go out and is tried again",
 }
+# What a phone's state means where it says more than that a receipt came; see gateway.phones.
+RECEIPTS = {"cancelled": "It was cancelled before a phone had it"}
 # Facts of an event by the names that the two providers and the phones give them.
 _FACTS = {
     "part": ("part",),
@@ -27,6 +30,8 @@ _FACTS = {
     "level": ("level",),
 }
 _SAID = ("error", "status_code_description")
+# Vonage's ``scts``, which names no zone: https://developer.vonage.com/en/api/sms#delivery-receipt.
+_SCTS = "%y%m%d%H%M"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +59,25 @@ def steps(message: Mapping[str, Any]) -> list[Step]:
 
 
 def _step(event: Mapping[str, Any]) -> Step:
-    facts = [(name, _first(event, names)) for name, names in _FACTS.items()]
+    facts = [(name, _fact(name, _first(event, names))) for name, names in _FACTS.items()]
     said = _first(event, _SAID)
     if event.get("event") == "answer":
         outcome = str(event.get("outcome", ""))
         return Step(event["at"], ANSWERS.get(outcome, "An answer"), outcome, _filled(facts), said)
-    return Step(event["at"], "A receipt came", str(event.get("status", "")), _filled(facts), said)
+    status = str(event.get("status", ""))
+    what = RECEIPTS.get(status, "A receipt came")
+    return Step(event["at"], what, status, _filled(facts), said)
+
+
+def _fact(name: str, value: str) -> str:
+    """Return a fact as a person reads it."""
+    if name != "carrier's time" or not (len(value) == 10 and value.isascii() and value.isdecimal()):
+        return value
+    try:
+        told = datetime.strptime(value, _SCTS)
+    except ValueError:
+        return value
+    return f"{told:%Y-%m-%d %H:%M}, as the carrier says"
 
 
 def _first(event: Mapping[str, Any], names: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from gateway import phone
 from gateway.errors import NotFound
+from gateway.providers import smssync
 from gateway.segments import MAX_CHARACTERS
 from handlers.console import message_life
 from handlers.console.base import path
@@ -27,7 +28,15 @@ class MessagesPage(Page):
     """
 
     template = "messages.html"
-    labels: ClassVar[dict[str, str]] = {"q": "What is looked for"}
+    live = "messages_live.html"
+    every = 2.0
+    labels: ClassVar[dict[str, str]] = {
+        "q": "What is looked for",
+        "to": "To",
+        "sender": "Sender",
+        "text": "Text",
+        "provider": "Provider",
+    }
 
     async def data(self, *args: str) -> dict[str, Any]:
         """Return a page of the list."""
@@ -82,7 +91,9 @@ class SendMessage(Action, MessagesPage):
         texts = {name: given.text(name, 2 * MAX_CHARACTERS) for name in given.values}
         message = read_message(texts, self.services)
         sent = await send(message, self.services, source="console")
-        return path("messages", sent.id, done="sent" if sent.ok else "")
+        by_phone = (message.provider or self.services.default_provider).startswith(smssync.NAME)
+        done = "waits" if by_phone else "sent"
+        return path("messages", sent.id, done=done if sent.ok else "")
 
 
 class MessagePage(Page):
@@ -92,6 +103,7 @@ class MessagePage(Page):
     live = "message_live.html"
     done_words: ClassVar[dict[str, str]] = {
         "sent": "Sent: the provider has taken it. Its receipts appear here.",
+        "waits": "Waits for the phone. What becomes of it appears here.",
     }
 
     async def data(self, message_id: str = "", *args: str) -> dict[str, Any]:

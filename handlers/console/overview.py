@@ -86,7 +86,7 @@ PLOTS = (
     Plot(
         "Queues",
         (
-            PlotLine("queue.outbox", "directions with texts to send"),
+            PlotLine("queue.outbox", "receivers with texts waiting"),
             PlotLine("queue.dead_letters", "dead letters"),
             PlotLine("queue.smssync", "SMS that wait for phones"),
             PlotLine("sessions.open", "open conversations"),

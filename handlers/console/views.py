@@ -22,8 +22,16 @@ TONES = {
     **dict.fromkeys(("unanswered", "timeout", "not_sent"), "bad"),
     **dict.fromkeys(("suppressed", "paused", "unknown", "throttled", "unconfirmed"), "odd"),
 }
-# Digits as people write numbers: in groups, with brackets around the first.
-_QUOTED_NUMBER = re.compile(r"\+?\(?[0-9](?:[ ./()-]{0,2}[0-9]){5,}")
+# Digits as people write numbers: in groups, with brackets around the first, with any dash.
+_BETWEEN = r"[\s./()\-\u2010-\u2015]{0,2}"
+# A date stands for itself, unless digits go on behind it as in a number.
+_DATE = (
+    r"(?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"
+    rf"(?:[T ]\d\d:\d\d(?::\d\d)?(?!\d)|(?!{_BETWEEN}\d))"
+)
+_DATE_OR_NUMBER = re.compile(rf"(?P<date>{_DATE})|\+?\(?\d(?:{_BETWEEN}\d){{5,}}")
+# The name of a field inside a sentence; those of one word may be just that word.
+_FIELD = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
 
 
 def number(text: str, shown: bool = False) -> str:
@@ -39,7 +47,9 @@ def number(text: str, shown: bool = False) -> str:
 
 def quoted(words: str, shown: bool = False) -> str:
     """Return what a provider or a phone said, who may have quoted a number, as it may be seen."""
-    return words if shown else _QUOTED_NUMBER.sub(lambda found: phone.mask(found[0]), words)
+    if shown:
+        return words
+    return _DATE_OR_NUMBER.sub(lambda found: found["date"] or phone.mask(found[0]), words)
 
 
 def price(euros: str) -> str:
@@ -93,6 +103,7 @@ def why(
         return "The store does not answer. Try again in a moment."
     if isinstance(error, GatewayError) and error.message:
         field, colon, rest = error.message.partition(":")
+        rest = _FIELD.sub(lambda found: labels.get(found[0], found[0]), rest)
         message = f"{labels.get(field, field)}{colon}{rest}"
         return message[0].upper() + message[1:] + ("" if message.endswith(".") else ".")
     return HTTPStatus(status).phrase + "."
