@@ -182,6 +182,7 @@ def reporting(receipts: Receipts) -> Callable[[str, str], Awaitable[None]]:
                 DELIVERIES[state],
                 carrier_time=state,
                 fields={"status": state},
+                counted=state != "cancelled",  # by a person, so that nothing has failed
             )
         )
 

@@ -248,7 +248,7 @@ class Receipts:
         if known:
             session, before, *flat = known
             fields = pairs(flat)
-            if happened == "changed":
+            if happened == "changed" and receipt.counted:
                 _count(receipt, before, fields)
             # Of a repeat too: the store may have failed between the first one and its log entry.
             if session and self._changed is not None:

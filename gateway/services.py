@@ -24,7 +24,7 @@ from gateway.models import Device
 from gateway.notices import Notices
 from gateway.number_setup import NumberSetup, Webhooks
 from gateway.numbers import Numbers
-from gateway.optouts import OptOuts
+from gateway.optouts import OptOuts, Words
 from gateway.outbox import Outbox
 from gateway.outbox_worker import OutboxWorker
 from gateway.pacer import Pacer
@@ -78,6 +78,7 @@ class Services:
     session_log: SessionLog
     notices: Notices
     optouts: OptOuts
+    words: Words
     inbox: Inbox
     outbox: Outbox
     outbox_worker: OutboxWorker
@@ -169,6 +170,7 @@ async def open_services(
             forecast=relaying.forecast,
             notices=relaying.notices,
             optouts=relaying.optouts,
+            words=relaying.words,
             inbox=relaying.inbox,
             outbox=relaying.outbox,
             outbox_worker=relaying.outbox_worker,

@@ -91,10 +91,10 @@ class PairingHandler(FieldsHandler):
         self.reply(pairing(self.services, find_device(self.services, name)))
 
 
-async def queue(services: Services, given: Fields) -> NewTask:
-    """Queue the SMS of ``FIELDS`` and return it; raises BadRequest."""
+async def queue(services: Services, given: Fields, *, source: str = "admin") -> NewTask:
+    """Queue the SMS of ``FIELDS`` for ``source`` and return it; raises BadRequest."""
     task = _wanted(services, given)
-    await services.phones.queue(task)
+    await services.phones.queue(task, source=source)
     return task
 
 

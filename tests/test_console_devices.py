@@ -151,6 +151,8 @@ async def test_an_sms_is_queued_with_all_that_the_form_says(
         send_at="2030-01-01T10:00",
     )
     assert "/console/devices/front?done=queued" == answer.headers["Location"]
+    [record] = (await desks.ok("GET", "/messages"))["messages"]
+    assert "console" == record["source"]
     [made] = (await desks.ok("GET", "/smssync/messages"))["messages"]
     expected = {
         "to": TO,

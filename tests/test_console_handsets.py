@@ -222,7 +222,15 @@ async def test_a_text_that_is_not_relayed_is_not_said_to_be(visitor: Visitor) ->
     page = await visitor.press("connect", a="Alice", b="Bob")
     await visitor.press("text", phone="Bob", to=field(page, "to-Bob"), text="STOP")
     await visitor.sees("Bob", "STOP", "sent")
-    await visitor.reads("Bob reaches Alice. It has not reached Alice")
+    await visitor.reads("Bob texted STOP and so has opted out")
+    await visitor.press("text", phone="Alice", to=field(page, "to-Alice"), text="Hello?")
+    await visitor.reads(f"It has not reached Bob. {AT_BOB}")
+    [session] = (await visitor.town.ok("GET", "/session"))["sessions"]
+    await visitor.town.ok("DELETE", f"/session/{session['id']}")
+    page = await visitor.press("connect", a="Alice", b="Bob")
+    await visitor.reads("connected Alice and Bob and told Alice.")
+    await visitor.press("text", phone="Bob", to=field(page, "to-Bob"), text="START")
+    await visitor.reads("Bob texted START: texts reach Bob again.")
 
 
 BEGUN = 1000.0

@@ -717,6 +717,21 @@ def test_numbers_are_masked_however_they_are_written(written: str, seen: str) ->
     assert seen == views.number(written)
 
 
+SENDERS = {
+    "a number": (DIGITS, "nexmo", SPACED),
+    "a name": ("Acme", "flowroute", "Acme"),
+    "none": ("", "nexmo", "–"),
+    "one phone": ("Acme", "smssync:front", "the phone’s own number"),
+    "any phone": ("any phone", "smssync", "the phone’s own number"),
+}
+
+
+@pytest.mark.parametrize(("sender", "provider", "seen"), SENDERS.values(), ids=SENDERS.keys())
+def test_a_phone_sends_from_its_own_number(sender: str, provider: str, seen: str) -> None:
+    """Whatever sender was asked for, it cannot use another."""
+    assert seen == views.sender(sender, provider)
+
+
 QUOTED = {
     "a number": ("Illegal number 4917612345678.", "Illegal number 49176•••••78."),
     "a number and a date": (

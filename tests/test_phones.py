@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from conf.settings import Settings
+from gateway.metrics import totals
 from gateway.models import Delivery, Device, VirtualNumber
 from gateway.phones import DELIVERIES, authentic, reporting
 from gateway.services import Services, open_services
@@ -314,6 +315,24 @@ async def test_each_state_is_a_receipt(
         status = await services.receipts.status(UUID.replace("-", ""))
     assert status is not None
     assert (delivery, final, 1) == (status.delivery, status.final, status.parts)
+
+
+COUNTED = {"failed": 1.0, "expired": 1.0, "cancelled": 0.0}
+
+
+@pytest.mark.parametrize(("state", "grown"), COUNTED.items(), ids=COUNTED.keys())
+async def test_what_a_person_cancelled_is_no_delivery_that_failed(
+    opened: Open, state: str, grown: float
+) -> None:
+    def counted() -> float:
+        found = totals()
+        return sum(found[name] for name in found if name.startswith("deliveries.smssync."))
+
+    async with opened(ONE_SIM) as services:
+        await services.phones.queue(NewTask(uuid=UUID, to=SENDER, message="Hi", device="front"))
+        before = counted()
+        await reporting(services.receipts)(UUID, state)
+    assert grown == counted() - before
 
 
 def test_no_state_is_without_a_receipt() -> None:

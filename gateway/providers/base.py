@@ -64,7 +64,10 @@ class SubmitResult:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """A delivery receipt: the provider's id of the part, the state, and all it came with."""
+    """A delivery receipt: the provider's id of the part, the state, and all it came with.
+
+    counted: whether the metrics count the message as delivered or not.
+    """
 
     provider: str
     provider_id: str
@@ -73,6 +76,7 @@ class Receipt:
     error_code: str = ""
     carrier_time: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)
+    counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,8 @@ class DevicePage(Action):
     async def perform(self, *args: str) -> str:
         """Queue an SMS."""
         smssync_admin.find_device(self.services, args[0])
-        await smssync_admin.queue(self.services, self.fields(*smssync_admin.FIELDS))
+        given = self.fields(*smssync_admin.FIELDS)
+        await smssync_admin.queue(self.services, given, source="console")
         return path("devices", args[0], done="queued")
 
 

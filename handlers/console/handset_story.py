@@ -9,8 +9,6 @@ from gateway.optouts import Words
 from handlers.console import views
 from handlers.console.handset_screens import CALL, PhoneLine, Screen, Shown
 
-NO_WORDS = Words((), ())
-
 
 @dataclass(frozen=True, slots=True)
 class Story:
@@ -34,9 +32,7 @@ class _Event:
     other_out: bool
 
 
-def story(
-    screens: Sequence[Screen], out: Collection[str] = frozenset(), words: Words = NO_WORDS
-) -> Story:
+def story(screens: Sequence[Screen], out: Collection[str], words: Words) -> Story:
     """Return what the newest text or call came to, or that the first two have been connected.
 
     out: the numbers (E.164) that have opted out of texts; words: by which that is said.

@@ -60,13 +60,20 @@ class HandsetsPage(Page):
 
     async def data(self, *args: str) -> dict[str, Any]:
         """Return the screens of all phones and what the newest event on them came to."""
-        screens = (await self._desk()).screens()
+        desk, out = await asyncio.gather(self._desk(), self._opted_out())
+        screens = desk.screens()
         return {
             "screens": screens,
             "connected": between(screens[0], screens[1]) is not None,
-            "story": story(screens),
+            "story": story(screens, out, self.services.words),
             "at": self.get_query_argument("at", ""),
         }
+
+    async def _opted_out(self) -> set[str]:
+        """Return the numbers (E.164) of the phones that want no texts."""
+        numbers = [each.e164 for each in self.phones]
+        found = await asyncio.gather(*(self.services.optouts.is_out(each) for each in numbers))
+        return {number for number, out in zip(numbers, found, strict=True) if out}
 
     async def _desk(self) -> Desk:
         """Return the phones with what the store knows of their conversations."""

@@ -52,6 +52,13 @@ def quoted(words: str, shown: bool = False) -> str:
     return _DATE_OR_NUMBER.sub(lambda found: found["date"] or phone.mask(found[0]), words)
 
 
+def sender(text: str, provider: str) -> str:
+    """Return whom a message is from; SMSsync phones send from numbers of their own."""
+    if provider.partition(":")[0] == "smssync":
+        return "the phone’s own number"
+    return number(text, True) or "–"
+
+
 def price(euros: str) -> str:
     """Return a price as people write it, of the decimal text that is kept."""
     whole, point, rest = euros.partition(".")

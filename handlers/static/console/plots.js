@@ -47,6 +47,7 @@ function options(figure, width) {
   return {
     width,
     height: HEIGHT,
+    padding: [null, 28, null, null], // the last mark of time is half outside
     cursor: { points: { size: 6 } },
     scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.1 : 1] } },
     axes: [
