@@ -6,9 +6,9 @@ VENV := .venv
 PY := $(VENV)/bin/python
 ARGS ?=
 # One worker a core; beyond 8 the tests' own servers get into each other's way. Tests of one
-# file share what is dear to set up, and so run in one worker, in the order of tests/conftest.py.
+# file share what is dear to set up, and so run in one worker.
 WORKERS ?= auto
-PYTEST := $(PY) -m pytest -n $(WORKERS) --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
+PYTEST := $(PY) -m pytest -n $(WORKERS) --maxprocesses=8 --dist=loadfile
 UV := uv==0.13.8
 PACKAGES := --cov=app --cov=conf --cov=gateway --cov=handlers
 

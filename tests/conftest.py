@@ -49,20 +49,6 @@ class RestartableValkey:
             self._paused = False
 
 
-# Files that take long although they hold few tests; those with a browser do so too.
-LONG = {"test_deployment", "test_relay_crash_e2e", "test_smssync_day", "test_store_forms"}
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long, or one worker is still at it when the others have finished."""
-    long = {
-        item.path
-        for item in items
-        if "browser" in getattr(item, "fixturenames", ()) or item.path.stem in LONG
-    }
-    items.sort(key=lambda item: item.path not in long)
-
-
 @pytest.fixture(scope="session", autouse=True)
 def loopback_only() -> Iterator[None]:
     """Refuse every connection that would leave this machine."""

@@ -192,7 +192,7 @@ def test_a_missing_python_is_told_with_what_to_install(tmp_path: Path) -> None:
             ["run", "ARGS=--port=9000"], "app.py --development_mode --port=9000", id="run, options"
         ),
         pytest.param(["test"], "python -m pytest -n auto", id="test"),
-        pytest.param(["test", "ARGS=-k 'a b'"], "--no-loadscope-reorder -k 'a b'", id="test, options"),
+        pytest.param(["test", "ARGS=-k 'a b'"], "--dist=loadfile -k 'a b'", id="test, options"),
         pytest.param(["coverage"], "--cov-report=html:cov-report", id="coverage"),
         pytest.param(["lint"], "-m ruff format --check .", id="lint, formatting"),
         pytest.param(["lint"], "-m ruff check .", id="lint, rules"),
