@@ -40,7 +40,7 @@ class HandsetsPage(Page):
     template = "handsets.html"
     live = "handsets_live.html"
 
-    async def prepare(self) -> None:  # type: ignore[override]
+    async def prepare(self) -> None:  # type: ignore[override]  # Tornado awaits it
         """Exist in development_mode only."""
         await super().prepare()
         if self.app.handsets is None:

@@ -28,7 +28,7 @@ class SignInHandler(ConsoleHandler):
 
     guard = Guard.SIGN_IN
 
-    async def prepare(self) -> None:  # type: ignore[override]
+    async def prepare(self) -> None:  # type: ignore[override]  # Tornado awaits it
         """Open to everybody; its form not to other sites' pages."""
         if self.request.method not in SAFE:
             self.check_origin()
