@@ -9,7 +9,10 @@ ARGS ?=
 # file share what is dear to set up, and so run in one worker.
 WORKERS ?= auto
 PYTEST := $(PY) -m pytest -n $(WORKERS) --maxprocesses=8 --dist=loadfile
-UV := uv==0.13.8
+# pip only brings uv, which needs nothing else; uv brings the rest, exactly what the lock pins.
+UV_PIN := uv==0.13.8
+PIP_INSTALL := $(PY) -m pip install --quiet --no-deps --require-hashes --only-binary :all:
+UV_INSTALL := $(VENV)/bin/uv pip install --quiet --no-deps --require-hashes --only-binary :all:
 PACKAGES := --cov=app --cov=conf --cov=gateway --cov=handlers
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -47,10 +50,10 @@ format: install-dev ## format the code and mend what ruff can mend
 bench: install-dev ## measure requests per second (needs wrk)
 	@$(PY) -m tests.load.bench $(ARGS)
 
-lock: venv ## pin again what pyproject.toml asks for (newer versions: ARGS=--upgrade)
-	$(PY) -m pip install --quiet $(UV)
-	$(call compile_lock,requirements.txt)
-	$(call compile_lock,requirements-dev.txt,--extra test --constraint requirements.txt)
+lock: install ## pin again what pyproject.toml asks for (newer versions: ARGS=--upgrade)
+	$(call compile_lock,requirements.txt,pyproject.toml)
+	$(call compile_lock,requirements-dev.txt,pyproject.toml --extra test --constraint requirements.txt)
+	echo "$(UV_PIN)" | $(call compile_lock,requirements-uv.txt,-)
 
 clean: ## remove everything that was made, except the data in var
 	rm -rf $(VENV) cov-report .coverage .mypy_cache .pytest_cache .ruff_cache
@@ -69,21 +72,26 @@ venv:
 	  printf '%s\n' "$$wanted" > $(VENV)/made-with; \
 	fi
 
+# A mirror that pip is told to use is meant for uv, too.
+INDEX := printf %s "$${UV_DEFAULT_INDEX:-$${PIP_INDEX_URL:-$$($(PY) -m pip config get global.index-url 2>/dev/null)}}"
+
 # A copy of the lock in the environment says that it was installed to its end.
 define install_lock
 cmp -s $(1) $(VENV)/$(1) || { \
   echo "Installing $(1) into $(VENV) ..." && \
   touch $(VENV)/unfinished && \
-  $(PY) -m pip install --quiet --require-hashes --only-binary :all: -r $(1) && \
+  { [ -x $(VENV)/bin/uv ] && cmp -s requirements-uv.txt $(VENV)/requirements-uv.txt || { \
+    $(PIP_INSTALL) -r requirements-uv.txt && cp requirements-uv.txt $(VENV); }; } && \
+  UV_DEFAULT_INDEX="$$($(INDEX))" $(UV_INSTALL) --python $(PY) -r $(1) && \
   cp $(1) $(VENV)/$(1) && \
   rm $(VENV)/unfinished; \
 }
 endef
 
 define compile_lock
-$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+$(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
-  $(2) $(ARGS) pyproject.toml --output-file $(1)
+  $(ARGS) $(2) --output-file $(1)
 endef
 
 # Runs in Pythons that are too old, too.

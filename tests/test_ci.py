@@ -20,6 +20,15 @@ def stubs(tmp_path: Path) -> Path:
     for name in ("apt-get", "make", "chromium", "wrk", "python3"):
         write_stub(folder, name, f'echo {name} "$@" >> "{tmp_path}/calls"')
     write_stub(folder, "id", "echo 0")
+    # A clone is a folder whose environment has an interpreter.
+    write_stub(
+        folder,
+        "git",
+        f'echo git "$1" >> "{tmp_path}/calls"\n'
+        f'mkdir -p "$4/.venv/bin" && cp "{folder}/python3" "$4/.venv/bin/python"',
+    )
+    for name in ("cp", "mkdir", "mktemp", "rm"):
+        (folder / name).symlink_to(shutil.which(name) or name)
     return folder
 
 
@@ -28,10 +37,10 @@ def write_stub(folder: Path, name: str, line: str) -> None:
     (folder / name).chmod(0o755)
 
 
-def ci(stubs: Path) -> subprocess.CompletedProcess[str]:
+def ci(stubs: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [shutil.which("bash") or "bash", ROOT / ".ci" / "run"],
-        env={"PATH": str(stubs)},
+        env={"PATH": str(stubs), **environment},
         capture_output=True,
         text=True,
         check=False,
@@ -40,17 +49,37 @@ def ci(stubs: Path) -> subprocess.CompletedProcess[str]:
 
 def calls(stubs: Path) -> list[str]:
     lines = (stubs.parent / "calls").read_text().splitlines()
-    return [line for line in lines if not line.startswith("python3")]
+    return [line for line in lines if not line.startswith("python3 -c")]
 
 
-def test_ci_checks_and_tests_and_installs_nothing_where_nothing_is_missing(stubs: Path) -> None:
+def installation(pip: str) -> list[str]:
+    """What a fresh clone is installed with."""
+    return [
+        "git clone",
+        "make venv",
+        f"python3 -m pip install --quiet --upgrade {pip}",
+        "python3 -m pip --version",
+        "make install-dev",
+        "python3 app.py --help",
+    ]
+
+
+def test_ci_installs_fresh_clones_with_an_old_and_the_newest_pip_and_checks_one(
+    stubs: Path,
+) -> None:
     assert ci(stubs).returncode == 0
-    assert calls(stubs) == ["make lint", "make test"]
+    expected = [*installation("pip==23.0"), *installation("pip"), "make lint", "make test"]
+    assert calls(stubs) == expected
+
+
+def test_ci_leaves_nothing_behind(stubs: Path, tmp_path: Path) -> None:
+    assert ci(stubs, TMPDIR=str(tmp_path)).returncode == 0
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("tmp.")] == []
 
 
 def test_ci_installs_only_what_is_missing(stubs: Path) -> None:
     (stubs / "chromium").unlink()
-    write_stub(stubs, "python3", "exit 1")
+    write_stub(stubs, "python3", '[ "$1" != -c ]')
     assert ci(stubs).returncode == 0
     packages = "--quiet --yes --no-install-recommends chromium python3-venv"
     assert calls(stubs)[:2] == ["apt-get update --quiet", f"apt-get install {packages}"]
@@ -74,7 +103,7 @@ def test_ci_names_what_is_missing_where_it_cannot_install(
     assert finished.stderr.startswith("missing: chromium wrk;")
 
 
-@pytest.mark.parametrize("failing", ["lint", "test"])
+@pytest.mark.parametrize("failing", ["install-dev", "lint", "test"])
 def test_ci_fails_when_a_step_fails(stubs: Path, failing: str) -> None:
     write_stub(stubs, "make", f'[ "$1" != {failing} ]')
     assert ci(stubs).returncode != 0

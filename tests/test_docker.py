@@ -122,7 +122,7 @@ def container(tmp_path_factory: pytest.TempPathFactory) -> Container:
     base = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
     (folder / "bin" / "python3").symlink_to(base)
     (folder / "app").mkdir()
-    machine = {name: text for name, text in os.environ.items() if name.startswith(("PIP_", "SSL_"))}
+    machine = {name: text for name, text in os.environ.items() if name.startswith(("PIP_", "SSL_", "UV_"))}
     made = Container(
         folder / "app",
         {**machine, "PATH": f"{folder / 'bin'}:/usr/bin:/bin", "HOME": os.environ["HOME"]},
@@ -205,8 +205,8 @@ def test_root_only_makes_the_user_and_installs_what_the_tests_need(container: Co
     assert programs == ["useradd", "install", "apt-get", "apt-get", "rm"]
     packages = container.run_as_root[1].partition("--no-install-recommends ")[2].partition(" &&")[0]
     needed = set(re.findall(r"^  \[.*\]=(\S+)", (ROOT / ".ci" / "run").read_text(), re.MULTILINE))
-    # The base image is a Python.
-    assert set(packages.split()) == needed - {"python3"}
+    # The base image is a Python, and only .ci/run clones.
+    assert set(packages.split()) == needed - {"git", "python3"}
 
 
 def test_nothing_of_the_working_copy_that_git_ignores_gets_into_the_image() -> None:
