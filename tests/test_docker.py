@@ -122,7 +122,9 @@ def container(tmp_path_factory: pytest.TempPathFactory) -> Container:
     base = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
     (folder / "bin" / "python3").symlink_to(base)
     (folder / "app").mkdir()
-    machine = {name: text for name, text in os.environ.items() if name.startswith(("PIP_", "SSL_", "UV_"))}
+    machine = {
+        name: text for name, text in os.environ.items() if name.startswith(("PIP_", "SSL_", "UV_"))
+    }
     made = Container(
         folder / "app",
         {**machine, "PATH": f"{folder / 'bin'}:/usr/bin:/bin", "HOME": os.environ["HOME"]},
