@@ -32,13 +32,15 @@ from gateway.loop import run
 from gateway.models import VirtualNumber
 from gateway.services import Services, open_services, redis_url
 from gateway.store import connect
-from handlers.application import (
+from handlers.application import Application
+from handlers.base import NotFoundHandler
+from handlers.routes import (
     FIXED_ROUTES,
-    Application,
     Route,
     collisions,
     dlr_collisions,
     dlr_route,
+    message_endpoints,
     route_table,
 )
 from handlers.start_page import start_page
@@ -181,6 +183,8 @@ async def serve(loaded: Loaded, own_routes: Sequence[Route] = ()) -> None:
         application = Application(
             services,
             routes,
+            message_endpoints(routes),
+            not_found=NotFoundHandler,
             log_requests=settings.access_log,
             start_page=page,
             handsets=handsets,

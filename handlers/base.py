@@ -13,7 +13,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from functools import lru_cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import ujson
 from tornado.httputil import HTTPHeaders, format_timestamp
@@ -24,12 +24,10 @@ from gateway.clients import FORWARDING_HEADERS, is_loopback
 from gateway.errors import BadRequest, GatewayError, LimitExceeded, PayloadTooLarge
 from gateway.metrics import RESPONSES
 from gateway.models import PhoneNumber
+from gateway.services import Services
 from gateway.store import fresh_budget
 from handlers import arguments
-
-if TYPE_CHECKING:
-    from gateway.services import Services
-    from handlers.application import Application
+from handlers.application import Application
 
 log = logging.getLogger(__name__)
 
@@ -62,18 +60,14 @@ class BaseHandler(RequestHandler):
     """JSON in and out. A subclass names its ``guard`` and writes its verbs."""
 
     SUPPORTED_METHODS = ("GET", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "PUT")
+    application: Application
     guard: ClassVar[Guard]
     callback: str | None = None  # the JSONP function, on public GETs only
 
     @property
-    def app(self) -> Application:
-        """The application, by its own type."""
-        return cast("Application", self.application)
-
-    @property
     def services(self) -> Services:
         """Everything below the handlers."""
-        return self.app.services
+        return self.application.services
 
     @property
     def client_address(self) -> str:
@@ -104,7 +98,7 @@ class BaseHandler(RequestHandler):
 
     def _begin(self, **_: object) -> None:
         """Count the request and give it its second for the store."""
-        self.app.in_flight += 1
+        self.application.in_flight += 1
         fresh_budget()
         if self.request.method == "GET":
             # A GET's content type says nothing (old clients send one without a body), and
@@ -124,7 +118,7 @@ class BaseHandler(RequestHandler):
         headers["Content-Type"] = JSON_TYPE
         headers["Date"] = _http_date(int(time.time()))
         headers["Cache-Control"] = "no-store"
-        if self.app.draining:
+        if self.application.draining:
             headers["Connection"] = "close"
         self._headers = headers
         self._write_buffer: list[bytes] = []
@@ -200,7 +194,7 @@ class BaseHandler(RequestHandler):
 
     def on_finish(self) -> None:
         """Count the answer."""
-        self.app.in_flight -= 1
+        self.application.in_flight -= 1
         RESPONSES[(f"{self.get_status() // 100}xx",)].inc()
 
     @classmethod

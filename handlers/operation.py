@@ -27,7 +27,7 @@ class ReadyHandler(BaseHandler):
 
     async def get(self) -> None:
         """Answer 200, or 503 saying which of both it is."""
-        if self.app.draining:
+        if self.application.draining:
             self.set_status(503)
             self.reply({"status": "draining"})
             return
@@ -54,9 +54,9 @@ class RootHandler(PublicHandler):
 
     def get(self) -> None:
         """Answer the version; in development_mode to a browser the start page."""
-        if self.app.start_page and "text/html" in self.request.headers.get("Accept", ""):
+        if self.application.start_page and "text/html" in self.request.headers.get("Accept", ""):
             self.set_header("Content-Type", "text/html; charset=UTF-8")
-            self.finish(self.app.start_page)
+            self.finish(self.application.start_page)
             return
         self.reply({"status": "ok", "version": gateway.__version__})
 

@@ -13,7 +13,9 @@ from tornado.netutil import bind_sockets
 
 from conf.settings import load
 from gateway.services import open_services
-from handlers.application import Application, Route, route_table
+from handlers.application import Application
+from handlers.base import NotFoundHandler
+from handlers.routes import Route, message_endpoints, route_table
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -41,7 +43,13 @@ async def serving(
             nexmo_dlr_url=loaded.settings.nexmo_dlr_url,
             webhook_token=loaded.settings.webhook_token,
         )
-        application = Application(services, all_routes, log_requests=loaded.settings.access_log)
+        application = Application(
+            services,
+            all_routes,
+            message_endpoints(all_routes),
+            not_found=NotFoundHandler,
+            log_requests=loaded.settings.access_log,
+        )
         server = HTTPServer(application, max_body_size=4 * 1024 * 1024)
         sockets = bind_sockets(0, "127.0.0.1")
         server.add_sockets(sockets)

@@ -11,7 +11,7 @@ import pytest
 
 from gateway import errors, keys
 from handlers import arguments
-from handlers.application import FIXED_ROUTES
+from handlers.routes import FIXED_ROUTES
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("conf", "gateway", "handlers")

@@ -56,7 +56,7 @@ class Flood(BaseHandler):
         """Send one event."""
         events = EventStream(self, patience=0.05)
         await events.send("part", HUGE)
-        self.app.start_page = "over" if events.over else "taken"
+        self.application.start_page = "over" if events.over else "taken"
 
 
 ROUTES = [("/console/scene", Scene), ("/console/slow", SlowScene), ("/flood", Flood)]

@@ -19,8 +19,8 @@ import pytest
 
 from conf.settings import OPTIONS
 from gateway.messenger import RETRY_SECONDS
-from handlers.application import FIXED_ROUTES
 from handlers.base import Guard
+from handlers.routes import FIXED_ROUTES
 from tests.deployment import INSIDE, OUTSIDE, PROCESSES, ROOT, Deployment, call, nginx_binary
 from tests.processes import START_SECONDS, wait_for
 

@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from handlers.application import FIXED_ROUTES
-from handlers.application import PathRoute as Route
 from handlers.base import AdminHandler, BaseHandler, Guard, PublicHandler
 from handlers.console.assets import AssetHandler
+from handlers.routes import FIXED_ROUTES
+from handlers.routes import PathRoute as Route
 from handlers.smssync import PhoneHandler
 from handlers.webhook import WebhookHandler
 from tests.serving import serving

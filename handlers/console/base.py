@@ -149,7 +149,7 @@ class ConsoleHandler(FieldsHandler):
             nonce=self.nonce,
             v=views,
             here=self.request.path,
-            handsets=self.app.handsets is not None,
+            handsets=self.application.handsets is not None,
             signed_in=sign_in is not None,
             # Whoever needs no token to come in has nothing to sign out of.
             can_leave=not self.services.admin.trusts(developer=self._developer),

@@ -52,7 +52,7 @@ class EventStream:
     @property
     def over(self) -> bool:
         """Whether the browser has left or this process is about to end."""
-        return self._left.is_set() or self._handler.app.draining
+        return self._left.is_set() or self._handler.application.draining
 
     def leave(self) -> None:
         """Note that the browser has left."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Protocol
 
 from gateway.models import Session
 from handlers.console import views
 from handlers.console.handset_phones import Phone
+from handlers.handsets import Conversations, Entry
 
 # So many entries of a phone are shown; among more of others' it is looked what came of them.
 SHOWN, LOOKED_AT = 30, 100
@@ -21,53 +21,6 @@ OPENINGS = (
     "Yes, it is. Come and see it this afternoon!",
 )
 TEXT, CALL = "text", "call"
-
-
-class Entry(Protocol):
-    """A text or a call as one handset shows it; see ``gateway.emulator.conversation``."""
-
-    @property
-    def kind(self) -> str:
-        """``text`` or ``call``."""
-
-    @property
-    def time(self) -> float:
-        """Unix seconds."""
-
-    @property
-    def own(self) -> bool:
-        """Whether this handset sent or placed it."""
-
-    @property
-    def other(self) -> str:
-        """The number (bare digits) or name at the other end."""
-
-    @property
-    def state(self) -> str:
-        """What became of it."""
-
-    @property
-    def text(self) -> str:
-        """What a text says."""
-
-    @property
-    def heard(self) -> tuple[str, ...]:
-        """What was read to this side of a call."""
-
-    @property
-    def seconds(self) -> int:
-        """How long a call lasted."""
-
-    @property
-    def going_on(self) -> bool:
-        """Whether a call can be hung up."""
-
-
-class Conversations(Protocol):
-    """What the phones received and sent."""
-
-    def conversation_of(self, number: str, limit: int) -> Sequence[Entry]:
-        """Return the newest texts and calls of a phone (bare digits), oldest first."""
 
 
 @dataclass(frozen=True, slots=True)

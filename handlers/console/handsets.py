@@ -7,31 +7,17 @@ shown in full. What a phone shows is what the emulator gave it, not what the gat
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Protocol
+from typing import Any
 
 from tornado.web import HTTPError
 
 from handlers.console.handset_phones import FEWEST, MOST, Phone, next_phone, read_phones
-from handlers.console.handset_screens import Conversations, Desk
+from handlers.console.handset_screens import Desk
 from handlers.console.handset_story import between, story
 from handlers.console.pages import Page
+from handlers.handsets import Handsets
 
 COOKIE = "gateway_handsets"
-
-
-class Handsets(Conversations, Protocol):
-    """The phones of the emulator, as far as the page needs them; numbers are bare digits."""
-
-    async def text(
-        self, sender: str, to: str, text: str, *, wait: bool, **options: object
-    ) -> object:
-        """Let a phone text a number; raises BadRequest."""
-
-    async def call(self, sender: str, to: str, *, wait: bool, **options: object) -> object:
-        """Let a phone call a number; raises BadRequest."""
-
-    def hang_up(self, number: str) -> object:
-        """Let a phone end the calls it is in."""
 
 
 class HandsetsPage(Page):
@@ -43,15 +29,15 @@ class HandsetsPage(Page):
     async def prepare(self) -> None:  # type: ignore[override]  # Tornado awaits it
         """Exist in development_mode only."""
         await super().prepare()
-        if self.app.handsets is None:
+        if self.application.handsets is None:
             raise HTTPError(404)
 
     @property
     def handsets(self) -> Handsets:
         """The emulator."""
-        if self.app.handsets is None:
+        if self.application.handsets is None:
             raise HTTPError(404)
-        return self.app.handsets
+        return self.application.handsets
 
     @property
     def phones(self) -> tuple[Phone, ...]:

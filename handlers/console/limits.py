@@ -96,7 +96,7 @@ class LimitsPage(Action):
             "next": following,
             "limits": [
                 (each.path, limits.address_limit(each), limits.receiver_limit(each))
-                for each in self.app.endpoints
+                for each in self.application.endpoints
             ],
             "validation": self.services.validation_limits.limit,
             "tries": TRIES,
@@ -135,7 +135,9 @@ class WouldPass(Question, LimitsPage):
         address = address.strip()
         if doubt := _doubt(address, number):
             return {"doubt": doubt}
-        return {"check": await would_pass(self.services, self.app.endpoints, address, number)}
+        return {
+            "check": await would_pass(self.services, self.application.endpoints, address, number)
+        }
 
 
 def what(limit_class: str) -> str:

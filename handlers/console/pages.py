@@ -69,7 +69,7 @@ class Page(ConsoleHandler):
 
     async def _stream(self, args: Iterable[str]) -> None:
         """Send the live part whenever it has changed, until the browser leaves."""
-        streams, whose = self.app.streams, self.sign_in.cookie if self.sign_in else ""
+        streams, whose = self.application.streams, self.sign_in.cookie if self.sign_in else ""
         if streams.total() >= MOST_STREAMS or streams[whose] >= MOST_STREAMS_OF_ONE:
             raise LimitExceeded(int(HEARTBEAT_SECONDS))
         self.set_page_headers()
