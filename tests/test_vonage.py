@@ -31,7 +31,7 @@ def account(url: str = "http://127.0.0.1/", **more: str) -> Account:
     return Account("abcd1234", SECRET, url, **more)
 
 
-def sms(text: str = "Hello", to: str = BERLIN, sender: str = "Acme") -> Sms:
+def an_sms(text: str = "Hello", to: str = BERLIN, sender: str = "Acme") -> Sms:
     return Sms(MESSAGE_ID, to, sender, text)
 
 
@@ -77,7 +77,7 @@ SENDERS = [
 @pytest.mark.parametrize("case", SENDERS, ids=lambda case: case.id)
 def test_the_sender_is_one_that_the_destination_takes(case: Sender) -> None:
     fields = vonage.request(
-        sms(to=case.to, sender=case.sender), account(long_virtual_number=case.rented)
+        an_sms(to=case.to, sender=case.sender), account(long_virtual_number=case.rented)
     )
     assert case.expected == fields["from"]
 
@@ -98,12 +98,12 @@ def test_the_sender_is_one_that_the_destination_takes(case: Sender) -> None:
 )
 def test_the_type_follows_from_the_alphabet_of_the_text(text: str, expected: str) -> None:
     """The provider does not detect it: with type=text other characters arrive as "?"."""
-    assert expected == vonage.request(sms(text), account())["type"]
+    assert expected == vonage.request(an_sms(text), account())["type"]
 
 
 @pytest.mark.parametrize("text", ["  padded ", "\nline\r\n", " ", "a+b&c=d%20", "é" * 3200])
 def test_the_text_goes_out_unchanged(text: str) -> None:
-    assert text == vonage.request(sms(text), account())["text"]
+    assert text == vonage.request(an_sms(text), account())["text"]
 
 
 def test_a_request_has_these_fields_and_no_others() -> None:
@@ -116,12 +116,12 @@ def test_a_request_has_these_fields_and_no_others() -> None:
         "type": "text",
         "client-ref": MESSAGE_ID,
     }
-    assert expected == vonage.request(sms(), account())
+    assert expected == vonage.request(an_sms(), account())
 
 
 def test_a_receipt_is_asked_for_only_with_an_address_for_it() -> None:
-    plain = vonage.request(sms(), account())
-    asking = vonage.request(sms(), account(dlr_url=DLR_URL))
+    plain = vonage.request(an_sms(), account())
+    asking = vonage.request(an_sms(), account(dlr_url=DLR_URL))
     assert {"status-report-req": "1", "callback": DLR_URL} == {
         name: asking[name] for name in asking.keys() - plain.keys()
     }
@@ -140,7 +140,7 @@ def new_message_schema(document: str) -> dict[str, Any]:
 def test_every_request_is_valid_by_the_provider_s_description(case: Sender, document: str) -> None:
     fields: dict[str, Any] = dict(
         vonage.request(
-            sms("Hi \U0001f600", case.to, case.sender),
+            an_sms("Hi \U0001f600", case.to, case.sender),
             account(long_virtual_number=case.rented, dlr_url=DLR_URL),
         )
     )
