@@ -26,12 +26,12 @@ from tornado.netutil import bind_sockets
 
 from conf.documents import describe, help_text
 from conf.settings import Loaded, Settings, load
-from gateway import geoip, phone
 from gateway.errors import BadRequest, StoreUnavailable
 from gateway.loop import run
 from gateway.models import VirtualNumber
 from gateway.services import Services, open_services, redis_url
 from gateway.store import connect
+from gateway.telephony import geoip, phonenumber
 from handlers.application import Application
 from handlers.base import NotFoundHandler
 from handlers.routes import (
@@ -119,7 +119,7 @@ def _further_problems(loaded: Loaded, own_routes: list[Route]) -> list[str]:
     taken = [*own_routes, *dlr_route(settings.nexmo_dlr_url), *FIXED_ROUTES]
     problems = collisions(loaded.endpoints, taken)
     problems += dlr_collisions(settings.nexmo_dlr_url)
-    if not phone.is_region(settings.default_country):
+    if not phonenumber.is_region(settings.default_country):
         problems.append(f"--default_country={settings.default_country}: no such country")
     for name, check in (
         ("geoip_file", lambda: geoip.open_lookup(settings.geoip_file)),
@@ -151,9 +151,11 @@ def configure_logging(settings: Settings) -> None:
 def _mask_quoted(record: logging.LogRecord) -> bool:
     """Mask digits in what libraries log and in what errors say: they may quote a request."""
     if record.exc_info:
-        record.exc_text = phone.mask_digits(logging.Formatter().formatException(record.exc_info))
+        record.exc_text = phonenumber.mask_digits(
+            logging.Formatter().formatException(record.exc_info)
+        )
     if not record.name.startswith(("gateway", "handlers")):
-        record.msg, record.args = phone.mask_digits(record.getMessage()), ()
+        record.msg, record.args = phonenumber.mask_digits(record.getMessage()), ()
     return True
 
 
@@ -291,7 +293,7 @@ def _say_what_matters(
 ) -> None:
     for warning in loaded.warnings:
         log.warning("%s", warning)
-    log.info("options: %s", phone.mask_digits(describe(loaded.settings)))
+    log.info("options: %s", phonenumber.mask_digits(describe(loaded.settings)))
     if not endpoints:
         log.info("no message endpoint: set message and sender, or a messages_file")
     if not webhooks_configured:

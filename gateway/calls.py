@@ -16,11 +16,10 @@ from decimal import Decimal
 
 import ujson
 
-from gateway import keys, phone
+from gateway import keys
 from gateway.errors import StoreUnavailable
 from gateway.metrics import CALLS, SPEND
 from gateway.models import Mode, Session
-from gateway.phone import mask_digits
 from gateway.providers.vonage import NAME
 from gateway.providers.vonage_voice import (
     MAX_CALL_SECONDS,
@@ -36,6 +35,8 @@ from gateway.providers.vonage_voice import (
 from gateway.session_log import SessionLog
 from gateway.sessions import PIN, Sessions
 from gateway.store import Script, Store, pairs
+from gateway.telephony import phonenumber
+from gateway.telephony.phonenumber import mask_digits
 
 log = logging.getLogger(__name__)
 
@@ -320,12 +321,12 @@ class Calls:
 
 def _e164(written: str) -> str:
     """Return the number a provider wrote, '' when it is none: withheld, a name, malformed."""
-    number = phone.parse_international(written)
+    number = phonenumber.parse_international(written)
     return number.e164 if number else ""
 
 
 def _country(e164: str) -> str:
-    number = phone.parse_international(e164)
+    number = phonenumber.parse_international(e164)
     return (number.country or "") if number else ""
 
 

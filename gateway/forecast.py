@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 
 from gateway import keys
 from gateway.models import Mode
-from gateway.phone import regions
 from gateway.store import Reply, Script, Store, pairs
+from gateway.telephony.phonenumber import regions
 
 _COUNTS = Script.load("number_counts")
 _IDLE = Script.load("number_idle")

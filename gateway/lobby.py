@@ -19,11 +19,11 @@ from gateway.limiter import Limit, Limiter
 from gateway.models import Session
 from gateway.notices import THANKS, Notices, outgoing
 from gateway.optouts import OptOuts
-from gateway.phone import country_of
 from gateway.providers.base import Inbound
 from gateway.sessions import Sessions, session_keys
 from gateway.store import Script, Store
 from gateway.taking import Token
+from gateway.telephony.phonenumber import country_of
 
 _ANSWER = Script.load("lobby_answer", "_enqueue", "_once")
 _WAIT = Script.load("lobby_wait", "_enqueue", "_once")

@@ -11,13 +11,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from gateway import segments
 from gateway.errors import StoreUnavailable
 from gateway.metrics import MESSAGES, PROVIDER_SECONDS, RETRIES, provider_label
 from gateway.pacer import Pacer
 from gateway.providers.base import Outcome, Provider, Sms, SubmitResult
 from gateway.receipts import Receipts
 from gateway.store import fresh_budget
+from gateway.telephony import segments
 
 log = logging.getLogger(__name__)
 

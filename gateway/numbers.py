@@ -14,8 +14,8 @@ import ujson
 from gateway import keys
 from gateway.errors import BadRequest, NotFound
 from gateway.models import Mode, VirtualNumber
-from gateway.phone import mask
 from gateway.store import Argument, Script, Store
+from gateway.telephony.phonenumber import mask
 
 log = logging.getLogger(__name__)
 

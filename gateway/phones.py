@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway import phone, segments
 from gateway.access import same
 from gateway.errors import LimitExceeded
 from gateway.limiter import Limit, Limiter
@@ -20,6 +19,7 @@ from gateway.receipts import Receipts
 from gateway.relay import Relay
 from gateway.smssync_wire import Post, inbound_id
 from gateway.tasks import NewTask, Tasks
+from gateway.telephony import phonenumber, segments
 
 log = logging.getLogger(__name__)
 
@@ -145,8 +145,8 @@ class Phones:
 
     async def _answer(self, inbound: Inbound) -> Reply | None:
         """Return the instant reply, None when its receiver may be a machine, or was answered."""
-        sender = phone.parse_international(inbound.sender)
-        to = phone.parse_international(inbound.to)
+        sender = phonenumber.parse_international(inbound.sender)
+        to = phonenumber.parse_international(inbound.to)
         if sender is None or sum(map(str.isdigit, inbound.sender)) < LEAST_DIGITS:
             return None
         if await self._numbers.get(sender.e164):
@@ -199,7 +199,7 @@ def _inbound(device: Device, numbers: Sequence[str], post: Post) -> Inbound:
 
     Networks give senders in the form of their country, and phones seldom know their own number.
     """
-    home = phone.parse_international(numbers[0]) if numbers else None
+    home = phonenumber.parse_international(numbers[0]) if numbers else None
     region = [home.country] if home and home.country else []
     to = "" if _is_nowhere(post) else _completed(post.sent_to or "", region)
     if not to or (numbers and f"+{to.lstrip('+')}" not in numbers):
@@ -222,5 +222,5 @@ def _completed(written: str, region: Sequence[str]) -> str:
     digits = sum(map(str.isdigit, written))
     if not region or digits < SHORTEST_NUMBER or written.lstrip().startswith(("+", "00")):
         return written
-    found = phone.parse(written, region)
+    found = phonenumber.parse(written, region)
     return found.e164 if found else written

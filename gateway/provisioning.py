@@ -27,11 +27,11 @@ from gateway.errors import (
     StoreUnavailable,
 )
 from gateway.number_setup import PROVIDER, NumberSetup
-from gateway.phone import mask
 from gateway.providers.base import Outcome
 from gateway.providers.vonage_numbers import NumbersApi
 from gateway.providers.vonage_numbers_wire import PAGE_SIZE, Change, Offer, Offers
 from gateway.store import Script, Store, fresh_budget
+from gateway.telephony.phonenumber import mask
 
 log = logging.getLogger(__name__)
 

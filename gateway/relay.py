@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import ujson
 
-from gateway import keys, phone, segments
+from gateway import keys
 from gateway.assemblies import Assemblies
 from gateway.errors import StoreUnavailable
 from gateway.inbox import Inbox
@@ -29,6 +29,7 @@ from gateway.session_log import SessionLog
 from gateway.sessions import Sessions
 from gateway.store import Script, Store
 from gateway.taking import Token, single
+from gateway.telephony import phonenumber, segments
 
 log = logging.getLogger(__name__)
 
@@ -372,7 +373,7 @@ def _sendable(text: str) -> list[str]:
 
 def _e164(written: str) -> str:
     """Return the number a provider wrote, '' when it is none: a name, a short code."""
-    number = phone.parse_international(written)
+    number = phonenumber.parse_international(written)
     return number.e164 if number else ""
 
 

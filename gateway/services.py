@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from conf.settings import Settings
-from gateway import geoip
 from gateway.access import AdminGate, WebhookGate
 from gateway.blocks import Blocks
 from gateway.calls import Calls
 from gateway.clients import ClientAddress
-from gateway.country import CountryGuesser
 from gateway.forecast import Forecast
 from gateway.holdings import Holdings
 from gateway.inbox import Inbox
@@ -46,6 +44,8 @@ from gateway.sign_ins import SignIns
 from gateway.stats import Stats
 from gateway.store import Store, connect
 from gateway.tasks import NewTask, Tasks
+from gateway.telephony import geoip
+from gateway.telephony.country import CountryGuesser
 
 # Flowroute publishes no limit and throttles senders that it takes for spammers: a modest rate.
 FLOWROUTE_RATE = 10.0

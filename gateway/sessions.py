@@ -15,9 +15,9 @@ from gateway import keys
 from gateway.errors import BadRequest, NotFound, StoreUnavailable
 from gateway.models import Mode, Session
 from gateway.numbers import DOMESTIC
-from gateway.phone import country_of, is_north_american
 from gateway.store import Argument, Script, Store, pairs
 from gateway.taking import Token
+from gateway.telephony.phonenumber import country_of, is_north_american
 
 DAY_MS = 86_400_000
 # How long a participant's late text is still known to belong to a session of his.

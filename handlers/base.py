@@ -19,13 +19,13 @@ import ujson
 from tornado.httputil import HTTPHeaders, format_timestamp
 from tornado.web import HTTPError, RequestHandler
 
-from gateway import phone
 from gateway.clients import FORWARDING_HEADERS, is_loopback
 from gateway.errors import BadRequest, GatewayError, LimitExceeded, PayloadTooLarge
 from gateway.metrics import RESPONSES
 from gateway.models import PhoneNumber
 from gateway.services import Services
 from gateway.store import fresh_budget
+from gateway.telephony import phonenumber
 from handlers import arguments
 from handlers.application import Application
 
@@ -94,7 +94,7 @@ class BaseHandler(RequestHandler):
         for element in getattr(self, "path_args", None) or ():
             if element and not _MESSAGE_ID.fullmatch(element):
                 plain = plain.replace(element, "…")
-        return phone.mask_digits(plain) + ("…" if escaped else "")
+        return phonenumber.mask_digits(plain) + ("…" if escaped else "")
 
     def _begin(self, **_: object) -> None:
         """Count the request and give it its second for the store."""
@@ -241,7 +241,7 @@ class PublicHandler(BaseHandler):
         candidates = self.services.countries.candidates(
             country, self.client_address, self.request.headers.get("Accept-Language")
         )
-        return phone.parse(text, candidates)
+        return phonenumber.parse(text, candidates)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Like every handler's, readable from any origin; with JSONP as HTTP 200."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway import phone, segments
 from gateway.errors import BadRequest, NotFound
 from gateway.messenger import Sent
 from gateway.services import Services
+from gateway.telephony import phonenumber, segments
 from handlers.base import AdminHandler
 
 
@@ -93,7 +93,7 @@ class MessageLifeHandler(AdminHandler):
 
 def _number(name: str, text: str) -> str:
     """Return an argument in E.164; raises BadRequest when it is no international number."""
-    found = phone.parse_international(text)
+    found = phonenumber.parse_international(text)
     if found is None:
         raise BadRequest(f"{name}: must be a valid international number")
     return found.e164

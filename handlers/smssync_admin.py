@@ -9,11 +9,11 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway import segments
 from gateway.errors import BadRequest, NotFound
 from gateway.models import Device
 from gateway.services import Services
 from gateway.tasks import DeviceState, NewTask, Task
+from gateway.telephony import segments
 from handlers.values import Fields, FieldsHandler, digits, utc
 
 MOST_PRIORITY = 1000

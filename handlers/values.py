@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from tornado.httputil import HTTPServerRequest
 
 from conf.values import boolean
-from gateway import phone
 from gateway.errors import BadRequest, NotFound
 from gateway.models import PhoneNumber
+from gateway.telephony import phonenumber
 from handlers import arguments
 from handlers.base import AdminHandler
 
@@ -45,7 +45,7 @@ class Fields:
         value = self._required(name)
         if isinstance(value, int) and not isinstance(value, bool):
             value = str(value)
-        found = phone.parse_international(value) if isinstance(value, str) else None
+        found = phonenumber.parse_international(value) if isinstance(value, str) else None
         if found is None:
             raise BadRequest(f"{name}: must be a valid international number")
         return found
@@ -164,7 +164,7 @@ class Fields:
         if value is None:
             return default
         code = value.strip().upper() if isinstance(value, str) and value.isascii() else ""
-        if not phone.is_region(code):
+        if not phonenumber.is_region(code):
             raise BadRequest(f"{name}: must be a country code of two letters, such as DE")
         return code
 

@@ -21,7 +21,13 @@ ROWS = (
     ("gateway.models", "gateway.errors", "gateway.keys", "gateway"),
     ("conf.messages", "conf.devices", "conf.values", "conf.options", "conf.reading", "conf.checks"),
     ("conf.settings", "conf.documents"),
-    ("gateway.phone", "gateway.country", "gateway.geoip", "gateway.segments", "gateway.clients"),
+    (
+        "gateway.telephony.phonenumber",
+        "gateway.telephony.country",
+        "gateway.telephony.geoip",
+        "gateway.telephony.segments",
+        "gateway.clients",
+    ),
     ("gateway.loop",),
     (
         "gateway.metrics",
@@ -119,7 +125,7 @@ def test_handlers_know_neither_providers_wire_nor_the_emulator(name: str) -> Non
 
 LIBRARIES = {
     "tornado.web": ("handlers", "gateway.emulator", "app"),
-    "phonenumbers": ("gateway.phone",),
+    "phonenumbers": ("gateway.telephony.phonenumber",),
     "redis": (
         "gateway.store",
         "gateway.redis_client",

@@ -12,9 +12,9 @@ import aiohttp
 import pytest
 
 from gateway import keys
-from gateway.phone import mask_digits
 from gateway.providers.vonage_voice import CallEvent, IncomingCall
 from gateway.sessions import NewSession
+from gateway.telephony.phonenumber import mask_digits
 from handlers.console.conversations import ENTRIES, GONE, ROWS
 from tests.console import Operator
 from tests.masking import (

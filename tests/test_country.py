@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.country import CountryGuesser
+from gateway.telephony.country import CountryGuesser
 
 COUNTRIES = {"198.51.100.1": "US", "198.51.100.2": "DE", "198.51.100.3": "XX"}
 

@@ -12,11 +12,11 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gateway import segments
 from gateway.emulator import Emulator
 from gateway.emulator.texts import cut, split
 from gateway.errors import BadRequest
 from gateway.providers import signatures
+from gateway.telephony import segments
 from tests.emulation import (
     BERLIN,
     GIVEN_UP,

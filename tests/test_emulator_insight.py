@@ -12,9 +12,9 @@ import jsonschema
 import pytest
 import yaml
 
-from gateway import phone
 from gateway.emulator import Emulator
 from gateway.emulator.insight import countries
+from gateway.telephony import phonenumber
 from tests.emulation import KEY, SECRET, basic, emulating, order
 
 DESCRIPTION = Path(__file__).parent / "data" / "number-insight.yml"
@@ -180,7 +180,7 @@ async def test_can_be_slow(emulator: Emulator, http: aiohttp.ClientSession) -> N
 def test_knows_every_country_with_telephone_numbers() -> None:
     """With its three letters, its code and a name."""
     assert 245 == len(countries())
-    assert all(phone.is_region(code) for code in countries())
+    assert all(phonenumber.is_region(code) for code in countries())
     assert all(
         len(each.iso3) == 3 and each.prefix.isdigit() and each.name for each in countries().values()
     )

@@ -11,9 +11,9 @@ import jsonschema
 import pytest
 import yaml
 
-from gateway import phone
 from gateway.emulator import Emulator
 from gateway.emulator.stock import STOCK
+from gateway.telephony import phonenumber
 from tests.emulation import (
     BERLIN,
     KEY,
@@ -95,7 +95,7 @@ def schema_of(path: str, method: str, status: str) -> dict[str, Any]:
 
 def test_the_stock_is_made_up_and_valid() -> None:
     """A gateway that judges numbers by libphonenumber takes every one of them."""
-    assert set() == {number for number in STOCK if phone.parse_international(number) is None}
+    assert set() == {number for number in STOCK if phonenumber.parse_international(number) is None}
     prefixes = ("120655501", "4479111234", "4420794600", "49176040690", "493023125", "6149157015")
     assert set() == {number for number in STOCK if not number.startswith(prefixes)}
 

@@ -16,9 +16,9 @@ from gateway import keys
 from gateway.forecast import DAYS, Forecast, Need
 from gateway.models import Session, VirtualNumber
 from gateway.numbers import Numbers
-from gateway.phone import country_of
 from gateway.sessions import NewSession, NoNumberFree, Sessions
 from gateway.store import Store, connect
+from gateway.telephony.phonenumber import country_of
 from tests.visitor import eventually
 
 Found = TypeVar("Found")

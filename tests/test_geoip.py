@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.geoip import Lookup, open_lookup
+from gateway.telephony.geoip import Lookup, open_lookup
 from tests.geoip_files import write_legacy, write_mmdb
 
 MMDB_RECORDS: dict[str, dict[str, object]] = {

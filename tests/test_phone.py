@@ -8,7 +8,7 @@ import phonenumbers
 import pytest
 
 from gateway.models import PhoneNumber
-from gateway.phone import (
+from gateway.telephony.phonenumber import (
     country_of,
     is_north_american,
     is_region,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.segments import Segments, count, is_gsm7
+from gateway.telephony.segments import Segments, count, is_gsm7
 
 EMOJI = "\U0001f600"
 BASIC_TABLE = (

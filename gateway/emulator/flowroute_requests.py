@@ -11,11 +11,11 @@ import re
 import uuid
 from collections.abc import Mapping
 
-from gateway import segments
 from gateway.emulator import auth
 from gateway.emulator.loopback import url_host
 from gateway.emulator.settings import Settings
 from gateway.emulator.submission import Submission
+from gateway.telephony import segments
 
 CONTENT_TYPES = frozenset({"application/vnd.api+json", "application/json"})
 TITLES: Mapping[int, str] = {

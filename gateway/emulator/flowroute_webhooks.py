@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 
-from gateway import segments
 from gateway.emulator import webhooks
 from gateway.emulator.delivery import RetryPolicy
 from gateway.emulator.inbox import HandsetText, Part, SentMessage
 from gateway.emulator.settings import Settings
 from gateway.emulator.webhooks import Outgoing, Webhook
+from gateway.telephony import segments
 
 JSON_API = "application/vnd.api+json"
 RECORDS = "https://api.flowroute.com/v2.1/messages"

@@ -9,11 +9,11 @@ from __future__ import annotations
 import time
 from functools import partial
 
-from gateway import segments
 from gateway.emulator import submission, webhooks
 from gateway.emulator.inbox import HandsetText, TextPart
 from gateway.emulator.settings import Settings
 from gateway.emulator.webhooks import Outgoing, Webhook
+from gateway.telephony import segments
 
 STATUS = "inbound"
 

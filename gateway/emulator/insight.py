@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from gateway import phone
 from gateway.emulator import auth
 from gateway.emulator.api import ApiHandler
 from gateway.emulator.failures import Failure
 from gateway.emulator.wire import read_params
 from gateway.models import PhoneNumber
+from gateway.telephony import phonenumber
 
 # https://developer.vonage.com/en/number-insight/guides/troubleshooting
 STATUSES: Mapping[int, str] = {
@@ -113,8 +113,8 @@ def _parse(given: str, country: str) -> PhoneNumber | None:
     if not _NUMBER.fullmatch(given):
         return None
     if not country:
-        return phone.parse_international(given)
-    found = phone.parse(given, [country])
+        return phonenumber.parse_international(given)
+    found = phonenumber.parse(given, [country])
     # Some countries share a code: a British and a Guernsey number both fit GB.
     fits = found is not None and country in countries()
     return found if fits and found and _prefix(found) == countries()[country].prefix else None

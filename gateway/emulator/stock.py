@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from gateway import phone
+from gateway.telephony import phonenumber
 
 # The spellings that the provider's own documents and SDKs use; any order of them is taken.
 FEATURES = ("SMS", "VOICE", "MMS")
@@ -76,7 +76,7 @@ def offer_of(msisdn: str) -> Offer:
     """Return the number of the stock, or make up the details of any other."""
     if msisdn in STOCK:
         return STOCK[msisdn]
-    found = phone.parse_international(msisdn)
+    found = phonenumber.parse_international(msisdn)
     mobile = found is None or found.type in _MOBILE_TYPES
     return Offer(
         country=(found.country if found else None) or "US",

@@ -9,8 +9,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from gateway import segments
 from gateway.emulator.refusals import RefusedError
+from gateway.telephony import segments
 
 MAX_TEXT_CHARACTERS = 3200
 MAX_CALLBACK_CHARACTERS = 100

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from gateway import segments
 from gateway.emulator import checks
 from gateway.emulator.settings import Settings
 from gateway.emulator.webhooks import MESSAGES_V1
 from gateway.errors import BadRequest
+from gateway.telephony import segments
 
 PROVIDERS = ("nexmo", "flowroute")
 TYPES = ("text", "unicode", "binary")

@@ -18,9 +18,7 @@ from urllib.parse import quote_plus
 
 import ujson
 
-from gateway import segments
 from gateway.models import Delivery
-from gateway.phone import is_north_american
 from gateway.providers.base import Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.providers.http import Poster
 from gateway.providers.vonage_codes import (
@@ -31,6 +29,8 @@ from gateway.providers.vonage_codes import (
     UNKNOWN_STATUS,
     Status,
 )
+from gateway.telephony import segments
+from gateway.telephony.phonenumber import is_north_american
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,6 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from gateway.errors import ProviderFailed
-from gateway.phone import mask_digits
 from gateway.providers.base import Outcome, SubmitResult
 from gateway.providers.http import Answer, Caller, basic, json_object, word
 from gateway.providers.vonage_numbers_wire import (
@@ -32,6 +31,7 @@ from gateway.providers.vonage_numbers_wire import (
     search_query,
     update_form,
 )
+from gateway.telephony.phonenumber import mask_digits
 
 log = logging.getLogger(__name__)
 

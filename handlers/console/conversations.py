@@ -7,10 +7,10 @@ import re
 from functools import partial
 from typing import Any, ClassVar
 
-from gateway import phone
 from gateway.errors import BadRequest, NotFound
 from gateway.models import Mode, Session
 from gateway.sessions import SESSION_ID, NoNumberFree
+from gateway.telephony import phonenumber
 from handlers.console.base import path
 from handlers.console.pages import Action, Page, page_or_first
 from handlers.sessions import NEW_SESSION_FIELDS, begin, end, wanted_session, with_calls
@@ -121,7 +121,7 @@ class SearchAction(Action, ConversationsPage):
             return path("conversations", text.lower())
         if named := await sessions.named(text):
             return path("conversations", named)
-        number = phone.parse_international(text)
+        number = phonenumber.parse_international(text)
         if number and await self.services.numbers.get(number.e164):
             return f"{path('conversations')}?through={number.e164.removeprefix('+')}"
         session = await self._any_of(number.e164) if number else None

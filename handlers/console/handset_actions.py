@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from gateway.errors import BadRequest
 from gateway.models import Mode
-from gateway.phone import country_of
 from gateway.sessions import NewSession, NoNumberFree
+from gateway.telephony.phonenumber import country_of
 from handlers.console.base import path
 from handlers.console.handset_phones import FEWEST, MOST, Phone, next_phone, write_phones
 from handlers.console.handsets import COOKIE, HandsetsPage

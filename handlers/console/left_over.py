@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
-from gateway import phone
 from gateway.errors import BadRequest, NotFound
 from gateway.models import SPOKEN
+from gateway.telephony import phonenumber
 from handlers.console.base import path
 from handlers.console.pages import Action, Page, Question, page_or_first
 
@@ -167,7 +167,7 @@ class OptOutsPage(Page):
         if not wanted:
             total, rows, _ = await optouts.page(ROWS * page, "")
             return total, rows
-        number = phone.parse_international(wanted)
+        number = phonenumber.parse_international(wanted)
         if number is None or not await optouts.is_out(number.e164):
             return 0, []
         return 1, [{"number": number.e164.removeprefix("+"), "since": ""}]

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from gateway import phone
 from gateway.blocks import Blocked
 from gateway.clients import limit_subject, parse_address
 from gateway.errors import BadRequest
@@ -16,6 +15,7 @@ from gateway.limiter import Limit, Look, MessageLimits
 from gateway.models import MessageEndpoint, PhoneNumber
 from gateway.services import Services
 from gateway.sign_ins import TRIES
+from gateway.telephony import phonenumber
 from handlers.console.base import path
 from handlers.console.pages import Action, Question, page_or_first
 from handlers.console.views import span
@@ -169,7 +169,7 @@ async def would_pass(
     The number is read as the endpoints read it, of a visitor whose browser names no language.
     """
     regions = services.countries.candidates(None, address, None)
-    number = phone.parse(written, regions)
+    number = phonenumber.parse(written, regions)
     e164 = number.e164 if number else ""
     checks, validation, opted_out = await asyncio.gather(
         asyncio.gather(*(look(services.message_limits, each, address, e164) for each in endpoints)),

@@ -5,10 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, ClassVar
 
-from gateway import phone
 from gateway.errors import NotFound
 from gateway.providers import smssync
-from gateway.segments import MAX_CHARACTERS
+from gateway.telephony import phonenumber
+from gateway.telephony.segments import MAX_CHARACTERS
 from handlers.console import message_life
 from handlers.console.base import path
 from handlers.console.pages import Action, Page, page_or_first
@@ -73,7 +73,7 @@ class SearchMessages(Action, MessagesPage):
         found = await services.message_log.find(wanted, services.messenger.providers)
         if found:
             return path("messages", found)
-        number = phone.parse_international(wanted)
+        number = phonenumber.parse_international(wanted)
         if number is None:
             raise NotFound(_nothing_found(wanted))
         _, messages, _ = await services.message_log.messages_of(number.e164, 1, "")

@@ -8,7 +8,7 @@ import re
 from tornado.web import HTTPError
 
 from gateway.errors import BadRequest, LimitExceeded, Unauthenticated
-from gateway.phone import mask_digits
+from gateway.telephony.phonenumber import mask_digits
 from handlers.base import Guard
 from handlers.console import views
 from handlers.console.base import COOKIE, ROOT, SAFE, ConsoleHandler

@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl, urlencode
 from tornado.escape import xhtml_escape
 from tornado.httputil import HTTPServerRequest
 
-from gateway import phone
 from gateway.errors import GatewayError, StoreUnavailable
+from gateway.telephony import phonenumber
 
 # How a state is coloured; a word that is not here is neutral.
 TONES = {
@@ -37,11 +37,17 @@ _FIELD = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
 def number(text: str, shown: bool = False) -> str:
     """Return a number (E.164, with or without ``+``) as it may be seen; names stay names."""
     if not (text.isascii() and text.removeprefix("+").isdecimal() and len(text) > 5):
-        return text if shown else quoted(text) if any(map(str.isalpha, text)) else phone.mask(text)
+        return (
+            text
+            if shown
+            else quoted(text)
+            if any(map(str.isalpha, text))
+            else phonenumber.mask(text)
+        )
     e164 = f"+{text.removeprefix('+')}"
     if not shown:
-        return phone.mask(e164)
-    found = phone.parse_international(e164)
+        return phonenumber.mask(e164)
+    found = phonenumber.parse_international(e164)
     return found.international if found else e164
 
 
@@ -49,7 +55,7 @@ def quoted(words: str, shown: bool = False) -> str:
     """Return what a provider or a phone said, who may have quoted a number, as it may be seen."""
     if shown:
         return words
-    return _DATE_OR_NUMBER.sub(lambda found: found["date"] or phone.mask(found[0]), words)
+    return _DATE_OR_NUMBER.sub(lambda found: found["date"] or phonenumber.mask(found[0]), words)
 
 
 def sender(text: str, provider: str) -> str:

@@ -21,7 +21,7 @@ from typing import TypeVar
 from prometheus_client import REGISTRY
 
 from conf.settings import Settings, load
-from gateway import keys, phone, valkey_process
+from gateway import keys, valkey_process
 from gateway.assemblies import Assemblies
 from gateway.errors import StoreUnavailable
 from gateway.inbox import Inbox
@@ -39,6 +39,7 @@ from gateway.services import open_services
 from gateway.session_log import SessionLog
 from gateway.sessions import NewSession, Sessions
 from gateway.store import Store, connect
+from gateway.telephony import phonenumber
 from tests.load.scenarios import fictional_numbers
 from tests.processes import Process, wait_for
 
@@ -461,8 +462,8 @@ def _texts(town: Town, calls: int, talks: Sequence[str]) -> list[Inbound]:
         town.texts += 1
         mo = Inbound(PROVIDER, f"{town.texts:032x}", sender, to, f"{TEXT} {town.texts}")
         found.append(mo)
-        phone.parse_international(sender)
-        phone.parse_international(to)
+        phonenumber.parse_international(sender)
+        phonenumber.parse_international(to)
     return found
 
 
@@ -495,7 +496,7 @@ def unmet_cost() -> float:
     """Return the microseconds that it takes to read a number that the process has not met yet."""
     began = time.process_time()
     for each in UNMET:
-        phone.parse_international(each)
+        phonenumber.parse_international(each)
     return (time.process_time() - began) * 1e6 / len(UNMET)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.phone import mask
+from gateway.telephony.phonenumber import mask
 
 
 @dataclass(frozen=True)

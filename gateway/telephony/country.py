@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
-from gateway.phone import is_region
+from gateway.telephony.phonenumber import is_region
 
 # Browsers send five or six languages; the rest of a longer header is no hint but a load.
 MAX_HEADER_CHARACTERS = 1000
