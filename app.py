@@ -30,7 +30,7 @@ from gateway.errors import BadRequest, StoreUnavailable
 from gateway.loop import run
 from gateway.models import VirtualNumber
 from gateway.services import Services, open_services, redis_url
-from gateway.store import connect
+from gateway.store.pipeline import connect
 from gateway.telephony import geoip, phonenumber
 from handlers.application import Application
 from handlers.base import NotFoundHandler
@@ -220,8 +220,8 @@ async def _development(
 
     Returns the settings that point to them, and the emulator.
     """
-    from gateway import embedded  # noqa: PLC0415 - production does not need the package
     from gateway.emulator import Emulator  # noqa: PLC0415 - nor this
+    from gateway.store import embedded  # noqa: PLC0415 - production does not need the package
 
     settings = loaded.settings
     if not loaded.redis_named:

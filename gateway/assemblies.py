@@ -24,10 +24,10 @@ from typing import Any
 
 import ujson
 
-from gateway import keys
 from gateway.errors import StoreUnavailable
 from gateway.providers.base import Inbound, LongText
-from gateway.store import Script, Store, pairs
+from gateway.store import keys
+from gateway.store.pipeline import Script, Store, pairs
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ import re
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from gateway import keys
 from gateway.errors import BadRequest, StoreUnavailable
-from gateway.store import Script, Store
+from gateway.store import keys
+from gateway.store.pipeline import Script, Store
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,6 @@ from decimal import Decimal
 
 import ujson
 
-from gateway import keys
 from gateway.errors import StoreUnavailable
 from gateway.metrics import CALLS, SPEND
 from gateway.models import Mode, Session
@@ -34,7 +33,8 @@ from gateway.providers.vonage_voice import (
 )
 from gateway.session_log import SessionLog
 from gateway.sessions import PIN, Sessions
-from gateway.store import Script, Store, pairs
+from gateway.store import keys
+from gateway.store.pipeline import Script, Store, pairs
 from gateway.telephony import phonenumber
 from gateway.telephony.phonenumber import mask_digits
 

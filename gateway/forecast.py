@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from gateway import keys
 from gateway.models import Mode
-from gateway.store import Reply, Script, Store, pairs
+from gateway.store import keys
+from gateway.store.pipeline import Reply, Script, Store, pairs
 from gateway.telephony.phonenumber import regions
 
 _COUNTS = Script.load("number_counts")

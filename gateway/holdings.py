@@ -11,7 +11,7 @@ from gateway.number_setup import PROVIDER, Webhooks
 from gateway.numbers import Numbers
 from gateway.providers.vonage_numbers import NumbersApi
 from gateway.providers.vonage_numbers_wire import Rental
-from gateway.store import fresh_budget
+from gateway.store.pipeline import fresh_budget
 
 # Numbers of the pool read in one go.
 CHUNK = 1000

@@ -9,10 +9,10 @@ from typing import Any
 
 import ujson
 
-from gateway import keys
 from gateway.errors import BadRequest
 from gateway.providers.base import Inbound
-from gateway.store import Script, Store, fresh_budget
+from gateway.store import keys
+from gateway.store.pipeline import Script, Store, fresh_budget
 
 log = logging.getLogger(__name__)
 

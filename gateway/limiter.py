@@ -11,13 +11,13 @@ import time
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 
-from gateway import keys
 from gateway.blocks import Blocks
 from gateway.clients import limit_subject
 from gateway.errors import LimitExceeded, StoreUnavailable
 from gateway.metrics import LIMITED
 from gateway.models import MessageEndpoint
-from gateway.store import Script, Store
+from gateway.store import keys
+from gateway.store.pipeline import Script, Store
 
 _HIT = Script.load("limit_hit")
 _LOOK = Script.load("limit_look")

@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection
 
 import ujson
 
-from gateway import keys
 from gateway.errors import LimitExceeded, StoreUnavailable
 from gateway.inbox import Inbox
 from gateway.limiter import Limit, Limiter
@@ -21,7 +20,8 @@ from gateway.notices import THANKS, Notices, outgoing
 from gateway.optouts import OptOuts
 from gateway.providers.base import Inbound
 from gateway.sessions import Sessions, session_keys
-from gateway.store import Script, Store
+from gateway.store import keys
+from gateway.store.pipeline import Script, Store
 from gateway.taking import Token
 from gateway.telephony.phonenumber import country_of
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import ujson
 
-from gateway import keys
 from gateway.errors import BadRequest
 from gateway.message_state import summarise
 from gateway.metrics import provider_label
 from gateway.receipts import MESSAGE_ID, Receipts
-from gateway.store import Store
+from gateway.store import keys
+from gateway.store.pipeline import Store
 
 SHOWN = (
     *("sender", "text", "provider", "source", "session"),

@@ -16,7 +16,7 @@ from gateway.metrics import MESSAGES, PROVIDER_SECONDS, RETRIES, provider_label
 from gateway.pacer import Pacer
 from gateway.providers.base import Outcome, Provider, Sms, SubmitResult
 from gateway.receipts import Receipts
-from gateway.store import fresh_budget
+from gateway.store.pipeline import fresh_budget
 from gateway.telephony import segments
 
 log = logging.getLogger(__name__)

@@ -8,11 +8,11 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from gateway import keys
 from gateway.errors import StoreUnavailable
 from gateway.models import Mode, Session
 from gateway.outbox import OutboxEntry
-from gateway.store import Script, Store
+from gateway.store import keys
+from gateway.store.pipeline import Script, Store
 
 log = logging.getLogger(__name__)
 

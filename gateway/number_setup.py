@@ -11,7 +11,7 @@ from gateway.numbers import Numbers
 from gateway.providers.base import Outcome
 from gateway.providers.vonage_numbers import NumbersApi
 from gateway.providers.vonage_numbers_wire import Offer, Rental
-from gateway.store import fresh_budget
+from gateway.store.pipeline import fresh_budget
 
 PROVIDER = "nexmo"
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import ujson
 
-from gateway import keys
 from gateway.errors import BadRequest, NotFound
 from gateway.models import Mode, VirtualNumber
-from gateway.store import Argument, Script, Store
+from gateway.store import keys
+from gateway.store.pipeline import Argument, Script, Store
 from gateway.telephony.phonenumber import mask
 
 log = logging.getLogger(__name__)

@@ -6,9 +6,9 @@ import time
 import unicodedata
 from collections.abc import Iterable
 
-from gateway import keys
 from gateway.errors import BadRequest
-from gateway.store import Script, Store
+from gateway.store import keys
+from gateway.store.pipeline import Script, Store
 
 _PAGE = Script.load("optout_page")
 

@@ -18,10 +18,10 @@ from typing import Any, Self
 
 import ujson
 
-from gateway import keys
 from gateway.errors import BadRequest
 from gateway.models import SPOKEN
-from gateway.store import Script, Store, fresh_budget
+from gateway.store import keys
+from gateway.store.pipeline import Script, Store, fresh_budget
 
 # Directions that must wait for a turn are looked at without being claimed: so many more a call.
 LOOKS_PER_CLAIM = 4

@@ -21,7 +21,7 @@ from gateway.messenger import NO_SUCH_PROVIDER, Messenger, NoTurn
 from gateway.outbox import Claim, Outbox, OutboxEntry
 from gateway.pacer import JITTER_MARGIN
 from gateway.providers.base import Outcome, Sms, SubmitResult
-from gateway.store import fresh_budget
+from gateway.store.pipeline import fresh_budget
 
 log = logging.getLogger(__name__)
 

@@ -25,7 +25,7 @@ from gateway.outbox_delivery import (
     Suppressed,
     interval_ms,
 )
-from gateway.store import fresh_budget
+from gateway.store.pipeline import fresh_budget
 
 log = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from gateway import keys
-from gateway.store import Script, Store
+from gateway.store import keys
+from gateway.store.pipeline import Script, Store
 
 _RESERVE = Script.load("pace_reserve")
 

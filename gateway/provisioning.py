@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import Enum, auto
 
-from gateway import keys
 from gateway.errors import (
     BadRequest,
     Conflict,
@@ -30,7 +29,8 @@ from gateway.number_setup import PROVIDER, NumberSetup
 from gateway.providers.base import Outcome
 from gateway.providers.vonage_numbers import NumbersApi
 from gateway.providers.vonage_numbers_wire import PAGE_SIZE, Change, Offer, Offers
-from gateway.store import Script, Store, fresh_budget
+from gateway.store import keys
+from gateway.store.pipeline import Script, Store, fresh_budget
 from gateway.telephony.phonenumber import mask
 
 log = logging.getLogger(__name__)

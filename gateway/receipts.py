@@ -16,12 +16,12 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 import ujson
 
-from gateway import keys
 from gateway.message_state import ANSWER_RANKS, FINAL_RANK, PENDING, RANKS, Status, summarise
 from gateway.metrics import DELIVERIES, RECEIPTS, SPEND, provider_label
 from gateway.models import SPOKEN, Delivery
 from gateway.providers.base import Receipt, Sms, SubmitResult
-from gateway.store import Script, ScriptCall, Store, pairs
+from gateway.store import keys
+from gateway.store.pipeline import Script, ScriptCall, Store, pairs
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 
 import ujson
 
-from gateway import keys
 from gateway.assemblies import Assemblies
 from gateway.errors import StoreUnavailable
 from gateway.inbox import Inbox
@@ -27,7 +26,8 @@ from gateway.outbox import OutboxEntry
 from gateway.providers.base import Inbound
 from gateway.session_log import SessionLog
 from gateway.sessions import Sessions
-from gateway.store import Script, Store
+from gateway.store import keys
+from gateway.store.pipeline import Script, Store
 from gateway.taking import Token, single
 from gateway.telephony import phonenumber, segments
 

@@ -24,7 +24,7 @@ from gateway.relay import Relay
 from gateway.session_log import SessionLog
 from gateway.sessions import Sessions
 from gateway.stats import Stats
-from gateway.store import Store
+from gateway.store.pipeline import Store
 from gateway.tasks import Tasks
 from gateway.upkeep import Upkeep
 

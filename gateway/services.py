@@ -42,7 +42,7 @@ from gateway.session_log import SessionLog
 from gateway.sessions import Sessions
 from gateway.sign_ins import SignIns
 from gateway.stats import Stats
-from gateway.store import Store, connect
+from gateway.store.pipeline import Store, connect
 from gateway.tasks import NewTask, Tasks
 from gateway.telephony import geoip
 from gateway.telephony.country import CountryGuesser

@@ -11,9 +11,9 @@ from typing import Any
 
 import ujson
 
-from gateway import keys
 from gateway.errors import BadRequest
-from gateway.store import Script, ScriptCall, Store
+from gateway.store import keys
+from gateway.store.pipeline import Script, ScriptCall, Store
 
 log = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ import re
 import secrets
 from dataclasses import dataclass, field
 
-from gateway import keys
 from gateway.access import AdminGate
 from gateway.errors import BadRequest, Unauthenticated
 from gateway.limiter import Limit, Limiter
-from gateway.store import Script, Store
+from gateway.store import keys
+from gateway.store.pipeline import Script, Store
 
 # Tries from one address, right or wrong: enough for a person, hopeless for a program.
 TRIES = Limit(10, 300)

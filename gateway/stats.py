@@ -14,10 +14,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from gateway import keys, metrics
+from gateway import metrics
 from gateway.errors import StoreUnavailable
 from gateway.series import Series, read
-from gateway.store import Argument, Script, Store, fresh_budget
+from gateway.store import keys
+from gateway.store.pipeline import Argument, Script, Store, fresh_budget
 
 FLUSH_SECONDS = 5.0
 GAUGE_SECONDS = 10.0

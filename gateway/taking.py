@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway import keys
 from gateway.providers.base import Inbound
+from gateway.store import keys
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,10 @@ from typing import Self
 
 import ujson
 
-from gateway import keys
 from gateway.errors import BadRequest, StoreUnavailable
 from gateway.models import Device
-from gateway.store import Argument, Reply, Script, Store, fresh_budget, pairs
+from gateway.store import keys
+from gateway.store.pipeline import Argument, Reply, Script, Store, fresh_budget, pairs
 
 log = logging.getLogger(__name__)
 

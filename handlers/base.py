@@ -24,7 +24,7 @@ from gateway.errors import BadRequest, GatewayError, LimitExceeded, PayloadTooLa
 from gateway.metrics import RESPONSES
 from gateway.models import PhoneNumber
 from gateway.services import Services
-from gateway.store import fresh_budget
+from gateway.store.pipeline import fresh_budget
 from gateway.telephony import phonenumber
 from handlers import arguments
 from handlers.application import Application

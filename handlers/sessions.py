@@ -10,7 +10,7 @@ from gateway.errors import BadRequest, NotFound
 from gateway.models import Mode, Session
 from gateway.services import Services
 from gateway.sessions import PIN, NewSession
-from gateway.store import fresh_budget
+from gateway.store.pipeline import fresh_budget
 from handlers.values import Fields, FieldsHandler, digits, session_id, utc
 
 NUMBERINGS = ("shared", "per-side")

@@ -17,8 +17,8 @@ from urllib.request import Request, urlopen
 
 import redis
 
-from gateway import keys
 from gateway.emulator.smssync import Handset
+from gateway.store import keys
 from tests.browser import handsets_url
 from tests.processes import GatewayProcess, wait_for
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import redis
 
-from gateway import valkey_process
+from gateway.store import valkey_process
 from tests.standin import VonageStandin
 
 if TYPE_CHECKING:

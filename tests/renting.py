@@ -12,7 +12,7 @@ from gateway.number_setup import NumberSetup, Webhooks
 from gateway.numbers import Numbers
 from gateway.providers.vonage_numbers import NumbersApi
 from gateway.provisioning import Provisioning, Purchase, Wanted
-from gateway.store import Store, connect
+from gateway.store.pipeline import Store, connect
 from tests import numbers_standin
 from tests.numbers_standin import KEY, SECRET, NumbersStandin
 

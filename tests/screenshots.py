@@ -9,7 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from gateway import embedded
+from gateway.store import embedded
 from tests.browser import open_browser, require_chromium
 from tests.busy_day import Day, fill_the_past, options
 from tests.processes import ROOT, GatewayProcess, wait_for

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from gateway.valkey_process import free_port
+from gateway.store.valkey_process import free_port
 from tests.processes import ROOT, GatewayProcess, Process, wait_for
 
 

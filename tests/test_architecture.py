@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import errors, keys
+from gateway import errors
+from gateway.store import keys
 from handlers import arguments
 from handlers.routes import FIXED_ROUTES
 
@@ -18,7 +19,7 @@ PACKAGES = ("conf", "gateway", "handlers")
 
 # From the ground up: a module imports from lower rows and, within a row, from what stands before.
 ROWS = (
-    ("gateway.models", "gateway.errors", "gateway.keys", "gateway"),
+    ("gateway.models", "gateway.errors", "gateway.store.keys", "gateway"),
     ("conf.messages", "conf.devices", "conf.values", "conf.options", "conf.reading", "conf.checks"),
     ("conf.settings", "conf.documents"),
     (
@@ -31,10 +32,10 @@ ROWS = (
     ("gateway.loop",),
     (
         "gateway.metrics",
-        "gateway.redis_client",
-        "gateway.store",
-        "gateway.valkey_process",
-        "gateway.embedded",
+        "gateway.store.client",
+        "gateway.store.pipeline",
+        "gateway.store.valkey_process",
+        "gateway.store.embedded",
     ),
     ("gateway.providers.base", "gateway.providers.signatures", "gateway.providers.http"),
     (
@@ -119,7 +120,7 @@ def test_a_module_imports_only_from_below(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in MODULES if name.startswith("handlers")])
 def test_handlers_know_neither_providers_wire_nor_the_emulator(name: str) -> None:
     """Only webhooks may name a provider; nobody but app.py may name the emulator."""
-    forbidden = {"gateway.emulator", "gateway.store.connect", "redis"}
+    forbidden = {"gateway.emulator", "gateway.store.pipeline.connect", "redis"}
     assert set() == forbidden & imports(MODULES[name])
 
 
@@ -127,10 +128,10 @@ LIBRARIES = {
     "tornado.web": ("handlers", "gateway.emulator", "app"),
     "phonenumbers": ("gateway.telephony.phonenumber",),
     "redis": (
-        "gateway.store",
-        "gateway.redis_client",
-        "gateway.valkey_process",
-        "gateway.embedded",
+        "gateway.store.pipeline",
+        "gateway.store.client",
+        "gateway.store.valkey_process",
+        "gateway.store.embedded",
     ),
     "os.environ": ("app",),
     "sys.argv": ("app",),

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from gateway import keys
 from gateway.assemblies import (
     LIFETIME_MS,
     LONGEST_PART,
@@ -23,7 +22,8 @@ from gateway.assemblies import (
 )
 from gateway.errors import StoreUnavailable
 from gateway.providers.base import Inbound, LongText
-from gateway.store import Store, connect
+from gateway.store import keys
+from gateway.store.pipeline import Store, connect
 from tests.conftest import RestartableValkey
 
 NOWHERE = "redis://127.0.0.1:1"

@@ -9,13 +9,13 @@ from functools import partial
 
 import pytest
 
-from gateway import keys
 from gateway.blocks import MOST_NOTES, Blocked, Blocks
 from gateway.errors import BadRequest, LimitExceeded, StoreUnavailable
 from gateway.limiter import Limit, Limiter, Look, MessageLimits, ValidationLimits
 from gateway.models import MessageEndpoint
-from gateway.redis_client import client
-from gateway.store import Argument, Reply, Script, Store, connect
+from gateway.store import keys
+from gateway.store.client import client
+from gateway.store.pipeline import Argument, Reply, Script, Store, connect
 from tests.visitor import eventually
 
 NOWHERE = "redis://127.0.0.1:1"

@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 from jsonschema import Draft4Validator
 
-from gateway import keys
 from gateway.calls import (
     MOST_EVENTS,
     WRONG_PER_CALLER,
@@ -28,7 +27,8 @@ from gateway.numbers import Numbers
 from gateway.providers.vonage_voice import Action, CallEvent, IncomingCall, Keyed
 from gateway.session_log import SessionLog
 from gateway.sessions import NewSession, Sessions
-from gateway.store import Store, connect
+from gateway.store import keys
+from gateway.store.pipeline import Store, connect
 
 SCHEMA = json.loads((Path(__file__).parent / "data" / "ncco-schema.json").read_text("utf-8"))
 ANNA, BEN, CLEO, STRANGER = (f"+491760406909{n}" for n in range(1, 5))

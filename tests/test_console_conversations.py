@@ -11,9 +11,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gateway import keys
 from gateway.providers.vonage_voice import CallEvent, IncomingCall
 from gateway.sessions import NewSession
+from gateway.store import keys
 from gateway.telephony.phonenumber import mask_digits
 from handlers.console.conversations import ENTRIES, GONE, ROWS
 from tests.console import Operator

@@ -14,8 +14,8 @@ import pytest
 import zxingcpp
 from playwright.sync_api import Browser, Page, expect
 
-from gateway import keys
-from gateway.store import connect
+from gateway.store import keys
+from gateway.store.pipeline import connect
 from handlers.console.devices import LOOKED_AT, ROWS, only_here
 from tests.browser import Watch
 from tests.console import Operator

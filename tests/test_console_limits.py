@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from gateway import keys
 from gateway.blocks import Blocks
 from gateway.limiter import Look
 from gateway.models import PhoneNumber
-from gateway.store import Store, connect
+from gateway.store import keys
+from gateway.store.pipeline import Store, connect
 from handlers.console.limits import EndpointCheck, answer, what
 from tests.browser import Watch
 from tests.console import Operator

@@ -19,8 +19,8 @@ import pytest
 import redis
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from gateway import keys
 from gateway.outbox import OutboxEntry
+from gateway.store import keys
 from handlers.console import views
 from handlers.console.message_life import Step, steps
 from tests.browser import Watch

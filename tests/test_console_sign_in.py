@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway import keys
 from gateway.sign_ins import IDLE_SECONDS, MOST_SHOWN, TRIES
-from gateway.store import connect
+from gateway.store import keys
+from gateway.store.pipeline import connect
 from tests.console import OPTIONS, TOKEN, Operator
 from tests.serving import Gateway, serving
 

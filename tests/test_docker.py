@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.valkey_process import free_port, wait_until
+from gateway.store.valkey_process import free_port, wait_until
 
 ROOT = Path(__file__).parent.parent
 RECIPE = (ROOT / "conf" / "Dockerfile").read_text()

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import redis
 
-from gateway import embedded, valkey_process
-from gateway.valkey_process import ValkeyProcess
+from gateway.store import embedded, valkey_process
+from gateway.store.valkey_process import ValkeyProcess
 
 GATEWAY = """
 import json, pathlib, sys

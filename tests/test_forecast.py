@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 
 import pytest
 
-from gateway import keys
 from gateway.forecast import DAYS, Forecast, Need
 from gateway.models import Session, VirtualNumber
 from gateway.numbers import Numbers
 from gateway.sessions import NewSession, NoNumberFree, Sessions
-from gateway.store import Store, connect
+from gateway.store import keys
+from gateway.store.pipeline import Store, connect
 from gateway.telephony.phonenumber import country_of
 from tests.visitor import eventually
 

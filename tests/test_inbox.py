@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 import ujson
 
-from gateway import keys
 from gateway.errors import BadRequest, StoreUnavailable
 from gateway.inbox import Inbox
 from gateway.providers.base import Inbound
-from gateway.store import Store, connect
+from gateway.store import keys
+from gateway.store.pipeline import Store, connect
 
 NOWHERE = "redis://127.0.0.1:1"
 DAY_MS = 86_400_000

@@ -9,11 +9,11 @@ from dataclasses import replace
 import pytest
 from prometheus_client import REGISTRY
 
-from gateway import keys
 from gateway.errors import LimitExceeded, StoreUnavailable
 from gateway.limiter import Limit, Limiter, LocalLimiter, MessageLimits, ValidationLimits
 from gateway.models import MessageEndpoint
-from gateway.store import Store, connect
+from gateway.store import keys
+from gateway.store.pipeline import Store, connect
 from tests.visitor import eventually
 
 Hit = Callable[[str, str, Limit], Awaitable[None]]

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway import keys
 from gateway.lobby import is_email, is_end
-from gateway.store import connect
+from gateway.store import keys
+from gateway.store.pipeline import connect
 from tests.masking import ANNA, BERT, CARL, DORA, FLOW, ONE, START, TOKEN, TWO, Town, town, until
 
 HELP = "To chat, text your email address."

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.valkey_process import free_port, wait_until
+from gateway.store.valkey_process import free_port, wait_until
 
 ROOT = Path(__file__).parent.parent
 NOT_IN_A_CLONE = shutil.ignore_patterns(

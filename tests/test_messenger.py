@@ -14,7 +14,6 @@ import pytest
 from aiohttp import web
 from prometheus_client import REGISTRY
 
-from gateway import keys
 from gateway.errors import StoreUnavailable
 from gateway.message_log import MessageLog
 from gateway.messenger import RETRY_SECONDS, Messenger, Sent
@@ -22,7 +21,8 @@ from gateway.pacer import Pacer
 from gateway.providers.base import Outcome, Sms, SubmitResult
 from gateway.providers.vonage import Account, VonageProvider
 from gateway.receipts import Receipts
-from gateway.store import Store, connect
+from gateway.store import keys
+from gateway.store.pipeline import Store, connect
 from tests.conftest import RestartableValkey
 
 RECEIVER = "+4917612345678"

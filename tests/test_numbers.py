@@ -9,12 +9,12 @@ from dataclasses import replace
 
 import pytest
 
-from gateway import keys
 from gateway.errors import BadRequest, NotFound
 from gateway.models import Mode, VirtualNumber
 from gateway.numbers import MOST_REFUSALS, Numbers, PoolEntry
 from gateway.sessions import NewSession, NoNumberFree, Sessions
-from gateway.store import Script, Store, connect
+from gateway.store import keys
+from gateway.store.pipeline import Script, Store, connect
 
 NUMBER = "+12065550100"
 OTHER = "+12065550101"

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway import keys
 from gateway.errors import BadRequest, StoreUnavailable
 from gateway.optouts import OptOuts, Words
-from gateway.store import Store, connect
+from gateway.store import keys
+from gateway.store.pipeline import Store, connect
 
 NOWHERE = "redis://127.0.0.1:1"
 NUMBER = "+491760406900"

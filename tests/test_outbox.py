@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import redis
 
-from gateway import keys
 from gateway.errors import BadRequest, StoreUnavailable
 from gateway.outbox import LEAST_LOOKS, UNREADABLE, Claim, Counts, Outbox, OutboxEntry
-from gateway.store import Store, connect
+from gateway.store import keys
+from gateway.store.pipeline import Store, connect
 from tests.conftest import RestartableValkey
 from tests.visitor import eventually
 

@@ -20,7 +20,6 @@ from typing import Any
 
 import pytest
 
-from gateway import keys, valkey_process
 from gateway.errors import StoreUnavailable
 from gateway.message_log import MessageLog
 from gateway.messenger import Messenger
@@ -31,7 +30,8 @@ from gateway.pacer import JITTER_MARGIN, Pacer
 from gateway.providers.base import SubmitResult
 from gateway.providers.vonage import Account, VonageProvider
 from gateway.receipts import Receipts
-from gateway.store import Store, connect
+from gateway.store import keys, valkey_process
+from gateway.store.pipeline import Store, connect
 from tests.conftest import RestartableValkey
 from tests.standin import (
     API_KEY,

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from gateway import keys
 from gateway.errors import StoreUnavailable
 from gateway.pacer import Pacer
-from gateway.store import Store, connect
+from gateway.store import keys
+from gateway.store.pipeline import Store, connect
 
 NOWHERE = "redis://127.0.0.1:1"
 KEY = keys.pace("key")

@@ -11,13 +11,13 @@ import pytest
 import ujson
 from redis import asyncio as aioredis
 
-from gateway import keys
 from gateway.errors import StoreUnavailable
 from gateway.message_log import MessageLog
 from gateway.models import Delivery
 from gateway.providers.base import Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.receipts import MOST_EVENTS, MOST_PARKED, Receipts
-from gateway.store import Script, Store, connect
+from gateway.store import keys
+from gateway.store.pipeline import Script, Store, connect
 
 MESSAGE = "0123456789abcdef" * 2
 SMS = Sms(MESSAGE, "+4917612345678", "Sender", "the text")

@@ -22,7 +22,7 @@ import pytest
 import redis.asyncio as redis
 import ujson
 
-from gateway import keys
+from gateway.store import keys
 from tests.masking import ADMIN, TOKEN
 from tests.processes import GatewayProcess
 from tests.slow_provider import Door, Request, SlowProvider

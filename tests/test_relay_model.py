@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import aiohttp
 import pytest
 
-from gateway import keys
+from gateway.store import keys
 from tests.masking import ADMIN, END, FLOW, NO_SESSION, OPTED_OUT, SECONDS, START, Town, town
 from tests.processes import GatewayProcess
 

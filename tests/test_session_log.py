@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 import ujson
 
-from gateway import keys
 from gateway.errors import BadRequest, StoreUnavailable
 from gateway.session_log import MOST_STATES, RANKS, SessionLog
-from gateway.store import Script, Store, connect
+from gateway.store import keys
+from gateway.store.pipeline import Script, Store, connect
 
 NOWHERE = "redis://127.0.0.1:1"
 SESSION = "0123456789abcdef" * 2

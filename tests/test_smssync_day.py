@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gateway import valkey_process
+from gateway.store import valkey_process
 from tests.load.site import phones
 from tests.load.smssync_account import Account
 from tests.load.smssync_day import QUICK

@@ -12,7 +12,7 @@ from gateway.errors import StoreUnavailable
 from gateway.models import Delivery, Device
 from gateway.providers.base import Outcome, Part, Provider, Sms, SubmitResult
 from gateway.providers.smssync import SmsSyncProvider
-from gateway.store import Store, connect
+from gateway.store.pipeline import Store, connect
 from gateway.tasks import NewTask, Tasks, TaskState
 
 MESSAGE_ID = "0123456789abcdef" * 2

@@ -9,14 +9,13 @@ from math import inf
 
 import pytest
 
-from gateway import keys, metrics
+from gateway import metrics
 from gateway.calls import Calls
 from gateway.errors import StoreUnavailable
 from gateway.models import Delivery
 from gateway.providers.base import Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.providers.vonage_voice import CallEvent
 from gateway.receipts import Receipts
-from gateway.redis_client import client
 from gateway.series import Series, quantile
 from gateway.session_log import SessionLog
 from gateway.sessions import Sessions
@@ -28,7 +27,9 @@ from gateway.stats import (
     ProviderHealth,
     Stats,
 )
-from gateway.store import Argument, Reply, Script, Store, connect
+from gateway.store import keys
+from gateway.store.client import client
+from gateway.store.pipeline import Argument, Reply, Script, Store, connect
 from tests.conftest import RestartableValkey
 from tests.delivery_receipts import deliver, receipt
 from tests.processes import GatewayProcess

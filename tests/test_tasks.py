@@ -12,11 +12,11 @@ from uuid import uuid4
 
 import pytest
 
-from gateway import keys
 from gateway.errors import BadRequest, StoreUnavailable
 from gateway.models import Device
-from gateway.redis_client import client
-from gateway.store import Argument, Reply, Script, ScriptCall, Store, connect
+from gateway.store import keys
+from gateway.store.client import client
+from gateway.store.pipeline import Argument, Reply, Script, ScriptCall, Store, connect
 from gateway.tasks import (
     MOST_HANDED,
     MOST_PRIORITY,

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import redis
 
-from gateway import valkey_process
-from gateway.valkey_process import PortTakenError, ValkeyProcess
+from gateway.store import valkey_process
+from gateway.store.valkey_process import PortTakenError, ValkeyProcess
 
 
 def client(url: str) -> redis.Redis:

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from gateway import keys
 from gateway.emulator.calls import Call
+from gateway.store import keys
 from tests.conftest import RestartableValkey
 from tests.masking import (
     ANNA,

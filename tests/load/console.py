@@ -15,9 +15,9 @@ from tempfile import TemporaryDirectory
 
 import redis
 
-from gateway import valkey_process
 from gateway.loop import run
-from gateway.valkey_process import ValkeyProcess
+from gateway.store import valkey_process
+from gateway.store.valkey_process import ValkeyProcess
 from tests.load.console_filling import Filled, Size, fill
 from tests.load.console_looking import Browser, Place, Watch, cpu_ms
 from tests.load.console_places import HANDSETS, PLACES

@@ -14,14 +14,14 @@ from typing import Any, Self, TypeVar
 
 import redis
 
-from gateway import keys
 from gateway.errors import LimitExceeded
 from gateway.limiter import Limit, Limiter
 from gateway.providers.base import Inbound
 from gateway.services import Services
 from gateway.sessions import NewSession
+from gateway.store import keys
+from gateway.store.valkey_process import ValkeyProcess
 from gateway.tasks import NewTask
-from gateway.valkey_process import ValkeyProcess
 from tests.load.console_specimens import (
     COUNTRIES,
     DAY_MS,

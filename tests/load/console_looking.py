@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 
 import redis
 
-from gateway.valkey_process import LOOPBACK
+from gateway.store.valkey_process import LOOPBACK
 from tests.console import token_of
 
 SECONDS = 30.0

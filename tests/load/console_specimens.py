@@ -10,11 +10,11 @@ from typing import Self
 
 import redis
 
-from gateway import keys
 from gateway.models import Mode, Session, VirtualNumber
 from gateway.providers.vonage_voice import CallEvent, IncomingCall
 from gateway.services import Services
 from gateway.sessions import NewSession
+from gateway.store import keys
 from tests.load.copies import Snapshot, Template, difference, snapshot
 from tests.load.scenarios import fictional_numbers
 from tests.masking import Town, until

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 import redis
 
-from gateway.valkey_process import LOOPBACK
+from gateway.store.valkey_process import LOOPBACK
 
 # What belongs to no thing: plots, limits, paces, sign-ins, and the outbox, which is at rest.
 IGNORED = (

@@ -21,7 +21,6 @@ from typing import TypeVar
 from prometheus_client import REGISTRY
 
 from conf.settings import Settings, load
-from gateway import keys, valkey_process
 from gateway.assemblies import Assemblies
 from gateway.errors import StoreUnavailable
 from gateway.inbox import Inbox
@@ -38,7 +37,8 @@ from gateway.relaying import notice_texts
 from gateway.services import open_services
 from gateway.session_log import SessionLog
 from gateway.sessions import NewSession, Sessions
-from gateway.store import Store, connect
+from gateway.store import keys, valkey_process
+from gateway.store.pipeline import Store, connect
 from gateway.telephony import phonenumber
 from tests.load.scenarios import fictional_numbers
 from tests.processes import Process, wait_for

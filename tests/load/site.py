@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from gateway import valkey_process
+from gateway.store import valkey_process
 from tests.processes import Process, wait_for
 
 WEBHOOK_TOKEN = "load-benchmark"

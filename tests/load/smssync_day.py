@@ -22,9 +22,9 @@ from typing import Any
 
 import aiohttp
 
-from gateway import keys, valkey_process
 from gateway.loop import run
-from gateway.valkey_process import ValkeyProcess
+from gateway.store import keys, valkey_process
+from gateway.store.valkey_process import ValkeyProcess
 from tests.load.scenarios import fictional_numbers
 from tests.load.site import Phone, phones, write_devices
 from tests.load.smssync_account import Account, Row, tries

@@ -12,7 +12,7 @@ from typing import IO
 
 import redis
 
-from gateway.valkey_process import (
+from gateway.store.valkey_process import (
     START_SECONDS,
     STOP_SECONDS,
     ValkeyProcess,

@@ -34,7 +34,7 @@ from redis.exceptions import (
 )
 
 from gateway.errors import StoreUnavailable
-from gateway.redis_client import client
+from gateway.store.client import client
 
 log = logging.getLogger(__name__)
 
