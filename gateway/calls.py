@@ -17,8 +17,8 @@ from decimal import Decimal
 import ujson
 
 from gateway.errors import StoreUnavailable
-from gateway.metrics import CALLS, SPEND
 from gateway.models import Mode, Session
+from gateway.monitoring.metrics import CALLS, SPEND
 from gateway.providers.vonage import NAME
 from gateway.providers.vonage_voice import (
     MAX_CALL_SECONDS,

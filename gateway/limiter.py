@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from gateway.blocks import Blocks
 from gateway.clients import limit_subject
 from gateway.errors import LimitExceeded, StoreUnavailable
-from gateway.metrics import LIMITED
 from gateway.models import MessageEndpoint
+from gateway.monitoring.metrics import LIMITED
 from gateway.store import keys
 from gateway.store.pipeline import Script, Store
 

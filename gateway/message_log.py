@@ -12,7 +12,7 @@ import ujson
 
 from gateway.errors import BadRequest
 from gateway.message_state import summarise
-from gateway.metrics import provider_label
+from gateway.monitoring.metrics import provider_label
 from gateway.receipts import MESSAGE_ID, Receipts
 from gateway.store import keys
 from gateway.store.pipeline import Store

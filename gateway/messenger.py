@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from gateway.errors import StoreUnavailable
-from gateway.metrics import MESSAGES, PROVIDER_SECONDS, RETRIES, provider_label
+from gateway.monitoring.metrics import MESSAGES, PROVIDER_SECONDS, RETRIES, provider_label
 from gateway.pacer import Pacer
 from gateway.providers.base import Outcome, Provider, Sms, SubmitResult
 from gateway.receipts import Receipts

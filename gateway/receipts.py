@@ -17,8 +17,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 import ujson
 
 from gateway.message_state import ANSWER_RANKS, FINAL_RANK, PENDING, RANKS, Status, summarise
-from gateway.metrics import DELIVERIES, RECEIPTS, SPEND, provider_label
 from gateway.models import SPOKEN, Delivery
+from gateway.monitoring.metrics import DELIVERIES, RECEIPTS, SPEND, provider_label
 from gateway.providers.base import Receipt, Sms, SubmitResult
 from gateway.store import keys
 from gateway.store.pipeline import Script, ScriptCall, Store, pairs

@@ -18,8 +18,8 @@ from gateway.assemblies import Assemblies
 from gateway.errors import StoreUnavailable
 from gateway.inbox import Inbox
 from gateway.lobby import CHAT_IDLE_MS, Lobby, is_end
-from gateway.metrics import MOS, provider_label
 from gateway.models import Mode, Session
+from gateway.monitoring.metrics import MOS, provider_label
 from gateway.notices import Notices, outgoing
 from gateway.optouts import Words
 from gateway.outbox import OutboxEntry

@@ -13,7 +13,8 @@ from gateway.inbox import Inbox
 from gateway.limiter import Limiter
 from gateway.lobby import Lobby
 from gateway.messenger import Messenger
-from gateway.metrics import OUTBOX_REPEATS
+from gateway.monitoring.metrics import OUTBOX_REPEATS
+from gateway.monitoring.stats import Stats
 from gateway.notices import Notices, Texts
 from gateway.numbers import Numbers
 from gateway.optouts import OptOuts, Words
@@ -23,7 +24,6 @@ from gateway.providers.base import SubmitResult
 from gateway.relay import Relay
 from gateway.session_log import SessionLog
 from gateway.sessions import Sessions
-from gateway.stats import Stats
 from gateway.store.pipeline import Store
 from gateway.tasks import Tasks
 from gateway.upkeep import Upkeep

@@ -19,6 +19,7 @@ from gateway.limiter import Limit, Limiter, MessageLimits, ValidationLimits
 from gateway.message_log import MessageLog
 from gateway.messenger import Messenger
 from gateway.models import Device
+from gateway.monitoring.stats import Stats
 from gateway.notices import Notices
 from gateway.number_setup import NumberSetup, Webhooks
 from gateway.numbers import Numbers
@@ -41,7 +42,6 @@ from gateway.relaying import wire
 from gateway.session_log import SessionLog
 from gateway.sessions import Sessions
 from gateway.sign_ins import SignIns
-from gateway.stats import Stats
 from gateway.store.pipeline import Store, connect
 from gateway.tasks import NewTask, Tasks
 from gateway.telephony import geoip

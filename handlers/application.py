@@ -9,8 +9,8 @@ from typing import Any
 
 import tornado.web
 
-from gateway.metrics import IN_FLIGHT
 from gateway.models import MessageEndpoint
+from gateway.monitoring.metrics import IN_FLIGHT
 from gateway.services import Services
 from handlers.handsets import Handsets
 

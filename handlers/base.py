@@ -21,8 +21,8 @@ from tornado.web import HTTPError, RequestHandler
 
 from gateway.clients import FORWARDING_HEADERS, is_loopback
 from gateway.errors import BadRequest, GatewayError, LimitExceeded, PayloadTooLarge
-from gateway.metrics import RESPONSES
 from gateway.models import PhoneNumber
+from gateway.monitoring.metrics import RESPONSES
 from gateway.services import Services
 from gateway.store.pipeline import fresh_budget
 from gateway.telephony import phonenumber

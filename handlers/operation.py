@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import gateway
-from gateway import metrics
 from gateway.errors import StoreUnavailable
+from gateway.monitoring import metrics
 from handlers.base import BaseHandler, Guard, PublicHandler
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from gateway.access import WebhookCall
 from gateway.errors import Unauthenticated
-from gateway.metrics import WEBHOOKS
+from gateway.monitoring.metrics import WEBHOOKS
 from gateway.providers import vonage
 from handlers.base import MAX_BODY_BYTES, BaseHandler, Guard
 

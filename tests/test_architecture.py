@@ -31,7 +31,7 @@ ROWS = (
     ),
     ("gateway.loop",),
     (
-        "gateway.metrics",
+        "gateway.monitoring.metrics",
         "gateway.store.client",
         "gateway.store.pipeline",
         "gateway.store.valkey_process",
@@ -51,7 +51,7 @@ ROWS = (
     ),
     ("gateway.access", "gateway.blocks", "gateway.limiter", "gateway.pacer", "gateway.sign_ins"),
     ("gateway.message_state", "gateway.receipts", "gateway.message_log"),
-    ("gateway.series", "gateway.stats"),
+    ("gateway.monitoring.time_series", "gateway.monitoring.stats"),
     ("gateway.taking", "gateway.numbers", "gateway.sessions", "gateway.forecast"),
     ("gateway.number_setup", "gateway.holdings", "gateway.provisioning"),
     ("gateway.session_log", "gateway.optouts"),

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from conf.settings import Settings
-from gateway.metrics import totals
 from gateway.models import Delivery, Device, VirtualNumber
+from gateway.monitoring.metrics import totals
 from gateway.phones import DELIVERIES, authentic, reporting
 from gateway.services import Services, open_services
 from gateway.smssync_wire import Post

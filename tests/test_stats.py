@@ -9,17 +9,11 @@ from math import inf
 
 import pytest
 
-from gateway import metrics
 from gateway.calls import Calls
 from gateway.errors import StoreUnavailable
 from gateway.models import Delivery
-from gateway.providers.base import Outcome, Part, Receipt, Sms, SubmitResult
-from gateway.providers.vonage_voice import CallEvent
-from gateway.receipts import Receipts
-from gateway.series import Series, quantile
-from gateway.session_log import SessionLog
-from gateway.sessions import Sessions
-from gateway.stats import (
+from gateway.monitoring import metrics
+from gateway.monitoring.stats import (
     FLUSH_SECONDS,
     GAUGE_SECONDS,
     GAUGES,
@@ -27,6 +21,12 @@ from gateway.stats import (
     ProviderHealth,
     Stats,
 )
+from gateway.monitoring.time_series import Series, quantile
+from gateway.providers.base import Outcome, Part, Receipt, Sms, SubmitResult
+from gateway.providers.vonage_voice import CallEvent
+from gateway.receipts import Receipts
+from gateway.session_log import SessionLog
+from gateway.sessions import Sessions
 from gateway.store import keys
 from gateway.store.client import client
 from gateway.store.pipeline import Argument, Reply, Script, Store, connect

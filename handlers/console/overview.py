@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.series import Series
-from gateway.stats import ProviderHealth
+from gateway.monitoring.stats import ProviderHealth
+from gateway.monitoring.time_series import Series
 from handlers.console import views
 from handlers.console.base import ConsoleHandler
 from handlers.console.pages import Page

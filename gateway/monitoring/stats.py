@@ -14,9 +14,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
-from gateway import metrics
 from gateway.errors import StoreUnavailable
-from gateway.series import Series, read
+from gateway.monitoring import metrics
+from gateway.monitoring.time_series import Series, read
 from gateway.store import keys
 from gateway.store.pipeline import Argument, Script, Store, fresh_budget
 

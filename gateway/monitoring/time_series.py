@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.metrics import PROVIDERS
+from gateway.monitoring.metrics import PROVIDERS
 
 Values = list[float | None]
 
