@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gateway.errors import Forbidden, NotFound, Unauthenticated
-from gateway.providers.signatures import verify, verify_jwt
+from gateway.providers.vonage.signatures import verify, verify_jwt
 
 WHY_CLOSED = (
     "no admin_token is configured; in development_mode none is needed from this machine, without"

@@ -19,8 +19,8 @@ import ujson
 from gateway.errors import StoreUnavailable
 from gateway.models import Mode, Session
 from gateway.monitoring.metrics import CALLS, SPEND
-from gateway.providers.vonage import NAME
-from gateway.providers.vonage_voice import (
+from gateway.providers.vonage.sms import NAME
+from gateway.providers.vonage.voice import (
     MAX_CALL_SECONDS,
     RANKS,
     Action,

@@ -9,8 +9,8 @@ from gateway.errors import BadRequest
 from gateway.models import VirtualNumber
 from gateway.number_setup import PROVIDER, Webhooks
 from gateway.numbers import Numbers
-from gateway.providers.vonage_numbers import NumbersApi
-from gateway.providers.vonage_numbers_wire import Rental
+from gateway.providers.vonage.numbers import NumbersApi
+from gateway.providers.vonage.numbers_wire import Rental
 from gateway.store.pipeline import fresh_budget
 
 # Numbers of the pool read in one go.

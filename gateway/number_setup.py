@@ -9,8 +9,8 @@ from gateway.errors import BadRequest, GatewayError, ProviderFailed, StoreUnavai
 from gateway.models import VirtualNumber
 from gateway.numbers import Numbers
 from gateway.providers.base import Outcome
-from gateway.providers.vonage_numbers import NumbersApi
-from gateway.providers.vonage_numbers_wire import Offer, Rental
+from gateway.providers.vonage.numbers import NumbersApi
+from gateway.providers.vonage.numbers_wire import Offer, Rental
 from gateway.store.pipeline import fresh_budget
 
 PROVIDER = "nexmo"

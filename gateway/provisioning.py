@@ -27,8 +27,8 @@ from gateway.errors import (
 )
 from gateway.number_setup import PROVIDER, NumberSetup
 from gateway.providers.base import Outcome
-from gateway.providers.vonage_numbers import NumbersApi
-from gateway.providers.vonage_numbers_wire import PAGE_SIZE, Change, Offer, Offers
+from gateway.providers.vonage.numbers import NumbersApi
+from gateway.providers.vonage.numbers_wire import PAGE_SIZE, Change, Offer, Offers
 from gateway.store import keys
 from gateway.store.pipeline import Script, Store, fresh_budget
 from gateway.telephony.phonenumber import mask

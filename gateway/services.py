@@ -32,9 +32,9 @@ from gateway.providers import flowroute
 from gateway.providers.base import Provider
 from gateway.providers.flowroute import FlowrouteProvider
 from gateway.providers.smssync import SmsSyncProvider
-from gateway.providers.vonage import Account, VonageProvider
-from gateway.providers.vonage_insight import Insight
-from gateway.providers.vonage_numbers import NumbersApi
+from gateway.providers.vonage.insight import Insight
+from gateway.providers.vonage.numbers import NumbersApi
+from gateway.providers.vonage.sms import Account, VonageProvider
 from gateway.provisioning import Provisioning
 from gateway.receipts import Receipts
 from gateway.relay import Relay

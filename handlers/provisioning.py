@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.errors import BadRequest
 from gateway.holdings import Holding
-from gateway.providers.vonage_numbers_wire import Offer
+from gateway.providers.vonage.numbers_wire import Offer
 from gateway.provisioning import Purchase, Wanted
 from handlers.values import Fields, FieldsHandler, digits
 

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 from tornado.httputil import HTTPServerRequest
 from tornado.routing import Matcher, PathMatches
 
-from gateway.providers import flowroute, vonage
+from gateway.providers import flowroute
 from gateway.providers.base import Inbound, Receipt
-from gateway.providers.vonage_inbound import parse_inbound, parse_messages_v1_inbound
+from gateway.providers.vonage import sms
+from gateway.providers.vonage.webhooks import parse_inbound, parse_messages_v1_inbound
 from handlers.webhook import Payload, WebhookHandler
 
 
@@ -36,10 +37,10 @@ class InboundHandler(ProviderHandler):
 
     def read(self, payload: Payload) -> Inbound | Receipt | None:
         """Read a receipt, else an MO."""
-        if vonage.is_messages_v1(payload.document):
+        if sms.is_messages_v1(payload.document):
             document = payload.document
-            return vonage.parse_messages_v1_status(document) or parse_messages_v1_inbound(document)
-        return vonage.parse_receipt(payload.params) or parse_inbound(payload.params)
+            return sms.parse_messages_v1_status(document) or parse_messages_v1_inbound(document)
+        return sms.parse_receipt(payload.params) or parse_inbound(payload.params)
 
 
 class FlowrouteHandler(ProviderHandler):

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import ujson
 
-from gateway.providers.vonage_voice import (
+from gateway.providers.vonage.voice import (
     Action,
     IncomingCall,
     parse_answer,

@@ -10,7 +10,7 @@ from typing import Any
 from gateway.models import VirtualNumber
 from gateway.number_setup import NumberSetup, Webhooks
 from gateway.numbers import Numbers
-from gateway.providers.vonage_numbers import NumbersApi
+from gateway.providers.vonage.numbers import NumbersApi
 from gateway.provisioning import Provisioning, Purchase, Wanted
 from gateway.store.pipeline import Store, connect
 from tests import numbers_standin

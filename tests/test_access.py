@@ -13,7 +13,7 @@ import pytest
 
 from gateway.access import AdminGate, WebhookCall, WebhookGate, same
 from gateway.errors import Forbidden, GatewayError, NotFound, Unauthenticated
-from gateway.providers.signatures import sign
+from gateway.providers.vonage.signatures import sign
 
 TOKEN = "operator-token"
 

@@ -24,7 +24,7 @@ from gateway.calls import (
 from gateway.errors import BadRequest, StoreUnavailable
 from gateway.models import Mode, Session, VirtualNumber
 from gateway.numbers import Numbers
-from gateway.providers.vonage_voice import Action, CallEvent, IncomingCall, Keyed
+from gateway.providers.vonage.voice import Action, CallEvent, IncomingCall, Keyed
 from gateway.session_log import SessionLog
 from gateway.sessions import NewSession, Sessions
 from gateway.store import keys

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gateway.providers.vonage_voice import CallEvent, IncomingCall
+from gateway.providers.vonage.voice import CallEvent, IncomingCall
 from gateway.sessions import NewSession
 from gateway.store import keys
 from gateway.telephony.phonenumber import mask_digits

@@ -15,7 +15,7 @@ import pytest
 from gateway.emulator import Emulator
 from gateway.emulator.texts import cut, split
 from gateway.errors import BadRequest
-from gateway.providers import signatures
+from gateway.providers.vonage import signatures
 from gateway.telephony import segments
 from tests.emulation import (
     BERLIN,

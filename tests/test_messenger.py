@@ -19,7 +19,7 @@ from gateway.message_log import MessageLog
 from gateway.messenger import RETRY_SECONDS, Messenger, Sent
 from gateway.pacer import Pacer
 from gateway.providers.base import Outcome, Sms, SubmitResult
-from gateway.providers.vonage import Account, VonageProvider
+from gateway.providers.vonage.sms import Account, VonageProvider
 from gateway.receipts import Receipts
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect

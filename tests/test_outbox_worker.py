@@ -28,7 +28,7 @@ from gateway.outbox_delivery import MOST_ATTEMPTS, backoff
 from gateway.outbox_worker import OutboxWorker
 from gateway.pacer import JITTER_MARGIN, Pacer
 from gateway.providers.base import SubmitResult
-from gateway.providers.vonage import Account, VonageProvider
+from gateway.providers.vonage.sms import Account, VonageProvider
 from gateway.receipts import Receipts
 from gateway.store import keys, valkey_process
 from gateway.store.pipeline import Store, connect

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from gateway.providers.signatures import (
+from gateway.providers.vonage.signatures import (
     CLOCK_LEEWAY_SECONDS,
     METHODS,
     base_string,

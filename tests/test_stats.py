@@ -23,7 +23,7 @@ from gateway.monitoring.stats import (
 )
 from gateway.monitoring.time_series import Series, quantile
 from gateway.providers.base import Outcome, Part, Receipt, Sms, SubmitResult
-from gateway.providers.vonage_voice import CallEvent
+from gateway.providers.vonage.voice import CallEvent
 from gateway.receipts import Receipts
 from gateway.session_log import SessionLog
 from gateway.sessions import Sessions

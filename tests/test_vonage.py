@@ -14,9 +14,9 @@ import pytest
 import yaml
 
 from gateway.models import Delivery
-from gateway.providers import vonage, vonage_codes
 from gateway.providers.base import Outcome, Part, Receipt, Sms
-from gateway.providers.vonage import Account
+from gateway.providers.vonage import codes, sms
+from gateway.providers.vonage.sms import Account
 
 DATA = Path(__file__).parent / "data"
 MESSAGE_ID = "0123456789abcdef0123456789abcdef"
@@ -76,7 +76,7 @@ SENDERS = [
 
 @pytest.mark.parametrize("case", SENDERS, ids=lambda case: case.id)
 def test_the_sender_is_one_that_the_destination_takes(case: Sender) -> None:
-    fields = vonage.request(
+    fields = sms.request(
         an_sms(to=case.to, sender=case.sender), account(long_virtual_number=case.rented)
     )
     assert case.expected == fields["from"]
@@ -98,12 +98,12 @@ def test_the_sender_is_one_that_the_destination_takes(case: Sender) -> None:
 )
 def test_the_type_follows_from_the_alphabet_of_the_text(text: str, expected: str) -> None:
     """The provider does not detect it: with type=text other characters arrive as "?"."""
-    assert expected == vonage.request(an_sms(text), account())["type"]
+    assert expected == sms.request(an_sms(text), account())["type"]
 
 
 @pytest.mark.parametrize("text", ["  padded ", "\nline\r\n", " ", "a+b&c=d%20", "é" * 3200])
 def test_the_text_goes_out_unchanged(text: str) -> None:
-    assert text == vonage.request(an_sms(text), account())["text"]
+    assert text == sms.request(an_sms(text), account())["text"]
 
 
 def test_a_request_has_these_fields_and_no_others() -> None:
@@ -116,12 +116,12 @@ def test_a_request_has_these_fields_and_no_others() -> None:
         "type": "text",
         "client-ref": MESSAGE_ID,
     }
-    assert expected == vonage.request(an_sms(), account())
+    assert expected == sms.request(an_sms(), account())
 
 
 def test_a_receipt_is_asked_for_only_with_an_address_for_it() -> None:
-    plain = vonage.request(an_sms(), account())
-    asking = vonage.request(an_sms(), account(dlr_url=DLR_URL))
+    plain = sms.request(an_sms(), account())
+    asking = sms.request(an_sms(), account(dlr_url=DLR_URL))
     assert {"status-report-req": "1", "callback": DLR_URL} == {
         name: asking[name] for name in asking.keys() - plain.keys()
     }
@@ -139,7 +139,7 @@ def new_message_schema(document: str) -> dict[str, Any]:
 @pytest.mark.parametrize("case", SENDERS, ids=lambda case: case.id)
 def test_every_request_is_valid_by_the_provider_s_description(case: Sender, document: str) -> None:
     fields: dict[str, Any] = dict(
-        vonage.request(
+        sms.request(
             an_sms("Hi \U0001f600", case.to, case.sender),
             account(long_virtual_number=case.rented, dlr_url=DLR_URL),
         )
@@ -182,18 +182,18 @@ def accepted_part(id: str = UUID) -> Part:
 
 
 def test_every_code_of_the_documents_is_in_the_table() -> None:
-    assert OUTCOMES == {code: status.outcome for code, status in vonage_codes.STATUSES.items()}
+    assert OUTCOMES == {code: status.outcome for code, status in codes.STATUSES.items()}
 
 
 def test_codes_that_an_operator_must_act_on_are_marked() -> None:
-    assert ALERTING == vonage_codes.ALERTS.keys()
+    assert ALERTING == codes.ALERTS.keys()
 
 
 @pytest.mark.parametrize("form", [str, int], ids=["text", "number"])
 @pytest.mark.parametrize("code", OUTCOMES)
 def test_a_status_code_decides_the_outcome(code: str, form: Callable[[str], Any]) -> None:
     """Codes are texts in the documents; some clients have seen numbers."""
-    got = vonage.result(200, answer({"status": form(code), "message-id": UUID}))
+    got = sms.result(200, answer({"status": form(code), "message-id": UUID}))
     ok = code == "0"
     assert (OUTCOMES[code], "" if ok else code) == (got.outcome, got.code)
     assert ((accepted_part(),) if ok else ()) == got.parts
@@ -329,12 +329,12 @@ def priced(*prices: Any) -> bytes:
 
 
 def price_of(body: bytes) -> str:
-    return vonage.result(200, body).price
+    return sms.result(200, body).price
 
 
 @pytest.mark.parametrize("case", PARTS + ODD + HINTS, ids=lambda case: case.id)
 def test_an_answer_means(case: Answer) -> None:
-    got = vonage.result(case.http, case.body)
+    got = sms.result(case.http, case.body)
     expected = (case.outcome, case.code, case.parts, case.retry_after)
     assert expected == (got.outcome, got.code, got.parts, got.retry_after)
     assert len(got.text.encode()) < 400  # every text can be stored
@@ -384,13 +384,13 @@ def test_a_price_is_told_for_the_parts_that_were_taken() -> None:
     ids=["text", "number", "null", "long"],
 )
 def test_the_network_is_kept(network: Any, expected: str) -> None:
-    assert expected == vonage.result(200, answer(taken(network=network))).network
+    assert expected == sms.result(200, answer(taken(network=network))).network
 
 
 def test_the_provider_s_own_words_are_kept_behind_the_meaning() -> None:
     assert (
         "number barred: Number barred."
-        == vonage.result(200, answer(wrong("7", "Number barred."))).text
+        == sms.result(200, answer(wrong("7", "Number barred."))).text
     )
 
 
@@ -518,7 +518,7 @@ RECEIPTS = [
 
 @pytest.mark.parametrize("case", RECEIPTS, ids=lambda case: case.id)
 def test_a_receipt_is_read(case: Hook) -> None:
-    assert case.expected == vonage.parse_receipt(case.params)
+    assert case.expected == sms.parse_receipt(case.params)
 
 
 STATUS = {
@@ -595,7 +595,7 @@ MESSAGES_RECEIPTS = [
 
 @pytest.mark.parametrize("case", MESSAGES_RECEIPTS, ids=lambda case: case.id)
 def test_a_status_of_messages_v1_is_read(case: Hook) -> None:
-    assert case.expected == vonage.parse_messages_v1_status(case.params)
+    assert case.expected == sms.parse_messages_v1_status(case.params)
 
 
 @pytest.mark.parametrize(
@@ -606,4 +606,4 @@ def test_a_status_of_messages_v1_is_read(case: Hook) -> None:
 def test_messages_v1_is_told_by_the_name_of_its_id(
     document: dict[str, Any], expected: bool
 ) -> None:
-    assert expected == vonage.is_messages_v1(document)
+    assert expected == sms.is_messages_v1(document)

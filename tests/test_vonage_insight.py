@@ -15,8 +15,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import RawTestServer
 
-from gateway.providers import vonage_insight
-from gateway.providers.vonage_insight import INVALID, Insight
+from gateway.providers.vonage import insight
+from gateway.providers.vonage.insight import INVALID, Insight
 
 NUMBER = "+12065550151"
 KEY, SECRET = "abcd1234", "a-very-secret-secret"
@@ -92,7 +92,7 @@ async def insight_at(url: str, **more: Any) -> AsyncIterator[Insight]:
 
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
-    return [each.getMessage() for each in caplog.records if each.name == vonage_insight.log.name]
+    return [each.getMessage() for each in caplog.records if each.name == insight.log.name]
 
 
 async def test_a_check_is_one_request_by_the_provider_s_description() -> None:

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from gateway.errors import ProviderFailed
-from gateway.providers import vonage_numbers_wire as wire
 from gateway.providers.base import Outcome
-from gateway.providers.vonage_numbers import NumbersApi
-from gateway.providers.vonage_numbers_wire import Change, Offer, Rental
+from gateway.providers.vonage import numbers_wire as wire
+from gateway.providers.vonage.numbers import NumbersApi
+from gateway.providers.vonage.numbers_wire import Change, Offer, Rental
 from tests import numbers_standin
 from tests.numbers_standin import (
     BUY,

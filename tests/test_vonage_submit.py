@@ -18,9 +18,9 @@ import trustme
 from aiohttp import web
 from aiohttp.test_utils import RawTestServer
 
-from gateway.providers import vonage
 from gateway.providers.base import Outcome, Sms, SubmitResult
-from gateway.providers.vonage import Account, VonageProvider
+from gateway.providers.vonage import sms
+from gateway.providers.vonage.sms import Account, VonageProvider
 
 SECRET = "a-very-secret-secret"
 HELLO = Sms("0123456789abcdef0123456789abcdef", "+4917612345678", "Acme", "Hello")
@@ -113,7 +113,7 @@ async def test_a_request_is_one_post_of_a_form() -> None:
     assert "Authorization" not in request.headers
     pairs = parse_qsl(server.bodies[0].decode("ascii"), strict_parsing=True)
     account = Account("abcd1234", SECRET, server.url)
-    assert list(vonage.request(text, account).items()) == pairs
+    assert list(sms.request(text, account).items()) == pairs
 
 
 async def test_texts_sent_one_after_the_other_share_a_connection() -> None:
@@ -240,7 +240,7 @@ async def writing(answer: bytes) -> AsyncIterator[str]:
 
 OK = b"HTTP/1.1 200 OK\r\n"
 LENGTH = b"Content-Length: %d\r\n" % len(ACCEPTED)
-PADDED = b" " * vonage.MAX_ANSWER_BYTES + ACCEPTED
+PADDED = b" " * sms.MAX_ANSWER_BYTES + ACCEPTED
 ACCEPT, BROKEN = (Outcome.ACCEPTED, ""), (Outcome.UNKNOWN, "broken")
 
 

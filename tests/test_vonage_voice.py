@@ -10,7 +10,7 @@ import phonenumbers
 import pytest
 from jsonschema import Draft4Validator
 
-from gateway.providers.vonage_voice import (
+from gateway.providers.vonage.voice import (
     LANGUAGES,
     RANKS,
     Action,

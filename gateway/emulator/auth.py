@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from gateway.emulator.refusals import RefusedError
 from gateway.emulator.settings import Settings
-from gateway.providers import signatures
+from gateway.providers.vonage import signatures
 
 
 def authenticate(params: Mapping[str, str], authorization: str, settings: Settings) -> None:

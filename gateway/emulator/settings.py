@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, cast
 
 from gateway.emulator import checks
-from gateway.providers import signatures
+from gateway.providers.vonage import signatures
 
 WEBHOOK_METHODS = ("GET", "POST", "POST-JSON", "MESSAGES-V1")
 DLR_STATUSES = ("accepted", "buffered", "delivered", "expired", "failed", "rejected", "unknown")

@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 
 from gateway.emulator.inbox import Attempt
 from gateway.emulator.settings import Settings
-from gateway.providers import signatures
+from gateway.providers.vonage import signatures
 
 USER_AGENT = "Vonage/MessagingHUB/v1.0"
 FORM = "application/x-www-form-urlencoded; charset=UTF-8"

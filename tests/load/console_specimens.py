@@ -11,7 +11,7 @@ from typing import Self
 import redis
 
 from gateway.models import Mode, Session, VirtualNumber
-from gateway.providers.vonage_voice import CallEvent, IncomingCall
+from gateway.providers.vonage.voice import CallEvent, IncomingCall
 from gateway.services import Services
 from gateway.sessions import NewSession
 from gateway.store import keys

@@ -14,7 +14,7 @@ from typing import Any
 from gateway.errors import ProviderFailed
 from gateway.providers.base import Outcome, SubmitResult
 from gateway.providers.http import Answer, Caller, basic, json_object, word
-from gateway.providers.vonage_numbers_wire import (
+from gateway.providers.vonage.numbers_wire import (
     CREDENTIALS,
     PAGE_SIZE,
     UNUSABLE,

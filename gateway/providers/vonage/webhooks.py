@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway.providers.base import Inbound, LongText
 from gateway.providers.http import content_id, scalar, word
-from gateway.providers.vonage import MAX_ID_LENGTH, NAME
+from gateway.providers.vonage.sms import MAX_ID_LENGTH, NAME
 
 MAX_NUMBER_LENGTH = 64
 MAX_TIME_LENGTH = 40

@@ -21,7 +21,7 @@ import ujson
 from gateway.models import Delivery
 from gateway.providers.base import Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.providers.http import Poster
-from gateway.providers.vonage_codes import (
+from gateway.providers.vonage.codes import (
     ALERTS,
     NO_STATUS,
     RECEIPT_STATES,
