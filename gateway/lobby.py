@@ -12,9 +12,9 @@ from collections.abc import Callable, Collection
 
 import ujson
 
+from gateway.access.limiter import Limit, Limiter
 from gateway.errors import LimitExceeded, StoreUnavailable
 from gateway.inbox import Inbox
-from gateway.limiter import Limit, Limiter
 from gateway.models import Session
 from gateway.notices import THANKS, Notices, outgoing
 from gateway.optouts import OptOuts

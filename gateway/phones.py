@@ -8,9 +8,9 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.access import same
+from gateway.access.gates import same
+from gateway.access.limiter import Limit, Limiter
 from gateway.errors import LimitExceeded
-from gateway.limiter import Limit, Limiter
 from gateway.models import Delivery, Device
 from gateway.numbers import Numbers
 from gateway.optouts import OptOuts, Words

@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from conf.settings import Settings
+from gateway.access.limiter import Limiter
 from gateway.assemblies import Assemblies
 from gateway.calls import Calls
 from gateway.forecast import Forecast
 from gateway.inbox import Inbox
-from gateway.limiter import Limiter
 from gateway.lobby import Lobby
 from gateway.messenger import Messenger
 from gateway.monitoring.metrics import OUTBOX_REPEATS

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from conf.settings import Settings
-from gateway.access import AdminGate, WebhookGate
-from gateway.blocks import Blocks
+from gateway.access.client_address import ClientAddress
+from gateway.access.gates import AdminGate, WebhookGate
+from gateway.access.limiter import Limit, Limiter, MessageLimits, ValidationLimits
+from gateway.access.refusals import Blocks
+from gateway.access.sign_ins import SignIns
 from gateway.calls import Calls
-from gateway.clients import ClientAddress
 from gateway.forecast import Forecast
 from gateway.holdings import Holdings
 from gateway.inbox import Inbox
-from gateway.limiter import Limit, Limiter, MessageLimits, ValidationLimits
 from gateway.message_log import MessageLog
 from gateway.messenger import Messenger
 from gateway.models import Device
@@ -41,7 +42,6 @@ from gateway.relay import Relay
 from gateway.relaying import wire
 from gateway.session_log import SessionLog
 from gateway.sessions import Sessions
-from gateway.sign_ins import SignIns
 from gateway.store.pipeline import Store, connect
 from gateway.tasks import NewTask, Tasks
 from gateway.telephony import geoip

@@ -19,7 +19,7 @@ import ujson
 from tornado.httputil import HTTPHeaders, format_timestamp
 from tornado.web import HTTPError, RequestHandler
 
-from gateway.clients import FORWARDING_HEADERS, is_loopback
+from gateway.access.client_address import FORWARDING_HEADERS, is_loopback
 from gateway.errors import BadRequest, GatewayError, LimitExceeded, PayloadTooLarge
 from gateway.models import PhoneNumber
 from gateway.monitoring.metrics import RESPONSES

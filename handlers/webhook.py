@@ -7,7 +7,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from gateway.access import WebhookCall
+from gateway.access.gates import WebhookCall
 from gateway.errors import Unauthenticated
 from gateway.monitoring.metrics import WEBHOOKS
 from gateway.providers.vonage import sms

@@ -11,7 +11,7 @@ from dataclasses import replace
 import jwt
 import pytest
 
-from gateway.access import AdminGate, WebhookCall, WebhookGate, same
+from gateway.access.gates import AdminGate, WebhookCall, WebhookGate, same
 from gateway.errors import Forbidden, GatewayError, NotFound, Unauthenticated
 from gateway.providers.vonage.signatures import sign
 

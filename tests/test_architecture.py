@@ -27,7 +27,7 @@ ROWS = (
         "gateway.telephony.country",
         "gateway.telephony.geoip",
         "gateway.telephony.segments",
-        "gateway.clients",
+        "gateway.access.client_address",
     ),
     ("gateway.loop",),
     (
@@ -49,7 +49,13 @@ ROWS = (
         "gateway.providers.vonage.numbers",
         "gateway.providers.vonage.insight",
     ),
-    ("gateway.access", "gateway.blocks", "gateway.limiter", "gateway.pacer", "gateway.sign_ins"),
+    (
+        "gateway.access.gates",
+        "gateway.access.refusals",
+        "gateway.access.limiter",
+        "gateway.pacer",
+        "gateway.access.sign_ins",
+    ),
     ("gateway.message_state", "gateway.receipts", "gateway.message_log"),
     ("gateway.monitoring.time_series", "gateway.monitoring.stats"),
     ("gateway.taking", "gateway.numbers", "gateway.sessions", "gateway.forecast"),

@@ -9,9 +9,9 @@ from functools import partial
 
 import pytest
 
-from gateway.blocks import MOST_NOTES, Blocked, Blocks
+from gateway.access.limiter import Limit, Limiter, Look, MessageLimits, ValidationLimits
+from gateway.access.refusals import MOST_NOTES, Blocked, Blocks
 from gateway.errors import BadRequest, LimitExceeded, StoreUnavailable
-from gateway.limiter import Limit, Limiter, Look, MessageLimits, ValidationLimits
 from gateway.models import MessageEndpoint
 from gateway.store import keys
 from gateway.store.client import client

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from gateway.clients import ClientAddress, is_loopback, limit_subject, parse_address
+from gateway.access.client_address import ClientAddress, is_loopback, limit_subject, parse_address
 
 REAL, FORWARDED = "X-Real-Ip", "X-Forwarded-For"
 TRUSTED = ("10.0.0.0/8", "192.0.2.7", "2001:db8:aaaa::/48", "::1")

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from gateway.blocks import Blocks
-from gateway.limiter import Look
+from gateway.access.limiter import Look
+from gateway.access.refusals import Blocks
 from gateway.models import PhoneNumber
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect

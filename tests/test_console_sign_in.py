@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.sign_ins import IDLE_SECONDS, MOST_SHOWN, TRIES
+from gateway.access.sign_ins import IDLE_SECONDS, MOST_SHOWN, TRIES
 from gateway.store import keys
 from gateway.store.pipeline import connect
 from tests.console import OPTIONS, TOKEN, Operator

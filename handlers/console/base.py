@@ -14,9 +14,9 @@ from urllib.parse import quote
 from tornado.template import Loader
 
 import gateway
-from gateway.clients import limit_subject
+from gateway.access.client_address import limit_subject
+from gateway.access.sign_ins import SignIn
 from gateway.errors import Forbidden, LimitExceeded
-from gateway.sign_ins import SignIn
 from handlers.console import views
 from handlers.console.assets import address_of
 from handlers.console.events import refuse_events

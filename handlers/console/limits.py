@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from gateway.blocks import Blocked
-from gateway.clients import limit_subject, parse_address
+from gateway.access.client_address import limit_subject, parse_address
+from gateway.access.limiter import Limit, Look, MessageLimits
+from gateway.access.refusals import Blocked
+from gateway.access.sign_ins import TRIES
 from gateway.errors import BadRequest
-from gateway.limiter import Limit, Look, MessageLimits
 from gateway.models import MessageEndpoint, PhoneNumber
 from gateway.services import Services
-from gateway.sign_ins import TRIES
 from gateway.telephony import phonenumber
 from handlers.console.base import path
 from handlers.console.pages import Action, Question, page_or_first

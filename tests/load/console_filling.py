@@ -14,8 +14,8 @@ from typing import Any, Self, TypeVar
 
 import redis
 
+from gateway.access.limiter import Limit, Limiter
 from gateway.errors import LimitExceeded
-from gateway.limiter import Limit, Limiter
 from gateway.providers.base import Inbound
 from gateway.services import Services
 from gateway.sessions import NewSession

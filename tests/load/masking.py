@@ -21,10 +21,10 @@ from typing import TypeVar
 from prometheus_client import REGISTRY
 
 from conf.settings import Settings, load
+from gateway.access.limiter import Limiter
 from gateway.assemblies import Assemblies
 from gateway.errors import StoreUnavailable
 from gateway.inbox import Inbox
-from gateway.limiter import Limiter
 from gateway.lobby import Lobby
 from gateway.loop import run
 from gateway.models import Session, VirtualNumber

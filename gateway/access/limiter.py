@@ -11,8 +11,8 @@ import time
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 
-from gateway.blocks import Blocks
-from gateway.clients import limit_subject
+from gateway.access.client_address import limit_subject
+from gateway.access.refusals import Blocks
 from gateway.errors import LimitExceeded, StoreUnavailable
 from gateway.models import MessageEndpoint
 from gateway.monitoring.metrics import LIMITED

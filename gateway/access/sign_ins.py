@@ -12,9 +12,9 @@ import re
 import secrets
 from dataclasses import dataclass, field
 
-from gateway.access import AdminGate
+from gateway.access.gates import AdminGate
+from gateway.access.limiter import Limit, Limiter
 from gateway.errors import BadRequest, Unauthenticated
-from gateway.limiter import Limit, Limiter
 from gateway.store import keys
 from gateway.store.pipeline import Script, Store
 
