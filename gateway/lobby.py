@@ -14,15 +14,15 @@ import ujson
 
 from gateway.access.limiter import Limit, Limiter
 from gateway.errors import LimitExceeded, StoreUnavailable
-from gateway.inbox import Inbox
+from gateway.messaging.inbound.dedup import Token
+from gateway.messaging.inbound.inbox import Inbox
+from gateway.messaging.optouts import OptOuts
 from gateway.models import Session
 from gateway.notices import THANKS, Notices, outgoing
-from gateway.optouts import OptOuts
 from gateway.providers.base import Inbound
 from gateway.sessions import Sessions, session_keys
 from gateway.store import keys
 from gateway.store.pipeline import Script, Store
-from gateway.taking import Token
 from gateway.telephony.phonenumber import country_of
 
 _ANSWER = Script.load("lobby_answer", "_enqueue", "_once")

@@ -9,8 +9,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gateway.errors import StoreUnavailable
+from gateway.messaging.outbox.queue import OutboxEntry
 from gateway.models import Mode, Session
-from gateway.outbox import OutboxEntry
 from gateway.store import keys
 from gateway.store.pipeline import Script, Store
 

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 from conf.settings import Settings
 from gateway.access.limiter import Limiter
-from gateway.assemblies import Assemblies
 from gateway.calls import Calls
 from gateway.forecast import Forecast
-from gateway.inbox import Inbox
 from gateway.lobby import Lobby
-from gateway.messenger import Messenger
+from gateway.messaging.inbound.concatenation import Assemblies
+from gateway.messaging.inbound.inbox import Inbox
+from gateway.messaging.messenger import Messenger
+from gateway.messaging.optouts import OptOuts, Words
+from gateway.messaging.outbox.queue import Outbox, OutboxEntry
+from gateway.messaging.outbox.worker import OutboxWorker
 from gateway.monitoring.metrics import OUTBOX_REPEATS
 from gateway.monitoring.stats import Stats
 from gateway.notices import Notices, Texts
 from gateway.numbers import Numbers
-from gateway.optouts import OptOuts, Words
-from gateway.outbox import Outbox, OutboxEntry
-from gateway.outbox_worker import OutboxWorker
 from gateway.providers.base import SubmitResult
 from gateway.relay import Relay
 from gateway.session_log import SessionLog

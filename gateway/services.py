@@ -16,18 +16,19 @@ from gateway.access.sign_ins import SignIns
 from gateway.calls import Calls
 from gateway.forecast import Forecast
 from gateway.holdings import Holdings
-from gateway.inbox import Inbox
-from gateway.message_log import MessageLog
-from gateway.messenger import Messenger
+from gateway.messaging.history import MessageLog
+from gateway.messaging.inbound.inbox import Inbox
+from gateway.messaging.messenger import Messenger
+from gateway.messaging.optouts import OptOuts, Words
+from gateway.messaging.outbox.queue import Outbox
+from gateway.messaging.outbox.worker import OutboxWorker
+from gateway.messaging.pacer import Pacer
+from gateway.messaging.receipts import Receipts
 from gateway.models import Device
 from gateway.monitoring.stats import Stats
 from gateway.notices import Notices
 from gateway.number_setup import NumberSetup, Webhooks
 from gateway.numbers import Numbers
-from gateway.optouts import OptOuts, Words
-from gateway.outbox import Outbox
-from gateway.outbox_worker import OutboxWorker
-from gateway.pacer import Pacer
 from gateway.phones import Phones, reporting
 from gateway.providers import flowroute
 from gateway.providers.base import Provider
@@ -37,7 +38,6 @@ from gateway.providers.vonage.insight import Insight
 from gateway.providers.vonage.numbers import NumbersApi
 from gateway.providers.vonage.sms import Account, VonageProvider
 from gateway.provisioning import Provisioning
-from gateway.receipts import Receipts
 from gateway.relay import Relay
 from gateway.relaying import wire
 from gateway.session_log import SessionLog

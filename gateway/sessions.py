@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 import ujson
 
 from gateway.errors import BadRequest, NotFound, StoreUnavailable
+from gateway.messaging.inbound.dedup import Token
 from gateway.models import Mode, Session
 from gateway.numbers import DOMESTIC
 from gateway.store import keys
 from gateway.store.pipeline import Argument, Script, Store, pairs
-from gateway.taking import Token
 from gateway.telephony.phonenumber import country_of, is_north_american
 
 DAY_MS = 86_400_000

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.errors import BadRequest, NotFound
-from gateway.messenger import Sent
+from gateway.messaging.messenger import Sent
 from gateway.services import Services
 from gateway.telephony import phonenumber, segments
 from handlers.base import AdminHandler

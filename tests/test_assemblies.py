@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from gateway.assemblies import (
+from gateway.errors import StoreUnavailable
+from gateway.messaging.inbound.concatenation import (
     LIFETIME_MS,
     LONGEST_PART,
     MOST_DUE,
@@ -20,7 +21,6 @@ from gateway.assemblies import (
     Assemblies,
     Joined,
 )
-from gateway.errors import StoreUnavailable
 from gateway.providers.base import Inbound, LongText
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect

@@ -11,7 +11,7 @@ from html import unescape
 import pytest
 
 from gateway.emulator import conversation
-from gateway.optouts import Words
+from gateway.messaging.optouts import Words
 from handlers.console.handset_phones import DEFAULT, Phone, next_phone, read_phones, write_phones
 from handlers.console.handset_screens import CALL, TEXT, PhoneLine, Screen, show
 from handlers.console.handset_story import story

@@ -19,7 +19,7 @@ import pytest
 import redis
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
-from gateway.outbox import OutboxEntry
+from gateway.messaging.outbox.queue import OutboxEntry
 from gateway.store import keys
 from handlers.console import views
 from handlers.console.message_life import Step, steps

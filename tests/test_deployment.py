@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from conf.settings import OPTIONS
-from gateway.messenger import RETRY_SECONDS
+from gateway.messaging.messenger import RETRY_SECONDS
 from handlers.base import Guard
 from handlers.routes import FIXED_ROUTES
 from tests.deployment import INSIDE, OUTSIDE, PROCESSES, ROOT, Deployment, call, nginx_binary

@@ -11,7 +11,7 @@ import pytest
 import ujson
 
 from gateway.errors import BadRequest, StoreUnavailable
-from gateway.inbox import Inbox
+from gateway.messaging.inbound.inbox import Inbox
 from gateway.providers.base import Inbound
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 import pytest
 
 from gateway.errors import BadRequest, StoreUnavailable
-from gateway.message_log import MessageLog, Page
+from gateway.messaging.history import MessageLog, Page
+from gateway.messaging.receipts import MOST_OF_A_NUMBER, Receipts
 from gateway.models import Delivery
 from gateway.providers.base import Outcome, Part, Receipt, Sms, SubmitResult
-from gateway.receipts import MOST_OF_A_NUMBER, Receipts
 from gateway.store import keys
 from gateway.store.pipeline import Script, Store, connect
 from tests.visitor import eventually

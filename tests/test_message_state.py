@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from gateway.message_state import Status, summarise
+from gateway.messaging.status import Status, summarise
 from gateway.models import Delivery
 
 

@@ -15,12 +15,12 @@ from aiohttp import web
 from prometheus_client import REGISTRY
 
 from gateway.errors import StoreUnavailable
-from gateway.message_log import MessageLog
-from gateway.messenger import RETRY_SECONDS, Messenger, Sent
-from gateway.pacer import Pacer
+from gateway.messaging.history import MessageLog
+from gateway.messaging.messenger import RETRY_SECONDS, Messenger, Sent
+from gateway.messaging.pacer import Pacer
+from gateway.messaging.receipts import Receipts
 from gateway.providers.base import Outcome, Sms, SubmitResult
 from gateway.providers.vonage.sms import Account, VonageProvider
-from gateway.receipts import Receipts
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
 from tests.conftest import RestartableValkey

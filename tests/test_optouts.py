@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.errors import BadRequest, StoreUnavailable
-from gateway.optouts import OptOuts, Words
+from gateway.messaging.optouts import OptOuts, Words
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
 

@@ -14,7 +14,14 @@ import pytest
 import redis
 
 from gateway.errors import BadRequest, StoreUnavailable
-from gateway.outbox import LEAST_LOOKS, UNREADABLE, Claim, Counts, Outbox, OutboxEntry
+from gateway.messaging.outbox.queue import (
+    LEAST_LOOKS,
+    UNREADABLE,
+    Claim,
+    Counts,
+    Outbox,
+    OutboxEntry,
+)
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
 from tests.conftest import RestartableValkey

@@ -21,15 +21,15 @@ from typing import Any
 import pytest
 
 from gateway.errors import StoreUnavailable
-from gateway.message_log import MessageLog
-from gateway.messenger import Messenger
-from gateway.outbox import Claim, Counts, Outbox, OutboxEntry
-from gateway.outbox_delivery import MOST_ATTEMPTS, backoff
-from gateway.outbox_worker import OutboxWorker
-from gateway.pacer import JITTER_MARGIN, Pacer
+from gateway.messaging.history import MessageLog
+from gateway.messaging.messenger import Messenger
+from gateway.messaging.outbox.delivery import MOST_ATTEMPTS, backoff
+from gateway.messaging.outbox.queue import Claim, Counts, Outbox, OutboxEntry
+from gateway.messaging.outbox.worker import OutboxWorker
+from gateway.messaging.pacer import JITTER_MARGIN, Pacer
+from gateway.messaging.receipts import Receipts
 from gateway.providers.base import SubmitResult
 from gateway.providers.vonage.sms import Account, VonageProvider
-from gateway.receipts import Receipts
 from gateway.store import keys, valkey_process
 from gateway.store.pipeline import Store, connect
 from tests.conftest import RestartableValkey

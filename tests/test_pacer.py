@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from gateway.errors import StoreUnavailable
-from gateway.pacer import Pacer
+from gateway.messaging.pacer import Pacer
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
 

@@ -12,10 +12,10 @@ import ujson
 from redis import asyncio as aioredis
 
 from gateway.errors import StoreUnavailable
-from gateway.message_log import MessageLog
+from gateway.messaging.history import MessageLog
+from gateway.messaging.receipts import MOST_EVENTS, MOST_PARKED, Receipts
 from gateway.models import Delivery
 from gateway.providers.base import Outcome, Part, Receipt, Sms, SubmitResult
-from gateway.receipts import MOST_EVENTS, MOST_PARKED, Receipts
 from gateway.store import keys
 from gateway.store.pipeline import Script, Store, connect
 

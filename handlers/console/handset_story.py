@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from gateway.optouts import Words
+from gateway.messaging.optouts import Words
 from handlers.console import views
 from handlers.console.handset_screens import CALL, PhoneLine, Screen, Shown
 

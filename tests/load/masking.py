@@ -22,15 +22,15 @@ from prometheus_client import REGISTRY
 
 from conf.settings import Settings, load
 from gateway.access.limiter import Limiter
-from gateway.assemblies import Assemblies
 from gateway.errors import StoreUnavailable
-from gateway.inbox import Inbox
 from gateway.lobby import Lobby
 from gateway.loop import run
+from gateway.messaging.inbound.concatenation import Assemblies
+from gateway.messaging.inbound.inbox import Inbox
+from gateway.messaging.optouts import OptOuts, Words
 from gateway.models import Session, VirtualNumber
 from gateway.notices import Notices
 from gateway.numbers import Numbers
-from gateway.optouts import OptOuts, Words
 from gateway.providers.base import Inbound
 from gateway.relay import Relay
 from gateway.relaying import notice_texts

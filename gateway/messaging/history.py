@@ -11,9 +11,9 @@ from typing import Any
 import ujson
 
 from gateway.errors import BadRequest
-from gateway.message_state import summarise
+from gateway.messaging.receipts import MESSAGE_ID, Receipts
+from gateway.messaging.status import summarise
 from gateway.monitoring.metrics import provider_label
-from gateway.receipts import MESSAGE_ID, Receipts
 from gateway.store import keys
 from gateway.store.pipeline import Store
 

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 import ujson
 
-from gateway.message_state import ANSWER_RANKS, FINAL_RANK, PENDING, RANKS, Status, summarise
+from gateway.messaging.status import ANSWER_RANKS, FINAL_RANK, PENDING, RANKS, Status, summarise
 from gateway.models import SPOKEN, Delivery
 from gateway.monitoring.metrics import DELIVERIES, RECEIPTS, SPEND, provider_label
 from gateway.providers.base import Receipt, Sms, SubmitResult

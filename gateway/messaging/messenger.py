@@ -12,10 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from gateway.errors import StoreUnavailable
+from gateway.messaging.pacer import Pacer
+from gateway.messaging.receipts import Receipts
 from gateway.monitoring.metrics import MESSAGES, PROVIDER_SECONDS, RETRIES, provider_label
-from gateway.pacer import Pacer
 from gateway.providers.base import Outcome, Provider, Sms, SubmitResult
-from gateway.receipts import Receipts
 from gateway.store.pipeline import fresh_budget
 from gateway.telephony import segments
 

@@ -12,9 +12,8 @@ import time
 from contextlib import suppress
 
 from gateway.errors import StoreUnavailable
-from gateway.messenger import Messenger
-from gateway.outbox import Claim, Outbox
-from gateway.outbox_delivery import (
+from gateway.messaging.messenger import Messenger
+from gateway.messaging.outbox.delivery import (
     STORE_PAUSE,
     STORE_STEP,
     Decided,
@@ -25,6 +24,7 @@ from gateway.outbox_delivery import (
     Suppressed,
     interval_ms,
 )
+from gateway.messaging.outbox.queue import Claim, Outbox
 from gateway.store.pipeline import fresh_budget
 
 log = logging.getLogger(__name__)

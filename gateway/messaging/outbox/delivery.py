@@ -17,9 +17,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from gateway.errors import StoreUnavailable
-from gateway.messenger import NO_SUCH_PROVIDER, Messenger, NoTurn
-from gateway.outbox import Claim, Outbox, OutboxEntry
-from gateway.pacer import JITTER_MARGIN
+from gateway.messaging.messenger import NO_SUCH_PROVIDER, Messenger, NoTurn
+from gateway.messaging.outbox.queue import Claim, Outbox, OutboxEntry
+from gateway.messaging.pacer import JITTER_MARGIN
 from gateway.providers.base import Outcome, Sms, SubmitResult
 from gateway.store.pipeline import fresh_budget
 
