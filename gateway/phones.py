@@ -14,12 +14,12 @@ from gateway.errors import LimitExceeded
 from gateway.messaging.optouts import OptOuts, Words
 from gateway.messaging.receipts import Receipts
 from gateway.models import Delivery, Device
-from gateway.numbers import Numbers
 from gateway.providers.base import Inbound, Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.relay import Relay
 from gateway.smssync_wire import Post, inbound_id
 from gateway.tasks import NewTask, Tasks
 from gateway.telephony import phonenumber, segments
+from gateway.virtual_numbers.pool import Numbers
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from conf.settings import Settings
 from gateway.access.limiter import Limiter
 from gateway.calls import Calls
-from gateway.forecast import Forecast
 from gateway.lobby import Lobby
 from gateway.messaging.inbound.concatenation import Assemblies
 from gateway.messaging.inbound.inbox import Inbox
@@ -19,7 +18,6 @@ from gateway.messaging.outbox.worker import OutboxWorker
 from gateway.monitoring.metrics import OUTBOX_REPEATS
 from gateway.monitoring.stats import Stats
 from gateway.notices import Notices, Texts
-from gateway.numbers import Numbers
 from gateway.providers.base import SubmitResult
 from gateway.relay import Relay
 from gateway.session_log import SessionLog
@@ -27,6 +25,8 @@ from gateway.sessions import Sessions
 from gateway.store.pipeline import Store
 from gateway.tasks import Tasks
 from gateway.upkeep import Upkeep
+from gateway.virtual_numbers.forecast import Forecast
+from gateway.virtual_numbers.pool import Numbers
 
 
 @dataclass(frozen=True, slots=True)

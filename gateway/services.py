@@ -14,8 +14,6 @@ from gateway.access.limiter import Limit, Limiter, MessageLimits, ValidationLimi
 from gateway.access.refusals import Blocks
 from gateway.access.sign_ins import SignIns
 from gateway.calls import Calls
-from gateway.forecast import Forecast
-from gateway.holdings import Holdings
 from gateway.messaging.history import MessageLog
 from gateway.messaging.inbound.inbox import Inbox
 from gateway.messaging.messenger import Messenger
@@ -27,8 +25,6 @@ from gateway.messaging.receipts import Receipts
 from gateway.models import Device
 from gateway.monitoring.stats import Stats
 from gateway.notices import Notices
-from gateway.number_setup import NumberSetup, Webhooks
-from gateway.numbers import Numbers
 from gateway.phones import Phones, reporting
 from gateway.providers import flowroute
 from gateway.providers.base import Provider
@@ -37,7 +33,6 @@ from gateway.providers.smssync import SmsSyncProvider
 from gateway.providers.vonage.insight import Insight
 from gateway.providers.vonage.numbers import NumbersApi
 from gateway.providers.vonage.sms import Account, VonageProvider
-from gateway.provisioning import Provisioning
 from gateway.relay import Relay
 from gateway.relaying import wire
 from gateway.session_log import SessionLog
@@ -46,6 +41,11 @@ from gateway.store.pipeline import Store, connect
 from gateway.tasks import NewTask, Tasks
 from gateway.telephony import geoip
 from gateway.telephony.country import CountryGuesser
+from gateway.virtual_numbers.forecast import Forecast
+from gateway.virtual_numbers.inventory import Holdings
+from gateway.virtual_numbers.pool import Numbers
+from gateway.virtual_numbers.provisioning import Provisioning
+from gateway.virtual_numbers.setup import NumberSetup, Webhooks
 
 # Flowroute publishes no limit and throttles senders that it takes for spammers: a modest rate.
 FLOWROUTE_RATE = 10.0

@@ -14,10 +14,10 @@ import ujson
 from gateway.errors import BadRequest, NotFound, StoreUnavailable
 from gateway.messaging.inbound.dedup import Token
 from gateway.models import Mode, Session
-from gateway.numbers import DOMESTIC
 from gateway.store import keys
 from gateway.store.pipeline import Argument, Script, Store, pairs
 from gateway.telephony.phonenumber import country_of, is_north_american
+from gateway.virtual_numbers.pool import DOMESTIC
 
 DAY_MS = 86_400_000
 # How long a participant's late text is still known to belong to a session of his.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.errors import BadRequest
-from gateway.holdings import Holding
 from gateway.providers.vonage.numbers_wire import Offer
-from gateway.provisioning import Purchase, Wanted
+from gateway.virtual_numbers.inventory import Holding
+from gateway.virtual_numbers.provisioning import Purchase, Wanted
 from handlers.values import Fields, FieldsHandler, digits
 
 # Of one request: a slip of the keyboard is not to cost a fortune.

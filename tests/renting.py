@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.models import VirtualNumber
-from gateway.number_setup import NumberSetup, Webhooks
-from gateway.numbers import Numbers
 from gateway.providers.vonage.numbers import NumbersApi
-from gateway.provisioning import Provisioning, Purchase, Wanted
 from gateway.store.pipeline import Store, connect
+from gateway.virtual_numbers.pool import Numbers
+from gateway.virtual_numbers.provisioning import Provisioning, Purchase, Wanted
+from gateway.virtual_numbers.setup import NumberSetup, Webhooks
 from tests import numbers_standin
 from tests.numbers_standin import KEY, SECRET, NumbersStandin
 

@@ -23,12 +23,12 @@ from gateway.calls import (
 )
 from gateway.errors import BadRequest, StoreUnavailable
 from gateway.models import Mode, Session, VirtualNumber
-from gateway.numbers import Numbers
 from gateway.providers.vonage.voice import Action, CallEvent, IncomingCall, Keyed
 from gateway.session_log import SessionLog
 from gateway.sessions import NewSession, Sessions
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
+from gateway.virtual_numbers.pool import Numbers
 
 SCHEMA = json.loads((Path(__file__).parent / "data" / "ncco-schema.json").read_text("utf-8"))
 ANNA, BEN, CLEO, STRANGER = (f"+491760406909{n}" for n in range(1, 5))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from gateway.forecast import Need
+from gateway.virtual_numbers.forecast import Need
 from handlers.console.numbers import forecast, summary
 from tests.browser import Watch
 from tests.console import OPTIONS, TOKEN, Operator

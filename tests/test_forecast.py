@@ -12,13 +12,13 @@ from typing import Any, TypeVar
 
 import pytest
 
-from gateway.forecast import DAYS, Forecast, Need
 from gateway.models import Session, VirtualNumber
-from gateway.numbers import Numbers
 from gateway.sessions import NewSession, NoNumberFree, Sessions
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
 from gateway.telephony.phonenumber import country_of
+from gateway.virtual_numbers.forecast import DAYS, Forecast, Need
+from gateway.virtual_numbers.pool import Numbers
 from tests.visitor import eventually
 
 Found = TypeVar("Found")

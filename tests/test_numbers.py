@@ -11,10 +11,10 @@ import pytest
 
 from gateway.errors import BadRequest, NotFound
 from gateway.models import Mode, VirtualNumber
-from gateway.numbers import MOST_REFUSALS, Numbers, PoolEntry
 from gateway.sessions import NewSession, NoNumberFree, Sessions
 from gateway.store import keys
 from gateway.store.pipeline import Script, Store, connect
+from gateway.virtual_numbers.pool import MOST_REFUSALS, Numbers, PoolEntry
 
 NUMBER = "+12065550100"
 OTHER = "+12065550101"
@@ -311,7 +311,7 @@ async def test_refusals_of_all_processes_count_and_are_logged_once_without_the_n
 ) -> None:
     stores = [connect(redis_url) for _ in range(3)]
     await Numbers(stores[0]).add(virtual())
-    with caplog.at_level(logging.WARNING, "gateway.numbers"):
+    with caplog.at_level(logging.WARNING, "gateway.virtual_numbers.pool"):
         await asyncio.gather(*(Numbers(stores[n % 3]).report(NUMBER, False) for n in range(60)))
     [entry] = (await Numbers(stores[0]).page(10, "")).entries
     await asyncio.gather(*(each.close() for each in stores))

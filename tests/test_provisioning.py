@@ -12,10 +12,10 @@ from aiohttp import web
 
 from gateway.errors import BadRequest, Conflict, NotFound, ProviderFailed
 from gateway.models import VirtualNumber
-from gateway.number_setup import Webhooks
-from gateway.provisioning import LEASE_SECONDS, MOST_REFUSED, Purchase, Wanted
 from gateway.sessions import NewSession, Sessions
 from gateway.store import keys
+from gateway.virtual_numbers.provisioning import LEASE_SECONDS, MOST_REFUSED, Purchase, Wanted
+from gateway.virtual_numbers.setup import Webhooks
 from tests import numbers_standin
 from tests.conftest import RestartableValkey
 from tests.numbers_standin import (

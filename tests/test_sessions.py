@@ -17,10 +17,10 @@ import ujson
 
 from gateway.errors import BadRequest, NotFound, StoreUnavailable
 from gateway.models import Mode, Session, VirtualNumber
-from gateway.numbers import Numbers
 from gateway.sessions import NewSession, NoNumberFree, Sessions, session_keys
 from gateway.store import keys
 from gateway.store.pipeline import LUA_FOLDER, Script, Store, connect
+from gateway.virtual_numbers.pool import Numbers
 from tests.visitor import eventually
 
 ANNA, BEN, CLEO = "+4917604069091", "+4917604069092", "+4917604069093"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
-from gateway.forecast import Need
+from gateway.virtual_numbers.forecast import Need
 from handlers import numbers
 from handlers.console.base import path
 from handlers.console.pages import Action, page_or_first

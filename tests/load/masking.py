@@ -30,7 +30,6 @@ from gateway.messaging.inbound.inbox import Inbox
 from gateway.messaging.optouts import OptOuts, Words
 from gateway.models import Session, VirtualNumber
 from gateway.notices import Notices
-from gateway.numbers import Numbers
 from gateway.providers.base import Inbound
 from gateway.relay import Relay
 from gateway.relaying import notice_texts
@@ -40,6 +39,7 @@ from gateway.sessions import NewSession, Sessions
 from gateway.store import keys, valkey_process
 from gateway.store.pipeline import Store, connect
 from gateway.telephony import phonenumber
+from gateway.virtual_numbers.pool import Numbers
 from tests.load.scenarios import fictional_numbers
 from tests.processes import Process, wait_for
 

@@ -25,13 +25,13 @@ from gateway.errors import (
     ProviderFailed,
     StoreUnavailable,
 )
-from gateway.number_setup import PROVIDER, NumberSetup
 from gateway.providers.base import Outcome
 from gateway.providers.vonage.numbers import NumbersApi
 from gateway.providers.vonage.numbers_wire import PAGE_SIZE, Change, Offer, Offers
 from gateway.store import keys
 from gateway.store.pipeline import Script, Store, fresh_budget
 from gateway.telephony.phonenumber import mask
+from gateway.virtual_numbers.setup import PROVIDER, NumberSetup
 
 log = logging.getLogger(__name__)
 
