@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 from gateway.access.gates import same
 from gateway.access.limiter import Limit, Limiter
+from gateway.conversations.relay import Relay
 from gateway.errors import LimitExceeded
 from gateway.messaging.optouts import OptOuts, Words
 from gateway.messaging.receipts import Receipts
 from gateway.models import Delivery, Device
 from gateway.providers.base import Inbound, Outcome, Part, Receipt, Sms, SubmitResult
-from gateway.relay import Relay
 from gateway.smssync_wire import Post, inbound_id
 from gateway.tasks import NewTask, Tasks
 from gateway.telephony import phonenumber, segments

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 
 from conf.settings import Settings
 from gateway.access.limiter import Limiter
-from gateway.calls import Calls
-from gateway.lobby import Lobby
+from gateway.conversations.calls import Calls
+from gateway.conversations.lobby import Lobby
+from gateway.conversations.notices import Notices, Texts
+from gateway.conversations.relay import Relay
+from gateway.conversations.sessions import Sessions
+from gateway.conversations.transcript import SessionLog
 from gateway.messaging.inbound.concatenation import Assemblies
 from gateway.messaging.inbound.inbox import Inbox
 from gateway.messaging.messenger import Messenger
@@ -17,11 +21,7 @@ from gateway.messaging.outbox.queue import Outbox, OutboxEntry
 from gateway.messaging.outbox.worker import OutboxWorker
 from gateway.monitoring.metrics import OUTBOX_REPEATS
 from gateway.monitoring.stats import Stats
-from gateway.notices import Notices, Texts
 from gateway.providers.base import SubmitResult
-from gateway.relay import Relay
-from gateway.session_log import SessionLog
-from gateway.sessions import Sessions
 from gateway.store.pipeline import Store
 from gateway.tasks import Tasks
 from gateway.upkeep import Upkeep

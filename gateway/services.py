@@ -13,7 +13,11 @@ from gateway.access.gates import AdminGate, WebhookGate
 from gateway.access.limiter import Limit, Limiter, MessageLimits, ValidationLimits
 from gateway.access.refusals import Blocks
 from gateway.access.sign_ins import SignIns
-from gateway.calls import Calls
+from gateway.conversations.calls import Calls
+from gateway.conversations.notices import Notices
+from gateway.conversations.relay import Relay
+from gateway.conversations.sessions import Sessions
+from gateway.conversations.transcript import SessionLog
 from gateway.messaging.history import MessageLog
 from gateway.messaging.inbound.inbox import Inbox
 from gateway.messaging.messenger import Messenger
@@ -24,7 +28,6 @@ from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
 from gateway.models import Device
 from gateway.monitoring.stats import Stats
-from gateway.notices import Notices
 from gateway.phones import Phones, reporting
 from gateway.providers import flowroute
 from gateway.providers.base import Provider
@@ -33,10 +36,7 @@ from gateway.providers.smssync import SmsSyncProvider
 from gateway.providers.vonage.insight import Insight
 from gateway.providers.vonage.numbers import NumbersApi
 from gateway.providers.vonage.sms import Account, VonageProvider
-from gateway.relay import Relay
 from gateway.relaying import wire
-from gateway.session_log import SessionLog
-from gateway.sessions import Sessions
 from gateway.store.pipeline import Store, connect
 from gateway.tasks import NewTask, Tasks
 from gateway.telephony import geoip

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
+from gateway.conversations.sessions import PIN, NewSession
 from gateway.errors import BadRequest, NotFound
 from gateway.models import Mode, Session
 from gateway.services import Services
-from gateway.sessions import PIN, NewSession
 from gateway.store.pipeline import fresh_budget
 from handlers.values import Fields, FieldsHandler, digits, session_id, utc
 

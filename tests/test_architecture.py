@@ -61,7 +61,7 @@ ROWS = (
     (
         "gateway.messaging.inbound.dedup",
         "gateway.virtual_numbers.pool",
-        "gateway.sessions",
+        "gateway.conversations.sessions",
         "gateway.virtual_numbers.forecast",
     ),
     (
@@ -69,7 +69,7 @@ ROWS = (
         "gateway.virtual_numbers.inventory",
         "gateway.virtual_numbers.provisioning",
     ),
-    ("gateway.session_log", "gateway.messaging.optouts"),
+    ("gateway.conversations.transcript", "gateway.messaging.optouts"),
     ("gateway.messaging.inbound.inbox", "gateway.messaging.inbound.concatenation"),
     ("gateway.smssync_bodies", "gateway.tasks", "gateway.smssync_wire"),
     (
@@ -78,7 +78,13 @@ ROWS = (
         "gateway.messaging.outbox.delivery",
         "gateway.messaging.outbox.worker",
     ),
-    ("gateway.notices", "gateway.lobby", "gateway.relay", "gateway.phones", "gateway.calls"),
+    (
+        "gateway.conversations.notices",
+        "gateway.conversations.lobby",
+        "gateway.conversations.relay",
+        "gateway.phones",
+        "gateway.conversations.calls",
+    ),
     ("gateway.upkeep", "gateway.relaying", "gateway.services"),
     ("handlers.arguments", "handlers.base", "handlers.webhook"),
 )

@@ -15,17 +15,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft4Validator
 
-from gateway.calls import (
-    MOST_EVENTS,
-    WRONG_PER_CALLER,
-    WRONG_PER_NUMBER,
-    Calls,
-)
+from gateway.conversations.calls import MOST_EVENTS, WRONG_PER_CALLER, WRONG_PER_NUMBER, Calls
+from gateway.conversations.sessions import NewSession, Sessions
+from gateway.conversations.transcript import SessionLog
 from gateway.errors import BadRequest, StoreUnavailable
 from gateway.models import Mode, Session, VirtualNumber
 from gateway.providers.vonage.voice import Action, CallEvent, IncomingCall, Keyed
-from gateway.session_log import SessionLog
-from gateway.sessions import NewSession, Sessions
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
 from gateway.virtual_numbers.pool import Numbers

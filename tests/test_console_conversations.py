@@ -11,8 +11,8 @@ from typing import Any
 import aiohttp
 import pytest
 
+from gateway.conversations.sessions import NewSession
 from gateway.providers.vonage.voice import CallEvent, IncomingCall
-from gateway.sessions import NewSession
 from gateway.store import keys
 from gateway.telephony.phonenumber import mask_digits
 from handlers.console.conversations import ENTRIES, GONE, ROWS

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 import pytest
 
+from gateway.conversations.sessions import NewSession, NoNumberFree, Sessions
 from gateway.models import Session, VirtualNumber
-from gateway.sessions import NewSession, NoNumberFree, Sessions
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
 from gateway.telephony.phonenumber import country_of

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.conversations.sessions import NewSession, NoNumberFree, Sessions
 from gateway.errors import BadRequest, NotFound
 from gateway.models import Mode, VirtualNumber
-from gateway.sessions import NewSession, NoNumberFree, Sessions
 from gateway.store import keys
 from gateway.store.pipeline import Script, Store, connect
 from gateway.virtual_numbers.pool import MOST_REFUSALS, Numbers, PoolEntry

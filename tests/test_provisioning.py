@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from gateway.conversations.sessions import NewSession, Sessions
 from gateway.errors import BadRequest, Conflict, NotFound, ProviderFailed
 from gateway.models import VirtualNumber
-from gateway.sessions import NewSession, Sessions
 from gateway.store import keys
 from gateway.virtual_numbers.provisioning import LEASE_SECONDS, MOST_REFUSED, Purchase, Wanted
 from gateway.virtual_numbers.setup import Webhooks

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import ujson
 
+from gateway.conversations.transcript import MOST_STATES, RANKS, SessionLog
 from gateway.errors import BadRequest, StoreUnavailable
-from gateway.session_log import MOST_STATES, RANKS, SessionLog
 from gateway.store import keys
 from gateway.store.pipeline import Script, Store, connect
 

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import ujson
 
+from gateway.conversations.sessions import NewSession, NoNumberFree, Sessions, session_keys
 from gateway.errors import BadRequest, NotFound, StoreUnavailable
 from gateway.models import Mode, Session, VirtualNumber
-from gateway.sessions import NewSession, NoNumberFree, Sessions, session_keys
 from gateway.store import keys
 from gateway.store.pipeline import LUA_FOLDER, Script, Store, connect
 from gateway.virtual_numbers.pool import Numbers

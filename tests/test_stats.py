@@ -9,7 +9,9 @@ from math import inf
 
 import pytest
 
-from gateway.calls import Calls
+from gateway.conversations.calls import Calls
+from gateway.conversations.sessions import Sessions
+from gateway.conversations.transcript import SessionLog
 from gateway.errors import StoreUnavailable
 from gateway.messaging.receipts import Receipts
 from gateway.models import Delivery
@@ -25,8 +27,6 @@ from gateway.monitoring.stats import (
 from gateway.monitoring.time_series import Series, quantile
 from gateway.providers.base import Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.providers.vonage.voice import CallEvent
-from gateway.session_log import SessionLog
-from gateway.sessions import Sessions
 from gateway.store import keys
 from gateway.store.client import client
 from gateway.store.pipeline import Argument, Reply, Script, Store, connect

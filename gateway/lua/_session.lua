@@ -1,5 +1,5 @@
 -- Prelude of scripts that open or close a session. It needs _load before it.
--- session_keys(first)  the keys from KEYS[first] on by name; gateway.sessions.session_keys gives
+-- session_keys(first)  the keys from KEYS[first] on by name; gateway.conversations.sessions.session_keys gives
 --           them in this order
 -- open_session(k, id, s)  writes a session down, with its routes and its place in every index;
 --           s: its fields as text: those of models.Session but id, texts and, of a chat, the PINs;

@@ -7,9 +7,9 @@ import re
 from functools import partial
 from typing import Any, ClassVar
 
+from gateway.conversations.sessions import SESSION_ID, NoNumberFree
 from gateway.errors import BadRequest, NotFound
 from gateway.models import Mode, Session
-from gateway.sessions import SESSION_ID, NoNumberFree
 from gateway.telephony import phonenumber
 from handlers.console.base import path
 from handlers.console.pages import Action, Page, page_or_first

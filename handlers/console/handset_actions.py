@@ -6,9 +6,9 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 
+from gateway.conversations.sessions import NewSession, NoNumberFree
 from gateway.errors import BadRequest
 from gateway.models import Mode
-from gateway.sessions import NewSession, NoNumberFree
 from gateway.telephony.phonenumber import country_of
 from handlers.console.base import path
 from handlers.console.handset_phones import FEWEST, MOST, Phone, next_phone, write_phones

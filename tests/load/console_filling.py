@@ -15,10 +15,10 @@ from typing import Any, Self, TypeVar
 import redis
 
 from gateway.access.limiter import Limit, Limiter
+from gateway.conversations.sessions import NewSession
 from gateway.errors import LimitExceeded
 from gateway.providers.base import Inbound
 from gateway.services import Services
-from gateway.sessions import NewSession
 from gateway.store import keys
 from gateway.store.valkey_process import ValkeyProcess
 from gateway.tasks import NewTask

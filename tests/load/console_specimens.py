@@ -10,10 +10,10 @@ from typing import Self
 
 import redis
 
+from gateway.conversations.sessions import NewSession
 from gateway.models import Mode, Session, VirtualNumber
 from gateway.providers.vonage.voice import CallEvent, IncomingCall
 from gateway.services import Services
-from gateway.sessions import NewSession
 from gateway.store import keys
 from tests.load.copies import Snapshot, Template, difference, snapshot
 from tests.load.scenarios import fictional_numbers

@@ -22,20 +22,20 @@ from prometheus_client import REGISTRY
 
 from conf.settings import Settings, load
 from gateway.access.limiter import Limiter
+from gateway.conversations.lobby import Lobby
+from gateway.conversations.notices import Notices
+from gateway.conversations.relay import Relay
+from gateway.conversations.sessions import NewSession, Sessions
+from gateway.conversations.transcript import SessionLog
 from gateway.errors import StoreUnavailable
-from gateway.lobby import Lobby
 from gateway.loop import run
 from gateway.messaging.inbound.concatenation import Assemblies
 from gateway.messaging.inbound.inbox import Inbox
 from gateway.messaging.optouts import OptOuts, Words
 from gateway.models import Session, VirtualNumber
-from gateway.notices import Notices
 from gateway.providers.base import Inbound
-from gateway.relay import Relay
 from gateway.relaying import notice_texts
 from gateway.services import open_services
-from gateway.session_log import SessionLog
-from gateway.sessions import NewSession, Sessions
 from gateway.store import keys, valkey_process
 from gateway.store.pipeline import Store, connect
 from gateway.telephony import phonenumber

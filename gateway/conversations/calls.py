@@ -16,6 +16,8 @@ from decimal import Decimal
 
 import ujson
 
+from gateway.conversations.sessions import PIN, Sessions
+from gateway.conversations.transcript import SessionLog
 from gateway.errors import StoreUnavailable
 from gateway.models import Mode, Session
 from gateway.monitoring.metrics import CALLS, SPEND
@@ -31,8 +33,6 @@ from gateway.providers.vonage.voice import (
     key_in,
     talk,
 )
-from gateway.session_log import SessionLog
-from gateway.sessions import PIN, Sessions
 from gateway.store import keys
 from gateway.store.pipeline import Script, Store, pairs
 from gateway.telephony import phonenumber

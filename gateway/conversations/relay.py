@@ -14,8 +14,11 @@ from dataclasses import dataclass, replace
 
 import ujson
 
+from gateway.conversations.lobby import CHAT_IDLE_MS, Lobby, is_end
+from gateway.conversations.notices import Notices, outgoing
+from gateway.conversations.sessions import Sessions
+from gateway.conversations.transcript import SessionLog
 from gateway.errors import StoreUnavailable
-from gateway.lobby import CHAT_IDLE_MS, Lobby, is_end
 from gateway.messaging.inbound.concatenation import Assemblies
 from gateway.messaging.inbound.dedup import Token, single
 from gateway.messaging.inbound.inbox import Inbox
@@ -23,10 +26,7 @@ from gateway.messaging.optouts import Words
 from gateway.messaging.outbox.queue import OutboxEntry
 from gateway.models import Mode, Session
 from gateway.monitoring.metrics import MOS, provider_label
-from gateway.notices import Notices, outgoing
 from gateway.providers.base import Inbound
-from gateway.session_log import SessionLog
-from gateway.sessions import Sessions
 from gateway.store import keys
 from gateway.store.pipeline import Script, Store
 from gateway.telephony import phonenumber, segments
