@@ -22,8 +22,8 @@ from gateway.messaging.outbox.worker import OutboxWorker
 from gateway.monitoring.metrics import OUTBOX_REPEATS
 from gateway.monitoring.stats import Stats
 from gateway.providers.base import SubmitResult
+from gateway.smssync.queue import Tasks
 from gateway.store.pipeline import Store
-from gateway.tasks import Tasks
 from gateway.upkeep import Upkeep
 from gateway.virtual_numbers.forecast import Forecast
 from gateway.virtual_numbers.pool import Numbers

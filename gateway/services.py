@@ -28,7 +28,6 @@ from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
 from gateway.models import Device
 from gateway.monitoring.stats import Stats
-from gateway.phones import Phones, reporting
 from gateway.providers import flowroute
 from gateway.providers.base import Provider
 from gateway.providers.flowroute import FlowrouteProvider
@@ -37,8 +36,9 @@ from gateway.providers.vonage.insight import Insight
 from gateway.providers.vonage.numbers import NumbersApi
 from gateway.providers.vonage.sms import Account, VonageProvider
 from gateway.relaying import wire
+from gateway.smssync.phones import Phones, reporting
+from gateway.smssync.queue import NewTask, Tasks
 from gateway.store.pipeline import Store, connect
-from gateway.tasks import NewTask, Tasks
 from gateway.telephony import geoip
 from gateway.telephony.country import CountryGuesser
 from gateway.virtual_numbers.forecast import Forecast

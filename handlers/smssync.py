@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway import smssync_bodies as bodies
-from gateway import smssync_wire as wire
 from gateway.errors import GatewayError, PayloadTooLarge, StoreUnavailable
 from gateway.models import Device
-from gateway.phones import Reply, authentic
-from gateway.tasks import Task
+from gateway.smssync import bodies as bodies
+from gateway.smssync import wire as wire
+from gateway.smssync.phones import Reply, authentic
+from gateway.smssync.queue import Task
 from handlers.base import BaseHandler, Guard
 
 # Versions 3.0.0 to 3.0.3 repeat all earlier SMS since their start in every post.

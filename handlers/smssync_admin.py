@@ -12,7 +12,7 @@ from typing import Any
 from gateway.errors import BadRequest, NotFound
 from gateway.models import Device
 from gateway.services import Services
-from gateway.tasks import DeviceState, NewTask, Task
+from gateway.smssync.queue import DeviceState, NewTask, Task
 from gateway.telephony import segments
 from handlers.values import Fields, FieldsHandler, digits, utc
 

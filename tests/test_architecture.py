@@ -71,7 +71,7 @@ ROWS = (
     ),
     ("gateway.conversations.transcript", "gateway.messaging.optouts"),
     ("gateway.messaging.inbound.inbox", "gateway.messaging.inbound.concatenation"),
-    ("gateway.smssync_bodies", "gateway.tasks", "gateway.smssync_wire"),
+    ("gateway.smssync.bodies", "gateway.smssync.queue", "gateway.smssync.wire"),
     (
         "gateway.messaging.messenger",
         "gateway.messaging.outbox.queue",
@@ -82,7 +82,7 @@ ROWS = (
         "gateway.conversations.notices",
         "gateway.conversations.lobby",
         "gateway.conversations.relay",
-        "gateway.phones",
+        "gateway.smssync.phones",
         "gateway.conversations.calls",
     ),
     ("gateway.upkeep", "gateway.relaying", "gateway.services"),

@@ -12,8 +12,8 @@ from gateway.errors import StoreUnavailable
 from gateway.models import Delivery, Device
 from gateway.providers.base import Outcome, Part, Provider, Sms, SubmitResult
 from gateway.providers.smssync import SmsSyncProvider
+from gateway.smssync.queue import NewTask, Tasks, TaskState
 from gateway.store.pipeline import Store, connect
-from gateway.tasks import NewTask, Tasks, TaskState
 
 MESSAGE_ID = "0123456789abcdef" * 2
 UUID = "4048002e-c5ff-4ec0-aa0d-5a8cc577d554"

@@ -15,18 +15,10 @@ from gateway.emulator.smssync.radio import TaskRow
 from gateway.emulator.smssync.results import result_of
 from gateway.emulator.smssync.traits import ALL_FIELDS, Traits
 from gateway.emulator.smssync.versions import VERSIONS
-from gateway.smssync_bodies import fields
-from gateway.smssync_bodies import query as parsed_query
-from gateway.smssync_wire import (
-    Post,
-    basic_password,
-    inbound_id,
-    post,
-    results,
-    sent_ms,
-    uuids,
-)
-from gateway.tasks import Result
+from gateway.smssync.bodies import fields
+from gateway.smssync.bodies import query as parsed_query
+from gateway.smssync.queue import Result
+from gateway.smssync.wire import Post, basic_password, inbound_id, post, results, sent_ms, uuids
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json; charset=UTF-8"

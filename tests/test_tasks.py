@@ -14,10 +14,7 @@ import pytest
 
 from gateway.errors import BadRequest, StoreUnavailable
 from gateway.models import Device
-from gateway.store import keys
-from gateway.store.client import client
-from gateway.store.pipeline import Argument, Reply, Script, ScriptCall, Store, connect
-from gateway.tasks import (
+from gateway.smssync.queue import (
     MOST_HANDED,
     MOST_PRIORITY,
     DeviceState,
@@ -26,6 +23,9 @@ from gateway.tasks import (
     Tasks,
     TaskState,
 )
+from gateway.store import keys
+from gateway.store.client import client
+from gateway.store.pipeline import Argument, Reply, Script, ScriptCall, Store, connect
 from tests.conftest import RestartableValkey
 from tests.visitor import eventually
 

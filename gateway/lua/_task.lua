@@ -1,5 +1,5 @@
 -- Prelude of scripts about SMS for phones (tasks).
--- task_world()  the clock, the keys by name (KEYS[1] to KEYS[8]; gateway.tasks gives them in this
+-- task_world()  the clock, the keys by name (KEYS[1] to KEYS[8]; gateway.smssync.queue gives them in this
 --           order) and times in ms: ARGV[1] lease, ARGV[2] wait for results, ARGV[3] retention,
 --           ARGV[4] how long a report is left to the process that caused it
 -- read_task(k, uuid)  the record, nil for an unknown uuid

@@ -14,7 +14,7 @@ import ujson
 
 from gateway.errors import Forbidden
 from gateway.models import Device
-from gateway.tasks import DeviceState, Task
+from gateway.smssync.queue import DeviceState, Task
 from handlers import smssync_admin
 from handlers.console.base import ConsoleHandler, path
 from handlers.console.pages import Action, Page, page_or_first

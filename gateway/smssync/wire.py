@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from gateway.smssync_bodies import BOM, json_value, word
-from gateway.tasks import Result
+from gateway.smssync.bodies import BOM, json_value, word
+from gateway.smssync.queue import Result
 
 MOST_UUIDS = 500
 MAX_ID_LENGTH = 64

@@ -16,8 +16,8 @@ from gateway.messaging.optouts import OptOuts, Words
 from gateway.messaging.receipts import Receipts
 from gateway.models import Delivery, Device
 from gateway.providers.base import Inbound, Outcome, Part, Receipt, Sms, SubmitResult
-from gateway.smssync_wire import Post, inbound_id
-from gateway.tasks import NewTask, Tasks
+from gateway.smssync.queue import NewTask, Tasks
+from gateway.smssync.wire import Post, inbound_id
 from gateway.telephony import phonenumber, segments
 from gateway.virtual_numbers.pool import Numbers
 
