@@ -29,9 +29,9 @@ from conf.settings import Loaded, Settings, load
 from gateway.errors import BadRequest, StoreUnavailable
 from gateway.loop import run
 from gateway.models import VirtualNumber
-from gateway.services import Services, open_services, redis_url
 from gateway.store.pipeline import connect
 from gateway.telephony import geoip, phonenumber
+from gateway.wiring.services import Services, open_services, redis_url
 from handlers.application import Application
 from handlers.base import NotFoundHandler
 from handlers.routes import (

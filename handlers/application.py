@@ -11,7 +11,7 @@ import tornado.web
 
 from gateway.models import MessageEndpoint
 from gateway.monitoring.metrics import IN_FLIGHT
-from gateway.services import Services
+from gateway.wiring.services import Services
 from handlers.handsets import Handsets
 
 log = logging.getLogger(__name__)

@@ -23,9 +23,9 @@ from gateway.access.client_address import FORWARDING_HEADERS, is_loopback
 from gateway.errors import BadRequest, GatewayError, LimitExceeded, PayloadTooLarge
 from gateway.models import PhoneNumber
 from gateway.monitoring.metrics import RESPONSES
-from gateway.services import Services
 from gateway.store.pipeline import fresh_budget
 from gateway.telephony import phonenumber
+from gateway.wiring.services import Services
 from handlers import arguments
 from handlers.application import Application
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from gateway.errors import BadRequest, NotFound
 from gateway.messaging.messenger import Sent
-from gateway.services import Services
 from gateway.telephony import phonenumber, segments
+from gateway.wiring.services import Services
 from handlers.base import AdminHandler
 
 

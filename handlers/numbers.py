@@ -9,8 +9,8 @@ from typing import Any
 
 from gateway.errors import BadRequest
 from gateway.models import VirtualNumber
-from gateway.services import Services
 from gateway.virtual_numbers.pool import PoolEntry, PoolPage
+from gateway.wiring.services import Services
 from handlers.values import CAPABILITIES, Fields, FieldsHandler, digits
 
 # The only provider whose calls reach the gateway.

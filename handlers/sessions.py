@@ -9,8 +9,8 @@ from typing import Any
 from gateway.conversations.sessions import PIN, NewSession
 from gateway.errors import BadRequest, NotFound
 from gateway.models import Mode, Session
-from gateway.services import Services
 from gateway.store.pipeline import fresh_budget
+from gateway.wiring.services import Services
 from handlers.values import Fields, FieldsHandler, digits, session_id, utc
 
 NUMBERINGS = ("shared", "per-side")

@@ -11,9 +11,9 @@ from typing import Any
 
 from gateway.errors import BadRequest, NotFound
 from gateway.models import Device
-from gateway.services import Services
 from gateway.smssync.queue import DeviceState, NewTask, Task
 from gateway.telephony import segments
+from gateway.wiring.services import Services
 from handlers.values import Fields, FieldsHandler, digits, utc
 
 MOST_PRIORITY = 1000

@@ -12,7 +12,7 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from conf.settings import load
-from gateway.services import open_services
+from gateway.wiring.services import open_services
 from handlers.application import Application
 from handlers.base import NotFoundHandler
 from handlers.routes import Route, message_endpoints, route_table

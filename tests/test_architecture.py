@@ -85,7 +85,7 @@ ROWS = (
         "gateway.smssync.phones",
         "gateway.conversations.calls",
     ),
-    ("gateway.upkeep", "gateway.relaying", "gateway.services"),
+    ("gateway.wiring.periodic", "gateway.wiring.relaying", "gateway.wiring.services"),
     ("handlers.arguments", "handlers.base", "handlers.webhook"),
 )
 ORDER = [module for row in ROWS for module in row]

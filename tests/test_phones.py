@@ -11,10 +11,10 @@ import pytest
 from conf.settings import Settings
 from gateway.models import Delivery, Device, VirtualNumber
 from gateway.monitoring.metrics import totals
-from gateway.services import Services, open_services
 from gateway.smssync.phones import DELIVERIES, authentic, reporting
 from gateway.smssync.queue import NewTask, TaskState
 from gateway.smssync.wire import Post
+from gateway.wiring.services import Services, open_services
 
 SENDER = "+12065550121"
 OURS = "+12065550171"

@@ -14,8 +14,8 @@ from gateway.access.refusals import Blocked
 from gateway.access.sign_ins import TRIES
 from gateway.errors import BadRequest
 from gateway.models import MessageEndpoint, PhoneNumber
-from gateway.services import Services
 from gateway.telephony import phonenumber
+from gateway.wiring.services import Services
 from handlers.console.base import path
 from handlers.console.pages import Action, Question, page_or_first
 from handlers.console.views import span

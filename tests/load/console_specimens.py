@@ -13,8 +13,8 @@ import redis
 from gateway.conversations.sessions import NewSession
 from gateway.models import Mode, Session, VirtualNumber
 from gateway.providers.vonage.voice import CallEvent, IncomingCall
-from gateway.services import Services
 from gateway.store import keys
+from gateway.wiring.services import Services
 from tests.load.copies import Snapshot, Template, difference, snapshot
 from tests.load.scenarios import fictional_numbers
 from tests.masking import Town, until

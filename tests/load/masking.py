@@ -34,12 +34,12 @@ from gateway.messaging.inbound.inbox import Inbox
 from gateway.messaging.optouts import OptOuts, Words
 from gateway.models import Session, VirtualNumber
 from gateway.providers.base import Inbound
-from gateway.relaying import notice_texts
-from gateway.services import open_services
 from gateway.store import keys, valkey_process
 from gateway.store.pipeline import Store, connect
 from gateway.telephony import phonenumber
 from gateway.virtual_numbers.pool import Numbers
+from gateway.wiring.relaying import notice_texts
+from gateway.wiring.services import open_services
 from tests.load.scenarios import fictional_numbers
 from tests.processes import Process, wait_for
 

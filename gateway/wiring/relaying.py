@@ -24,9 +24,9 @@ from gateway.monitoring.stats import Stats
 from gateway.providers.base import SubmitResult
 from gateway.smssync.queue import Tasks
 from gateway.store.pipeline import Store
-from gateway.upkeep import Upkeep
 from gateway.virtual_numbers.forecast import Forecast
 from gateway.virtual_numbers.pool import Numbers
+from gateway.wiring.periodic import Upkeep
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,6 @@ from gateway.providers.smssync import SmsSyncProvider
 from gateway.providers.vonage.insight import Insight
 from gateway.providers.vonage.numbers import NumbersApi
 from gateway.providers.vonage.sms import Account, VonageProvider
-from gateway.relaying import wire
 from gateway.smssync.phones import Phones, reporting
 from gateway.smssync.queue import NewTask, Tasks
 from gateway.store.pipeline import Store, connect
@@ -46,6 +45,7 @@ from gateway.virtual_numbers.inventory import Holdings
 from gateway.virtual_numbers.pool import Numbers
 from gateway.virtual_numbers.provisioning import Provisioning
 from gateway.virtual_numbers.setup import NumberSetup, Webhooks
+from gateway.wiring.relaying import wire
 
 # Flowroute publishes no limit and throttles senders that it takes for spammers: a modest rate.
 FLOWROUTE_RATE = 10.0
