@@ -10,8 +10,7 @@ from typing import Any
 
 from gateway.errors import GatewayError, PayloadTooLarge, StoreUnavailable
 from gateway.models import Device
-from gateway.smssync import bodies as bodies
-from gateway.smssync import wire as wire
+from gateway.smssync import bodies, wire
 from gateway.smssync.phones import Reply, authentic
 from gateway.smssync.queue import Task
 from handlers.base import BaseHandler, Guard
