@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Entry(Protocol):
-    """A text or a call as one handset shows it; see ``gateway.emulator.conversation``."""
+    """A text or a call as one handset shows it; see ``gateway.emulator.control.conversation``."""
 
     @property
     def kind(self) -> str:

@@ -10,7 +10,7 @@ from html import unescape
 
 import pytest
 
-from gateway.emulator import conversation
+from gateway.emulator.control import conversation
 from gateway.messaging.optouts import Words
 from handlers.console.handset_phones import DEFAULT, Phone, next_phone, read_phones, write_phones
 from handlers.console.handset_screens import CALL, TEXT, PhoneLine, Screen, show

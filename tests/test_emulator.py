@@ -16,7 +16,7 @@ import pytest
 from yarl import URL
 
 from gateway.emulator import Emulator
-from gateway.emulator.throttle import Throttle
+from gateway.emulator.account.throttle import Throttle
 from tests.emulation import (
     BERLIN,
     KEY,

@@ -14,7 +14,7 @@ import pytest
 from aiohttp import web
 
 from gateway.emulator import Emulator
-from gateway.emulator.calls import Call
+from gateway.emulator.account.calls import Call
 from gateway.errors import BadRequest
 from tests.emulation import BERLIN, GIVEN_UP, SEATTLE, change, emulating, error_of
 from tests.voice_application import (

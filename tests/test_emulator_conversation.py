@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from gateway.emulator import Emulator
-from gateway.emulator.conversation import Entry
+from gateway.emulator.control.conversation import Entry
 from tests.emulation import BERLIN, GIVEN_UP, SEATTLE, Receiver, emulating, receiving, send
 from tests.voice_application import MASK, TALK, VIRTUAL, VoiceApplication, connect
 from tests.voice_application import serving as voice_application

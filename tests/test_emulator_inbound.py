@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 
 from gateway.emulator import Emulator
-from gateway.emulator.texts import cut, split
+from gateway.emulator.account.texts import cut, split
 from gateway.errors import BadRequest
 from gateway.providers.vonage import signatures
 from gateway.telephony import segments

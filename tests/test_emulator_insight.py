@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from gateway.emulator import Emulator
-from gateway.emulator.insight import countries
+from gateway.emulator.api.insight import countries
 from gateway.telephony import phonenumber
 from tests.emulation import KEY, SECRET, basic, emulating, order
 

@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from gateway.emulator import ncco
+from gateway.emulator.voice import ncco
 from tests.emulation import BERLIN
 from tests.voice_application import MASK, TALK, connect
 

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from gateway.emulator import Emulator
-from gateway.emulator.stock import STOCK
+from gateway.emulator.rented.stock import STOCK
 from gateway.telephony import phonenumber
 from tests.emulation import (
     BERLIN,

@@ -17,7 +17,7 @@ import aiohttp
 import pytest
 
 from gateway.emulator import Emulator
-from gateway.emulator.webhooks import shuffled, signed
+from gateway.emulator.webhooks.outgoing import shuffled, signed
 from tests.emulation import (
     BERLIN,
     GIVEN_UP,

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from gateway.emulator.calls import Call
+from gateway.emulator.account.calls import Call
 from gateway.store import keys
 from tests.conftest import RestartableValkey
 from tests.masking import (

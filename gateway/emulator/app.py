@@ -7,18 +7,19 @@ from collections.abc import Mapping, Sequence
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-from gateway.emulator import call_control, control, conversation, flowroute, numbers, page
-from gateway.emulator.account import Account
-from gateway.emulator.application import EmulatorApplication, Route
-from gateway.emulator.base import UnknownPathHandler
-from gateway.emulator.calls import Call
-from gateway.emulator.conversation import Entry
-from gateway.emulator.delivery import Deliveries
-from gateway.emulator.inbox import ApiRequest, Attempt, HandsetText, SentMessage
-from gateway.emulator.insight import InsightHandler
-from gateway.emulator.leases import Lease
+from gateway.emulator.account.account import Account
+from gateway.emulator.account.calls import Call
+from gateway.emulator.account.records import ApiRequest, Attempt, HandsetText, SentMessage
+from gateway.emulator.api import flowroute, numbers
+from gateway.emulator.api.application import EmulatorApplication, Route
+from gateway.emulator.api.base import UnknownPathHandler
+from gateway.emulator.api.insight import InsightHandler
+from gateway.emulator.api.sms import SmsHandler
+from gateway.emulator.control import calls, conversation, page, remote
+from gateway.emulator.control.conversation import Entry
+from gateway.emulator.rented.leases import Lease
 from gateway.emulator.settings import Settings, changed
-from gateway.emulator.sms import SmsHandler
+from gateway.emulator.webhooks.delivery import Deliveries
 
 HOST = "127.0.0.1"
 # Above this the connection is dropped; read_params and read_object refuse far smaller bodies.
@@ -35,13 +36,13 @@ ROUTES: Sequence[Route] = (
     (r"/number/cancel/?", numbers.CancelHandler),
     (r"/number/update/?", numbers.UpdateHandler),
     (r"/ni/basic/json/?", InsightHandler),
-    (r"/emulator/calls/?", call_control.CallsHandler),
-    (r"/emulator/calls/([0-9a-f]+)", call_control.CallHandler),
-    (r"/emulator/next/?", control.NextHandler),
-    (r"/emulator/messages/?", control.MessagesHandler),
-    (r"/emulator/inbound/?", control.InboundHandler),
-    (r"/emulator/requests/?", control.RequestsHandler),
-    (r"/emulator/settings/?", control.SettingsHandler),
+    (r"/emulator/calls/?", calls.CallsHandler),
+    (r"/emulator/calls/([0-9a-f]+)", calls.CallHandler),
+    (r"/emulator/next/?", remote.NextHandler),
+    (r"/emulator/messages/?", remote.MessagesHandler),
+    (r"/emulator/inbound/?", remote.InboundHandler),
+    (r"/emulator/requests/?", remote.RequestsHandler),
+    (r"/emulator/settings/?", remote.SettingsHandler),
     (page.PATH, page.PageHandler),
 )
 

@@ -1,0 +1,201 @@
+"""The Numbers API: search, rent, set up, give back and list numbers.
+
+https://developer.vonage.com/en/api/numbers
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from gateway.emulator.account import auth
+from gateway.emulator.account.failures import Failure
+from gateway.emulator.account.records import ApiRequest
+from gateway.emulator.api import number_requests
+from gateway.emulator.api.failing import ApiHandler
+from gateway.emulator.api.number_requests import ADDRESS_NEEDED, NumbersError
+from gateway.emulator.api.wire import read_params
+from gateway.emulator.rented.leases import Lease
+from gateway.emulator.rented.stock import ADDRESS_COUNTRIES, Offer
+from gateway.emulator.webhooks.outgoing import Outgoing
+from gateway.errors import GatewayError
+
+Params = Mapping[str, str]
+
+# The webhook of a number must answer this to the GET of an update.
+HTTP_OK = 200
+
+
+class NumbersHandler(ApiHandler):
+    """Refuses by the rules, or fails as a test has ordered; what it carries out is a subclass's."""
+
+    async def check(self, params: Params) -> None:
+        """Raise NumbersError when a request is refused after a look outside."""
+
+    def carry_out(self, params: Params) -> object:
+        """Do what is asked and return the answer; raises NumbersError."""
+        raise NotImplementedError
+
+    async def serve(self) -> None:
+        """Answer the request."""
+        account = self.application.account
+        params = read_params(self.request)
+        request = account.note(params, "numbers", self.request.path)
+        failure = account.failures.take_http(self.request.path)
+        if failure is not None:
+            request.outcome = failure.name
+            await self.fail(failure, lambda: self._carry_out_silently(params))
+            return
+        try:
+            await self._accept(params, request)
+        except NumbersError as error:
+            request.outcome = f"status:{error.status}"
+            self._refuse(error.status, str(error))
+
+    def answer_ordered(self, failure: Failure) -> None:
+        self._refuse(int(failure.status or failure.name))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        error = kwargs.get("exc_info", (None, None, None))[1]
+        if isinstance(error, GatewayError):
+            self._refuse(error.status, str(error))
+            return
+        self._refuse(status_code, self._reason)
+
+    async def _accept(self, params: Params, request: ApiRequest) -> None:
+        self._authenticate(params)
+        await self.check(params)
+        answer = self.carry_out(params)
+        request.outcome = "accepted"
+        self.reply(answer)
+
+    def _carry_out_silently(self, params: Params) -> None:
+        with contextlib.suppress(NumbersError):
+            self._authenticate(params)
+            self.carry_out(params)
+
+    def _authenticate(self, params: Params) -> None:
+        authorization = self.request.headers.get("Authorization", "")
+        if not auth.is_account(params, authorization, self.application.account.settings):
+            raise NumbersError(401)
+
+    def _refuse(self, status: int, label: str = "") -> None:
+        self.set_status(status)
+        self.reply(number_requests.answer(status, label))
+
+
+class SearchHandler(NumbersHandler):
+    """``GET /number/search``: what can be rented."""
+
+    async def get(self) -> None:
+        await self.serve()
+
+    def carry_out(self, params: Params) -> object:
+        query = number_requests.query(params, country_required=True)
+        account = self.application.account
+        offers = account.leases.available(account.settings)
+        return query.page([offer.as_json() for offer in offers if _wanted(query, offer)])
+
+
+class OwnedHandler(NumbersHandler):
+    """``GET /account/numbers``: what is rented."""
+
+    async def get(self) -> None:
+        await self.serve()
+
+    def carry_out(self, params: Params) -> object:
+        query = number_requests.query(params, country_required=False)
+        account = self.application.account
+        return query.page(
+            [
+                lease.as_json()
+                for lease in account.leases.owned(account.settings)
+                if _wanted(query, lease.offer) and _linked_as_wanted(params, lease)
+            ]
+        )
+
+
+class ChangeHandler(NumbersHandler):
+    """A POST about one number; the answer is the error code 200."""
+
+    async def post(self) -> None:
+        await self.serve()
+
+    def carry_out(self, params: Params) -> object:
+        self.change(
+            params, number_requests.number(params, self.application.account.settings.api_key)
+        )
+        return number_requests.answer(HTTP_OK)
+
+    def change(self, params: Params, msisdn: str) -> None:
+        """Do it; raises NumbersError."""
+        raise NotImplementedError
+
+    def lease(self, params: Params, msisdn: str) -> Lease:
+        """Return the rented number; raises NumbersError when it is not rented."""
+        account = self.application.account
+        found = account.leases.find(msisdn, account.settings)
+        if found is None or found.offer.country != params["country"]:
+            raise NumbersError(420)
+        return found
+
+
+class BuyHandler(ChangeHandler):
+    """``POST /number/buy``: the number leaves the stock, the price the balance."""
+
+    def change(self, params: Params, msisdn: str) -> None:
+        account = self.application.account
+        offers = {offer.msisdn: offer for offer in account.leases.available(account.settings)}
+        offer = offers.get(msisdn)
+        if offer is None or offer.country != params["country"]:
+            raise NumbersError(420)
+        if offer.country in ADDRESS_COUNTRIES:
+            raise NumbersError(420, ADDRESS_NEEDED)
+        if not account.pay(Decimal(offer.cost)):
+            raise NumbersError(420)
+        account.leases.rent(offer)
+
+
+class CancelHandler(ChangeHandler):
+    """``POST /number/cancel``: the number goes back into the stock."""
+
+    def change(self, params: Params, msisdn: str) -> None:
+        self.application.account.leases.give_back(self.lease(params, msisdn))
+
+
+class UpdateHandler(ChangeHandler):
+    """``POST /number/update``: application and callbacks of a number."""
+
+    async def check(self, params: Params) -> None:
+        """Ask the SMS webhook, which must answer 200; one beyond this machine cannot be asked."""
+        account = self.application.account
+        self.lease(params, number_requests.number(params, account.settings.api_key))
+        if params.get("moHttpUrl") and not await self._answers(params["moHttpUrl"]):
+            raise NumbersError(420)
+
+    def change(self, params: Params, msisdn: str) -> None:
+        number_requests.check_callbacks(params)
+        account = self.application.account
+        replace = account.settings.number_update == "replace"
+        account.leases.set_callbacks(self.lease(params, msisdn), params, replace)
+
+    async def _answers(self, given: str) -> bool:
+        deliveries, settings = self.application.deliveries, self.application.account.settings
+        url = deliveries.target(given)
+        if not url:
+            return False
+        connect, read = settings.voice_timeouts
+        answer = await deliveries.ask(Outgoing("GET", url), connect, read)
+        return answer.status == HTTP_OK
+
+
+def _wanted(query: number_requests.Query, offer: Offer) -> bool:
+    return query.matches(offer.country, offer.msisdn, offer.type, offer.features)
+
+
+def _linked_as_wanted(params: Params, lease: Lease) -> bool:
+    application, wanted = params.get("application_id", ""), params.get("has_application", "")
+    fits = application in {"", lease.application}
+    return fits and wanted.lower() in {"", str(bool(lease.application)).lower()}

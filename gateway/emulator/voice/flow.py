@@ -1,0 +1,290 @@
+"""How a call goes: what it asks, what its NCCOs make of it, and the events of both legs.
+
+https://developer.vonage.com/en/voice/voice-api/concepts/call-flow
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from gateway.emulator.account.call_order import CALLEE, CALLER
+from gateway.emulator.account.calls import OUTBOUND, Call, CallEvent, Leg
+from gateway.emulator.account.records import Attempt
+from gateway.emulator.settings import Settings
+from gateway.emulator.voice import ncco, wire
+from gateway.emulator.voice.answering import Answering, Question
+from gateway.emulator.voice.clock import CallClock
+from gateway.emulator.voice.event_line import EventLine
+from gateway.emulator.voice.ncco import Action, NccoError
+from gateway.emulator.webhooks.delivery import Deliveries
+
+# An NCCO may lead to the next one for ever.
+MAX_ACTIONS = 100
+UNKNOWN_CALLER = "unknown"
+PLATFORM, USER = "platform", "user"
+
+_SPEECH_SECONDS_PER_CHARACTER = 0.06
+_CARRIER_GIVES_UP_SECONDS = 30.0
+_INPUT_SECONDS = 3.0
+_DEFAULT_DIGITS = 4
+
+Following = Sequence[Action] | None
+
+
+class CallFlow:
+    """Carries a call out. owns: tells whether the account may show a number as caller id."""
+
+    def __init__(
+        self,
+        call: Call,
+        deliveries: Deliveries,
+        settings: Settings,
+        owns: Callable[[str], bool],
+    ) -> None:
+        self._call = call
+        self._deliveries = deliveries
+        self._settings = settings
+        self._owns = owns
+        self._clock = CallClock(call, settings.call_time_scale)
+        self._answering = Answering(call, deliveries, settings)
+        self._line = EventLine(call, deliveries, settings)
+        self._inputs = deque(call.order.digits)
+        self._perform_by_name: Mapping[str, Callable[[Action], Awaitable[Following]]] = {
+            "talk": self._talk,
+            "connect": self._connect,
+            "input": self._input,
+            "notify": self._notify,
+            "record": self._record,
+            "wait": self._wait,
+        }
+
+    async def run(self) -> None:
+        """Carry the call out; returns when it is over and every event was told or given up."""
+        inbound = self._call.inbound
+        for status in ("started", "ringing"):
+            self._post(inbound, status)
+        try:
+            actions = await self._ask(self._first_question())
+            if actions is None:
+                self._call.problem = "nobody answered the call"
+            else:
+                inbound.answered = self._clock.now()
+                self._post(inbound, "answered")
+                await self._perform(actions)
+        except NccoError as error:
+            self._call.problem = str(error)
+            body = wire.error_event(self._call, self._clock.now())
+            self._tell("error", inbound, body, self._settings.event_url)
+        for leg in self._call.rang:
+            if not leg.ended:
+                self._end(leg, "completed", PLATFORM)
+        self._end(inbound, "completed" if inbound.answered else "failed", self._by(CALLER))
+        self._call.over = True
+        await self._line.close()
+
+    async def _perform(self, actions: Sequence[Action]) -> None:
+        waiting = deque(actions)
+        while waiting and self._call.hung_up_by != CALLER:
+            if len(self._call.actions) >= MAX_ACTIONS:
+                self._call.problem = f"more than {MAX_ACTIONS} actions"
+                return
+            action = waiting.popleft()
+            self._call.actions.append(action)
+            perform = self._perform_by_name.get(action["action"])
+            following = await perform(action) if perform else None
+            if following is not None:
+                waiting = deque(following)
+
+    # -- actions
+
+    async def _talk(self, action: Action) -> Following:
+        await self._say(self._call.inbound, action)
+        return None
+
+    async def _connect(self, action: Action) -> Following:
+        leg = self._dial(action)
+        self._post(leg, "started", action)
+        status = await self._ring(leg, action)
+        if status == "answered":
+            leg.answered = self._clock.now()
+            self._post(leg, "answered", action)
+            await self._whisper(leg, action["endpoint"][0])
+            await self._converse(leg, action)
+            status = "completed"
+        return await self._end_connect(leg, status, action)
+
+    async def _input(self, action: Action) -> Following:
+        await self._clock.sleep(_INPUT_SECONDS)
+        rules: Action = action.get("dtmf", {}) if "type" in action else action
+        typed = self._inputs.popleft() if self._inputs else ""
+        if rules.get("submitOnHash"):
+            typed = typed.partition("#")[0]
+        digits = typed[: int(rules.get("maxDigits", _DEFAULT_DIGITS))]
+        result = _input_result(digits, newer="type" in action)
+        return await self._ask(self._event_question("input", action, result))
+
+    async def _notify(self, action: Action) -> Following:
+        values = {"payload": action["payload"]}
+        return await self._ask(self._event_question("notify", action, values))
+
+    async def _record(self, action: Action) -> Following:
+        leg, now = self._call.inbound, wire.timestamp(self._clock.now())
+        body = {
+            "start_time": now,
+            "end_time": now,
+            "size": 0,
+            "recording_url": f"https://api.nexmo.com/v1/files/{leg.uuid}",
+            "recording_uuid": leg.uuid,
+            "conversation_uuid": self._call.conversation_uuid,
+            "timestamp": now,
+        }
+        url, method = self._told(action)
+        self._tell("record", leg, body, url, method)
+        return None
+
+    async def _wait(self, action: Action) -> Following:
+        await self._clock.sleep(action.get("timeout", 10))
+        return None
+
+    # -- the second leg
+
+    def _dial(self, action: Action) -> Leg:
+        endpoint, given = action["endpoint"][0], action.get("from", "")
+        names = ("number", "user", "extension", "uri")
+        to = next(str(endpoint[name]) for name in names if name in endpoint)
+        owned = given if given and self._owns(given) else UNKNOWN_CALLER
+        shown = self._call.to if action.get("randomFromNumber") else owned
+        leg = Leg(OUTBOUND, shown, to, self._clock.now())
+        self._call.legs.append(leg)
+        return leg
+
+    async def _ring(self, leg: Leg, action: Action) -> str:
+        order, limit = self._call.order, action.get("timeout", ncco.DEFAULT_RING_SECONDS)
+        if order.answer == "failed":
+            return "failed"
+        self._post(leg, "ringing", action)
+        ends = {"timeout": limit, "unanswered": _CARRIER_GIVES_UP_SECONDS}
+        rings = ends.get(order.answer, order.ring)
+        await self._clock.sleep(min(rings, limit))
+        if self._call.hung_up_by == CALLEE:
+            return "rejected"
+        if self._call.hung_up_by or order.answer == "cancelled":
+            self._call.hang_up(CALLER)
+            return "cancelled"
+        return "timeout" if rings > limit else order.answer
+
+    async def _whisper(self, leg: Leg, endpoint: Action) -> None:
+        url = endpoint.get("onAnswer", {}).get("url")
+        if not url:
+            return
+        values = wire.question(self._call) | {"uuid": leg.uuid}
+        question = Question("answer", url, self._settings.answer_method, values)
+        for action in await self._ask(question) or ():
+            if action["action"] == "talk":
+                await self._say(leg, action)
+
+    async def _converse(self, leg: Leg, action: Action) -> None:
+        order, limit = self._call.order, action.get("limit", ncco.MAX_CALL_SECONDS)
+        if order.hold:
+            await self._call.hung_up()
+            return
+        await self._clock.sleep(min(order.duration, limit))
+        if order.duration <= limit:
+            self._call.hang_up(order.hangup_by)
+
+    async def _end_connect(self, leg: Leg, status: str, action: Action) -> Following:
+        self._close(leg, status, self._by(CALLEE))
+        if self._call.hung_up_by == CALLEE:
+            self._call.resume()
+        if action.get("eventType") != "synchronous":
+            self._post(leg, status, action)
+            return None
+        await self._line.drain()
+        body = wire.event(self._call, leg, status, leg.ended)
+        return await self._ask(self._event_question(status, action, body, leg))
+
+    # -- what is asked and told
+
+    def _first_question(self) -> Question:
+        settings = self._settings
+        values = wire.question(self._call)
+        return Question("answer", settings.answer_url, settings.answer_method, values)
+
+    def _event_question(
+        self, status: str, action: Action, values: Mapping[str, object], leg: Leg | None = None
+    ) -> Question:
+        leg = leg or self._call.inbound
+        body = {
+            "from": leg.sender,
+            "to": leg.to,
+            "uuid": leg.uuid,
+            "conversation_uuid": self._call.conversation_uuid,
+            "timestamp": wire.timestamp(self._clock.now()),
+            **values,
+        }
+        url, method = self._told(action)
+        target = self._deliveries.target(url)
+        event = CallEvent(self._clock.now(), status, leg.direction, leg.uuid, target, body)
+        self._call.events.append(event)
+        return Question("event", url, method, body)
+
+    async def _ask(self, question: Question) -> Following:
+        before = len(self._call.asked)
+        answer = await self._answering.ask(question)
+        if question.kind == "event":
+            last = self._call.events[-1]
+            last.attempts.extend(
+                Attempt(each.time, last.status, each.http_status, each.error, last.uuid)
+                for each in self._call.asked[before:]
+                if each.kind == "event"
+            )
+        taken = answer.status is not None and 200 <= answer.status < 300
+        # A webhook of events may answer nothing: then the NCCO goes on.
+        if not taken or (question.kind == "event" and not _means_ncco(answer.body)):
+            return None
+        return ncco.parse(answer.body)
+
+    def _post(self, leg: Leg, status: str, action: Action | None = None) -> None:
+        leg.status = status
+        body = wire.event(self._call, leg, status, self._clock.now())
+        self._tell(status, leg, body, *self._told(action or {}))
+
+    def _tell(
+        self, status: str, leg: Leg, body: Mapping[str, object], url: str, method: str = ""
+    ) -> None:
+        target = self._deliveries.target(url)
+        event = CallEvent(self._clock.now(), status, leg.direction, leg.uuid, target, body)
+        self._line.post(event, method or self._settings.event_method)
+
+    def _told(self, action: Action) -> tuple[str, str]:
+        if "eventUrl" in action:
+            return action["eventUrl"][0], action.get("eventMethod", "POST")
+        return self._settings.event_url, self._settings.event_method
+
+    # -- saying and ending
+
+    async def _say(self, leg: Leg, action: Action) -> None:
+        leg.heard.append(action["text"])
+        await self._clock.sleep(len(action["text"]) * _SPEECH_SECONDS_PER_CHARACTER)
+
+    def _by(self, side: str) -> str:
+        return USER if self._call.hung_up_by == side else PLATFORM
+
+    def _close(self, leg: Leg, status: str, by: str) -> None:
+        leg.status, leg.ended, leg.disconnected_by = status, self._clock.now(), by
+
+    def _end(self, leg: Leg, status: str, by: str) -> None:
+        self._close(leg, status, by)
+        self._post(leg, status)
+
+
+def _input_result(digits: str, newer: bool) -> Mapping[str, object]:
+    timed_out = not digits
+    if newer:
+        return {"dtmf": {"digits": digits, "timed_out": timed_out}, "speech": {"results": []}}
+    return {"dtmf": digits, "timed_out": timed_out}
+
+
+def _means_ncco(body: bytes) -> bool:
+    return body.strip() not in {b"", b"{}", b"[]", b"null"}
