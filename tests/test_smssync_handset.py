@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from gateway.emulator.smssync import VERSIONS, Event, Faults, Handset, Kind, Preferences
-from gateway.emulator.smssync.incoming import clock
-from gateway.emulator.smssync.lenient_json import Unreadable, parse
-from gateway.emulator.smssync.radio import failure_text
-from gateway.emulator.smssync.results import java_date
+from gateway.emulator.smssync.app.incoming import clock
+from gateway.emulator.smssync.app.radio import failure_text
+from gateway.emulator.smssync.app.results import java_date
+from gateway.emulator.smssync.wire.lenient_json import Unreadable, parse
 from tests.processes import Process, wait_for
 from tests.smssync_server import SUCCESS, SyncServer, replying, sms
 

@@ -10,11 +10,11 @@ from urllib.parse import quote
 
 import pytest
 
-from gateway.emulator.smssync.bodies import encode, gson_json, query
-from gateway.emulator.smssync.radio import TaskRow
-from gateway.emulator.smssync.results import result_of
-from gateway.emulator.smssync.traits import ALL_FIELDS, Traits
-from gateway.emulator.smssync.versions import VERSIONS
+from gateway.emulator.smssync.app.radio import TaskRow
+from gateway.emulator.smssync.app.results import result_of
+from gateway.emulator.smssync.wire.bodies import encode, gson_json, query
+from gateway.emulator.smssync.world.traits import ALL_FIELDS, Traits
+from gateway.emulator.smssync.world.versions import VERSIONS
 from gateway.smssync.bodies import fields
 from gateway.smssync.bodies import query as parsed_query
 from gateway.smssync.queue import Result

@@ -8,10 +8,10 @@ import signal
 import sys
 from urllib.parse import urlsplit
 
-from gateway.emulator.smssync.events import Event
 from gateway.emulator.smssync.handset import SMS_CAP, Handset
-from gateway.emulator.smssync.preferences import FORMATS, Preferences
-from gateway.emulator.smssync.versions import ALIASES, VERSIONS
+from gateway.emulator.smssync.world.events import Event
+from gateway.emulator.smssync.world.preferences import FORMATS, Preferences
+from gateway.emulator.smssync.world.versions import ALIASES, VERSIONS
 from gateway.loop import run
 
 

@@ -10,19 +10,19 @@ from collections.abc import Awaitable, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from gateway.emulator.smssync.client import AppClient, AppMemory
-from gateway.emulator.smssync.controls import STATUS_CODES, Controls
-from gateway.emulator.smssync.events import Event, Listener, nobody
-from gateway.emulator.smssync.faults import Faults
-from gateway.emulator.smssync.incoming import Incoming, IncomingSms, SyncMemory
-from gateway.emulator.smssync.preferences import Preferences
-from gateway.emulator.smssync.radio import Radio, SentSms
-from gateway.emulator.smssync.replies import AppCrashed, TaskMessage
-from gateway.emulator.smssync.results import Result, Results
-from gateway.emulator.smssync.setup import Setup
-from gateway.emulator.smssync.tasks import Failure, Tasks
-from gateway.emulator.smssync.versions import traits_of
-from gateway.emulator.smssync.wire import Wire
+from gateway.emulator.smssync.app.client import AppClient, AppMemory
+from gateway.emulator.smssync.app.controls import STATUS_CODES, Controls
+from gateway.emulator.smssync.app.incoming import Incoming, IncomingSms, SyncMemory
+from gateway.emulator.smssync.app.radio import Radio, SentSms
+from gateway.emulator.smssync.app.replies import AppCrashed, TaskMessage
+from gateway.emulator.smssync.app.results import Result, Results
+from gateway.emulator.smssync.app.tasks import Failure, Tasks
+from gateway.emulator.smssync.wire.wire import Wire
+from gateway.emulator.smssync.world.events import Event, Listener, nobody
+from gateway.emulator.smssync.world.faults import Faults
+from gateway.emulator.smssync.world.preferences import Preferences
+from gateway.emulator.smssync.world.setup import Setup
+from gateway.emulator.smssync.world.versions import traits_of
 
 T = TypeVar("T")
 

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from gateway.emulator.smssync.client import AppClient
-from gateway.emulator.smssync.events import Event
-from gateway.emulator.smssync.exchange import Body, Kind, NoAnswer, Request
-from gateway.emulator.smssync.lenient_json import Unreadable
-from gateway.emulator.smssync.radio import Radio
-from gateway.emulator.smssync.replies import (
+from gateway.emulator.smssync.app.client import AppClient
+from gateway.emulator.smssync.app.radio import Radio
+from gateway.emulator.smssync.app.replies import (
     AppCrashed,
     Payload,
     TaskMessage,
     payload_of,
     uuids_of,
 )
-from gateway.emulator.smssync.setup import Setup
-from gateway.emulator.smssync.traits import Parser
+from gateway.emulator.smssync.wire.lenient_json import Unreadable
+from gateway.emulator.smssync.world.events import Event
+from gateway.emulator.smssync.world.exchange import Body, Kind, NoAnswer, Request
+from gateway.emulator.smssync.world.setup import Setup
+from gateway.emulator.smssync.world.traits import Parser
 
 # What a failed SMS leaves to be told to the server: the text and Android's code.
 Failure = tuple[str, int]

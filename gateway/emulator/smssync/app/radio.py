@@ -7,10 +7,10 @@ import uuid as uuids
 from collections import deque
 from dataclasses import dataclass
 
-from gateway.emulator.smssync import faults as codes
-from gateway.emulator.smssync.events import Event
-from gateway.emulator.smssync.replies import AppCrashed
-from gateway.emulator.smssync.setup import Setup
+from gateway.emulator.smssync.app.replies import AppCrashed
+from gateway.emulator.smssync.world import faults as codes
+from gateway.emulator.smssync.world.events import Event
+from gateway.emulator.smssync.world.setup import Setup
 
 FAILURES = {
     codes.GENERIC_FAILURE: "Failed to send SMS - Maybe insufficient air time on the phone.",

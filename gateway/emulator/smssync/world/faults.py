@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from gateway.emulator.smssync.exchange import Kind
+from gateway.emulator.smssync.world.exchange import Kind
 
 # https://developer.android.com/reference/android/telephony/SmsManager
 RESULT_OK = -1

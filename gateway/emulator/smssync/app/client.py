@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from gateway.emulator.smssync.bodies import encode_value, gson_json, query
-from gateway.emulator.smssync.exchange import Body, Kind, Request, Response
-from gateway.emulator.smssync.setup import Setup
-from gateway.emulator.smssync.wire import Wire
+from gateway.emulator.smssync.wire.bodies import encode_value, gson_json, query
+from gateway.emulator.smssync.wire.wire import Wire
+from gateway.emulator.smssync.world.exchange import Body, Kind, Request, Response
+from gateway.emulator.smssync.world.setup import Setup
 
 
 @dataclass

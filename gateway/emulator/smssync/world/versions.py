@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gateway.emulator.smssync.traits import (
+from gateway.emulator.smssync.world.traits import (
     ALL_FIELDS,
     JSON,
     XML,

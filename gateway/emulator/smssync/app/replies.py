@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gateway.emulator.smssync.lenient_json import Json, Number, Unreadable, parse
-from gateway.emulator.smssync.traits import Parser
+from gateway.emulator.smssync.wire.lenient_json import Json, Number, Unreadable, parse
+from gateway.emulator.smssync.world.traits import Parser
 
 
 class AppCrashed(Exception):

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
-from gateway.emulator.smssync.exchange import Body
-from gateway.emulator.smssync.traits import YAML, Traits
+from gateway.emulator.smssync.world.exchange import Body
+from gateway.emulator.smssync.world.traits import YAML, Traits
 
 XML_HEAD = "<?xml version='1.0' encoding='UTF-8' standalone='yes' ?>"
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 
-from gateway.emulator.smssync.bodies import android_json, gson_json
-from gateway.emulator.smssync.client import AppClient
-from gateway.emulator.smssync.events import Event
-from gateway.emulator.smssync.exchange import Kind, NoAnswer
-from gateway.emulator.smssync.faults import RESULT_OK
-from gateway.emulator.smssync.lenient_json import Unreadable
-from gateway.emulator.smssync.radio import Radio, TaskRow, failure_text
-from gateway.emulator.smssync.replies import uuids_of
-from gateway.emulator.smssync.setup import Setup
-from gateway.emulator.smssync.traits import EmptyResults, ResultStyle
+from gateway.emulator.smssync.app.client import AppClient
+from gateway.emulator.smssync.app.radio import Radio, TaskRow, failure_text
+from gateway.emulator.smssync.app.replies import uuids_of
+from gateway.emulator.smssync.wire.bodies import android_json, gson_json
+from gateway.emulator.smssync.wire.lenient_json import Unreadable
+from gateway.emulator.smssync.world.events import Event
+from gateway.emulator.smssync.world.exchange import Kind, NoAnswer
+from gateway.emulator.smssync.world.faults import RESULT_OK
+from gateway.emulator.smssync.world.setup import Setup
+from gateway.emulator.smssync.world.traits import EmptyResults, ResultStyle
 
 NOT_DELIVERED = "SMS not delivered"
 MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()

@@ -8,8 +8,8 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 import aiohttp
 from yarl import URL
 
-from gateway.emulator.smssync.exchange import NoAnswer, Request, Response
-from gateway.emulator.smssync.setup import Setup
+from gateway.emulator.smssync.world.exchange import NoAnswer, Request, Response
+from gateway.emulator.smssync.world.setup import Setup
 
 
 class Wire:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from gateway.emulator.smssync.bodies import encode, form
-from gateway.emulator.smssync.client import AppClient
-from gateway.emulator.smssync.events import Event
-from gateway.emulator.smssync.exchange import Kind, NoAnswer, Request, Response
-from gateway.emulator.smssync.lenient_json import Unreadable
-from gateway.emulator.smssync.replies import payload_of
-from gateway.emulator.smssync.setup import Setup
-from gateway.emulator.smssync.traits import Alert, Parser
+from gateway.emulator.smssync.app.client import AppClient
+from gateway.emulator.smssync.app.replies import payload_of
+from gateway.emulator.smssync.wire.bodies import encode, form
+from gateway.emulator.smssync.wire.lenient_json import Unreadable
+from gateway.emulator.smssync.world.events import Event
+from gateway.emulator.smssync.world.exchange import Kind, NoAnswer, Request, Response
+from gateway.emulator.smssync.world.setup import Setup
+from gateway.emulator.smssync.world.traits import Alert, Parser
 
 TEST_FROM = "+000000000000"
 TEST_MESSAGE = "Test Message From SMSSync Integration"

@@ -9,14 +9,14 @@ import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
-from gateway.emulator.smssync.bodies import encode
-from gateway.emulator.smssync.events import Event
-from gateway.emulator.smssync.exchange import Body, Kind, NoAnswer, Request
-from gateway.emulator.smssync.lenient_json import Unreadable
-from gateway.emulator.smssync.replies import Payload, TaskMessage, payload_of
-from gateway.emulator.smssync.setup import Setup
-from gateway.emulator.smssync.traits import SentTo, Timestamp
-from gateway.emulator.smssync.wire import Wire
+from gateway.emulator.smssync.app.replies import Payload, TaskMessage, payload_of
+from gateway.emulator.smssync.wire.bodies import encode
+from gateway.emulator.smssync.wire.lenient_json import Unreadable
+from gateway.emulator.smssync.wire.wire import Wire
+from gateway.emulator.smssync.world.events import Event
+from gateway.emulator.smssync.world.exchange import Body, Kind, NoAnswer, Request
+from gateway.emulator.smssync.world.setup import Setup
+from gateway.emulator.smssync.world.traits import SentTo, Timestamp
 
 SUCCESS_STATUSES = (200, 201)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gateway.emulator.smssync.events import Listener
-from gateway.emulator.smssync.faults import Faults
-from gateway.emulator.smssync.preferences import Preferences
-from gateway.emulator.smssync.traits import Traits
+from gateway.emulator.smssync.world.events import Listener
+from gateway.emulator.smssync.world.faults import Faults
+from gateway.emulator.smssync.world.preferences import Preferences
+from gateway.emulator.smssync.world.traits import Traits
 
 
 @dataclass(frozen=True)
