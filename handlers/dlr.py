@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handlers.proxy import InboundHandler
+from handlers.webhooks.messaging import InboundHandler
 
 
 class DlrHandler(InboundHandler):

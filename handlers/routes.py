@@ -10,45 +10,32 @@ from urllib.parse import urlsplit
 from tornado.routing import Matcher
 
 from gateway.models import MessageEndpoint
-from handlers import (
-    console,
-    dlr,
-    messages,
-    numbers,
-    operation,
-    pages,
-    provisioning,
-    proxy,
-    relay_admin,
-    sessions,
-    smssync,
-    smssync_admin,
-    status,
-    validation,
-    voice,
-)
+from handlers import console, dlr, operation
+from handlers.admin import messages, operator_lists, phones, provisioning, sessions, virtual_numbers
 from handlers.base import BaseHandler
 from handlers.dlr import DlrHandler
-from handlers.message import MessageHandler
+from handlers.public import front, status, validation
+from handlers.public.message import MessageHandler
+from handlers.webhooks import messaging, smssync, voice
 
 PathRoute = tuple[str, type[BaseHandler]] | tuple[str, type[BaseHandler], dict[str, Any]]
 Route = PathRoute | tuple[Matcher, type[BaseHandler]]
 
 FIXED_ROUTES: tuple[PathRoute, ...] = (
     *validation.ROUTES,
-    *smssync_admin.ROUTES,  # before the phones', of which none is called so
+    *phones.ROUTES,  # before the phones', of which none is called so
     *smssync.ROUTES,
-    *proxy.ROUTES,  # before /dlr, for /dlr/flowroute is no receipt with a token
+    *messaging.ROUTES,  # before /dlr, for /dlr/flowroute is no receipt with a token
     *dlr.ROUTES,
     *voice.ROUTES,
     *status.ROUTES,
     *operation.ROUTES,
-    *pages.ROUTES,
+    *front.ROUTES,
     *messages.ROUTES,
-    *numbers.ROUTES,
+    *virtual_numbers.ROUTES,
     *provisioning.ROUTES,
     *sessions.ROUTES,
-    *relay_admin.ROUTES,
+    *operator_lists.ROUTES,
     *console.ROUTES,
 )
 
@@ -65,7 +52,7 @@ def route_table(
         *own,
         *message_routes(endpoints),
         *dlr_route(nexmo_dlr_url),
-        proxy.root_route(webhook_token),
+        messaging.root_route(webhook_token),
         *FIXED_ROUTES,
     ]
 

@@ -86,7 +86,7 @@ ROWS = (
         "gateway.conversations.calls",
     ),
     ("gateway.wiring.periodic", "gateway.wiring.relaying", "gateway.wiring.services"),
-    ("handlers.arguments", "handlers.base", "handlers.webhook"),
+    ("handlers.arguments", "handlers.base", "handlers.webhooks.base"),
 )
 ORDER = [module for row in ROWS for module in row]
 

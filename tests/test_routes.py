@@ -10,8 +10,8 @@ from handlers.base import AdminHandler, BaseHandler, Guard, PublicHandler
 from handlers.console.assets import AssetHandler
 from handlers.routes import FIXED_ROUTES
 from handlers.routes import PathRoute as Route
-from handlers.smssync import PhoneHandler
-from handlers.webhook import WebhookHandler
+from handlers.webhooks.base import WebhookHandler
+from handlers.webhooks.smssync import PhoneHandler
 from tests.serving import serving
 
 BASES = {

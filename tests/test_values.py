@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import BadRequest, NotFound
-from handlers.values import Fields, FieldsHandler, session_id, utc
+from handlers.admin.fields import Fields, FieldsHandler, session_id, utc
 from tests.serving import Gateway, serving
 
 NO_NUMBER = "value: must be a valid international number"

@@ -17,10 +17,10 @@ import gateway
 from gateway.access.client_address import limit_subject
 from gateway.access.sign_ins import SignIn
 from gateway.errors import Forbidden, LimitExceeded
+from handlers.admin.fields import Fields, FieldsHandler, read
 from handlers.console import views
 from handlers.console.assets import address_of
 from handlers.console.events import refuse_events
-from handlers.values import Fields, FieldsHandler, read
 
 ROOT = "/console/"
 COOKIE = "gateway_console"

@@ -11,9 +11,9 @@ from gateway.conversations.sessions import SESSION_ID, NoNumberFree
 from gateway.errors import BadRequest, NotFound
 from gateway.models import Mode, Session
 from gateway.telephony import phonenumber
+from handlers.admin.sessions import NEW_SESSION_FIELDS, begin, end, wanted_session, with_calls
 from handlers.console.base import path
 from handlers.console.pages import Action, Page, page_or_first
-from handlers.sessions import NEW_SESSION_FIELDS, begin, end, wanted_session, with_calls
 
 ROWS = 50
 ENTRIES = 100

@@ -15,7 +15,7 @@ import ujson
 from gateway.errors import Forbidden
 from gateway.models import Device
 from gateway.smssync.queue import DeviceState, Task
-from handlers import smssync_admin
+from handlers.admin import phones
 from handlers.console.base import ConsoleHandler, path
 from handlers.console.pages import Action, Page, page_or_first
 
@@ -65,7 +65,7 @@ class DevicesPage(Page):
     async def data(self, *args: str) -> dict[str, Any]:
         """Return a page of the phones."""
         after = self.get_query_argument("after", "")
-        found, following = await smssync_admin.devices_page(self.services, ROWS, after)
+        found, following = await phones.devices_page(self.services, ROWS, after)
         return {"rows": [_row(*each) for each in found], "next": following}
 
 
@@ -91,7 +91,7 @@ class DevicePage(Action):
     async def data(self, *args: str) -> dict[str, Any]:
         """Return the phone and a page of its queue; the pairing only to whom it was shown."""
         services, name = self.services, args[0]
-        device = smssync_admin.find_device(services, name)
+        device = phones.find_device(services, name)
         state = await services.tasks.device_state(name)
         total, tasks, following = await self._queue(name)
         shown = bool(services.public_url) and self.is_shown(thing(device))
@@ -103,7 +103,7 @@ class DevicePage(Action):
             "next": following,
             "can_pair": bool(services.public_url),
             "only_here": only_here(services.public_url),
-            "pairing": smssync_admin.pairing(services, device) if shown else None,
+            "pairing": phones.pairing(services, device) if shown else None,
         }
 
     async def _queue(self, name: str) -> tuple[int, list[Task], str | None]:
@@ -117,9 +117,9 @@ class DevicePage(Action):
 
     async def perform(self, *args: str) -> str:
         """Queue an SMS."""
-        smssync_admin.find_device(self.services, args[0])
-        given = self.fields(*smssync_admin.FIELDS)
-        await smssync_admin.queue(self.services, given, source="console")
+        phones.find_device(self.services, args[0])
+        given = self.fields(*phones.FIELDS)
+        await phones.queue(self.services, given, source="console")
         return path("devices", args[0], done="queued")
 
 
@@ -129,7 +129,7 @@ class CancelSms(DevicePage):
     async def perform(self, *args: str) -> str:
         """Cancel an SMS that no phone may send yet."""
         self.fields()
-        await smssync_admin.cancel(self.services, args[1])
+        await phones.cancel(self.services, args[1])
         return path("devices", args[0], done="cancelled")
 
 
@@ -138,13 +138,11 @@ class PairingCode(ConsoleHandler):
 
     async def get(self, name: str) -> None:
         """Answer the code to whom it was shown a short while ago, and to nobody else."""
-        device = smssync_admin.find_device(self.services, name)
+        device = phones.find_device(self.services, name)
         if not self.is_shown(thing(device)):
             raise Forbidden("The pairing code holds a secret. Show it on the page of the phone.")
         # The same bytes as GET /smssync/devices/<name>/pairing: ASCII, which every scanner reads.
-        text = ujson.dumps(
-            smssync_admin.pairing(self.services, device), escape_forward_slashes=False
-        )
+        text = ujson.dumps(phones.pairing(self.services, device), escape_forward_slashes=False)
         self.set_page_headers()
         self.set_header("Content-Type", "image/svg+xml; charset=UTF-8")
         self.finish(_svg(text))

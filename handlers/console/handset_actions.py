@@ -10,11 +10,11 @@ from gateway.conversations.sessions import NewSession, NoNumberFree
 from gateway.errors import BadRequest
 from gateway.models import Mode
 from gateway.telephony.phonenumber import country_of
+from handlers.admin.sessions import begin
 from handlers.console.base import path
 from handlers.console.handset_phones import FEWEST, MOST, Phone, next_phone, write_phones
 from handlers.console.handsets import COOKIE, HandsetsPage
 from handlers.console.pages import Action
-from handlers.sessions import begin
 
 PLACE = "/console/handsets"
 MOST_CHARACTERS = 1600

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from gateway.virtual_numbers.forecast import Need
-from handlers import numbers
+from handlers.admin import virtual_numbers
 from handlers.console.base import path
 from handlers.console.pages import Action, page_or_first
 from handlers.console.views import count
@@ -48,7 +48,7 @@ class NumbersPage(Action):
         """Return a page of the pool, and the forecast."""
         services, after = self.services, self.get_query_argument("after", "")
         pool, needs = await asyncio.gather(
-            page_or_first(partial(numbers.pool_page, services), ROWS, after),
+            page_or_first(partial(virtual_numbers.pool_page, services), ROWS, after),
             services.forecast.needs(),
         )
         tone, words = summary(needs)
@@ -63,7 +63,7 @@ class NumbersPage(Action):
 
     async def perform(self, *args: str) -> str:
         """Add a number."""
-        await numbers.add(self.services, self.fields(*numbers.FIELDS))
+        await virtual_numbers.add(self.services, self.fields(*virtual_numbers.FIELDS))
         return path("numbers", done="added")
 
 
@@ -72,7 +72,7 @@ class RemoveNumber(NumbersPage):
 
     async def perform(self, *args: str) -> str:
         """Take a number out of the pool; refused while a session uses it."""
-        await numbers.remove(self.services, self.fields(value=args[0]))
+        await virtual_numbers.remove(self.services, self.fields(value=args[0]))
         return path("numbers", done="removed")
 
 
@@ -82,7 +82,7 @@ class NumberHealth(NumbersPage):
     async def perform(self, *args: str) -> str:
         """Leave a number out of new sessions, or take it in again."""
         given = self.fields("healthy", value=args[0])
-        _, healthy = await numbers.set_health(self.services, given)
+        _, healthy = await virtual_numbers.set_health(self.services, given)
         return path("numbers", done="in" if healthy else "out")
 
 

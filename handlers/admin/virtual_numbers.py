@@ -11,7 +11,7 @@ from gateway.errors import BadRequest
 from gateway.models import VirtualNumber
 from gateway.virtual_numbers.pool import PoolEntry, PoolPage
 from gateway.wiring.services import Services
-from handlers.values import CAPABILITIES, Fields, FieldsHandler, digits
+from handlers.admin.fields import CAPABILITIES, Fields, FieldsHandler, digits
 
 # The only provider whose calls reach the gateway.
 VOICE_PROVIDER = "nexmo"

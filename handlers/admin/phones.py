@@ -14,7 +14,7 @@ from gateway.models import Device
 from gateway.smssync.queue import DeviceState, NewTask, Task
 from gateway.telephony import segments
 from gateway.wiring.services import Services
-from handlers.values import Fields, FieldsHandler, digits, utc
+from handlers.admin.fields import Fields, FieldsHandler, digits, utc
 
 MOST_PRIORITY = 1000
 LONGEST_SECONDS = 10 * 365 * 86_400

@@ -14,7 +14,7 @@ from gateway.providers.vonage.voice import (
     parse_event,
     parse_keyed,
 )
-from handlers.webhook import Payload, WebhookHandler
+from handlers.webhooks.base import Payload, WebhookHandler
 
 
 class VoiceHandler(WebhookHandler):

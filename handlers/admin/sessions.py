@@ -11,7 +11,7 @@ from gateway.errors import BadRequest, NotFound
 from gateway.models import Mode, Session
 from gateway.store.pipeline import fresh_budget
 from gateway.wiring.services import Services
-from handlers.values import Fields, FieldsHandler, digits, session_id, utc
+from handlers.admin.fields import Fields, FieldsHandler, digits, session_id, utc
 
 NUMBERINGS = ("shared", "per-side")
 NEW_SESSION_FIELDS = (

@@ -12,7 +12,7 @@ from gateway.providers import flowroute
 from gateway.providers.base import Inbound, Receipt
 from gateway.providers.vonage import sms
 from gateway.providers.vonage.webhooks import parse_inbound, parse_messages_v1_inbound
-from handlers.webhook import Payload, WebhookHandler
+from handlers.webhooks.base import Payload, WebhookHandler
 
 
 class ProviderHandler(WebhookHandler):
