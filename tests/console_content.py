@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import Request, urlopen
 
-from handlers.console.handset_phones import FIRST_NUMBER
+from handlers.console.handsets.phones import FIRST_NUMBER
 from tests.browser import handsets_url
 from tests.console import PAGES
 from tests.phones_town import devices_file

@@ -15,7 +15,7 @@ from gateway.conversations.sessions import NewSession
 from gateway.providers.vonage.voice import CallEvent, IncomingCall
 from gateway.store import keys
 from gateway.telephony.phonenumber import mask_digits
-from handlers.console.conversations import ENTRIES, GONE, ROWS
+from handlers.console.pages.conversations import ENTRIES, GONE, ROWS
 from tests.console import Operator
 from tests.masking import (
     ANNA,

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from gateway.store import keys
 from gateway.store.pipeline import connect
-from handlers.console.devices import LOOKED_AT, ROWS, only_here
+from handlers.console.pages.phones import LOOKED_AT, ROWS, only_here
 from tests.browser import Watch
 from tests.console import Operator
 from tests.masking import ADMIN

@@ -15,7 +15,7 @@ import pytest
 from gateway.errors import NotFound, StoreUnavailable
 from handlers.base import BaseHandler, Guard
 from handlers.console.events import EventStream
-from handlers.console.pages import MOST_STREAMS, MOST_STREAMS_OF_ONE, Page
+from handlers.console.page import MOST_STREAMS, MOST_STREAMS_OF_ONE, Page
 from tests.console import OPTIONS, TOKEN, Operator
 from tests.masking import until
 from tests.serving import Gateway, serving

@@ -12,9 +12,9 @@ import pytest
 
 from gateway.emulator.control import conversation
 from gateway.messaging.optouts import Words
-from handlers.console.handset_phones import DEFAULT, Phone, next_phone, read_phones, write_phones
-from handlers.console.handset_screens import CALL, TEXT, PhoneLine, Screen, show
-from handlers.console.handset_story import story
+from handlers.console.handsets.phones import DEFAULT, Phone, next_phone, read_phones, write_phones
+from handlers.console.handsets.screens import CALL, TEXT, PhoneLine, Screen, show
+from handlers.console.handsets.story import story
 from tests.console import OPTIONS, Operator
 from tests.masking import GERMAN, HEIDI, ONE, TOKEN, TWO, Town, town, until
 from tests.serving import serving

@@ -10,9 +10,9 @@ from urllib.request import Request, urlopen
 import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from handlers.console.handset_actions import PLACE
-from handlers.console.handset_phones import Phone, write_phones
-from handlers.console.handsets import COOKIE
+from handlers.console.handsets.actions import PLACE
+from handlers.console.handsets.page import COOKIE
+from handlers.console.handsets.phones import Phone, write_phones
 from tests.browser import Watch, handsets_url
 from tests.processes import GatewayProcess, wait_for
 

@@ -16,7 +16,7 @@ from gateway.access.refusals import Blocks
 from gateway.models import PhoneNumber
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
-from handlers.console.limits import EndpointCheck, answer, what
+from handlers.console.pages.limits import EndpointCheck, answer, what
 from tests.browser import Watch
 from tests.console import Operator
 from tests.masking import Town, town

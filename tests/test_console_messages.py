@@ -21,8 +21,8 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from gateway.messaging.outbox.queue import OutboxEntry
 from gateway.store import keys
-from handlers.console import views
-from handlers.console.message_life import Step, steps
+from handlers.console import formatting
+from handlers.console.pages.message_life import Step, steps
 from tests.browser import Watch
 from tests.console import TOKEN, Operator
 from tests.delivery_receipts import deliver, receipt
@@ -715,7 +715,7 @@ WRITTEN = {
 @pytest.mark.parametrize(("written", "seen"), WRITTEN.values(), ids=WRITTEN.keys())
 def test_numbers_are_masked_however_they_are_written(written: str, seen: str) -> None:
     """Phones and providers write them in many ways."""
-    assert seen == views.number(written)
+    assert seen == formatting.number(written)
 
 
 SENDERS = {
@@ -730,7 +730,7 @@ SENDERS = {
 @pytest.mark.parametrize(("sender", "provider", "seen"), SENDERS.values(), ids=SENDERS.keys())
 def test_a_phone_sends_from_its_own_number(sender: str, provider: str, seen: str) -> None:
     """Whatever sender was asked for, it cannot use another."""
-    assert seen == views.sender(sender, provider)
+    assert seen == formatting.sender(sender, provider)
 
 
 QUOTED = {
@@ -760,7 +760,7 @@ QUOTED = {
 @pytest.mark.parametrize(("said", "seen"), QUOTED.values(), ids=QUOTED.keys())
 def test_what_others_say_is_masked_but_for_dates(said: str, seen: str) -> None:
     """In the words of a provider or a phone a number may stand anywhere."""
-    assert seen == views.quoted(said)
+    assert seen == formatting.quoted(said)
 
 
 async def test_a_second_attempt_is_a_step_of_its_own(console: Console) -> None:

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from gateway.virtual_numbers.forecast import Need
-from handlers.console.numbers import forecast, summary
+from handlers.console.pages.virtual_numbers import forecast, summary
 from tests.browser import Watch
 from tests.console import OPTIONS, TOKEN, Operator
 from tests.processes import GatewayProcess

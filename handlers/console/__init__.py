@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from handlers.console import (
-    assets,
+from handlers.console import assets, sign_in
+from handlers.console.handsets import actions, page
+from handlers.console.pages import (
     conversations,
-    devices,
-    handset_actions,
-    handsets,
-    left_over,
     limits,
     messages,
-    numbers,
+    operator_lists,
     overview,
-    sign_in,
+    phones,
+    virtual_numbers,
 )
 
 ROUTES = [
@@ -22,11 +20,11 @@ ROUTES = [
     *overview.ROUTES,
     *conversations.ROUTES,
     *messages.ROUTES,
-    *left_over.ROUTES,
-    *numbers.ROUTES,
-    *devices.ROUTES,
+    *operator_lists.ROUTES,
+    *virtual_numbers.ROUTES,
+    *phones.ROUTES,
     *limits.ROUTES,
-    *handsets.ROUTES,
-    *handset_actions.ROUTES,
+    *page.ROUTES,
+    *actions.ROUTES,
     (r"/console/.*", sign_in.NoSuchPage),
 ]

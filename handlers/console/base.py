@@ -18,7 +18,7 @@ from gateway.access.client_address import limit_subject
 from gateway.access.sign_ins import SignIn
 from gateway.errors import Forbidden, LimitExceeded
 from handlers.admin.fields import Fields, FieldsHandler, read
-from handlers.console import views
+from handlers.console import formatting
 from handlers.console.assets import address_of
 from handlers.console.events import refuse_events
 
@@ -156,7 +156,8 @@ class ConsoleHandler(FieldsHandler):
             version=gateway.__version__,
             xsrf=sign_in.xsrf if sign_in else "",
             shown=sign_in.shown if sign_in else frozenset(),
-            **{"done": "", "problem": "", "typed": {}, "back": views.address(self.request)} | data,
+            **{"done": "", "problem": "", "typed": {}, "back": formatting.address(self.request)}
+            | data,
         )
         return page.decode()
 
@@ -196,7 +197,9 @@ class ConsoleHandler(FieldsHandler):
         if status_code == 405:
             self.set_header("Allow", ", ".join(self.verbs()))
         self.answer(
-            self.render_page("error.html", status=status_code, why=views.why(error, status_code))
+            self.render_page(
+                "error.html", status=status_code, why=formatting.why(error, status_code)
+            )
         )
 
     @property

@@ -10,7 +10,7 @@ from tornado.web import HTTPError
 from gateway.errors import BadRequest, LimitExceeded, Unauthenticated
 from gateway.telephony.phonenumber import mask_digits
 from handlers.base import Guard
-from handlers.console import views
+from handlers.console import formatting
 from handlers.console.base import COOKIE, ROOT, SAFE, ConsoleHandler
 
 log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class SignInHandler(ConsoleHandler):
     def _refuse(self, error: Unauthenticated | LimitExceeded, back: str) -> None:
         log.warning("console: sign-in refused from %s: %s", self.subject, error.code)
         self.set_status(error.status)
-        problem = views.why(error, error.status)
+        problem = formatting.why(error, error.status)
         if isinstance(error, LimitExceeded):
             self.set_header("Retry-After", str(error.retry_after))
             problem = f"Too many tries. Wait {error.retry_after} seconds."

@@ -11,10 +11,10 @@ from typing import Any
 
 from tornado.web import HTTPError
 
-from handlers.console.handset_phones import FEWEST, MOST, Phone, next_phone, read_phones
-from handlers.console.handset_screens import Desk
-from handlers.console.handset_story import between, story
-from handlers.console.pages import Page
+from handlers.console.handsets.phones import FEWEST, MOST, Phone, next_phone, read_phones
+from handlers.console.handsets.screens import Desk
+from handlers.console.handsets.story import between, story
+from handlers.console.page import Page
 from handlers.handsets import Handsets
 
 COOKIE = "gateway_handsets"

@@ -10,9 +10,9 @@ from gateway.providers import smssync
 from gateway.telephony import phonenumber
 from gateway.telephony.segments import MAX_CHARACTERS
 from handlers.admin.messages import read_message, send
-from handlers.console import message_life
 from handlers.console.base import path
-from handlers.console.pages import Action, Page, page_or_first
+from handlers.console.page import Action, Page, page_or_first
+from handlers.console.pages import message_life
 
 ROWS = 50
 # Characters of a text that the list shows; its page has all of it.

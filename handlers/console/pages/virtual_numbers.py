@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 from gateway.virtual_numbers.forecast import Need
 from handlers.admin import virtual_numbers
 from handlers.console.base import path
-from handlers.console.pages import Action, page_or_first
-from handlers.console.views import count
+from handlers.console.formatting import count
+from handlers.console.page import Action, page_or_first
 
 ROWS = 50
 

@@ -6,8 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from gateway.messaging.optouts import Words
-from handlers.console import views
-from handlers.console.handset_screens import CALL, PhoneLine, Screen, Shown
+from handlers.console import formatting
+from handlers.console.handsets.screens import CALL, PhoneLine, Screen, Shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +59,12 @@ def between(one: Screen, other: Screen) -> PhoneLine | None:
 
 def _connected(one: Screen, other: Screen, line: PhoneLine, out: Collection[str]) -> str:
     name, counterpart = one.phone.name, other.phone.name
-    seen = "It" if line.shown_as == line.number else views.number(line.shown_as, True)
+    seen = "It" if line.shown_as == line.number else formatting.number(line.shown_as, True)
     out_names = [each.phone.name for each in (one, other) if each.phone.e164 in out]
     after = " ".join(map(_must_start, out_names)) or "Now press Send on one of the phones."
     return (
         f"The gateway has connected {name} and {counterpart}{_told(name, counterpart, out_names)}."
-        f" {name} reaches {counterpart} by {views.number(line.number, True)}. {seen} is all that"
+        f" {name} reaches {counterpart} by {formatting.number(line.number, True)}. {seen} is all that"
         f" {counterpart} sees of {name}. {after}"
     )
 
@@ -109,7 +109,7 @@ def _of_event(
     screen: Screen, shown: Shown, screens: Sequence[Screen], out: Collection[str]
 ) -> Story:
     name, other = screen.phone.name, shown.entry.other
-    number, is_call = views.number(other, True), shown.entry.kind == CALL
+    number, is_call = formatting.number(other, True), shown.entry.kind == CALL
     line = _line(screen, other)
     if line is None:
         return Story(_to_nobody(name, number, is_call))
@@ -118,10 +118,10 @@ def _of_event(
         shown=shown,
         name=name,
         number=number,
-        other=names.get(line.other) or views.number(line.other, True),
+        other=names.get(line.other) or formatting.number(line.other, True),
         seen="the same number"
         if line.shown_as == line.number
-        else views.number(line.shown_as, True),
+        else formatting.number(line.shown_as, True),
         other_out=line.other in out,
     )
     return Story(_called(event) if is_call else _texted(event), line.session)

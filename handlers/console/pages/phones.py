@@ -17,7 +17,7 @@ from gateway.models import Device
 from gateway.smssync.queue import DeviceState, Task
 from handlers.admin import phones
 from handlers.console.base import ConsoleHandler, path
-from handlers.console.pages import Action, Page, page_or_first
+from handlers.console.page import Action, Page, page_or_first
 
 ROWS = 50
 # The queue has no index by phone: of so many of the newest SMS a phone's own are picked.

@@ -17,8 +17,8 @@ from gateway.models import MessageEndpoint, PhoneNumber
 from gateway.telephony import phonenumber
 from gateway.wiring.services import Services
 from handlers.console.base import path
-from handlers.console.pages import Action, Question, page_or_first
-from handlers.console.views import span
+from handlers.console.formatting import span
+from handlers.console.page import Action, Question, page_or_first
 
 log = logging.getLogger(__name__)
 

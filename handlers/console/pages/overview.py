@@ -9,9 +9,9 @@ from typing import Any
 
 from gateway.monitoring.stats import ProviderHealth
 from gateway.monitoring.time_series import Series
-from handlers.console import views
+from handlers.console import formatting
 from handlers.console.base import ConsoleHandler
-from handlers.console.pages import Page
+from handlers.console.page import Page
 
 # Phones looked at for the line about all of them.
 MOST_DEVICES = 200
@@ -156,7 +156,7 @@ def _provider(name: str, health: ProviderHealth) -> dict[str, Any]:
     word = "no messages yet"
     if health.at:
         word = "ok" if health.outcome == "accepted" else f"last answer: {health.outcome}"
-    tone = "plain" if not health.at else views.tone(health.outcome)
+    tone = "plain" if not health.at else formatting.tone(health.outcome)
     return {
         "name": name,
         "word": word,

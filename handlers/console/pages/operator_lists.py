@@ -11,7 +11,7 @@ from gateway.errors import BadRequest, NotFound
 from gateway.models import SPOKEN
 from gateway.telephony import phonenumber
 from handlers.console.base import path
-from handlers.console.pages import Action, Page, Question, page_or_first
+from handlers.console.page import Action, Page, Question, page_or_first
 
 ROWS = 50
 # So many pages of opt-outs can be turned; who is further down is found by his number.

@@ -19,7 +19,7 @@ from gateway.errors import (
     StoreUnavailable,
     Unauthenticated,
 )
-from handlers.console import views
+from handlers.console import formatting
 from handlers.console.base import ConsoleHandler
 from handlers.console.events import HEARTBEAT_SECONDS, EventStream
 
@@ -120,7 +120,7 @@ class Action(Page):
             raise
         except GatewayError as error:
             self.set_status(error.status)
-            problem = views.why(error, error.status, self.labels)
+            problem = formatting.why(error, error.status, self.labels)
             await self.show(*args, problem=problem, typed=self.typed())
 
     async def respond(self, *args: str) -> None:

@@ -12,9 +12,9 @@ from gateway.models import Mode
 from gateway.telephony.phonenumber import country_of
 from handlers.admin.sessions import begin
 from handlers.console.base import path
-from handlers.console.handset_phones import FEWEST, MOST, Phone, next_phone, write_phones
-from handlers.console.handsets import COOKIE, HandsetsPage
-from handlers.console.pages import Action
+from handlers.console.handsets.page import COOKIE, HandsetsPage
+from handlers.console.handsets.phones import FEWEST, MOST, Phone, next_phone, write_phones
+from handlers.console.page import Action
 
 PLACE = "/console/handsets"
 MOST_CHARACTERS = 1600

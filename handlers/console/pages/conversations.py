@@ -13,7 +13,7 @@ from gateway.models import Mode, Session
 from gateway.telephony import phonenumber
 from handlers.admin.sessions import NEW_SESSION_FIELDS, begin, end, wanted_session, with_calls
 from handlers.console.base import path
-from handlers.console.pages import Action, Page, page_or_first
+from handlers.console.page import Action, Page, page_or_first
 
 ROWS = 50
 ENTRIES = 100

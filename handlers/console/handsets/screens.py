@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cache
 
 from gateway.models import Session
-from handlers.console import views
-from handlers.console.handset_phones import Phone
+from handlers.console import formatting
+from handlers.console.handsets.phones import Phone
 from handlers.handsets import Conversations, Entry
 
 # So many entries of a phone are shown; among more of others' it is looked what came of them.
@@ -164,7 +164,7 @@ class Desk:
 
 def show(entry: Entry, arrival: Entry | None) -> Shown:
     """Return an entry in words; arrival: the one on another phone that came of it."""
-    other, arrived = views.number(entry.other, True), arrival is not None
+    other, arrived = formatting.number(entry.other, True), arrival is not None
     if entry.kind == CALL:
         title = f"{'You called' if entry.own else 'Call from'} {other}"
         state, tone = _call_words(entry), _tone(entry.state)
@@ -198,7 +198,9 @@ def next_to_text(entries: Sequence[Entry], routes: Mapping[str, str]) -> str:
 
 def _call_words(entry: Entry) -> str:
     if entry.state == "completed":
-        return f"ended after {views.count(entry.seconds, 'second')}" if entry.seconds else "ended"
+        return (
+            f"ended after {formatting.count(entry.seconds, 'second')}" if entry.seconds else "ended"
+        )
     return entry.state
 
 
@@ -211,4 +213,4 @@ def _button(entry: Entry) -> str:
 def _tone(state: str) -> str:
     if state in {"not taken", "receipt not taken"}:
         return "bad"
-    return "good" if state == "connected" else views.tone(state)
+    return "good" if state == "connected" else formatting.tone(state)
