@@ -34,6 +34,7 @@ from gateway.telephony import geoip, phonenumber
 from gateway.wiring.services import Services, open_services, redis_url
 from handlers.application import Application
 from handlers.base import NotFoundHandler
+from handlers.public.front import start_page
 from handlers.routes import (
     FIXED_ROUTES,
     Route,
@@ -43,7 +44,6 @@ from handlers.routes import (
     message_endpoints,
     route_table,
 )
-from handlers.start_page import start_page
 
 if TYPE_CHECKING:
     from gateway.emulator import Emulator

@@ -1,7 +1,7 @@
 """The handler that every handler extends: arguments, JSON and JSONP answers, uniform errors.
 
-``PublicHandler`` (JSONP, CORS), ``AdminHandler`` (bearer token) and ``WebhookHandler`` (in
-``webhook.py``) extend it, each with its guard; health and metrics stand behind nginx.conf.
+``PublicHandler`` (JSONP, CORS), ``AdminHandler`` (bearer token) and ``WebhookHandler`` extend it,
+each with its guard, in ``base.py`` of its folder; health and metrics stand behind nginx.conf.
 """
 
 from __future__ import annotations
@@ -20,8 +20,7 @@ from tornado.httputil import HTTPHeaders, format_timestamp
 from tornado.web import HTTPError, RequestHandler
 
 from gateway.access.client_address import FORWARDING_HEADERS, is_loopback
-from gateway.errors import BadRequest, GatewayError, LimitExceeded, PayloadTooLarge
-from gateway.models import PhoneNumber
+from gateway.errors import GatewayError, LimitExceeded, PayloadTooLarge
 from gateway.monitoring.metrics import RESPONSES
 from gateway.store.pipeline import fresh_budget
 from gateway.telephony import phonenumber
@@ -205,90 +204,6 @@ class BaseHandler(RequestHandler):
             for verb in cls.SUPPORTED_METHODS
             if getattr(cls, verb.lower()) is not getattr(RequestHandler, verb.lower())
         ]
-
-
-class PublicHandler(BaseHandler):
-    """A route for web sites: JSONP on GET, CORS, its own errors with HTTP status 200."""
-
-    guard = Guard.PUBLIC
-
-    def prepare(self) -> None:
-        """Allow any origin and read the JSONP function."""
-        self._allow_origins()
-        if self.request.method == "GET" and "callback" in self.request.query_arguments:
-            self.callback = arguments.jsonp_callback(self.request)
-
-    def options(self, *_: str) -> None:
-        """Answer a preflight."""
-        self.set_header("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
-        self.set_header("Access-Control-Allow-Headers", "Content-Type, Accept, X-Requested-With")
-        self.set_header("Access-Control-Max-Age", "86400")
-        self.set_status(204)
-        self.finish()
-
-    def fail(self, error: str, **fields: Any) -> None:
-        """Answer an error that belongs to the endpoint: HTTP 200, for a script tag can read it."""
-        self.reply({"status": "error", "error": error} | fields)
-
-    def limited(self, error: LimitExceeded) -> None:
-        """Answer that the allowance is used up; the misspelt word is part of the contract."""
-        self.set_header("Retry-After", str(error.retry_after))
-        self.set_header("Access-Control-Expose-Headers", "Retry-After")
-        self.fail("limit_acceded")
-
-    def number(self, text: str, country: str | None) -> PhoneNumber | None:
-        """Return the number that a visitor meant, completed by what we know of him."""
-        candidates = self.services.countries.candidates(
-            country, self.client_address, self.request.headers.get("Accept-Language")
-        )
-        return phonenumber.parse(text, candidates)
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Like every handler's, readable from any origin; with JSONP as HTTP 200."""
-        self._allow_origins()
-        if self.callback is not None:
-            self.set_status(200)
-        super().write_error(status_code, **kwargs)
-
-    def _allow_origins(self) -> None:
-        self._headers["Access-Control-Allow-Origin"] = "*"
-
-
-class AdminHandler(BaseHandler):
-    """A route for the operator, opened by the admin token."""
-
-    guard = Guard.ADMIN
-
-    def prepare(self) -> None:
-        """Let nobody in without the token."""
-        self.services.admin.check(
-            self.request.headers.get("Authorization", ""), developer=self._developer
-        )
-
-    @property
-    def _developer(self) -> bool:
-        """Whether a person on this machine calls, not a web page in his browser."""
-        headers = self.request.headers
-        host = self.request.host_name
-        local = host == "localhost" or is_loopback(host.strip("[]"))
-        origin = headers.get("Origin")
-        own = origin is None or origin == f"{self.request.protocol}://{self.request.host}"
-        return self.on_this_machine and local and own
-
-    def page(self) -> tuple[int, str]:
-        """Return ``limit`` (100, at most 1000) and ``after`` of a list request."""
-        given = self.arguments()
-        text = given.get("limit", "100")
-        limit = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
-        if not 1 <= limit <= 1000:
-            raise BadRequest("limit: a whole number from 1 to 1000")
-        return limit, given.get("after", "")
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Like every handler's, with the challenge that a 401 must carry."""
-        if status_code == 401:
-            self.set_header("WWW-Authenticate", 'Bearer realm="gateway"')
-        super().write_error(status_code, **kwargs)
 
 
 class NotFoundHandler(BaseHandler):

@@ -1,11 +1,10 @@
-"""Health, metrics and the front page."""
+"""Health and metrics."""
 
 from __future__ import annotations
 
-import gateway
 from gateway.errors import StoreUnavailable
 from gateway.monitoring import metrics
-from handlers.base import BaseHandler, Guard, PublicHandler
+from handlers.base import BaseHandler, Guard
 
 
 class LiveHandler(BaseHandler):
@@ -49,23 +48,8 @@ class MetricsHandler(BaseHandler):
         self.finish(metrics.exposition())
 
 
-class RootHandler(PublicHandler):
-    """``GET /``: that the gateway runs, and its version."""
-
-    def get(self) -> None:
-        """Answer the version; in development_mode to a browser the start page."""
-        if self.application.start_page and "text/html" in self.request.headers.get("Accept", ""):
-            self.set_header("Content-Type", "text/html; charset=UTF-8")
-            self.finish(self.application.start_page)
-            return
-        self.reply({"status": "ok", "version": gateway.__version__})
-
-    head = get
-
-
 ROUTES = [
     (r"/health/live/?", LiveHandler),
     (r"/health/ready/?", ReadyHandler),
     (r"/metrics/?", MetricsHandler),
-    (r"/", RootHandler),
 ]

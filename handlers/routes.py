@@ -10,23 +10,22 @@ from urllib.parse import urlsplit
 from tornado.routing import Matcher
 
 from gateway.models import MessageEndpoint
-from handlers import console, dlr, operation
+from handlers import console, operation
 from handlers.admin import messages, operator_lists, phones, provisioning, sessions, virtual_numbers
 from handlers.base import BaseHandler
-from handlers.dlr import DlrHandler
 from handlers.public import front, status, validation
 from handlers.public.message import MessageHandler
 from handlers.webhooks import messaging, smssync, voice
+from handlers.webhooks.messaging import DlrHandler
 
 PathRoute = tuple[str, type[BaseHandler]] | tuple[str, type[BaseHandler], dict[str, Any]]
 Route = PathRoute | tuple[Matcher, type[BaseHandler]]
 
 FIXED_ROUTES: tuple[PathRoute, ...] = (
     *validation.ROUTES,
-    *phones.ROUTES,  # before the phones', of which none is called so
+    *phones.ROUTES,  # before smssync's: no phone is called "messages" or "devices"
     *smssync.ROUTES,
-    *messaging.ROUTES,  # before /dlr, for /dlr/flowroute is no receipt with a token
-    *dlr.ROUTES,
+    *messaging.ROUTES,
     *voice.ROUTES,
     *status.ROUTES,
     *operation.ROUTES,

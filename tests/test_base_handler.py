@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from handlers.base import AdminHandler, PublicHandler
+from handlers.admin.base import AdminHandler
+from handlers.public.base import PublicHandler
 from tests.serving import Gateway, serving
 
 

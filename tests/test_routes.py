@@ -6,8 +6,10 @@ import re
 
 import pytest
 
-from handlers.base import AdminHandler, BaseHandler, Guard, PublicHandler
+from handlers.admin.base import AdminHandler
+from handlers.base import BaseHandler, Guard
 from handlers.console.assets import AssetHandler
+from handlers.public.base import PublicHandler
 from handlers.routes import FIXED_ROUTES
 from handlers.routes import PathRoute as Route
 from handlers.webhooks.base import WebhookHandler

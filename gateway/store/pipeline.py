@@ -45,7 +45,7 @@ WHOLE_BUDGET = 0.95
 # Commands wait for the pipeline under way, so that few large ones travel in place of many small
 # ones, but not for one that hangs: a server answers within a millisecond.
 LONGEST_WAIT = 0.01
-LUA_FOLDER = Path(__file__).parent / "lua"
+LUA_FOLDER = Path(__file__).parents[1] / "lua"
 
 Argument = str | int | float
 Reply = Any  # what a command answers is known where the command is written, not here

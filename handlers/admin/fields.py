@@ -18,7 +18,7 @@ from gateway.errors import BadRequest, NotFound
 from gateway.models import PhoneNumber
 from gateway.telephony import phonenumber
 from handlers import arguments
-from handlers.base import AdminHandler
+from handlers.admin.base import AdminHandler
 
 MOST_MINUTES = 10 * 365 * 24 * 60  # ten years: beyond it somebody meant seconds or a date
 MAX_NAME = 191

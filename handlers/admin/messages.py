@@ -9,7 +9,7 @@ from gateway.errors import BadRequest, NotFound
 from gateway.messaging.messenger import Sent
 from gateway.telephony import phonenumber, segments
 from gateway.wiring.services import Services
-from handlers.base import AdminHandler
+from handlers.admin.base import AdminHandler
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gateway.errors import NotFound
+from handlers.admin.base import AdminHandler
 from handlers.admin.fields import FieldsHandler, digits
-from handlers.base import AdminHandler
 
 
 class OptOutsHandler(AdminHandler):

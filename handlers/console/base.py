@@ -147,7 +147,7 @@ class ConsoleHandler(FieldsHandler):
         page = TEMPLATES.load(template).generate(
             asset=address_of,
             nonce=self.nonce,
-            v=views,
+            v=formatting,
             here=self.request.path,
             handsets=self.application.handsets is not None,
             signed_in=sign_in is not None,

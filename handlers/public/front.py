@@ -1,13 +1,34 @@
-"""Pages for people: the example form of a download-link service."""
+"""What people see first: the front page, and the example form of a download-link service."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
-from handlers.base import PublicHandler
+from tornado.template import Loader
 
-STATIC = Path(__file__).parent / "static"
+import gateway
+from gateway.models import MessageEndpoint
+from handlers.public.base import PublicHandler
+
+STATIC = Path(__file__).parents[1] / "static"
+_TEMPLATES = Loader(str(Path(__file__).parents[1] / "templates"))
 _CONTENT_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
+
+
+class RootHandler(PublicHandler):
+    """``GET /``: that the gateway runs, and its version."""
+
+    def get(self) -> None:
+        """Answer the version; in development_mode to a browser the start page."""
+        if self.application.start_page and "text/html" in self.request.headers.get("Accept", ""):
+            self.set_header("Content-Type", "text/html; charset=UTF-8")
+            self.finish(self.application.start_page)
+            return
+        self.reply({"status": "ok", "version": gateway.__version__})
+
+    head = get
 
 
 class StaticPage(PublicHandler):
@@ -26,4 +47,15 @@ class StaticPage(PublicHandler):
         self.finish(self.file.read_bytes())
 
 
-ROUTES = [(r"/example\.html/?", StaticPage, {"file": "example.html"})]
+def start_page(endpoints: Iterable[MessageEndpoint], handsets: str) -> str:
+    """Return the page as HTML; ``handsets`` is the address of the emulator's inboxes."""
+    page = _TEMPLATES.load("start.html")
+    return page.generate(
+        version=gateway.__version__, endpoints=list(endpoints), handsets=handsets
+    ).decode()
+
+
+ROUTES: list[tuple[Any, ...]] = [
+    (r"/", RootHandler),
+    (r"/example\.html/?", StaticPage, {"file": "example.html"}),
+]

@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.errors import LimitExceeded
 from gateway.models import MessageEndpoint, PhoneNumber
-from handlers.base import PublicHandler
+from handlers.public.base import PublicHandler
 
 
 class MessageHandler(PublicHandler):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from handlers.base import PublicHandler
+from handlers.public.base import PublicHandler
 
 
 class StatusHandler(PublicHandler):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.errors import LimitExceeded
-from handlers.base import PublicHandler
+from handlers.public.base import PublicHandler
 
 
 class ValidationHandler(PublicHandler):

@@ -1,4 +1,4 @@
-"""``/inbound/`` and ``POST /``: what people text to virtual numbers, as the providers bring it."""
+"""``/inbound/``, ``/dlr/``, ``POST /``: MOs and delivery receipts, as the providers bring them."""
 
 from __future__ import annotations
 
@@ -54,6 +54,10 @@ class FlowrouteHandler(ProviderHandler):
         return flowroute.parse_receipt(document) or flowroute.parse_inbound(document)
 
 
+class DlrHandler(InboundHandler):
+    """Receipts as a rule; an account may send its MOs to the same address, and they are taken."""
+
+
 class PostMatches(PathMatches):
     """Matches POST requests by their path, so that another route can answer a GET."""
 
@@ -71,9 +75,10 @@ def root_route(token: str) -> tuple[Matcher, type[FlowrouteHandler]]:
     return PostMatches(f"/{last}"), FlowrouteHandler
 
 
-# Flowroute's stand first, and before those of handlers/dlr.py: "flowroute" is no token.
+# Flowroute's stand first: "flowroute" is no token.
 ROUTES = [
     (r"/inbound/flowroute(?:/([^/]+))?/?", FlowrouteHandler),
     (r"/dlr/flowroute(?:/([^/]+))?/?", FlowrouteHandler),
     (r"/inbound(?:/([^/]+))?/?", InboundHandler),
+    (r"/dlr(?:/([^/]+))?/?", DlrHandler),
 ]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gateway.emulator.api.base import BaseHandler
 
-_FOLDER = Path(__file__).parent / "static"
+_FOLDER = Path(__file__).parents[1] / "static"
 _FILES = {
     "": ("index.html", "text/html; charset=UTF-8"),
     "static/inbox.js": ("inbox.js", "text/javascript; charset=UTF-8"),

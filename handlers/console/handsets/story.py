@@ -64,8 +64,8 @@ def _connected(one: Screen, other: Screen, line: PhoneLine, out: Collection[str]
     after = " ".join(map(_must_start, out_names)) or "Now press Send on one of the phones."
     return (
         f"The gateway has connected {name} and {counterpart}{_told(name, counterpart, out_names)}."
-        f" {name} reaches {counterpart} by {formatting.number(line.number, True)}. {seen} is all that"
-        f" {counterpart} sees of {name}. {after}"
+        f" {name} reaches {counterpart} by {formatting.number(line.number, True)}."
+        f" {seen} is all that {counterpart} sees of {name}. {after}"
     )
 
 

@@ -1,0 +1,46 @@
+"""The base of the operator's routes: the admin token, lists in pages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.access.client_address import is_loopback
+from gateway.errors import BadRequest
+from handlers.base import BaseHandler, Guard
+
+
+class AdminHandler(BaseHandler):
+    """A route for the operator, opened by the admin token."""
+
+    guard = Guard.ADMIN
+
+    def prepare(self) -> None:
+        """Let nobody in without the token."""
+        self.services.admin.check(
+            self.request.headers.get("Authorization", ""), developer=self._developer
+        )
+
+    @property
+    def _developer(self) -> bool:
+        """Whether a person on this machine calls, not a web page in his browser."""
+        headers = self.request.headers
+        host = self.request.host_name
+        local = host == "localhost" or is_loopback(host.strip("[]"))
+        origin = headers.get("Origin")
+        own = origin is None or origin == f"{self.request.protocol}://{self.request.host}"
+        return self.on_this_machine and local and own
+
+    def page(self) -> tuple[int, str]:
+        """Return ``limit`` (100, at most 1000) and ``after`` of a list request."""
+        given = self.arguments()
+        text = given.get("limit", "100")
+        limit = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
+        if not 1 <= limit <= 1000:
+            raise BadRequest("limit: a whole number from 1 to 1000")
+        return limit, given.get("after", "")
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Like every handler's, with the challenge that a 401 must carry."""
+        if status_code == 401:
+            self.set_header("WWW-Authenticate", 'Bearer realm="gateway"')
+        super().write_error(status_code, **kwargs)
