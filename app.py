@@ -28,9 +28,9 @@ from conf.documents import describe, help_text
 from conf.settings import Loaded, Settings, load
 from gateway.errors import BadRequest, StoreUnavailable
 from gateway.loop import run
-from gateway.models import VirtualNumber
 from gateway.store.pipeline import connect
 from gateway.telephony import geoip, phonenumber
+from gateway.virtual_numbers.pool import VirtualNumber
 from gateway.wiring.services import Services, open_services, redis_url
 from handlers.application import Application
 from handlers.base import NotFoundHandler
@@ -46,8 +46,8 @@ from handlers.routes import (
 )
 
 if TYPE_CHECKING:
+    from conf.messages import MessageEndpoint
     from gateway.emulator import Emulator
-    from gateway.models import MessageEndpoint
 
 log = logging.getLogger("gateway.app")
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from conf.messages import limit_problems, sender_warning, shown
-from gateway.models import Device, MessageEndpoint
+from conf.devices import Device
+from conf.messages import MessageEndpoint, limit_problems, sender_warning, shown
 
 # https://developer.vonage.com/en/api/sms (parameter ``callback``; longer ones get status 23)
 MAX_RECEIPT_URL = 100

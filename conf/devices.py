@@ -5,11 +5,31 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from conf.messages import MAX_LIMIT, shown
-from gateway.models import Device
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """An Android phone that runs SMSsync.
+
+    old_secret: still valid while the phones are given a new one, '' for none; numbers: E.164 of
+    its SIM cards; fields: names that its owner has given to the fields of a post, by their usual
+    names; hourly_cap: SMS that Android lets it send in an hour, 0 = any number; results: whether
+    it reports what became of an SMS: ``on``, ``off``, or ``auto`` (if it has ever done so).
+    """
+
+    name: str
+    secret: str = field(repr=False)
+    old_secret: str = field(default="", repr=False)
+    numbers: tuple[str, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
+    hourly_cap: int = 100
+    results: str = "auto"
+
 
 # What the app calls the fields of a post until its owner gives them other names:
 # https://github.com/ushahidi/SMSSync

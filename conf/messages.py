@@ -5,10 +5,26 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gateway.models import MessageEndpoint
+
+@dataclass(frozen=True, slots=True)
+class MessageEndpoint:
+    """A public path that sends one fixed text.
+
+    The limits are per endpoint when set; ``None`` means the gateway-wide options.
+    """
+
+    path: str
+    text: str
+    sender: str
+    limit_amount: int | None = None
+    limit_expires: int | None = None
+    receiver_limit_amount: int | None = None
+    receiver_limit_expires: int | None = None
+
 
 # The provider refuses longer texts with status 12: https://developer.vonage.com/en/api/sms
 MAX_TEXT_CHARACTERS = 3200

@@ -13,11 +13,10 @@ from pathlib import Path
 from typing import get_type_hints
 
 from conf import checks, values
-from conf.devices import read_devices, single
-from conf.messages import DEMO_SENDER, DEMO_TEXT, message_path, read_messages_file
+from conf.devices import Device, read_devices, single
+from conf.messages import DEMO_SENDER, DEMO_TEXT, MessageEndpoint, message_path, read_messages_file
 from conf.options import Group, Option, option
 from conf.reading import read_flags, read_values
-from gateway.models import Device, MessageEndpoint
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import tornado.web
 
-from gateway.models import MessageEndpoint
+from conf.messages import MessageEndpoint
 from gateway.monitoring.metrics import IN_FLIGHT
 from gateway.wiring.services import Services
 from handlers.handsets import Handsets

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from tornado.routing import Matcher
 
-from gateway.models import MessageEndpoint
+from conf.messages import MessageEndpoint
 from handlers import console, operation
 from handlers.admin import messages, operator_lists, phones, provisioning, sessions, virtual_numbers
 from handlers.base import BaseHandler

@@ -7,10 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.models import VirtualNumber
 from gateway.providers.vonage.numbers import NumbersApi
 from gateway.store.pipeline import Store, connect
-from gateway.virtual_numbers.pool import Numbers
+from gateway.virtual_numbers.pool import Numbers, VirtualNumber
 from gateway.virtual_numbers.provisioning import Provisioning, Purchase, Wanted
 from gateway.virtual_numbers.setup import NumberSetup, Webhooks
 from tests import numbers_standin

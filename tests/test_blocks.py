@@ -9,10 +9,10 @@ from functools import partial
 
 import pytest
 
+from conf.messages import MessageEndpoint
 from gateway.access.limiter import Limit, Limiter, Look, MessageLimits, ValidationLimits
 from gateway.access.refusals import MOST_NOTES, Blocked, Blocks
 from gateway.errors import BadRequest, LimitExceeded, StoreUnavailable
-from gateway.models import MessageEndpoint
 from gateway.store import keys
 from gateway.store.client import client
 from gateway.store.pipeline import Argument, Reply, Script, Store, connect

@@ -16,14 +16,13 @@ import pytest
 from jsonschema import Draft4Validator
 
 from gateway.conversations.calls import MOST_EVENTS, WRONG_PER_CALLER, WRONG_PER_NUMBER, Calls
-from gateway.conversations.sessions import NewSession, Sessions
+from gateway.conversations.sessions import NewSession, Session, Sessions
 from gateway.conversations.transcript import SessionLog
 from gateway.errors import BadRequest, StoreUnavailable
-from gateway.models import Mode, Session, VirtualNumber
 from gateway.providers.vonage.voice import Action, CallEvent, IncomingCall, Keyed
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
-from gateway.virtual_numbers.pool import Numbers
+from gateway.virtual_numbers.pool import Mode, Numbers, VirtualNumber
 
 SCHEMA = json.loads((Path(__file__).parent / "data" / "ncco-schema.json").read_text("utf-8"))
 ANNA, BEN, CLEO, STRANGER = (f"+491760406909{n}" for n in range(1, 5))

@@ -13,9 +13,9 @@ from playwright.sync_api import Browser, expect
 
 from gateway.access.limiter import Look
 from gateway.access.refusals import Blocks
-from gateway.models import PhoneNumber
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
+from gateway.telephony.phonenumber import PhoneNumber
 from handlers.console.pages.limits import EndpointCheck, answer, what
 from tests.browser import Watch
 from tests.console import Operator

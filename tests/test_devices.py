@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from conf.devices import read_devices, single
-from gateway.models import Device
+from conf.devices import Device, read_devices, single
 
 ROOT = Path(__file__).resolve().parent.parent
 SECRET = "hunter2-and-more"

@@ -10,9 +10,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from gateway.models import Delivery
 from gateway.providers import flowroute
-from gateway.providers.base import Inbound, Outcome, Part, Receipt, Sms
+from gateway.providers.base import DeliveryState, Inbound, Outcome, Part, Receipt, Sms
 
 MESSAGE_ID = "0123456789abcdef0123456789abcdef"
 MDR1 = "mdr1-39cadeace66e11e7aff806cd7f24ba2d"
@@ -218,7 +217,7 @@ THROTTLED = [
 )
 def test_an_answer_means(case: Answer) -> None:
     got = flowroute.result(case.http, case.body, case.retry_after)
-    parts = (Part(case.provider_id, Delivery.ACCEPTED),) if case.provider_id else ()
+    parts = (Part(case.provider_id, DeliveryState.ACCEPTED),) if case.provider_id else ()
     expected = (case.outcome, case.code, parts, case.wait)
     assert expected == (got.outcome, got.code, got.parts, got.retry_after)
     assert (case.outcome is A) == (got.text == "")
@@ -472,22 +471,22 @@ def test_an_id_that_was_made_differs_with_everything_the_mo_says() -> None:
 # -- receipts
 
 STATES = {
-    "smsc submit": Delivery.ACCEPTED,
-    "sent": Delivery.ACCEPTED,
-    "accepted": Delivery.ACCEPTED,
-    "queued": Delivery.ACCEPTED,
-    "message buffered": Delivery.BUFFERED,
-    "buffered": Delivery.BUFFERED,
-    "delivered": Delivery.DELIVERED,
-    "delivery success": Delivery.DELIVERED,
-    "expired": Delivery.EXPIRED,
-    "failed": Delivery.FAILED,
-    "delivery failure": Delivery.FAILED,
-    "undelivered": Delivery.FAILED,
-    "undeliverable": Delivery.FAILED,
-    "rejected": Delivery.REJECTED,
-    "smsc reject": Delivery.REJECTED,
-    "unknown": Delivery.UNKNOWN,
+    "smsc submit": DeliveryState.ACCEPTED,
+    "sent": DeliveryState.ACCEPTED,
+    "accepted": DeliveryState.ACCEPTED,
+    "queued": DeliveryState.ACCEPTED,
+    "message buffered": DeliveryState.BUFFERED,
+    "buffered": DeliveryState.BUFFERED,
+    "delivered": DeliveryState.DELIVERED,
+    "delivery success": DeliveryState.DELIVERED,
+    "expired": DeliveryState.EXPIRED,
+    "failed": DeliveryState.FAILED,
+    "delivery failure": DeliveryState.FAILED,
+    "undelivered": DeliveryState.FAILED,
+    "undeliverable": DeliveryState.FAILED,
+    "rejected": DeliveryState.REJECTED,
+    "smsc reject": DeliveryState.REJECTED,
+    "unknown": DeliveryState.UNKNOWN,
 }
 # https://developer.flowroute.com/docs/delivery-receipts
 BUFFERED = {
@@ -512,20 +511,20 @@ def dlr(id: Any = MDR2, type: Any = "delivery_receipt", **attributes: Any) -> di
     return {"data": {"type": type, "id": id, "links": link, "attributes": attributes}}
 
 
-def receipt(state: Delivery, id: str = MDR2, **more: Any) -> Receipt:
+def receipt(state: DeliveryState, id: str = MDR2, **more: Any) -> Receipt:
     fields = {
         name: more.pop(name) for name in list(more) if name not in {"error_code", "carrier_time"}
     }
     return Receipt("flowroute", id, state, fields=fields, **more)
 
 
-DELIVERED = receipt(Delivery.DELIVERED, status="delivered")
+DELIVERED = receipt(DeliveryState.DELIVERED, status="delivered")
 RECEIPTS = [
     Hook(
         "from the carrier",
         dlr(**BUFFERED),
         receipt(
-            Delivery.BUFFERED,
+            DeliveryState.BUFFERED,
             level="2",
             status="message buffered",
             status_code="1003",
@@ -538,7 +537,7 @@ RECEIPTS = [
         "on its way to the carrier",
         dlr(**SUBMITTED),
         receipt(
-            Delivery.ACCEPTED,
+            DeliveryState.ACCEPTED,
             level="1",
             status="smsc submit",
             status_code_description="Message has been sent",
@@ -557,15 +556,15 @@ RECEIPTS = [
             receipt(state, status=word, level=str(level)),
         )
         for level, word, state in [
-            (2, "delivered", Delivery.DELIVERED),
-            ("2", "delivered", Delivery.DELIVERED),
-            (3, "delivered", Delivery.DELIVERED),
-            (1, "delivered", Delivery.ACCEPTED),
-            ("1", "delivered", Delivery.ACCEPTED),
-            (1, "delivery success", Delivery.ACCEPTED),
-            (1, "failed", Delivery.FAILED),
-            (1, "smsc reject", Delivery.REJECTED),
-            (1, "message buffered", Delivery.BUFFERED),
+            (2, "delivered", DeliveryState.DELIVERED),
+            ("2", "delivered", DeliveryState.DELIVERED),
+            (3, "delivered", DeliveryState.DELIVERED),
+            (1, "delivered", DeliveryState.ACCEPTED),
+            ("1", "delivered", DeliveryState.ACCEPTED),
+            (1, "delivery success", DeliveryState.ACCEPTED),
+            (1, "failed", DeliveryState.FAILED),
+            (1, "smsc reject", DeliveryState.REJECTED),
+            (1, "message buffered", DeliveryState.BUFFERED),
         ]
     ),
     Hook("level null", dlr(status="delivered", level=None), DELIVERED),
@@ -573,49 +572,49 @@ RECEIPTS = [
     Hook(
         "status in capitals",
         dlr(status="Delivered"),
-        receipt(Delivery.DELIVERED, status="Delivered"),
+        receipt(DeliveryState.DELIVERED, status="Delivered"),
     ),
     Hook(
         "code as text",
         dlr(status="delivered", status_code="1003"),
-        receipt(Delivery.DELIVERED, status="delivered", status_code="1003"),
+        receipt(DeliveryState.DELIVERED, status="delivered", status_code="1003"),
     ),
     Hook(
         "code of a failure",
         dlr(status="failed", status_code=4400),
-        receipt(Delivery.FAILED, status="failed", status_code="4400", error_code="4400"),
+        receipt(DeliveryState.FAILED, status="failed", status_code="4400", error_code="4400"),
     ),
     Hook(
         "code of a rejection",
         dlr(status="smsc reject", status_code="9"),
-        receipt(Delivery.REJECTED, status="smsc reject", status_code="9", error_code="9"),
+        receipt(DeliveryState.REJECTED, status="smsc reject", status_code="9", error_code="9"),
     ),
     Hook(
         "new word, known code",
         dlr(status="on the air", status_code=1003),
-        receipt(Delivery.BUFFERED, status="on the air", status_code="1003"),
+        receipt(DeliveryState.BUFFERED, status="on the air", status_code="1003"),
     ),
     Hook(
         "no word, known code",
         dlr(status_code="1003"),
-        receipt(Delivery.BUFFERED, status_code="1003"),
+        receipt(DeliveryState.BUFFERED, status_code="1003"),
     ),
     Hook("not wrapped", dlr(status="delivered")["data"], DELIVERED),
     Hook(
         "nothing but what is needed",
         {"data": {"type": "delivery_receipt", "id": "a", "attributes": {"status": "failed"}}},
-        receipt(Delivery.FAILED, "a", status="failed"),
+        receipt(DeliveryState.FAILED, "a", status="failed"),
     ),
     Hook(
         "longest id",
         dlr("x" * 64, status="delivered"),
-        receipt(Delivery.DELIVERED, "x" * 64, status="delivered"),
+        receipt(DeliveryState.DELIVERED, "x" * 64, status="delivered"),
     ),
     Hook(
         "endless fields",
         dlr(status="delivered", timestamp="2" * 999, status_code="3" * 999),
         receipt(
-            Delivery.DELIVERED,
+            DeliveryState.DELIVERED,
             status="delivered",
             timestamp="2" * 100,
             status_code="3" * 100,
@@ -625,7 +624,7 @@ RECEIPTS = [
     Hook(
         "half a character",
         dlr(status="delivered", status_code_description="\ud800"),
-        receipt(Delivery.DELIVERED, status="delivered", status_code_description="\ufffd"),
+        receipt(DeliveryState.DELIVERED, status="delivered", status_code_description="\ufffd"),
     ),
     Hook("fields of other types", dlr(status="delivered", status_code={}, timestamp=[]), DELIVERED),
     Hook("new word", dlr(status="teleported"), None),
@@ -658,7 +657,7 @@ def test_a_receipt_is_read(case: Hook) -> None:
 
 def test_every_word_is_in_the_table() -> None:
     assert STATES == flowroute.STATES
-    assert {"1003": Delivery.BUFFERED} == flowroute.CODE_STATES
+    assert {"1003": DeliveryState.BUFFERED} == flowroute.CODE_STATES
 
 
 def test_no_text_is_kept_from_a_receipt() -> None:

@@ -18,9 +18,8 @@ import trustme
 from aiohttp import web
 from aiohttp.test_utils import RawTestServer
 
-from gateway.models import Delivery
 from gateway.providers import flowroute
-from gateway.providers.base import Outcome, Part, Sms, SubmitResult
+from gateway.providers.base import DeliveryState, Outcome, Part, Sms, SubmitResult
 from gateway.providers.flowroute import Account, FlowrouteProvider
 
 ACCESS_KEY, SECRET_KEY = "access-17", "a-very-secret-key:with-a-colon-é"
@@ -137,7 +136,7 @@ async def test_the_account_s_keys_stand_in_the_authorization_alone() -> None:
 async def test_an_accepted_text_has_one_part_with_the_provider_s_id() -> None:
     async with serving(answering()) as server, provider_at(server.url) as provider:
         got = await provider.submit(HELLO)
-    assert SubmitResult(Outcome.ACCEPTED, (Part(MDR, Delivery.ACCEPTED),)) == got
+    assert SubmitResult(Outcome.ACCEPTED, (Part(MDR, DeliveryState.ACCEPTED),)) == got
 
 
 async def test_texts_sent_one_after_the_other_share_a_connection() -> None:

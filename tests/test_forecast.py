@@ -12,13 +12,12 @@ from typing import Any, TypeVar
 
 import pytest
 
-from gateway.conversations.sessions import NewSession, NoNumberFree, Sessions
-from gateway.models import Session, VirtualNumber
+from gateway.conversations.sessions import NewSession, NoNumberFree, Session, Sessions
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
 from gateway.telephony.phonenumber import country_of
 from gateway.virtual_numbers.forecast import DAYS, Forecast, Need
-from gateway.virtual_numbers.pool import Numbers
+from gateway.virtual_numbers.pool import Numbers, VirtualNumber
 from tests.visitor import eventually
 
 Found = TypeVar("Found")

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from gateway.errors import BadRequest
-from gateway.models import VirtualNumber
 from gateway.virtual_numbers.inventory import Holdings
+from gateway.virtual_numbers.pool import VirtualNumber
 from tests import numbers_standin
 from tests.numbers_standin import KEY
 from tests.renting import (

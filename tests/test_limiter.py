@@ -9,9 +9,9 @@ from dataclasses import replace
 import pytest
 from prometheus_client import REGISTRY
 
+from conf.messages import MessageEndpoint
 from gateway.access.limiter import Limit, Limiter, LocalLimiter, MessageLimits, ValidationLimits
 from gateway.errors import LimitExceeded, StoreUnavailable
-from gateway.models import MessageEndpoint
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
 from tests.visitor import eventually

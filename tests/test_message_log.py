@@ -10,8 +10,7 @@ import pytest
 from gateway.errors import BadRequest, StoreUnavailable
 from gateway.messaging.history import MessageLog, Page
 from gateway.messaging.receipts import MOST_OF_A_NUMBER, Receipts
-from gateway.models import Delivery
-from gateway.providers.base import Outcome, Part, Receipt, Sms, SubmitResult
+from gateway.providers.base import DeliveryState, Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.store import keys
 from gateway.store.pipeline import Script, Store, connect
 from tests.visitor import eventually
@@ -301,13 +300,13 @@ async def play(gateway: Gateway, told: Iterable[str]) -> None:
     for each in told:
         kind, what, state = each.split()
         if kind == "answer":
-            parts = (Part("p", Delivery.ACCEPTED), Part("q", Delivery.ACCEPTED))
+            parts = (Part("p", DeliveryState.ACCEPTED), Part("q", DeliveryState.ACCEPTED))
             result = SubmitResult(Outcome(state), parts if state == "accepted" else ())
             again = state == "throttled"
             await gateway.receipts.record(sms_of(1), "nexmo", result, int(what), open_still=again)
         else:
             receipt = Receipt(
-                "nexmo", what, Delivery(state), message_id(1), fields={"status": state}
+                "nexmo", what, DeliveryState(state), message_id(1), fields={"status": state}
             )
             await gateway.receipts.receive(receipt)
 
@@ -334,7 +333,7 @@ async def test_what_a_crash_left_parked_is_joined_in_the_list_of_messages_too(
     gateway: Gateway, read: ReadPage
 ) -> None:
     await gateway.create(1)
-    await gateway.receipts.receive(Receipt("nexmo", "p", Delivery.DELIVERED))
+    await gateway.receipts.receive(Receipt("nexmo", "p", DeliveryState.DELIVERED))
     # The answer, written down by a process that ended before it applied what was parked.
     record = [keys.message(message_id(1)), keys.message_events(message_id(1))]
     told = '{"at": 1, "event": "answer"}'
@@ -374,7 +373,7 @@ async def test_an_id_of_ours_or_of_a_provider_finds_its_message(
         (0xCD, "flowroute", "mdr2-0123456789abcdef"),
     ):
         sms = Sms(message_id(number), NUMBER, "Sender", "the text")
-        parts = (Part(part, Delivery.ACCEPTED),)
+        parts = (Part(part, DeliveryState.ACCEPTED),)
         await gateway.receipts.record(sms, provider, SubmitResult(Outcome.ACCEPTED, parts), 1)
     expected = "" if found is None else message_id(found)
     assert expected == await gateway.log.find(written, ["nexmo", "flowroute", "smssync:hall"])

@@ -7,7 +7,7 @@ import itertools
 import pytest
 
 from gateway.messaging.status import Status, summarise
-from gateway.models import Delivery
+from gateway.providers.base import DeliveryState
 
 
 def fields(outcome: str = "", parts: int = 0, expected: int = 1, **states: str) -> dict[str, str]:
@@ -86,4 +86,4 @@ ENDS = ("delivered", "expired", "failed", "rejected")
 def test_a_status_is_the_sum_of_the_parts(
     record: dict[str, str], delivery: str, final: bool, parts: int
 ) -> None:
-    assert Status(Delivery(delivery), final, parts) == summarise(record)
+    assert Status(DeliveryState(delivery), final, parts) == summarise(record)

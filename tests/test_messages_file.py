@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.models import MessageEndpoint
+from conf.messages import MessageEndpoint
 from tests.settings_loading import CREDENTIALS, DEFAULT_ENDPOINT, loaded, table, with_file
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -11,10 +11,9 @@ import pytest
 
 from gateway.conversations.sessions import NewSession, NoNumberFree, Sessions
 from gateway.errors import BadRequest, NotFound
-from gateway.models import Mode, VirtualNumber
 from gateway.store import keys
 from gateway.store.pipeline import Script, Store, connect
-from gateway.virtual_numbers.pool import MOST_REFUSALS, Numbers, PoolEntry
+from gateway.virtual_numbers.pool import MOST_REFUSALS, Mode, Numbers, PoolEntry, VirtualNumber
 
 NUMBER = "+12065550100"
 OTHER = "+12065550101"

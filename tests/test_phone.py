@@ -7,8 +7,8 @@ import random
 import phonenumbers
 import pytest
 
-from gateway.models import PhoneNumber
 from gateway.telephony.phonenumber import (
+    PhoneNumber,
     country_of,
     is_north_american,
     is_region,

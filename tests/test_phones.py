@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from conf.devices import Device
 from conf.settings import Settings
-from gateway.models import Delivery, Device, VirtualNumber
 from gateway.monitoring.metrics import totals
+from gateway.providers.base import DeliveryState
 from gateway.smssync.phones import DELIVERIES, authentic, reporting
 from gateway.smssync.queue import NewTask, TaskState
 from gateway.smssync.wire import Post
+from gateway.virtual_numbers.pool import VirtualNumber
 from gateway.wiring.services import Services, open_services
 
 SENDER = "+12065550121"
@@ -293,21 +295,21 @@ async def test_the_record_of_an_sms_says_who_asked_for_it(opened: Open) -> None:
 
 
 REPORTED = [
-    ("waiting", Delivery.ACCEPTED, False),
-    ("leased", Delivery.ACCEPTED, False),
-    ("handed", Delivery.BUFFERED, False),
-    ("sent", Delivery.BUFFERED, False),
-    ("delivered", Delivery.DELIVERED, True),
-    ("failed", Delivery.FAILED, True),
-    ("cancelled", Delivery.REJECTED, True),
-    ("expired", Delivery.EXPIRED, True),
-    ("unconfirmed", Delivery.UNKNOWN, True),
+    ("waiting", DeliveryState.ACCEPTED, False),
+    ("leased", DeliveryState.ACCEPTED, False),
+    ("handed", DeliveryState.BUFFERED, False),
+    ("sent", DeliveryState.BUFFERED, False),
+    ("delivered", DeliveryState.DELIVERED, True),
+    ("failed", DeliveryState.FAILED, True),
+    ("cancelled", DeliveryState.REJECTED, True),
+    ("expired", DeliveryState.EXPIRED, True),
+    ("unconfirmed", DeliveryState.UNKNOWN, True),
 ]
 
 
 @pytest.mark.parametrize(("state", "delivery", "final"), REPORTED, ids=[row[0] for row in REPORTED])
 async def test_each_state_is_a_receipt(
-    opened: Open, state: str, delivery: Delivery, final: bool
+    opened: Open, state: str, delivery: DeliveryState, final: bool
 ) -> None:
     async with opened(ONE_SIM) as services:
         await services.phones.queue(NewTask(uuid=UUID, to=SENDER, message="Hi", device="front"))

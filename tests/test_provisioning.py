@@ -12,8 +12,8 @@ from aiohttp import web
 
 from gateway.conversations.sessions import NewSession, Sessions
 from gateway.errors import BadRequest, Conflict, NotFound, ProviderFailed
-from gateway.models import VirtualNumber
 from gateway.store import keys
+from gateway.virtual_numbers.pool import VirtualNumber
 from gateway.virtual_numbers.provisioning import LEASE_SECONDS, MOST_REFUSED, Purchase, Wanted
 from gateway.virtual_numbers.setup import Webhooks
 from tests import numbers_standin

@@ -14,8 +14,7 @@ from redis import asyncio as aioredis
 from gateway.errors import StoreUnavailable
 from gateway.messaging.history import MessageLog
 from gateway.messaging.receipts import MOST_EVENTS, MOST_PARKED, Receipts
-from gateway.models import Delivery
-from gateway.providers.base import Outcome, Part, Receipt, Sms, SubmitResult
+from gateway.providers.base import DeliveryState, Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.store import keys
 from gateway.store.pipeline import Script, Store, connect
 
@@ -45,13 +44,13 @@ def message_log(store: Store, receipts: Receipts) -> MessageLog:
 def receipt(part: str, state: str, *, own_id: bool = True, **more: Any) -> Receipt:
     """Return a receipt; ``own_id``: whether it carries our id of the message."""
     client_ref = MESSAGE if own_id else ""
-    return Receipt("nexmo", part, Delivery(state), client_ref=client_ref, **more)
+    return Receipt("nexmo", part, DeliveryState(state), client_ref=client_ref, **more)
 
 
 def answer(*parts: str, outcome: Outcome = Outcome.ACCEPTED) -> SubmitResult:
     """Return the provider's answer; a part's name ends in ``!`` when it was refused."""
     states = [(p.rstrip("!"), "rejected" if p.endswith("!") else "accepted") for p in parts]
-    taken = tuple(Part(part, Delivery(state)) for part, state in states)
+    taken = tuple(Part(part, DeliveryState(state)) for part, state in states)
     refused = any(part.endswith("!") for part in parts)
     return SubmitResult(Outcome.REFUSED if refused else outcome, taken)
 
@@ -370,7 +369,7 @@ async def test_the_life_of_a_message_tells_what_was_sent_and_what_became_of_it(
     await create(receipts)
     result = SubmitResult(
         Outcome.REFUSED,
-        (Part("p", Delivery.ACCEPTED), Part("q", Delivery.REJECTED)),
+        (Part("p", DeliveryState.ACCEPTED), Part("q", DeliveryState.REJECTED)),
         code="9",
         text="Partner quota exceeded",
         price="0.0333",
@@ -407,14 +406,14 @@ async def test_the_life_of_a_message_tells_what_was_sent_and_what_became_of_it(
     }
 
 
-@pytest.mark.parametrize("open_state", [Delivery.UNKNOWN, Delivery.ACCEPTED])
+@pytest.mark.parametrize("open_state", [DeliveryState.UNKNOWN, DeliveryState.ACCEPTED])
 @pytest.mark.parametrize("early", [0, 1, 2])
 async def test_a_part_that_the_answer_does_not_name_is_named_by_its_receipt(
-    receipts: Receipts, open_state: Delivery, early: int
+    receipts: Receipts, open_state: DeliveryState, early: int
 ) -> None:
     """And only so many strangers are let in as parts are without a name."""
-    outcome = Outcome.UNKNOWN if open_state is Delivery.UNKNOWN else Outcome.ACCEPTED
-    named_and_not = SubmitResult(outcome, (Part("p", Delivery.ACCEPTED), Part("", open_state)))
+    outcome = Outcome.UNKNOWN if open_state is DeliveryState.UNKNOWN else Outcome.ACCEPTED
+    named_and_not = SubmitResult(outcome, (Part("p", DeliveryState.ACCEPTED), Part("", open_state)))
     steps = ["p delivered", "x delivered"]
     await create(receipts)
     await play(receipts, steps[:early])
@@ -467,7 +466,9 @@ async def test_a_receipt_with_an_id_that_is_none_of_ours_is_taken_by_its_part(
 ) -> None:
     await create(receipts)
     await play(receipts, ["answer p"])
-    stranger = Receipt("nexmo", "p", Delivery.DELIVERED, client_ref="f" * 32 if own_id else "x")
+    stranger = Receipt(
+        "nexmo", "p", DeliveryState.DELIVERED, client_ref="f" * 32 if own_id else "x"
+    )
     assert "changed" == await receipts.receive(stranger)
     assert "delivered final 1" == await shown(receipts)
 

@@ -15,12 +15,11 @@ from typing import Any
 import pytest
 import ujson
 
-from gateway.conversations.sessions import NewSession, NoNumberFree, Sessions, session_keys
+from gateway.conversations.sessions import NewSession, NoNumberFree, Session, Sessions, session_keys
 from gateway.errors import BadRequest, NotFound, StoreUnavailable
-from gateway.models import Mode, Session, VirtualNumber
 from gateway.store import keys
 from gateway.store.pipeline import LUA_FOLDER, Script, Store, connect
-from gateway.virtual_numbers.pool import Numbers
+from gateway.virtual_numbers.pool import Mode, Numbers, VirtualNumber
 from tests.visitor import eventually
 
 ANNA, BEN, CLEO = "+4917604069091", "+4917604069092", "+4917604069093"

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from conf.documents import describe
-from conf.messages import DEMO_SENDER, DEMO_TEXT
+from conf.messages import DEMO_SENDER, DEMO_TEXT, MessageEndpoint
 from conf.settings import OPTIONS, Settings
-from gateway.models import MessageEndpoint
 from tests.settings_loading import CREDENTIALS, DEFAULT_ENDPOINT, loaded, table, with_file
 
 SECRETS = sorted(name for name, each in OPTIONS.items() if each.secret)

@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from conf.devices import Device
 from gateway.errors import StoreUnavailable
-from gateway.models import Delivery, Device
-from gateway.providers.base import Outcome, Part, Provider, Sms, SubmitResult
+from gateway.providers.base import DeliveryState, Outcome, Part, Provider, Sms, SubmitResult
 from gateway.providers.smssync import SmsSyncProvider
 from gateway.smssync.queue import NewTask, Tasks, TaskState
 from gateway.store.pipeline import Store, connect
@@ -45,7 +45,7 @@ def provider_of(tasks: Tasks) -> Provider:
 
 async def test_a_text_waits_for_its_phone(store: Store) -> None:
     tasks = queue_in(store)
-    assert SubmitResult(Outcome.ACCEPTED, (Part(UUID, Delivery.ACCEPTED),)) == (
+    assert SubmitResult(Outcome.ACCEPTED, (Part(UUID, DeliveryState.ACCEPTED),)) == (
         await provider_of(tasks).submit(SMS)
     )
     found = await tasks.get(UUID)

@@ -14,7 +14,6 @@ from gateway.conversations.sessions import Sessions
 from gateway.conversations.transcript import SessionLog
 from gateway.errors import StoreUnavailable
 from gateway.messaging.receipts import Receipts
-from gateway.models import Delivery
 from gateway.monitoring import metrics
 from gateway.monitoring.stats import (
     FLUSH_SECONDS,
@@ -25,7 +24,7 @@ from gateway.monitoring.stats import (
     Stats,
 )
 from gateway.monitoring.time_series import Series, quantile
-from gateway.providers.base import Outcome, Part, Receipt, Sms, SubmitResult
+from gateway.providers.base import DeliveryState, Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.providers.vonage.voice import CallEvent
 from gateway.store import keys
 from gateway.store.client import client
@@ -548,11 +547,11 @@ async def check_deliveries(
     """Send a message, bring receipts, and look at what was counted of deliveries."""
     receipts = Receipts(store, days=7)
     await receipts.create(MESSAGE, provider="nexmo", source="/message/", expected=len(parts))
-    taken = tuple(Part(each, Delivery.ACCEPTED) for each in parts)
+    taken = tuple(Part(each, DeliveryState.ACCEPTED) for each in parts)
     await receipts.record(MESSAGE, "nexmo", SubmitResult(Outcome.ACCEPTED, taken), 1)
     before = metrics.totals()
     for part, state in (each.split() for each in steps.split(", ")):
-        await receipts.receive(Receipt("nexmo", part, Delivery(state), client_ref=MESSAGE.id))
+        await receipts.receive(Receipt("nexmo", part, DeliveryState(state), client_ref=MESSAGE.id))
     counted = {f"deliveries.nexmo.{state}": count for state, count in expected.items()}
     assert counted == moved(before)
 

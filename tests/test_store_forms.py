@@ -26,8 +26,7 @@ from gateway.errors import LimitExceeded, StoreUnavailable
 from gateway.messaging.history import MessageLog
 from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
-from gateway.models import Delivery
-from gateway.providers.base import Outcome, Part, Receipt, Sms, SubmitResult
+from gateway.providers.base import DeliveryState, Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.store import valkey_process
 from gateway.store.pipeline import BadCommand, Script, Store, connect
 from gateway.store.valkey_process import LOOPBACK, ValkeyProcess
@@ -546,17 +545,17 @@ async def test_receipts_find_their_messages_in_a_cluster(
 ) -> None:
     receipts = Receipts(cluster_store, days=1)
 
-    async def life_of_a_message(number: int) -> tuple[Delivery, bool]:
+    async def life_of_a_message(number: int) -> tuple[DeliveryState, bool]:
         message_id = f"{number:030x}{own_id:x}{early:x}"
         sms = Sms(message_id, "+4917612345678", "Sender", "text")
-        parts = tuple(Part(f"{message_id}-{n}", Delivery.ACCEPTED) for n in range(2))
+        parts = tuple(Part(f"{message_id}-{n}", DeliveryState.ACCEPTED) for n in range(2))
         await receipts.create(sms, provider="nexmo", source="/message/", expected=2)
         come_in = [
             receipts.receive(
                 Receipt(
                     "nexmo",
                     part.provider_id,
-                    Delivery.DELIVERED,
+                    DeliveryState.DELIVERED,
                     client_ref=message_id if own_id else "",
                 )
             )
@@ -570,7 +569,7 @@ async def test_receipts_find_their_messages_in_a_cluster(
         return status.delivery, status.final
 
     lives = await asyncio.gather(*(life_of_a_message(number) for number in range(100)))
-    assert {(Delivery.DELIVERED, True)} == set(lives)
+    assert {(DeliveryState.DELIVERED, True)} == set(lives)
 
 
 async def test_messages_are_found_by_number_in_a_cluster(cluster_store: Store) -> None:

@@ -12,8 +12,8 @@ from uuid import uuid4
 
 import pytest
 
+from conf.devices import Device
 from gateway.errors import BadRequest, StoreUnavailable
-from gateway.models import Device
 from gateway.smssync.queue import (
     MOST_HANDED,
     MOST_PRIORITY,

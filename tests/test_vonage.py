@@ -13,8 +13,7 @@ import jsonschema
 import pytest
 import yaml
 
-from gateway.models import Delivery
-from gateway.providers.base import Outcome, Part, Receipt, Sms
+from gateway.providers.base import DeliveryState, Outcome, Part, Receipt, Sms
 from gateway.providers.vonage import codes, sms
 from gateway.providers.vonage.sms import Account
 
@@ -178,7 +177,7 @@ def answer(*messages: Any) -> bytes:
 
 
 def accepted_part(id: str = UUID) -> Part:
-    return Part(id, Delivery.ACCEPTED)
+    return Part(id, DeliveryState.ACCEPTED)
 
 
 def test_every_code_of_the_documents_is_in_the_table() -> None:
@@ -224,8 +223,8 @@ PROBLEM = json.dumps({"type": "https://example.com", "title": "No", "detail": "x
 LABEL = json.dumps({"error-code": "401", "error-code-label": "authentication failed"}).encode()
 HTML = b"<html><body>Bad Gateway</body></html>"
 A, T, R, U = Outcome.ACCEPTED, Outcome.THROTTLED, Outcome.REFUSED, Outcome.UNKNOWN
-REJECTED_1, REJECTED_2 = (Part(f"part-{n}", Delivery.REJECTED) for n in (1, 2))
-UNKNOWN_2 = Part("", Delivery.UNKNOWN)
+REJECTED_1, REJECTED_2 = (Part(f"part-{n}", DeliveryState.REJECTED) for n in (1, 2))
+UNKNOWN_2 = Part("", DeliveryState.UNKNOWN)
 TWO = (accepted_part("a"), accepted_part("b"))
 
 PARTS = [
@@ -407,20 +406,20 @@ class Hook:
 
 
 STATES = {
-    "accepted": Delivery.ACCEPTED,
-    "buffered": Delivery.BUFFERED,
-    "delivered": Delivery.DELIVERED,
-    "expired": Delivery.EXPIRED,
-    "failed": Delivery.FAILED,
-    "rejected": Delivery.REJECTED,
-    "unknown": Delivery.UNKNOWN,
+    "accepted": DeliveryState.ACCEPTED,
+    "buffered": DeliveryState.BUFFERED,
+    "delivered": DeliveryState.DELIVERED,
+    "expired": DeliveryState.EXPIRED,
+    "failed": DeliveryState.FAILED,
+    "rejected": DeliveryState.REJECTED,
+    "unknown": DeliveryState.UNKNOWN,
 }
 MESSAGES_STATES = {
-    "submitted": Delivery.ACCEPTED,
-    "delivered": Delivery.DELIVERED,
-    "rejected": Delivery.REJECTED,
-    "undeliverable": Delivery.FAILED,
-    "read": Delivery.DELIVERED,
+    "submitted": DeliveryState.ACCEPTED,
+    "delivered": DeliveryState.DELIVERED,
+    "rejected": DeliveryState.REJECTED,
+    "undeliverable": DeliveryState.FAILED,
+    "read": DeliveryState.DELIVERED,
 }
 # https://developer.vonage.com/en/messaging/sms/guides/delivery-receipts
 CAPTURED = {
@@ -439,7 +438,7 @@ CAPTURED = {
 KEPT = ("status", "err-code", "scts", "price", "network-code")
 
 
-def receipt(id: str, state: Delivery, **more: Any) -> Receipt:
+def receipt(id: str, state: DeliveryState, **more: Any) -> Receipt:
     return Receipt("nexmo", id, state, **more)
 
 
@@ -451,7 +450,7 @@ def shortest(**more: str) -> dict[str, str]:
 
 def delivered(**more: Any) -> Receipt:
     fields = {"status": "delivered"} | more.pop("fields", {})
-    return receipt("a", Delivery.DELIVERED, fields=fields, **more)
+    return receipt("a", DeliveryState.DELIVERED, fields=fields, **more)
 
 
 RECEIPTS = [
@@ -460,7 +459,7 @@ RECEIPTS = [
         CAPTURED,
         receipt(
             "14000000F9DBBBBB",
-            Delivery.DELIVERED,
+            DeliveryState.DELIVERED,
             client_ref=MESSAGE_ID,
             error_code="0",
             carrier_time="2007170234",
@@ -484,7 +483,7 @@ RECEIPTS = [
     Hook(
         "longest id",
         shortest() | {"messageId": "a" * 64},
-        receipt("a" * 64, Delivery.DELIVERED, fields={"status": "delivered"}),
+        receipt("a" * 64, DeliveryState.DELIVERED, fields={"status": "delivered"}),
     ),
     Hook("long reference", shortest(client_ref="r" * 9000), delivered(client_ref="r" * 100)),
     Hook(
@@ -501,7 +500,7 @@ RECEIPTS = [
     Hook(
         "status in capitals",
         {"messageId": "a", "status": "DELIVERED"},
-        receipt("a", Delivery.DELIVERED, fields={"status": "DELIVERED"}),
+        receipt("a", DeliveryState.DELIVERED, fields={"status": "DELIVERED"}),
     ),
     Hook("unknown status", {"messageId": "a", "status": "teleported"}, None),
     Hook("word of another protocol", {"messageId": "a", "status": "DELIVRD"}, None),
@@ -533,7 +532,7 @@ STATUS = {
 }
 
 
-def of_messages(state: Delivery, word: str, **more: Any) -> Receipt:
+def of_messages(state: DeliveryState, word: str, **more: Any) -> Receipt:
     fields = {"status": word} | more.pop("fields", {})
     return receipt("u", state, fields=fields, **more)
 
@@ -542,11 +541,13 @@ def status(word: Any = "rejected", **more: Any) -> dict[str, Any]:
     return {"message_uuid": "u", "status": word} | more
 
 
-NO_ERROR = of_messages(Delivery.REJECTED, "rejected")
+NO_ERROR = of_messages(DeliveryState.REJECTED, "rejected")
 
 
 def with_error(code: str) -> Receipt:
-    return of_messages(Delivery.REJECTED, "rejected", error_code=code, fields={"err-code": code})
+    return of_messages(
+        DeliveryState.REJECTED, "rejected", error_code=code, fields={"err-code": code}
+    )
 
 
 MESSAGES_RECEIPTS = [
@@ -555,7 +556,7 @@ MESSAGES_RECEIPTS = [
         STATUS,
         receipt(
             UUID,
-            Delivery.DELIVERED,
+            DeliveryState.DELIVERED,
             client_ref=MESSAGE_ID,
             carrier_time="2026-11-21 08:00:05 +0000",
             fields={"status": "delivered", "timestamp": "2026-11-21 08:00:05 +0000"},
@@ -565,7 +566,7 @@ MESSAGES_RECEIPTS = [
         Hook(f"status {word}", status(word), of_messages(state, word))
         for word, state in MESSAGES_STATES.items()
     ),
-    Hook("status in capitals", status("READ"), of_messages(Delivery.DELIVERED, "READ")),
+    Hook("status in capitals", status("READ"), of_messages(DeliveryState.DELIVERED, "READ")),
     Hook("error", status(error={"title": "1000", "type": "x"}), with_error("1000")),
     Hook("error code is a number", status(error={"title": 1000}), with_error("1000")),
     Hook("long error code", status(error={"title": "e" * 999}), with_error("e" * 40)),
@@ -577,7 +578,7 @@ MESSAGES_RECEIPTS = [
     Hook(
         "half a character",
         status(message_uuid="\ud800"),
-        receipt("?", Delivery.REJECTED, fields={"status": "rejected"}),
+        receipt("?", DeliveryState.REJECTED, fields={"status": "rejected"}),
     ),
     Hook("unknown status", status("teleported"), None),
     Hook("status null", status(None), None),

@@ -11,10 +11,10 @@ import time
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 
+from conf.messages import MessageEndpoint
 from gateway.access.client_address import limit_subject
 from gateway.access.refusals import Blocks
 from gateway.errors import LimitExceeded, StoreUnavailable
-from gateway.models import MessageEndpoint
 from gateway.monitoring.metrics import LIMITED
 from gateway.store import keys
 from gateway.store.pipeline import Script, Store

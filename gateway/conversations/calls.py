@@ -16,10 +16,9 @@ from decimal import Decimal
 
 import ujson
 
-from gateway.conversations.sessions import PIN, Sessions
+from gateway.conversations.sessions import PIN, Session, Sessions
 from gateway.conversations.transcript import SessionLog
 from gateway.errors import StoreUnavailable
-from gateway.models import Mode, Session
 from gateway.monitoring.metrics import CALLS, SPEND
 from gateway.providers.vonage.sms import NAME
 from gateway.providers.vonage.voice import (
@@ -37,6 +36,7 @@ from gateway.store import keys
 from gateway.store.pipeline import Script, Store, pairs
 from gateway.telephony import phonenumber
 from gateway.telephony.phonenumber import mask_digits
+from gateway.virtual_numbers.pool import Mode
 
 log = logging.getLogger(__name__)
 

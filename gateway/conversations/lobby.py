@@ -14,12 +14,11 @@ import ujson
 
 from gateway.access.limiter import Limit, Limiter
 from gateway.conversations.notices import THANKS, Notices, outgoing
-from gateway.conversations.sessions import Sessions, session_keys
+from gateway.conversations.sessions import Session, Sessions, session_keys
 from gateway.errors import LimitExceeded, StoreUnavailable
 from gateway.messaging.inbound.dedup import Token
 from gateway.messaging.inbound.inbox import Inbox
 from gateway.messaging.optouts import OptOuts
-from gateway.models import Session
 from gateway.providers.base import Inbound
 from gateway.store import keys
 from gateway.store.pipeline import Script, Store

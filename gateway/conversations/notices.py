@@ -8,11 +8,12 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from gateway.conversations.sessions import Session
 from gateway.errors import StoreUnavailable
 from gateway.messaging.outbox.queue import OutboxEntry
-from gateway.models import Mode, Session
 from gateway.store import keys
 from gateway.store.pipeline import Script, Store
+from gateway.virtual_numbers.pool import Mode
 
 log = logging.getLogger(__name__)
 

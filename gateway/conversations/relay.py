@@ -16,7 +16,7 @@ import ujson
 
 from gateway.conversations.lobby import CHAT_IDLE_MS, Lobby, is_end
 from gateway.conversations.notices import Notices, outgoing
-from gateway.conversations.sessions import Sessions
+from gateway.conversations.sessions import Session, Sessions
 from gateway.conversations.transcript import SessionLog
 from gateway.errors import StoreUnavailable
 from gateway.messaging.inbound.concatenation import Assemblies
@@ -24,12 +24,12 @@ from gateway.messaging.inbound.dedup import Token, single
 from gateway.messaging.inbound.inbox import Inbox
 from gateway.messaging.optouts import Words
 from gateway.messaging.outbox.queue import OutboxEntry
-from gateway.models import Mode, Session
 from gateway.monitoring.metrics import MOS, provider_label
 from gateway.providers.base import Inbound
 from gateway.store import keys
 from gateway.store.pipeline import Script, Store
 from gateway.telephony import phonenumber, segments
+from gateway.virtual_numbers.pool import Mode
 
 log = logging.getLogger(__name__)
 

@@ -13,11 +13,41 @@ import ujson
 
 from gateway.errors import BadRequest, NotFound, StoreUnavailable
 from gateway.messaging.inbound.dedup import Token
-from gateway.models import Mode, Session
 from gateway.store import keys
 from gateway.store.pipeline import Argument, Script, Store, pairs
 from gateway.telephony.phonenumber import country_of, is_north_american
-from gateway.virtual_numbers.pool import DOMESTIC
+from gateway.virtual_numbers.pool import DOMESTIC, Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Two participants and the virtual numbers between them.
+
+    number_a: the number that a texts and dials, and from which he hears b; the same for b.
+    provider_a: of number_a. created, expires, closed: ms, 0 = never. numbers: ``shared`` or
+    ``per-side``. kind: ``masked``, or ``chat`` for one that the lobby opened. pin_a: by which a
+    calls number_a from another phone, '' = not at all. texts: how many its participants have
+    written, those that were not delivered too.
+    """
+
+    id: str
+    created: int
+    expires: int
+    participant_a: str
+    participant_b: str
+    number_a: str
+    number_b: str
+    provider_a: str
+    provider_b: str
+    mode: Mode = Mode.MESSAGE
+    numbers: str = "shared"
+    unique_name: str = ""
+    kind: str = "masked"
+    closed: int = 0
+    pin_a: str = field(default="", repr=False)
+    pin_b: str = field(default="", repr=False)
+    texts: int = 0
+
 
 DAY_MS = 86_400_000
 # How long a participant's late text is still known to belong to a session of his.

@@ -16,10 +16,17 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 import ujson
 
-from gateway.messaging.status import ANSWER_RANKS, FINAL_RANK, PENDING, RANKS, Status, summarise
-from gateway.models import SPOKEN, Delivery
+from gateway.messaging.status import (
+    ANSWER_RANKS,
+    FINAL_RANK,
+    PENDING,
+    RANKS,
+    SPOKEN,
+    Status,
+    summarise,
+)
 from gateway.monitoring.metrics import DELIVERIES, RECEIPTS, SPEND, provider_label
-from gateway.providers.base import Receipt, Sms, SubmitResult
+from gateway.providers.base import DeliveryState, Receipt, Sms, SubmitResult
 from gateway.store import keys
 from gateway.store.pipeline import Script, ScriptCall, Store, pairs
 
@@ -126,7 +133,7 @@ class Receipts:
         ids = [
             part.provider_id
             for part in result.parts
-            if part.provider_id and part.state is not Delivery.REJECTED
+            if part.provider_id and part.state is not DeliveryState.REJECTED
         ]
         kind = provider_label(provider)  # a receipt of a phone does not say which
         owner = (sms.id, self._lifetime)
@@ -281,7 +288,7 @@ def _parked_receipt(text: str) -> Receipt | None:
     try:
         fields = ujson.loads(text)
         known = {name: fields[name] for name in Receipt.__slots__ if name in fields}
-        return Receipt(**known | {"state": Delivery(known["state"])})
+        return Receipt(**known | {"state": DeliveryState(known["state"])})
     except (ValueError, TypeError, KeyError, AttributeError):
         log.error("a parked receipt cannot be read and is dropped")
         return None

@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
-from gateway.models import Delivery
+
+class DeliveryState(StrEnum):
+    """What became of a message or of one part of it, as ``/status/`` shows it."""
+
+    ACCEPTED = "accepted"
+    BUFFERED = "buffered"
+    DELIVERED = "delivered"
+    EXPIRED = "expired"
+    FAILED = "failed"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
 
 
 class Outcome(StrEnum):
@@ -39,7 +49,7 @@ class Part:
     """What the provider said of one part: its id when taken, and the state this puts it in."""
 
     provider_id: str
-    state: Delivery
+    state: DeliveryState
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +81,7 @@ class Receipt:
 
     provider: str
     provider_id: str
-    state: Delivery
+    state: DeliveryState
     client_ref: str = ""
     error_code: str = ""
     carrier_time: str = ""

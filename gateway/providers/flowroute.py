@@ -17,8 +17,7 @@ from typing import Any
 
 import ujson
 
-from gateway.models import Delivery
-from gateway.providers.base import Inbound, Outcome, Part, Receipt, Sms, SubmitResult
+from gateway.providers.base import DeliveryState, Inbound, Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.providers.http import Poster, content_id, scalar, word
 
 log = logging.getLogger(__name__)
@@ -48,31 +47,31 @@ REFUSALS: Mapping[int, str] = {
 ALERTS = (401, 403)
 
 # The words are those of Kannel, whose names Flowroute uses, and Flowroute's own.
-STATES: Mapping[str, Delivery] = {
-    "queued": Delivery.ACCEPTED,
-    "accepted": Delivery.ACCEPTED,
-    "sent": Delivery.ACCEPTED,
-    "smsc submit": Delivery.ACCEPTED,
-    "message buffered": Delivery.BUFFERED,
-    "buffered": Delivery.BUFFERED,
-    "delivered": Delivery.DELIVERED,
-    "delivery success": Delivery.DELIVERED,
-    "expired": Delivery.EXPIRED,
-    "failed": Delivery.FAILED,
-    "delivery failure": Delivery.FAILED,
-    "undelivered": Delivery.FAILED,
-    "undeliverable": Delivery.FAILED,
-    "rejected": Delivery.REJECTED,
-    "smsc reject": Delivery.REJECTED,
-    "unknown": Delivery.UNKNOWN,
+STATES: Mapping[str, DeliveryState] = {
+    "queued": DeliveryState.ACCEPTED,
+    "accepted": DeliveryState.ACCEPTED,
+    "sent": DeliveryState.ACCEPTED,
+    "smsc submit": DeliveryState.ACCEPTED,
+    "message buffered": DeliveryState.BUFFERED,
+    "buffered": DeliveryState.BUFFERED,
+    "delivered": DeliveryState.DELIVERED,
+    "delivery success": DeliveryState.DELIVERED,
+    "expired": DeliveryState.EXPIRED,
+    "failed": DeliveryState.FAILED,
+    "delivery failure": DeliveryState.FAILED,
+    "undelivered": DeliveryState.FAILED,
+    "undeliverable": DeliveryState.FAILED,
+    "rejected": DeliveryState.REJECTED,
+    "smsc reject": DeliveryState.REJECTED,
+    "unknown": DeliveryState.UNKNOWN,
 }
 # What a status code says when the word beside it is missing or new.
-CODE_STATES: Mapping[str, Delivery] = {
-    "1003": Delivery.BUFFERED,  # "Message accepted by Carrier"
+CODE_STATES: Mapping[str, DeliveryState] = {
+    "1003": DeliveryState.BUFFERED,  # "Message accepted by Carrier"
 }
 # Level 1 is the way from Flowroute to the carrier's gateway, level 2 what the carrier reports.
 FIRST_LEVEL = "1"
-_FAILURES = (Delivery.EXPIRED, Delivery.FAILED, Delivery.REJECTED)
+_FAILURES = (DeliveryState.EXPIRED, DeliveryState.FAILED, DeliveryState.REJECTED)
 _KEPT = ("level", "status", "status_code", "status_code_description", "timestamp")
 
 _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
@@ -116,7 +115,7 @@ def result(http_status: int, body: bytes, retry_after: str = "") -> SubmitResult
     provider_id = _message_id(document)
     if 200 <= http_status < 300 and provider_id:
         # One id stands for the whole text, however many parts it went out in.
-        return SubmitResult(Outcome.ACCEPTED, (Part(provider_id, Delivery.ACCEPTED),))
+        return SubmitResult(Outcome.ACCEPTED, (Part(provider_id, DeliveryState.ACCEPTED),))
     return SubmitResult(Outcome.UNKNOWN, code=code, text=reason)
 
 
@@ -200,13 +199,13 @@ def parse_receipt(document: Mapping[str, Any]) -> Receipt | None:
     )
 
 
-def _state(attributes: Mapping[str, Any]) -> Delivery | None:
+def _state(attributes: Mapping[str, Any]) -> DeliveryState | None:
     status = word(attributes.get("status"), MAX_WORD_LENGTH).strip().lower()
     code = word(attributes.get("status_code"), MAX_WORD_LENGTH)
     state = STATES.get(status) or CODE_STATES.get(code)
     at_the_carrier = word(attributes.get("level"), MAX_WORD_LENGTH) == FIRST_LEVEL
     # The carrier's gateway has it, not the handset.
-    return Delivery.ACCEPTED if state is Delivery.DELIVERED and at_the_carrier else state
+    return DeliveryState.ACCEPTED if state is DeliveryState.DELIVERED and at_the_carrier else state
 
 
 class FlowrouteProvider:

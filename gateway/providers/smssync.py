@@ -7,8 +7,7 @@ import uuid
 from typing import Protocol
 
 from gateway.errors import StoreUnavailable
-from gateway.models import Delivery
-from gateway.providers.base import Outcome, Part, Sms, SubmitResult
+from gateway.providers.base import DeliveryState, Outcome, Part, Sms, SubmitResult
 
 NAME = "smssync"
 
@@ -54,7 +53,7 @@ class SmsSyncProvider:
         except StoreUnavailable:
             # It may be in the queue; whoever repeats the request does so under the same id.
             return _STORE_DOWN
-        return SubmitResult(Outcome.ACCEPTED, (Part(task, Delivery.ACCEPTED),))
+        return SubmitResult(Outcome.ACCEPTED, (Part(task, DeliveryState.ACCEPTED),))
 
     async def close(self) -> None:
         """There is nothing to give back: the queue is in the store."""

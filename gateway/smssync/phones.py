@@ -8,14 +8,14 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from conf.devices import Device
 from gateway.access.gates import same
 from gateway.access.limiter import Limit, Limiter
 from gateway.conversations.relay import Relay
 from gateway.errors import LimitExceeded
 from gateway.messaging.optouts import OptOuts, Words
 from gateway.messaging.receipts import Receipts
-from gateway.models import Delivery, Device
-from gateway.providers.base import Inbound, Outcome, Part, Receipt, Sms, SubmitResult
+from gateway.providers.base import DeliveryState, Inbound, Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.smssync.queue import NewTask, Tasks
 from gateway.smssync.wire import Post, inbound_id
 from gateway.telephony import phonenumber, segments
@@ -37,17 +37,17 @@ LEAST_DIGITS = 8
 REFUSALS_SECONDS = 60.0
 
 # What the states of a task are in the words of receipts.
-DELIVERIES: Mapping[str, Delivery] = {
-    "waiting": Delivery.ACCEPTED,
-    "leased": Delivery.ACCEPTED,
-    "handed": Delivery.BUFFERED,
-    "sent": Delivery.BUFFERED,
-    "delivered": Delivery.DELIVERED,
-    "failed": Delivery.FAILED,
+DELIVERIES: Mapping[str, DeliveryState] = {
+    "waiting": DeliveryState.ACCEPTED,
+    "leased": DeliveryState.ACCEPTED,
+    "handed": DeliveryState.BUFFERED,
+    "sent": DeliveryState.BUFFERED,
+    "delivered": DeliveryState.DELIVERED,
+    "failed": DeliveryState.FAILED,
     # Nobody tried to send it: it was turned down before a phone had it.
-    "cancelled": Delivery.REJECTED,
-    "expired": Delivery.EXPIRED,
-    "unconfirmed": Delivery.UNKNOWN,
+    "cancelled": DeliveryState.REJECTED,
+    "expired": DeliveryState.EXPIRED,
+    "unconfirmed": DeliveryState.UNKNOWN,
 }
 
 
@@ -133,7 +133,7 @@ class Phones:
         expected = segments.count(task.message).parts
         await self._receipts.create(sms, provider=provider, source=source, expected=expected)
         added = await self._tasks.add(task)
-        taken = SubmitResult(Outcome.ACCEPTED, (Part(task.uuid, Delivery.ACCEPTED),))
+        taken = SubmitResult(Outcome.ACCEPTED, (Part(task.uuid, DeliveryState.ACCEPTED),))
         await self._receipts.record(sms, provider, taken, 1)
         return added
 

@@ -23,8 +23,8 @@ from typing import Self
 
 import ujson
 
+from conf.devices import Device
 from gateway.errors import BadRequest, StoreUnavailable
-from gateway.models import Device
 from gateway.store import keys
 from gateway.store.pipeline import Argument, Reply, Script, Store, fresh_budget, pairs
 

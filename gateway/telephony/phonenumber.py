@@ -5,11 +5,27 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import phonenumbers
 
-from gateway.models import PhoneNumber
+
+@dataclass(frozen=True, slots=True)
+class PhoneNumber:
+    """A valid telephone number.
+
+    e164: with ``+``; international: as people read it (``+49 176 12345678``);
+    country: ISO 3166 two letters, ``None`` for non-geographic codes such as +800;
+    type: libphonenumber's name in lower case; sms: whether that type can receive SMS.
+    """
+
+    e164: str
+    international: str
+    country: str | None
+    type: str
+    sms: bool
+
 
 # Longest written form we know is below 40 characters ("tel:" link with an extension).
 MAX_CHARACTERS = 64

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from gateway.models import Mode
 from gateway.store import keys
 from gateway.store.pipeline import Reply, Script, Store, pairs
 from gateway.telephony.phonenumber import regions
+from gateway.virtual_numbers.pool import Mode
 
 _COUNTS = Script.load("number_counts")
 _IDLE = Script.load("number_idle")

@@ -6,11 +6,10 @@ import re
 from dataclasses import dataclass
 
 from gateway.errors import BadRequest
-from gateway.models import VirtualNumber
 from gateway.providers.vonage.numbers import NumbersApi
 from gateway.providers.vonage.numbers_wire import Rental
 from gateway.store.pipeline import fresh_budget
-from gateway.virtual_numbers.pool import Numbers
+from gateway.virtual_numbers.pool import Numbers, VirtualNumber
 from gateway.virtual_numbers.setup import PROVIDER, Webhooks
 
 # Numbers of the pool read in one go.

@@ -8,14 +8,37 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import ujson
 
 from gateway.errors import BadRequest, NotFound
-from gateway.models import Mode, VirtualNumber
 from gateway.store import keys
 from gateway.store.pipeline import Argument, Script, Store
 from gateway.telephony.phonenumber import mask
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualNumber:
+    """A number rented from a provider.
+
+    country: ISO 3166 two letters, '' for none; capabilities: ``sms``, ``voice`` or both.
+    """
+
+    e164: str
+    provider: str
+    country: str
+    capabilities: frozenset[str]
+    added: int = 0
+
+
+class Mode(StrEnum):
+    """What a session carries."""
+
+    MESSAGE = "message"
+    VOICE = "voice"
+    BOTH = "both"
+
 
 log = logging.getLogger(__name__)
 

@@ -6,12 +6,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from gateway.errors import BadRequest, GatewayError, ProviderFailed, StoreUnavailable
-from gateway.models import VirtualNumber
 from gateway.providers.base import Outcome
 from gateway.providers.vonage.numbers import NumbersApi
 from gateway.providers.vonage.numbers_wire import Offer, Rental
 from gateway.store.pipeline import fresh_budget
-from gateway.virtual_numbers.pool import Numbers
+from gateway.virtual_numbers.pool import Numbers, VirtualNumber
 
 PROVIDER = "nexmo"
 

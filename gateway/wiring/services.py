@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from conf.devices import Device
 from conf.settings import Settings
 from gateway.access.client_address import ClientAddress
 from gateway.access.gates import AdminGate, WebhookGate
@@ -26,7 +27,6 @@ from gateway.messaging.outbox.queue import Outbox
 from gateway.messaging.outbox.worker import OutboxWorker
 from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
-from gateway.models import Device
 from gateway.monitoring.stats import Stats
 from gateway.providers import flowroute
 from gateway.providers.base import Provider

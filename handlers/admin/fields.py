@@ -15,8 +15,8 @@ from tornado.httputil import HTTPServerRequest
 
 from conf.values import boolean
 from gateway.errors import BadRequest, NotFound
-from gateway.models import PhoneNumber
 from gateway.telephony import phonenumber
+from gateway.telephony.phonenumber import PhoneNumber
 from handlers import arguments
 from handlers.admin.base import AdminHandler
 

@@ -9,8 +9,8 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+from conf.devices import Device
 from gateway.errors import BadRequest, NotFound
-from gateway.models import Device
 from gateway.smssync.queue import DeviceState, NewTask, Task
 from gateway.telephony import segments
 from gateway.wiring.services import Services

@@ -8,8 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.errors import BadRequest
-from gateway.models import VirtualNumber
-from gateway.virtual_numbers.pool import PoolEntry, PoolPage
+from gateway.virtual_numbers.pool import PoolEntry, PoolPage, VirtualNumber
 from gateway.wiring.services import Services
 from handlers.admin.fields import CAPABILITIES, Fields, FieldsHandler, digits
 

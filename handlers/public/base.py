@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.errors import LimitExceeded
-from gateway.models import PhoneNumber
 from gateway.telephony import phonenumber
+from gateway.telephony.phonenumber import PhoneNumber
 from handlers import arguments
 from handlers.base import BaseHandler, Guard
 

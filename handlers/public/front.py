@@ -9,7 +9,7 @@ from typing import Any
 from tornado.template import Loader
 
 import gateway
-from gateway.models import MessageEndpoint
+from conf.messages import MessageEndpoint
 from handlers.public.base import PublicHandler
 
 STATIC = Path(__file__).parents[1] / "static"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from conf.messages import MessageEndpoint
 from gateway.errors import LimitExceeded
-from gateway.models import MessageEndpoint, PhoneNumber
+from gateway.telephony.phonenumber import PhoneNumber
 from handlers.public.base import PublicHandler
 
 

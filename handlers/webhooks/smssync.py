@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from conf.devices import Device
 from gateway.errors import GatewayError, PayloadTooLarge, StoreUnavailable
-from gateway.models import Device
 from gateway.smssync import bodies, wire
 from gateway.smssync.phones import Reply, authentic
 from gateway.smssync.queue import Task

@@ -10,10 +10,10 @@ from typing import Self
 
 import redis
 
-from gateway.conversations.sessions import NewSession
-from gateway.models import Mode, Session, VirtualNumber
+from gateway.conversations.sessions import NewSession, Session
 from gateway.providers.vonage.voice import CallEvent, IncomingCall
 from gateway.store import keys
+from gateway.virtual_numbers.pool import Mode, VirtualNumber
 from gateway.wiring.services import Services
 from tests.load.copies import Snapshot, Template, difference, snapshot
 from tests.load.scenarios import fictional_numbers

@@ -25,19 +25,18 @@ from gateway.access.limiter import Limiter
 from gateway.conversations.lobby import Lobby
 from gateway.conversations.notices import Notices
 from gateway.conversations.relay import Relay
-from gateway.conversations.sessions import NewSession, Sessions
+from gateway.conversations.sessions import NewSession, Session, Sessions
 from gateway.conversations.transcript import SessionLog
 from gateway.errors import StoreUnavailable
 from gateway.loop import run
 from gateway.messaging.inbound.concatenation import Assemblies
 from gateway.messaging.inbound.inbox import Inbox
 from gateway.messaging.optouts import OptOuts, Words
-from gateway.models import Session, VirtualNumber
 from gateway.providers.base import Inbound
 from gateway.store import keys, valkey_process
 from gateway.store.pipeline import Store, connect
 from gateway.telephony import phonenumber
-from gateway.virtual_numbers.pool import Numbers
+from gateway.virtual_numbers.pool import Numbers, VirtualNumber
 from gateway.wiring.relaying import notice_texts
 from gateway.wiring.services import open_services
 from tests.load.scenarios import fictional_numbers

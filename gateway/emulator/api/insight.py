@@ -16,8 +16,8 @@ from gateway.emulator.account import auth
 from gateway.emulator.account.failures import Failure
 from gateway.emulator.api.failing import ApiHandler
 from gateway.emulator.api.wire import read_params
-from gateway.models import PhoneNumber
 from gateway.telephony import phonenumber
+from gateway.telephony.phonenumber import PhoneNumber
 
 # https://developer.vonage.com/en/number-insight/guides/troubleshooting
 STATUSES: Mapping[int, str] = {

@@ -19,7 +19,7 @@ from typing import Any, Self
 import ujson
 
 from gateway.errors import BadRequest
-from gateway.models import SPOKEN
+from gateway.messaging.status import SPOKEN
 from gateway.store import keys
 from gateway.store.pipeline import Script, Store, fresh_budget
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.models import Delivery
-from gateway.providers.base import Outcome
+from gateway.providers.base import DeliveryState, Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +62,15 @@ ALERTS = {code: status.meaning for code, status in STATUSES.items() if status.al
 }
 
 # Both the SMS API's words and those of Messages v1.
-RECEIPT_STATES: Mapping[str, Delivery] = {
-    "accepted": Delivery.ACCEPTED,
-    "submitted": Delivery.ACCEPTED,
-    "buffered": Delivery.BUFFERED,
-    "delivered": Delivery.DELIVERED,
-    "read": Delivery.DELIVERED,
-    "expired": Delivery.EXPIRED,
-    "failed": Delivery.FAILED,
-    "undeliverable": Delivery.FAILED,
-    "rejected": Delivery.REJECTED,
-    "unknown": Delivery.UNKNOWN,
+RECEIPT_STATES: Mapping[str, DeliveryState] = {
+    "accepted": DeliveryState.ACCEPTED,
+    "submitted": DeliveryState.ACCEPTED,
+    "buffered": DeliveryState.BUFFERED,
+    "delivered": DeliveryState.DELIVERED,
+    "read": DeliveryState.DELIVERED,
+    "expired": DeliveryState.EXPIRED,
+    "failed": DeliveryState.FAILED,
+    "undeliverable": DeliveryState.FAILED,
+    "rejected": DeliveryState.REJECTED,
+    "unknown": DeliveryState.UNKNOWN,
 }

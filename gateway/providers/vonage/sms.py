@@ -18,8 +18,7 @@ from urllib.parse import quote_plus
 
 import ujson
 
-from gateway.models import Delivery
-from gateway.providers.base import Outcome, Part, Receipt, Sms, SubmitResult
+from gateway.providers.base import DeliveryState, Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.providers.http import Poster
 from gateway.providers.vonage.codes import (
     ALERTS,
@@ -126,7 +125,7 @@ def _result_of_parts(messages: list[dict[str, Any]]) -> SubmitResult:
     parts = tuple(map(_part, range(1, len(messages) + 1), messages, statuses))
     answer = SubmitResult(
         outcome,
-        parts if any(part.state is Delivery.ACCEPTED for part in parts) else (),
+        parts if any(part.state is DeliveryState.ACCEPTED for part in parts) else (),
         price=_sum_of_prices(messages),
         network=_word(messages[0].get("network"), 10),
     )
@@ -151,14 +150,14 @@ def _outcome(outcomes: Collection[Outcome]) -> Outcome:
     return next(iter(outcomes)) if len(set(outcomes)) == 1 else Outcome.REFUSED
 
 
-_PART_STATES = {Outcome.ACCEPTED: Delivery.ACCEPTED, Outcome.UNKNOWN: Delivery.UNKNOWN}
+_PART_STATES = {Outcome.ACCEPTED: DeliveryState.ACCEPTED, Outcome.UNKNOWN: DeliveryState.UNKNOWN}
 
 
 def _part(index: int, message: dict[str, Any], status: Status) -> Part:
     """Return one part. Refused ones need a name to stand in the record; others wait for theirs."""
     provider_id = _word(message.get("message-id"), MAX_ID_LENGTH)
-    state = _PART_STATES.get(status.outcome, Delivery.REJECTED)
-    return Part(provider_id or (f"part-{index}" if state is Delivery.REJECTED else ""), state)
+    state = _PART_STATES.get(status.outcome, DeliveryState.REJECTED)
+    return Part(provider_id or (f"part-{index}" if state is DeliveryState.REJECTED else ""), state)
 
 
 def _sum_of_prices(messages: list[dict[str, Any]]) -> str:

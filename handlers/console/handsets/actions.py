@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from gateway.conversations.sessions import NewSession, NoNumberFree
 from gateway.errors import BadRequest
-from gateway.models import Mode
 from gateway.telephony.phonenumber import country_of
+from gateway.virtual_numbers.pool import Mode
 from handlers.admin.sessions import begin
 from handlers.console.base import path
 from handlers.console.handsets.page import COOKIE, HandsetsPage

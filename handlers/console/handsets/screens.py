@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from gateway.models import Session
+from gateway.conversations.sessions import Session
 from handlers.console import formatting
 from handlers.console.handsets.phones import Phone
 from handlers.handsets import Conversations, Entry

@@ -7,10 +7,10 @@ import re
 from functools import partial
 from typing import Any, ClassVar
 
-from gateway.conversations.sessions import SESSION_ID, NoNumberFree
+from gateway.conversations.sessions import SESSION_ID, NoNumberFree, Session
 from gateway.errors import BadRequest, NotFound
-from gateway.models import Mode, Session
 from gateway.telephony import phonenumber
+from gateway.virtual_numbers.pool import Mode
 from handlers.admin.sessions import NEW_SESSION_FIELDS, begin, end, wanted_session, with_calls
 from handlers.console.base import path
 from handlers.console.page import Action, Page, page_or_first

@@ -8,13 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from conf.messages import MessageEndpoint
 from gateway.access.client_address import limit_subject, parse_address
 from gateway.access.limiter import Limit, Look, MessageLimits
 from gateway.access.refusals import Blocked
 from gateway.access.sign_ins import TRIES
 from gateway.errors import BadRequest
-from gateway.models import MessageEndpoint, PhoneNumber
 from gateway.telephony import phonenumber
+from gateway.telephony.phonenumber import PhoneNumber
 from gateway.wiring.services import Services
 from handlers.console.base import path
 from handlers.console.formatting import span

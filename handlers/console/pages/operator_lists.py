@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar
 
 from gateway.errors import BadRequest, NotFound
-from gateway.models import SPOKEN
+from gateway.messaging.status import SPOKEN
 from gateway.telephony import phonenumber
 from handlers.console.base import path
 from handlers.console.page import Action, Page, Question, page_or_first

@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 import segno
 import ujson
 
+from conf.devices import Device
 from gateway.errors import Forbidden
-from gateway.models import Device
 from gateway.smssync.queue import DeviceState, Task
 from handlers.admin import phones
 from handlers.console.base import ConsoleHandler, path
