@@ -22,7 +22,7 @@ from tornado.web import HTTPError, RequestHandler
 from gateway.access.client_address import FORWARDING_HEADERS, is_loopback
 from gateway.errors import GatewayError, LimitExceeded, PayloadTooLarge
 from gateway.monitoring.metrics import RESPONSES
-from gateway.store.pipeline import fresh_budget
+from gateway.store.budget import fresh_budget
 from gateway.telephony import phonenumber
 from gateway.wiring.services import Services
 from handlers import arguments

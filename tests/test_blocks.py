@@ -15,7 +15,8 @@ from gateway.access.refusals import MOST_NOTES, Blocked, Blocks
 from gateway.errors import BadRequest, LimitExceeded, StoreUnavailable
 from gateway.store import keys
 from gateway.store.client import client
-from gateway.store.pipeline import Argument, Reply, Script, Store, connect
+from gateway.store.pipeline import Store, connect
+from gateway.store.script import Argument, Reply, Script
 from tests.visitor import eventually
 
 NOWHERE = "redis://127.0.0.1:1"

@@ -11,7 +11,7 @@ import pytest
 from redis.crc import key_slot
 
 from gateway.store import keys
-from gateway.store.pipeline import LUA_FOLDER, Script
+from gateway.store.script import LUA_FOLDER, Script
 
 FILES = sorted(LUA_FOLDER.glob("*.lua"))
 # Preludes hold functions for several scripts and are named with an underscore in front.

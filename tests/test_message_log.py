@@ -12,7 +12,8 @@ from gateway.messaging.history import MessageLog, Page
 from gateway.messaging.receipts import MOST_OF_A_NUMBER, Receipts
 from gateway.providers.base import DeliveryState, Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.store import keys
-from gateway.store.pipeline import Script, Store, connect
+from gateway.store.pipeline import Store, connect
+from gateway.store.script import Script
 from tests.visitor import eventually
 
 NUMBER, OTHER = "+4917612345678", "+12065550123"

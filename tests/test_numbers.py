@@ -12,7 +12,8 @@ import pytest
 from gateway.conversations.sessions import NewSession, NoNumberFree, Sessions
 from gateway.errors import BadRequest, NotFound
 from gateway.store import keys
-from gateway.store.pipeline import Script, Store, connect
+from gateway.store.pipeline import Store, connect
+from gateway.store.script import Script
 from gateway.virtual_numbers.pool import MOST_REFUSALS, Mode, Numbers, PoolEntry, VirtualNumber
 
 NUMBER = "+12065550100"

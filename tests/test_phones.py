@@ -13,7 +13,7 @@ from conf.settings import Settings
 from gateway.monitoring.metrics import totals
 from gateway.providers.base import DeliveryState
 from gateway.smssync.phones import DELIVERIES, authentic, reporting
-from gateway.smssync.queue import NewTask, TaskState
+from gateway.smssync.tasks import NewTask, TaskState
 from gateway.smssync.wire import Post
 from gateway.virtual_numbers.pool import VirtualNumber
 from gateway.wiring.services import Services, open_services

@@ -16,7 +16,8 @@ from gateway.messaging.history import MessageLog
 from gateway.messaging.receipts import MOST_EVENTS, MOST_PARKED, Receipts
 from gateway.providers.base import DeliveryState, Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.store import keys
-from gateway.store.pipeline import Script, Store, connect
+from gateway.store.pipeline import Store, connect
+from gateway.store.script import Script
 
 MESSAGE = "0123456789abcdef" * 2
 SMS = Sms(MESSAGE, "+4917612345678", "Sender", "the text")

@@ -14,7 +14,8 @@ import ujson
 from gateway.conversations.transcript import MOST_STATES, RANKS, SessionLog
 from gateway.errors import BadRequest, StoreUnavailable
 from gateway.store import keys
-from gateway.store.pipeline import Script, Store, connect
+from gateway.store.pipeline import Store, connect
+from gateway.store.script import Script
 
 NOWHERE = "redis://127.0.0.1:1"
 SESSION = "0123456789abcdef" * 2

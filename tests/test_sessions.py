@@ -18,7 +18,8 @@ import ujson
 from gateway.conversations.sessions import NewSession, NoNumberFree, Session, Sessions, session_keys
 from gateway.errors import BadRequest, NotFound, StoreUnavailable
 from gateway.store import keys
-from gateway.store.pipeline import LUA_FOLDER, Script, Store, connect
+from gateway.store.pipeline import Store, connect
+from gateway.store.script import LUA_FOLDER, Script
 from gateway.virtual_numbers.pool import Mode, Numbers, VirtualNumber
 from tests.visitor import eventually
 

@@ -12,7 +12,8 @@ from conf.devices import Device
 from gateway.errors import StoreUnavailable
 from gateway.providers.base import DeliveryState, Outcome, Part, Provider, Sms, SubmitResult
 from gateway.providers.smssync import SmsSyncProvider
-from gateway.smssync.queue import NewTask, Tasks, TaskState
+from gateway.smssync.queue import Tasks
+from gateway.smssync.tasks import NewTask, TaskState
 from gateway.store.pipeline import Store, connect
 
 MESSAGE_ID = "0123456789abcdef" * 2

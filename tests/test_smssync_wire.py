@@ -17,7 +17,7 @@ from gateway.emulator.smssync.world.traits import ALL_FIELDS, Traits
 from gateway.emulator.smssync.world.versions import VERSIONS
 from gateway.smssync.bodies import fields
 from gateway.smssync.bodies import query as parsed_query
-from gateway.smssync.queue import Result
+from gateway.smssync.tasks import Result
 from gateway.smssync.wire import Post, basic_password, inbound_id, post, results, sent_ms, uuids
 
 FORM = "application/x-www-form-urlencoded"

@@ -28,7 +28,8 @@ from gateway.providers.base import DeliveryState, Outcome, Part, Receipt, Sms, S
 from gateway.providers.vonage.voice import CallEvent
 from gateway.store import keys
 from gateway.store.client import client
-from gateway.store.pipeline import Argument, Reply, Script, Store, connect
+from gateway.store.pipeline import Store, connect
+from gateway.store.script import Argument, Reply, Script
 from tests.conftest import RestartableValkey
 from tests.delivery_receipts import deliver, receipt
 from tests.processes import GatewayProcess

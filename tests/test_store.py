@@ -14,7 +14,9 @@ from redis.exceptions import ResponseError
 
 from gateway.errors import StoreUnavailable
 from gateway.store import valkey_process
-from gateway.store.pipeline import BadCommand, Budget, Script, Store, connect, fresh_budget, pairs
+from gateway.store.budget import Budget, fresh_budget
+from gateway.store.pipeline import BadCommand, Store, connect
+from gateway.store.script import Script, pairs
 from tests.conftest import RestartableValkey
 from tests.visitor import eventually
 

@@ -28,7 +28,8 @@ from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
 from gateway.providers.base import DeliveryState, Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.store import valkey_process
-from gateway.store.pipeline import BadCommand, Script, Store, connect
+from gateway.store.pipeline import BadCommand, Store, connect
+from gateway.store.script import Script
 from gateway.store.valkey_process import LOOPBACK, ValkeyProcess
 from tests.processes import wait_for
 from tests.visitor import eventually

@@ -14,18 +14,13 @@ import pytest
 
 from conf.devices import Device
 from gateway.errors import BadRequest, StoreUnavailable
-from gateway.smssync.queue import (
-    MOST_HANDED,
-    MOST_PRIORITY,
-    DeviceState,
-    NewTask,
-    Result,
-    Tasks,
-    TaskState,
-)
+from gateway.smssync.devices import DeviceState
+from gateway.smssync.queue import MOST_HANDED, Tasks
+from gateway.smssync.tasks import MOST_PRIORITY, NewTask, Result, TaskState
 from gateway.store import keys
 from gateway.store.client import client
-from gateway.store.pipeline import Argument, Reply, Script, ScriptCall, Store, connect
+from gateway.store.pipeline import Store, connect
+from gateway.store.script import Argument, Reply, Script, ScriptCall
 from tests.conftest import RestartableValkey
 from tests.visitor import eventually
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from gateway.providers.base import DeliveryState, Outcome, Part, Receipt, Sms
-from gateway.providers.vonage import codes, sms
+from gateway.providers.vonage import codes, sms, webhooks
 from gateway.providers.vonage.sms import Account
 
 DATA = Path(__file__).parent / "data"
@@ -517,7 +517,7 @@ RECEIPTS = [
 
 @pytest.mark.parametrize("case", RECEIPTS, ids=lambda case: case.id)
 def test_a_receipt_is_read(case: Hook) -> None:
-    assert case.expected == sms.parse_receipt(case.params)
+    assert case.expected == webhooks.parse_receipt(case.params)
 
 
 STATUS = {
@@ -596,7 +596,7 @@ MESSAGES_RECEIPTS = [
 
 @pytest.mark.parametrize("case", MESSAGES_RECEIPTS, ids=lambda case: case.id)
 def test_a_status_of_messages_v1_is_read(case: Hook) -> None:
-    assert case.expected == sms.parse_messages_v1_status(case.params)
+    assert case.expected == webhooks.parse_messages_v1_status(case.params)
 
 
 @pytest.mark.parametrize(
@@ -607,4 +607,4 @@ def test_a_status_of_messages_v1_is_read(case: Hook) -> None:
 def test_messages_v1_is_told_by_the_name_of_its_id(
     document: dict[str, Any], expected: bool
 ) -> None:
-    assert expected == sms.is_messages_v1(document)
+    assert expected == webhooks.is_messages_v1(document)

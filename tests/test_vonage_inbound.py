@@ -9,7 +9,7 @@ import pytest
 
 from gateway.providers.base import Inbound, LongText
 from gateway.providers.http import content_id
-from gateway.providers.vonage import sms
+from gateway.providers.vonage import webhooks
 from gateway.providers.vonage.webhooks import parse_inbound, parse_messages_v1_inbound
 
 SENDER, NUMBER = "12065550123", "12065550100"
@@ -168,8 +168,8 @@ def test_the_provider_s_id_is_kept(id: str) -> None:
 
 def test_what_is_a_receipt_is_no_mo_and_the_other_way_round() -> None:
     """Both may share one address."""
-    assert sms.parse_receipt(RECEIPT) is not None
-    assert sms.parse_receipt(CAPTURED) is None
+    assert webhooks.parse_receipt(RECEIPT) is not None
+    assert webhooks.parse_receipt(CAPTURED) is None
 
 
 # -- parts of long texts

@@ -17,7 +17,8 @@ from gateway.access.refusals import Blocks
 from gateway.errors import LimitExceeded, StoreUnavailable
 from gateway.monitoring.metrics import LIMITED
 from gateway.store import keys
-from gateway.store.pipeline import Script, Store
+from gateway.store.pipeline import Store
+from gateway.store.script import Script
 
 _HIT = Script.load("limit_hit")
 _LOOK = Script.load("limit_look")

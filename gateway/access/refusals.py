@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from gateway.errors import BadRequest, StoreUnavailable
 from gateway.store import keys
-from gateway.store.pipeline import Script, Store
+from gateway.store.pipeline import Store
+from gateway.store.script import Script
 
 log = logging.getLogger(__name__)
 

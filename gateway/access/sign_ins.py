@@ -16,7 +16,8 @@ from gateway.access.gates import AdminGate
 from gateway.access.limiter import Limit, Limiter
 from gateway.errors import BadRequest, Unauthenticated
 from gateway.store import keys
-from gateway.store.pipeline import Script, Store
+from gateway.store.pipeline import Store
+from gateway.store.script import Script
 
 # Tries from one address, right or wrong: enough for a person, hopeless for a program.
 TRIES = Limit(10, 300)

@@ -9,13 +9,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import re
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 
 import ujson
 
+from gateway.conversations.call_records import CallRecord, record, total
 from gateway.conversations.sessions import PIN, Session, Sessions
 from gateway.conversations.transcript import SessionLog
 from gateway.errors import StoreUnavailable
@@ -33,7 +31,8 @@ from gateway.providers.vonage.voice import (
     talk,
 )
 from gateway.store import keys
-from gateway.store.pipeline import Script, Store, pairs
+from gateway.store.pipeline import Store
+from gateway.store.script import Script, pairs
 from gateway.telephony import phonenumber
 from gateway.telephony.phonenumber import mask_digits
 from gateway.virtual_numbers.pool import Mode
@@ -68,29 +67,6 @@ WRONG_PER_NUMBER = 60
 HOUR_MS = 3_600_000
 
 OPEN_STATES = frozenset({"calling", "answered"})
-_DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
-
-
-@dataclass(frozen=True, slots=True)
-class CallRecord:
-    """What became of a call; times as the provider writes them, '' for what is not known.
-
-    session, side: whose call it is, '' for one that was not connected; state: a word of
-    session_log.RANKS; duration: seconds of the leg to the counterpart; price: EUR, of all legs;
-    reason: the provider's detail of what went wrong; events: all that was reported.
-    """
-
-    id: str
-    session: str
-    side: str
-    state: str
-    started: str
-    answered: str
-    ended: str
-    duration: int
-    price: str
-    reason: str
-    events: list[dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +187,7 @@ class Calls:
             ],
         )
         if happened == "taken" and event.rank == RANKS["completed"]:
-            SPEND[(NAME,)].inc(float(_sum([event.fields.get("price", "")])))
+            SPEND[(NAME,)].inc(float(total([event.fields.get("price", "")])))
         await self._tell(event.id, session_id, state)
         return str(happened)
 
@@ -245,7 +221,7 @@ class Calls:
     async def find(self, call_id: str) -> CallRecord | None:
         """Return what became of a call, None when nothing is known of it."""
         reply = await self._store.execute("HGETALL", keys.call(call_id))
-        return _record(call_id, pairs(reply)) if reply else None
+        return record(call_id, pairs(reply)) if reply else None
 
     def sorry(self, country: str = "") -> list[Action]:
         """Return what a caller hears who cannot be connected; country: see ``talk``."""
@@ -335,40 +311,3 @@ def _ends(session: Session, side: str) -> tuple[str, str, str]:
     if side == "a":
         return session.participant_a, session.participant_b, session.number_b
     return session.participant_b, session.participant_a, session.number_a
-
-
-def _record(call_id: str, fields: Mapping[str, str]) -> CallRecord:
-    """Return the record that the fields of a call's hash describe."""
-    events = [ujson.loads(text) for name, text in fields.items() if name.startswith("e:")]
-    events.sort(key=lambda event: (event.get("timestamp", ""), RANKS.get(event["status"], 0)))
-    own = fields.get("leg", "")
-    there = [e for e in events if e["side"] == "out" or (not e["side"] and e["leg"] != own)]
-    last = [event for event in events if RANKS.get(event["status"]) == RANKS["completed"]]
-    ended = [event.get("end_time") or event.get("timestamp", "") for event in last]
-    return CallRecord(
-        id=call_id,
-        session=fields.get("session", ""),
-        side=fields.get("side", ""),
-        state=fields.get("state", ""),
-        started=_first(event.get("timestamp", "") for event in events),
-        answered=_first(e.get("timestamp", "") for e in there if e["status"] == "answered"),
-        ended=max(ended, default=""),
-        duration=int(_sum([_first(e.get("duration", "") for e in there)])),
-        price=str(_sum({e["leg"]: e["price"] for e in last if "price" in e}.values())),
-        reason=_first(e.get("detail") or e.get("reason", "") for e in [*there, *events]),
-        events=events,
-    )
-
-
-def _first(texts: Iterable[str]) -> str:
-    """Return the first text that is not empty, '' without one."""
-    return next(filter(None, texts), "")
-
-
-def _sum(texts: Iterable[str]) -> Decimal:
-    """Return the sum of decimal numbers; what is none counts nothing."""
-    total = Decimal(0)
-    for text in texts:
-        if _DECIMAL.fullmatch(text):
-            total += Decimal(text)
-    return total

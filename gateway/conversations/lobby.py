@@ -21,7 +21,8 @@ from gateway.messaging.inbound.inbox import Inbox
 from gateway.messaging.optouts import OptOuts
 from gateway.providers.base import Inbound
 from gateway.store import keys
-from gateway.store.pipeline import Script, Store
+from gateway.store.pipeline import Store
+from gateway.store.script import Script
 from gateway.telephony.phonenumber import country_of
 
 _ANSWER = Script.load("lobby_answer", "_enqueue", "_once")

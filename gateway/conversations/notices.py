@@ -12,7 +12,8 @@ from gateway.conversations.sessions import Session
 from gateway.errors import StoreUnavailable
 from gateway.messaging.outbox.queue import OutboxEntry
 from gateway.store import keys
-from gateway.store.pipeline import Script, Store
+from gateway.store.pipeline import Store
+from gateway.store.script import Script
 from gateway.virtual_numbers.pool import Mode
 
 log = logging.getLogger(__name__)

@@ -27,7 +27,8 @@ from gateway.messaging.outbox.queue import OutboxEntry
 from gateway.monitoring.metrics import MOS, provider_label
 from gateway.providers.base import Inbound
 from gateway.store import keys
-from gateway.store.pipeline import Script, Store
+from gateway.store.pipeline import Store
+from gateway.store.script import Script
 from gateway.telephony import phonenumber, segments
 from gateway.virtual_numbers.pool import Mode
 

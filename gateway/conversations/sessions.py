@@ -14,7 +14,8 @@ import ujson
 from gateway.errors import BadRequest, NotFound, StoreUnavailable
 from gateway.messaging.inbound.dedup import Token
 from gateway.store import keys
-from gateway.store.pipeline import Argument, Script, Store, pairs
+from gateway.store.pipeline import Store
+from gateway.store.script import Argument, Script, pairs
 from gateway.telephony.phonenumber import country_of, is_north_american
 from gateway.virtual_numbers.pool import DOMESTIC, Mode
 

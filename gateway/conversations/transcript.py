@@ -13,7 +13,8 @@ import ujson
 
 from gateway.errors import BadRequest
 from gateway.store import keys
-from gateway.store.pipeline import Script, ScriptCall, Store
+from gateway.store.pipeline import Store
+from gateway.store.script import Script, ScriptCall
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
 from gateway.monitoring.metrics import MESSAGES, PROVIDER_SECONDS, RETRIES, provider_label
 from gateway.providers.base import Outcome, Provider, Sms, SubmitResult
-from gateway.store.pipeline import fresh_budget
+from gateway.store.budget import fresh_budget
 from gateway.telephony import segments
 
 log = logging.getLogger(__name__)

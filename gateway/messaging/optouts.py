@@ -8,7 +8,8 @@ from collections.abc import Iterable
 
 from gateway.errors import BadRequest
 from gateway.store import keys
-from gateway.store.pipeline import Script, Store
+from gateway.store.pipeline import Store
+from gateway.store.script import Script
 
 _PAGE = Script.load("optout_page")
 

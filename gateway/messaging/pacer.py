@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from gateway.store import keys
-from gateway.store.pipeline import Script, Store
+from gateway.store.pipeline import Store
+from gateway.store.script import Script
 
 _RESERVE = Script.load("pace_reserve")
 

@@ -28,7 +28,8 @@ from gateway.messaging.status import (
 from gateway.monitoring.metrics import DELIVERIES, RECEIPTS, SPEND, provider_label
 from gateway.providers.base import DeliveryState, Receipt, Sms, SubmitResult
 from gateway.store import keys
-from gateway.store.pipeline import Script, ScriptCall, Store, pairs
+from gateway.store.pipeline import Store
+from gateway.store.script import Script, ScriptCall, pairs
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,9 @@ from gateway.errors import StoreUnavailable
 from gateway.monitoring import metrics
 from gateway.monitoring.time_series import Series, read
 from gateway.store import keys
-from gateway.store.pipeline import Argument, Script, Store, fresh_budget
+from gateway.store.budget import fresh_budget
+from gateway.store.pipeline import Store
+from gateway.store.script import Argument, Script
 
 FLUSH_SECONDS = 5.0
 GAUGE_SECONDS = 10.0

@@ -14,6 +14,12 @@ import ujson
 
 from gateway.providers.base import Outcome, SubmitResult
 
+
+def word(value: object, longest: int) -> str:
+    """Return the beginning of a scalar as text that can be stored, '' for everything else."""
+    return (scalar(value) or "")[:longest]
+
+
 # An idle connection is dropped before the provider's own idle time-out would close it under a
 # request that is just being written: that request's outcome would be unknown.
 KEEPALIVE_SECONDS = 10
@@ -144,8 +150,3 @@ def content_id(sender: str, to: str, text: str) -> str:
     """
     digest = hashlib.sha256(json.dumps([sender, to, text]).encode()).hexdigest()
     return f"hash:{digest[:40]}"
-
-
-def word(value: object, longest: int) -> str:
-    """Return the beginning of a scalar as text, '' for everything that is none."""
-    return (scalar(value) or "")[:longest]

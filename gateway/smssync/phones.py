@@ -16,7 +16,8 @@ from gateway.errors import LimitExceeded
 from gateway.messaging.optouts import OptOuts, Words
 from gateway.messaging.receipts import Receipts
 from gateway.providers.base import DeliveryState, Inbound, Outcome, Part, Receipt, Sms, SubmitResult
-from gateway.smssync.queue import NewTask, Tasks
+from gateway.smssync.queue import Tasks
+from gateway.smssync.tasks import NewTask
 from gateway.smssync.wire import Post, inbound_id
 from gateway.telephony import phonenumber, segments
 from gateway.virtual_numbers.pool import Numbers

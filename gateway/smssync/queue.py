@@ -11,22 +11,32 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import re
 import secrets
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Self
 
 import ujson
 
 from conf.devices import Device
 from gateway.errors import BadRequest, StoreUnavailable
+from gateway.smssync.devices import DeviceState
+from gateway.smssync.tasks import (
+    _UUID,
+    MOST_PRIORITY,
+    NewTask,
+    Result,
+    Task,
+    TaskState,
+    check,
+    meaning,
+    plain,
+)
 from gateway.store import keys
-from gateway.store.pipeline import Argument, Reply, Script, Store, fresh_budget, pairs
+from gateway.store.budget import fresh_budget
+from gateway.store.pipeline import Store
+from gateway.store.script import Argument, Reply, Script, pairs
 
 log = logging.getLogger(__name__)
 
@@ -34,20 +44,14 @@ log = logging.getLogger(__name__)
 # SMS looked at in one call when a number is erased.
 ERASED_AT_ONCE = 500
 MOST_HANDED = 20
-MOST_PRIORITY = 1000
 # No phone has more in hand, and no body more uuids that mean anything.
 MOST_UUIDS = 1000
-MAX_WORDS = 200
 REPORT_SECONDS = 10
 MOST_DUE = MOST_REPORTS = 500
 MOST_HAND_BACKS = 100
 # Far longer than a command can be on its way to the store.
 BATCH_MS = 3_600_000
-# A phone that polls does so every few minutes; percent of a battery.
-SILENT_MS = 15 * 60_000
-LOW_BATTERY = 20
 
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 _ADD = Script.load("task_add", "_task")
 _POLL = Script.load("task_poll", "_task", "_task_move")
@@ -71,111 +75,6 @@ _KEYS = (
     keys.TASK_AWAITING,
     keys.TASK_REPORTS,
 )
-
-
-class TaskState(StrEnum):
-    """Where an SMS for a phone is."""
-
-    WAITING = "waiting"  # for a phone, or for its time
-    LEASED = "leased"  # a phone has it and is to ask whether it may send
-    HANDED = "handed"  # the phone may send
-    SENT = "sent"  # the phone says so
-    DELIVERED = "delivered"
-    FAILED = "failed"
-    UNCONFIRMED = "unconfirmed"  # handed over, and nothing (more) was heard of it
-    EXPIRED = "expired"  # its time to live was over before a phone could send it
-    CANCELLED = "cancelled"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewTask:
-    """An SMS that a phone is to send.
-
-    uuid: 36 characters in lower case; to: E.164, or as it was given; device: '' = any phone;
-    priority: higher first; ttl: seconds in which it may be handed out, from send_at on, 0 = any
-    time; send_at: not before this time (ms), 0 = now.
-    """
-
-    uuid: str
-    to: str
-    message: str
-    device: str = ""
-    priority: int = 0
-    ttl: float = 0
-    send_at: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """An SMS for a phone and what became of it; times in ms, 0 = never or none.
-
-    device: the phone asked for, '' = any; taken_by: the phone that has it, or had it at its end;
-    taken, changed: when it got it, when the state changed; attempts: how often it was handed out;
-    sent, delivered, text: what the phone says of it, see Result.
-    """
-
-    uuid: str
-    to: str
-    message: str
-    device: str
-    priority: int
-    state: TaskState
-    created: int
-    send_at: int
-    expires: int
-    taken_by: str
-    taken: int
-    changed: int
-    attempts: int
-    sent: str
-    delivered: str
-    text: str
-
-    @classmethod
-    def read(cls, uuid: str, content: str, record: str) -> Self:
-        """Return what the store holds of a task."""
-        found = ujson.loads(content) | ujson.loads(record)
-        values = {name: found[name] for name in cls.__slots__ if name != "uuid"}
-        return cls(uuid=uuid, **values | {"state": TaskState(values["state"])})
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a phone says of one SMS.
-
-    sent, delivered: "sent" or "delivered", "failed", or '' for no news; text: its own words.
-    """
-
-    uuid: str
-    sent: str = ""
-    delivered: str = ""
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class DeviceState:
-    """What is known of a phone.
-
-    last_seen, battery_at: ms, 0 = never; battery: percent, None = never told; results: whether it
-    reports results; backlog: SMS that wait for it alone; handed: given to it in the last hour.
-    """
-
-    last_seen: int
-    version: str
-    battery: int | None
-    battery_at: int
-    results: bool
-    backlog: int
-    handed: int
-
-    def is_silent(self, now_ms: float) -> bool:
-        """Tell whether a phone was not heard of for so long, or never, that it needs a look."""
-        return now_ms - self.last_seen > SILENT_MS
-
-    @property
-    def battery_low(self) -> bool:
-        """Whether the phone has told that it is to be charged."""
-        return self.battery is not None and self.battery < LOW_BATTERY
 
 
 Change = tuple[str, str]  # uuid and state
@@ -215,7 +114,7 @@ class Tasks:
 
         Raises BadRequest for what no phone can send and for a priority beyond MOST_PRIORITY.
         """
-        _check(task)
+        check(task)
         content = {"to": task.to, "message": task.message, "priority": task.priority}
         place = f"{MOST_PRIORITY - task.priority:04}"
         life = (math.ceil(task.ttl * 1000), task.send_at)
@@ -230,7 +129,7 @@ class Tasks:
         """
         phone = self._devices[device]
         limits = (phone.hourly_cap, MOST_HANDED, BATCH_MS)
-        flat = await self._hand_out(_POLL, device, _plain(version), phone.results, *limits)
+        flat = await self._hand_out(_POLL, device, plain(version), phone.results, *limits)
         found = [Task.read(*each) for each in zip(flat[::3], flat[1::3], flat[2::3], strict=True)]
         await self._report((each.uuid, each.state) for each in found)
         return [each for each in found if each.state is not TaskState.EXPIRED]
@@ -268,9 +167,9 @@ class Tasks:
         """
         flat: list[Argument] = []
         for each in results[:MOST_UUIDS]:
-            state = _meaning(each)
+            state = meaning(each)
             if state is not None and _UUID.fullmatch(each.uuid):
-                flat += [each.uuid, state.value, each.sent, each.delivered, _plain(each.text)]
+                flat += [each.uuid, state.value, each.sent, each.delivered, plain(each.text)]
         if not flat:
             return []
         answer = await self._run(_RESULTS, device, *flat)
@@ -323,7 +222,7 @@ class Tasks:
             return
         self._touched[device] = (int(now), version)
         level = "" if battery is None else battery
-        await self._store.run(_TOUCH, [keys.device(device)], [_plain(version), level])
+        await self._store.run(_TOUCH, [keys.device(device)], [plain(version), level])
 
     async def erase_number(self, e164: str) -> int:
         """Forget all SMS to a number, also those that wait; return how many there were."""
@@ -428,32 +327,6 @@ class Tasks:
         )
         found = zip(uuids, *pairs, strict=True)
         return [Task.read(*each) if each[1] and each[2] else None for each in found]
-
-
-def _check(task: NewTask) -> None:
-    """Raise BadRequest for what no phone can be given, ValueError for an id of another shape."""
-    if not _UUID.fullmatch(task.uuid):
-        raise ValueError("a task's uuid is written in lower case, with hyphens")
-    for name in ("to", "message"):
-        # With either of them empty the application on the phone ends.
-        if not getattr(task, name):
-            raise BadRequest(f"{name}: must not be empty")
-    if abs(task.priority) > MOST_PRIORITY:
-        raise BadRequest(f"priority: must be from -{MOST_PRIORITY} to {MOST_PRIORITY}")
-
-
-def _meaning(result: Result) -> TaskState | None:
-    """Return what a phone's words make of an SMS, None for no news."""
-    if result.delivered == "delivered":
-        return TaskState.DELIVERED
-    if "failed" in (result.sent, result.delivered):
-        return TaskState.FAILED
-    return TaskState.SENT if result.sent == "sent" else None
-
-
-def _plain(text: str) -> str:
-    """Return a phone's words so that they can be stored: not too many, and valid UTF-8."""
-    return text[:MAX_WORDS].encode("utf-8", "replace").decode("utf-8")
 
 
 def _changes(owed: Iterable[str]) -> list[Change]:

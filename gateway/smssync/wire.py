@@ -17,7 +17,7 @@ from itertools import islice
 from typing import Any
 
 from gateway.smssync.bodies import BOM, json_value, word
-from gateway.smssync.queue import Result
+from gateway.smssync.tasks import Result
 
 MOST_UUIDS = 500
 MAX_ID_LENGTH = 64

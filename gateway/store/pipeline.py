@@ -9,81 +9,28 @@ a second of its own.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import logging
-import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from contextvars import ContextVar
-from pathlib import Path
-from typing import Any
 
 from redis import asyncio as aioredis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import (
-    AskError,
-    ClusterDownError,
-    NoPermissionError,
     NoScriptError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisClusterException,
-    RedisError,
     ResponseError,
-    TryAgainError,
 )
 
 from gateway.errors import StoreUnavailable
+from gateway.store.budget import STORE_SECONDS, current
 from gateway.store.client import client
+from gateway.store.outage import UNAVAILABLE, is_lost, log_outage, translated
+from gateway.store.script import Argument, Reply, Script, ScriptCall
 
-log = logging.getLogger(__name__)
-
-STORE_SECONDS = 1.0
 # A call that starts with at least this share of the second left needs no timer of its own:
 # the pipeline's own deadline of one second keeps the promise closely enough.
 WHOLE_BUDGET = 0.95
 # Commands wait for the pipeline under way, so that few large ones travel in place of many small
 # ones, but not for one that hangs: a server answers within a millisecond.
 LONGEST_WAIT = 0.01
-LUA_FOLDER = Path(__file__).parents[1] / "lua"
-
-Argument = str | int | float
-Reply = Any  # what a command answers is known where the command is written, not here
-
-
-class Budget:
-    """The seconds that one request may still wait for the store.
-
-    Calls that wait at the same time spend the same second, not one each.
-    """
-
-    __slots__ = ("_left", "_since", "_waiting")
-
-    def __init__(self, seconds: float = STORE_SECONDS) -> None:
-        self._left = seconds
-        self._since = 0.0
-        self._waiting = 0
-
-    def start(self, now: float) -> float:
-        """Begin to wait and return the seconds that are left."""
-        if not self._waiting:
-            self._since = now
-        self._waiting += 1
-        return self._left - (now - self._since)
-
-    def stop(self, now: float) -> None:
-        """End one wait."""
-        self._waiting -= 1
-        if not self._waiting:
-            self._left -= now - self._since
-
-
-_budget: ContextVar[Budget | None] = ContextVar("store_budget", default=None)
-
-
-def fresh_budget(seconds: float = STORE_SECONDS) -> None:
-    """Let the current task wait ``seconds`` in all for the store from now on."""
-    _budget.set(Budget(seconds))
 
 
 class BadCommand(ValueError):
@@ -112,25 +59,6 @@ def _plain(value: object) -> str:
     raise BadCommand(f"{type(value).__name__} is nothing that Redis stores")
 
 
-class Script:
-    """A Lua script by its text and SHA-1; ``load`` reads ``lua/<name>.lua``."""
-
-    __slots__ = ("sha", "text")
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
-
-    @classmethod
-    def load(cls, name: str, *preludes: str) -> Script:
-        """Return the script in ``lua/<name>.lua``, behind the functions of its preludes."""
-        files = [LUA_FOLDER / f"{each}.lua" for each in (*preludes, name)]
-        return cls("".join(file.read_text(encoding="utf-8") for file in files))
-
-
-ScriptCall = tuple[Script, Sequence[str], Iterable[Argument]]
-
-
 class _Call:
     """One command on its way: what to send, the script behind it, where the answer goes."""
 
@@ -156,7 +84,7 @@ class _Call:
         if self.future.done():  # its own timer ran out, or its request was cancelled
             return
         if isinstance(reply, Exception):
-            self.future.set_exception(_translated(reply))
+            self.future.set_exception(translated(reply))
         else:
             self.future.set_result(reply)
 
@@ -229,7 +157,7 @@ class Store:
 
     async def _answers(self, futures: Sequence[asyncio.Future[Reply]]) -> list[Reply]:
         """Return the replies within the request's budget; raises the first error among them."""
-        budget = _budget.get()
+        budget = current.get()
         if budget is None:
             return await _all(futures)
         loop = asyncio.get_running_loop()
@@ -270,10 +198,10 @@ class Store:
         except (Exception, asyncio.CancelledError) as error:
             # Whatever happened, no caller may be left waiting for an answer.
             replies = [error] * len(batch)
-        _log_outage(replies)
+        log_outage(replies)
         for call, reply in zip(batch, replies, strict=True):
             call.resolve(reply)
-        if isinstance(self._client, aioredis.RedisCluster) and any(map(_is_lost, replies)):
+        if isinstance(self._client, aioredis.RedisCluster) and any(map(is_lost, replies)):
             await self._find_nodes(self._client)
 
     async def _find_nodes(self, cluster: aioredis.RedisCluster) -> None:
@@ -281,7 +209,7 @@ class Store:
 
         Without retries the client would do so for single commands only, not for pipelines.
         """
-        with suppress(*_UNAVAILABLE):
+        with suppress(*UNAVAILABLE):
             async with asyncio.timeout(STORE_SECONDS):
                 await cluster.nodes_manager.initialize()
 
@@ -338,64 +266,6 @@ async def _reply(connection: AbstractConnection) -> Reply:
         return await connection.read_response()
     except ResponseError as error:
         return error
-
-
-# Answers of a server that is up but cannot serve now; all other ResponseErrors are our mistakes.
-_NOT_NOW = (
-    AskError,  # a node of a Cluster that was named by redis://; MovedError is one
-    ClusterDownError,
-    NoPermissionError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    TryAgainError,
-)
-# Those without a class of their own, and all of them inside a script, where Redis before 7
-# wraps the error of a command in one of the script's.
-_NOT_NOW_TEXT = re.compile(
-    r"(^|: -)(BUSY|LOADING|MASTERDOWN|MISCONF|NOPERM|NOREPLICAS|OOM|READONLY) "
-    r"|^ACL failure in script"
-)
-
-# What keeps an answer away. RedisClusterException is no RedisError.
-_UNAVAILABLE = (RedisError, RedisClusterException, OSError, TimeoutError, asyncio.CancelledError)
-
-
-def pairs(reply: Reply) -> dict[str, str]:
-    """Return the hash in a reply of HGETALL: a flat list, or on a Cluster a dict.
-
-    Scripts that answer field and value one after the other are read alike.
-    """
-    if isinstance(reply, dict):
-        return reply
-    return dict(zip(reply[::2], reply[1::2], strict=True))
-
-
-def _is_lost(reply: Reply) -> bool:
-    """Tell whether a node did not answer at all."""
-    return isinstance(reply, _UNAVAILABLE) and not isinstance(reply, ResponseError)
-
-
-def _translated(error: BaseException) -> Exception:
-    """Return the error of our own that stands for ``error``."""
-    if isinstance(error, ResponseError) and not _refuses_now(error):
-        return error
-    return StoreUnavailable()
-
-
-def _refuses_now(error: ResponseError) -> bool:
-    return isinstance(error, _NOT_NOW) or bool(_NOT_NOW_TEXT.search(str(error)))
-
-
-def _log_outage(replies: Iterable[Reply]) -> None:
-    """Say once for a pipeline what kept its answers away."""
-    error = next((each for each in replies if isinstance(each, BaseException)), None)
-    if isinstance(error, ResponseError):
-        if _refuses_now(error):
-            log.warning("store refuses: %s %s", type(error).__name__, error)
-    elif isinstance(error, _UNAVAILABLE):
-        log.warning("store unavailable: %s", type(error).__name__)
-    elif error is not None:
-        log.error("store failed unexpectedly", exc_info=error)
 
 
 def connect(url: str) -> Store:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from gateway.store import keys
-from gateway.store.pipeline import Reply, Script, Store, pairs
+from gateway.store.pipeline import Store
+from gateway.store.script import Reply, Script, pairs
 from gateway.telephony.phonenumber import regions
 from gateway.virtual_numbers.pool import Mode
 

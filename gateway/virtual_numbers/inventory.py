@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gateway.errors import BadRequest
 from gateway.providers.vonage.numbers import NumbersApi
 from gateway.providers.vonage.numbers_wire import Rental
-from gateway.store.pipeline import fresh_budget
+from gateway.store.budget import fresh_budget
 from gateway.virtual_numbers.pool import Numbers, VirtualNumber
 from gateway.virtual_numbers.setup import PROVIDER, Webhooks
 

@@ -14,7 +14,8 @@ import ujson
 
 from gateway.errors import BadRequest, NotFound
 from gateway.store import keys
-from gateway.store.pipeline import Argument, Script, Store
+from gateway.store.pipeline import Store
+from gateway.store.script import Argument, Script
 from gateway.telephony.phonenumber import mask
 
 

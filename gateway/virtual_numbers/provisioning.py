@@ -29,7 +29,9 @@ from gateway.providers.base import Outcome
 from gateway.providers.vonage.numbers import NumbersApi
 from gateway.providers.vonage.numbers_wire import PAGE_SIZE, Change, Offer, Offers
 from gateway.store import keys
-from gateway.store.pipeline import Script, Store, fresh_budget
+from gateway.store.budget import fresh_budget
+from gateway.store.pipeline import Store
+from gateway.store.script import Script
 from gateway.telephony.phonenumber import mask
 from gateway.virtual_numbers.setup import PROVIDER, NumberSetup
 

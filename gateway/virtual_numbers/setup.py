@@ -9,7 +9,7 @@ from gateway.errors import BadRequest, GatewayError, ProviderFailed, StoreUnavai
 from gateway.providers.base import Outcome
 from gateway.providers.vonage.numbers import NumbersApi
 from gateway.providers.vonage.numbers_wire import Offer, Rental
-from gateway.store.pipeline import fresh_budget
+from gateway.store.budget import fresh_budget
 from gateway.virtual_numbers.pool import Numbers, VirtualNumber
 
 PROVIDER = "nexmo"

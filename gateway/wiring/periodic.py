@@ -8,7 +8,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 
 from gateway.errors import StoreUnavailable
-from gateway.store.pipeline import fresh_budget
+from gateway.store.budget import fresh_budget
 
 log = logging.getLogger(__name__)
 

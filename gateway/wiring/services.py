@@ -36,7 +36,8 @@ from gateway.providers.vonage.insight import Insight
 from gateway.providers.vonage.numbers import NumbersApi
 from gateway.providers.vonage.sms import Account, VonageProvider
 from gateway.smssync.phones import Phones, reporting
-from gateway.smssync.queue import NewTask, Tasks
+from gateway.smssync.queue import Tasks
+from gateway.smssync.tasks import NewTask
 from gateway.store.pipeline import Store, connect
 from gateway.telephony import geoip
 from gateway.telephony.country import CountryGuesser

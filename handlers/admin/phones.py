@@ -11,7 +11,8 @@ from typing import Any
 
 from conf.devices import Device
 from gateway.errors import BadRequest, NotFound
-from gateway.smssync.queue import DeviceState, NewTask, Task
+from gateway.smssync.devices import DeviceState
+from gateway.smssync.tasks import NewTask, Task
 from gateway.telephony import segments
 from gateway.wiring.services import Services
 from handlers.admin.fields import Fields, FieldsHandler, digits, utc

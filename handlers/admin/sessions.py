@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.conversations.sessions import PIN, NewSession, Session
 from gateway.errors import BadRequest, NotFound
-from gateway.store.pipeline import fresh_budget
+from gateway.store.budget import fresh_budget
 from gateway.virtual_numbers.pool import Mode
 from gateway.wiring.services import Services
 from handlers.admin.fields import Fields, FieldsHandler, digits, session_id, utc

@@ -12,7 +12,7 @@ from tornado.http1connection import HTTP1Connection
 from tornado.iostream import StreamClosedError
 
 from gateway.errors import GatewayError, StoreUnavailable, Unauthenticated
-from gateway.store.pipeline import fresh_budget
+from gateway.store.budget import fresh_budget
 from handlers.base import BaseHandler
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from gateway.access.gates import WebhookCall
 from gateway.errors import Unauthenticated
 from gateway.monitoring.metrics import WEBHOOKS
-from gateway.providers.vonage import sms
+from gateway.providers.vonage import webhooks
 from handlers.base import MAX_BODY_BYTES, BaseHandler, Guard
 
 log = logging.getLogger(__name__)
@@ -78,7 +78,7 @@ class WebhookHandler(BaseHandler):
             params=None if payload.repeated else payload.params,
             body=self.request.body,
             authorization=self.request.headers.get("Authorization", ""),
-            json_only=self.signed_by_jwt or sms.is_messages_v1(payload.document),
+            json_only=self.signed_by_jwt or webhooks.is_messages_v1(payload.document),
             on_this_machine=lambda: self.on_this_machine,
             signed=self.signed,
         )

@@ -10,8 +10,7 @@ from tornado.routing import Matcher, PathMatches
 
 from gateway.providers import flowroute
 from gateway.providers.base import Inbound, Receipt
-from gateway.providers.vonage import sms
-from gateway.providers.vonage.webhooks import parse_inbound, parse_messages_v1_inbound
+from gateway.providers.vonage import webhooks as vonage
 from handlers.webhooks.base import Payload, WebhookHandler
 
 
@@ -37,10 +36,10 @@ class InboundHandler(ProviderHandler):
 
     def read(self, payload: Payload) -> Inbound | Receipt | None:
         """Read a receipt, else an MO."""
-        if sms.is_messages_v1(payload.document):
-            document = payload.document
-            return sms.parse_messages_v1_status(document) or parse_messages_v1_inbound(document)
-        return sms.parse_receipt(payload.params) or parse_inbound(payload.params)
+        if vonage.is_messages_v1(payload.document):
+            found = vonage.parse_messages_v1_status(payload.document)
+            return found or vonage.parse_messages_v1_inbound(payload.document)
+        return vonage.parse_receipt(payload.params) or vonage.parse_inbound(payload.params)
 
 
 class FlowrouteHandler(ProviderHandler):

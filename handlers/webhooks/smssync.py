@@ -12,7 +12,7 @@ from conf.devices import Device
 from gateway.errors import GatewayError, PayloadTooLarge, StoreUnavailable
 from gateway.smssync import bodies, wire
 from gateway.smssync.phones import Reply, authentic
-from gateway.smssync.queue import Task
+from gateway.smssync.tasks import Task
 from handlers.base import BaseHandler, Guard
 
 # Versions 3.0.0 to 3.0.3 repeat all earlier SMS since their start in every post.

@@ -18,7 +18,7 @@ from gateway.access.limiter import Limit, Limiter
 from gateway.conversations.sessions import NewSession
 from gateway.errors import LimitExceeded
 from gateway.providers.base import Inbound
-from gateway.smssync.queue import NewTask
+from gateway.smssync.tasks import NewTask
 from gateway.store import keys
 from gateway.store.valkey_process import ValkeyProcess
 from gateway.wiring.services import Services

@@ -27,7 +27,8 @@ import ujson
 from gateway.errors import StoreUnavailable
 from gateway.providers.base import Inbound, LongText
 from gateway.store import keys
-from gateway.store.pipeline import Script, Store, pairs
+from gateway.store.pipeline import Store
+from gateway.store.script import Script, pairs
 
 log = logging.getLogger(__name__)
 

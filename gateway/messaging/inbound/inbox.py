@@ -12,7 +12,9 @@ import ujson
 from gateway.errors import BadRequest
 from gateway.providers.base import Inbound
 from gateway.store import keys
-from gateway.store.pipeline import Script, Store, fresh_budget
+from gateway.store.budget import fresh_budget
+from gateway.store.pipeline import Store
+from gateway.store.script import Script
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from gateway.messaging.messenger import NO_SUCH_PROVIDER, Messenger, NoTurn
 from gateway.messaging.outbox.queue import Claim, Outbox, OutboxEntry
 from gateway.messaging.pacer import JITTER_MARGIN
 from gateway.providers.base import Outcome, Sms, SubmitResult
-from gateway.store.pipeline import fresh_budget
+from gateway.store.budget import fresh_budget
 
 log = logging.getLogger(__name__)
 

@@ -21,7 +21,9 @@ import ujson
 from gateway.errors import BadRequest
 from gateway.messaging.status import SPOKEN
 from gateway.store import keys
-from gateway.store.pipeline import Script, Store, fresh_budget
+from gateway.store.budget import fresh_budget
+from gateway.store.pipeline import Store
+from gateway.store.script import Script
 
 # Directions that must wait for a turn are looked at without being claimed: so many more a call.
 LOOKS_PER_CLAIM = 4

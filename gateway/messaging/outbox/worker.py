@@ -25,7 +25,7 @@ from gateway.messaging.outbox.delivery import (
     interval_ms,
 )
 from gateway.messaging.outbox.queue import Claim, Outbox
-from gateway.store.pipeline import fresh_budget
+from gateway.store.budget import fresh_budget
 
 log = logging.getLogger(__name__)
 

@@ -18,12 +18,11 @@ from urllib.parse import quote_plus
 
 import ujson
 
-from gateway.providers.base import DeliveryState, Outcome, Part, Receipt, Sms, SubmitResult
-from gateway.providers.http import Poster
+from gateway.providers.base import DeliveryState, Outcome, Part, Sms, SubmitResult
+from gateway.providers.http import Poster, word
 from gateway.providers.vonage.codes import (
     ALERTS,
     NO_STATUS,
-    RECEIPT_STATES,
     STATUSES,
     UNKNOWN_STATUS,
     Status,
@@ -38,9 +37,6 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 
 # Vonage ids have 16 to 36 characters.
 MAX_ID_LENGTH = 64
-# https://developer.vonage.com/en/api/sms#send-an-sms (parameter ``client-ref``)
-MAX_REFERENCE_LENGTH = 100
-MAX_WORD_LENGTH = 40
 # The longest answer has some 22 parts of about 300 bytes; what is larger is no answer of theirs.
 MAX_ANSWER_BYTES = 64 * 1024
 
@@ -119,7 +115,7 @@ def _messages(body: bytes) -> list[dict[str, Any]]:
 
 
 def _result_of_parts(messages: list[dict[str, Any]]) -> SubmitResult:
-    codes = [_word(each.get("status"), 20) for each in messages]
+    codes = [word(each.get("status"), 20) for each in messages]
     statuses = [STATUSES.get(code, UNKNOWN_STATUS) if code else NO_STATUS for code in codes]
     outcome = _outcome([status.outcome for status in statuses])
     parts = tuple(map(_part, range(1, len(messages) + 1), messages, statuses))
@@ -127,12 +123,12 @@ def _result_of_parts(messages: list[dict[str, Any]]) -> SubmitResult:
         outcome,
         parts if any(part.state is DeliveryState.ACCEPTED for part in parts) else (),
         price=_sum_of_prices(messages),
-        network=_word(messages[0].get("network"), 10),
+        network=word(messages[0].get("network"), 10),
     )
     if outcome is Outcome.ACCEPTED:
         return answer
     first = next(i for i, status in enumerate(statuses) if status.outcome is not Outcome.ACCEPTED)
-    meaning, raw = statuses[first].meaning, _word(messages[first].get("error-text"), 200)
+    meaning, raw = statuses[first].meaning, word(messages[first].get("error-text"), 200)
     text = f"{meaning}: {raw}" if raw else meaning
     return replace(
         answer,
@@ -155,7 +151,7 @@ _PART_STATES = {Outcome.ACCEPTED: DeliveryState.ACCEPTED, Outcome.UNKNOWN: Deliv
 
 def _part(index: int, message: dict[str, Any], status: Status) -> Part:
     """Return one part. Refused ones need a name to stand in the record; others wait for theirs."""
-    provider_id = _word(message.get("message-id"), MAX_ID_LENGTH)
+    provider_id = word(message.get("message-id"), MAX_ID_LENGTH)
     state = _PART_STATES.get(status.outcome, DeliveryState.REJECTED)
     return Part(provider_id or (f"part-{index}" if state is DeliveryState.REJECTED else ""), state)
 
@@ -168,67 +164,9 @@ def _sum_of_prices(messages: list[dict[str, Any]]) -> str:
     return f"{sum(map(Decimal, prices), Decimal(0)):f}"
 
 
-def _word(value: object, longest: int) -> str:
-    """Return a field's value as text that a store and a log can take, '' for null."""
-    text = "" if value is None else str(value)
-    return text[:longest].encode("utf-8", "replace").decode()
-
-
 def _wait_hint(error_text: str) -> float | None:
     found = _WAIT_HINT.search(error_text)
     return int(found[1]) / 1000 if found else None
-
-
-def parse_receipt(params: Mapping[str, str]) -> Receipt | None:
-    """Return the receipt in the parameters of a webhook, None when there is none in them.
-
-    ``msisdn`` is the recipient and ``to`` the sender here; neither is needed.
-    """
-    provider_id = params.get("messageId", "")
-    state = RECEIPT_STATES.get(params.get("status", "").lower())
-    if not provider_id or len(provider_id) > MAX_ID_LENGTH or state is None:
-        return None
-    return Receipt(
-        NAME,
-        provider_id,
-        state,
-        client_ref=_word(params.get("client-ref"), MAX_REFERENCE_LENGTH),
-        error_code=_word(params.get("err-code"), MAX_WORD_LENGTH),
-        carrier_time=_word(params.get("scts"), MAX_WORD_LENGTH),
-        fields=_kept(params, ("status", "err-code", "scts", "price", "network-code")),
-    )
-
-
-def is_messages_v1(document: Mapping[str, object]) -> bool:
-    """Tell whether a JSON webhook has the shape of the Messages API v1.
-
-    https://developer.vonage.com/en/api/messages-olympus
-    """
-    return "message_uuid" in document
-
-
-def parse_messages_v1_status(document: Mapping[str, Any]) -> Receipt | None:
-    """Return the receipt in a Messages v1 status webhook, None when it is none."""
-    flat = {key: _word(value, 100) for key, value in document.items() if isinstance(value, str)}
-    provider_id = flat.get("message_uuid", "")
-    state = RECEIPT_STATES.get(flat.get("status", "").lower())
-    if not provider_id or len(provider_id) > MAX_ID_LENGTH or state is None:
-        return None
-    error = document.get("error")
-    code = _word(error.get("title"), MAX_WORD_LENGTH) if isinstance(error, dict) else ""
-    return Receipt(
-        NAME,
-        provider_id,
-        state,
-        client_ref=flat.get("client_ref", ""),
-        error_code=code,
-        carrier_time=flat.get("timestamp", ""),
-        fields=_kept(flat, ("status", "timestamp")) | ({"err-code": code} if code else {}),
-    )
-
-
-def _kept(params: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
-    return {name: _word(params[name], 100) for name in names if params.get(name)}
 
 
 class VonageProvider:

@@ -11,9 +11,67 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.providers.base import Inbound, LongText
+from gateway.providers.base import Inbound, LongText, Receipt
 from gateway.providers.http import content_id, scalar, word
+from gateway.providers.vonage.codes import RECEIPT_STATES
 from gateway.providers.vonage.sms import MAX_ID_LENGTH, NAME
+
+# https://developer.vonage.com/en/api/sms#send-an-sms (parameter ``client-ref``)
+MAX_REFERENCE_LENGTH = 100
+MAX_WORD_LENGTH = 40
+
+
+def parse_receipt(params: Mapping[str, str]) -> Receipt | None:
+    """Return the receipt in the parameters of a webhook, None when there is none in them.
+
+    ``msisdn`` is the recipient and ``to`` the sender here; neither is needed.
+    """
+    provider_id = params.get("messageId", "")
+    state = RECEIPT_STATES.get(params.get("status", "").lower())
+    if not provider_id or len(provider_id) > MAX_ID_LENGTH or state is None:
+        return None
+    return Receipt(
+        NAME,
+        provider_id,
+        state,
+        client_ref=word(params.get("client-ref"), MAX_REFERENCE_LENGTH),
+        error_code=word(params.get("err-code"), MAX_WORD_LENGTH),
+        carrier_time=word(params.get("scts"), MAX_WORD_LENGTH),
+        fields=_kept(params, ("status", "err-code", "scts", "price", "network-code")),
+    )
+
+
+def is_messages_v1(document: Mapping[str, object]) -> bool:
+    """Tell whether a JSON webhook has the shape of the Messages API v1.
+
+    https://developer.vonage.com/en/api/messages-olympus
+    """
+    return "message_uuid" in document
+
+
+def parse_messages_v1_status(document: Mapping[str, Any]) -> Receipt | None:
+    """Return the receipt in a Messages v1 status webhook, None when it is none."""
+    flat = {key: word(value, 100) for key, value in document.items() if isinstance(value, str)}
+    provider_id = flat.get("message_uuid", "")
+    state = RECEIPT_STATES.get(flat.get("status", "").lower())
+    if not provider_id or len(provider_id) > MAX_ID_LENGTH or state is None:
+        return None
+    error = document.get("error")
+    code = word(error.get("title"), MAX_WORD_LENGTH) if isinstance(error, dict) else ""
+    return Receipt(
+        NAME,
+        provider_id,
+        state,
+        client_ref=flat.get("client_ref", ""),
+        error_code=code,
+        carrier_time=flat.get("timestamp", ""),
+        fields=_kept(flat, ("status", "timestamp")) | ({"err-code": code} if code else {}),
+    )
+
+
+def _kept(params: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
+    return {name: word(params[name], 100) for name in names if params.get(name)}
+
 
 MAX_NUMBER_LENGTH = 64
 MAX_TIME_LENGTH = 40

@@ -14,7 +14,8 @@ import ujson
 
 from conf.devices import Device
 from gateway.errors import Forbidden
-from gateway.smssync.queue import DeviceState, Task
+from gateway.smssync.devices import DeviceState
+from gateway.smssync.tasks import Task
 from handlers.admin import phones
 from handlers.console.base import ConsoleHandler, path
 from handlers.console.page import Action, Page, page_or_first

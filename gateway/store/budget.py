@@ -1,0 +1,42 @@
+"""How long one request may wait for the store: a second in all, however many calls it makes."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+
+STORE_SECONDS = 1.0
+
+
+class Budget:
+    """The seconds that one request may still wait for the store.
+
+    Calls that wait at the same time spend the same second, not one each.
+    """
+
+    __slots__ = ("_left", "_since", "_waiting")
+
+    def __init__(self, seconds: float = STORE_SECONDS) -> None:
+        self._left = seconds
+        self._since = 0.0
+        self._waiting = 0
+
+    def start(self, now: float) -> float:
+        """Begin to wait and return the seconds that are left."""
+        if not self._waiting:
+            self._since = now
+        self._waiting += 1
+        return self._left - (now - self._since)
+
+    def stop(self, now: float) -> None:
+        """End one wait."""
+        self._waiting -= 1
+        if not self._waiting:
+            self._left -= now - self._since
+
+
+current: ContextVar[Budget | None] = ContextVar("store_budget", default=None)
+
+
+def fresh_budget(seconds: float = STORE_SECONDS) -> None:
+    """Let the current task wait ``seconds`` in all for the store from now on."""
+    current.set(Budget(seconds))

@@ -1,0 +1,70 @@
+"""What keeps an answer of Redis away, and what becomes of it: our own error, a line in the log."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Iterable
+
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisClusterException,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
+
+from gateway.errors import StoreUnavailable
+from gateway.store.script import Reply
+
+log = logging.getLogger(__name__)
+# Answers of a server that is up but cannot serve now; all other ResponseErrors are our mistakes.
+_NOT_NOW = (
+    AskError,  # a node of a Cluster that was named by redis://; MovedError is one
+    ClusterDownError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    TryAgainError,
+)
+# Those without a class of their own, and all of them inside a script, where Redis before 7
+# wraps the error of a command in one of the script's.
+_NOT_NOW_TEXT = re.compile(
+    r"(^|: -)(BUSY|LOADING|MASTERDOWN|MISCONF|NOPERM|NOREPLICAS|OOM|READONLY) "
+    r"|^ACL failure in script"
+)
+# What keeps an answer away. RedisClusterException is no RedisError.
+UNAVAILABLE = (RedisError, RedisClusterException, OSError, TimeoutError, asyncio.CancelledError)
+
+
+def is_lost(reply: Reply) -> bool:
+    """Tell whether a node did not answer at all."""
+    return isinstance(reply, UNAVAILABLE) and not isinstance(reply, ResponseError)
+
+
+def translated(error: BaseException) -> Exception:
+    """Return the error of our own that stands for ``error``."""
+    if isinstance(error, ResponseError) and not _refuses_now(error):
+        return error
+    return StoreUnavailable()
+
+
+def _refuses_now(error: ResponseError) -> bool:
+    return isinstance(error, _NOT_NOW) or bool(_NOT_NOW_TEXT.search(str(error)))
+
+
+def log_outage(replies: Iterable[Reply]) -> None:
+    """Say once for a pipeline what kept its answers away."""
+    error = next((each for each in replies if isinstance(each, BaseException)), None)
+    if isinstance(error, ResponseError):
+        if _refuses_now(error):
+            log.warning("store refuses: %s %s", type(error).__name__, error)
+    elif isinstance(error, UNAVAILABLE):
+        log.warning("store unavailable: %s", type(error).__name__)
+    elif error is not None:
+        log.error("store failed unexpectedly", exc_info=error)

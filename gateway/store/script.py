@@ -1,0 +1,41 @@
+"""Lua scripts and what goes into and comes out of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+LUA_FOLDER = Path(__file__).parents[1] / "lua"
+Argument = str | int | float
+Reply = Any  # what a command answers is known where the command is written, not here
+
+
+class Script:
+    """A Lua script by its text and SHA-1; ``load`` reads ``lua/<name>.lua``."""
+
+    __slots__ = ("sha", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+    @classmethod
+    def load(cls, name: str, *preludes: str) -> Script:
+        """Return the script in ``lua/<name>.lua``, behind the functions of its preludes."""
+        files = [LUA_FOLDER / f"{each}.lua" for each in (*preludes, name)]
+        return cls("".join(file.read_text(encoding="utf-8") for file in files))
+
+
+ScriptCall = tuple[Script, Sequence[str], Iterable[Argument]]
+
+
+def pairs(reply: Reply) -> dict[str, str]:
+    """Return the hash in a reply of HGETALL: a flat list, or on a Cluster a dict.
+
+    Scripts that answer field and value one after the other are read alike.
+    """
+    if isinstance(reply, dict):
+        return reply
+    return dict(zip(reply[::2], reply[1::2], strict=True))
