@@ -10,6 +10,7 @@ from functools import partial
 import pytest
 
 from conf.messages import MessageEndpoint
+from gateway.access import limiter
 from gateway.access.limiter import Limit, Limiter, Look, MessageLimits, ValidationLimits
 from gateway.access.refusals import MOST_NOTES, Blocked, Blocks
 from gateway.errors import BadRequest, LimitExceeded, StoreUnavailable
@@ -23,7 +24,7 @@ NOWHERE = "redis://127.0.0.1:1"
 CLIENT = "203.0.113.9"
 NUMBER = "+4917612345678"
 MINUTE, HOUR = 60, 3600
-HIT, LOOK = Script.load("limit_hit"), Script.load("limit_look")
+HIT, LOOK = Script.load(limiter.__file__, "limit_hit"), Script.load(limiter.__file__, "limit_look")
 DUMP = Script("return redis.sha1hex(redis.call('DUMP', KEYS[1]))")
 
 

@@ -11,9 +11,10 @@ import pytest
 from redis.crc import key_slot
 
 from gateway.store import keys
-from gateway.store.script import LUA_FOLDER, Script
+from gateway.store.script import Script
 
-FILES = sorted(LUA_FOLDER.glob("*.lua"))
+ROOT = Path(__file__).resolve().parents[1]
+FILES = sorted((ROOT / "gateway").rglob("*.lua"))
 # Preludes hold functions for several scripts and are named with an underscore in front.
 SCRIPTS = [path for path in FILES if not path.name.startswith("_")]
 PRELUDES = [path for path in FILES if path.name.startswith("_")]
@@ -107,7 +108,9 @@ def test_the_search_for_other_keys_finds_them(text: str, found: list[str]) -> No
 
 @script_files
 async def test_a_script_is_what_its_name_loads(path: Path) -> None:
-    assert path.read_text("utf-8") == Script.load(path.stem).text
+    assert (
+        path.read_text("utf-8") == Script.load(str(path.parents[1] / "module.py"), path.stem).text
+    )
 
 
 # -- keys -------------------------------------------------------------------------------------

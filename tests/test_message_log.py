@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 import pytest
 
 from gateway.errors import BadRequest, StoreUnavailable
+from gateway.messaging import receipts as receipts_module
 from gateway.messaging.history import MessageLog, Page
 from gateway.messaging.receipts import MOST_OF_A_NUMBER, Receipts
 from gateway.providers.base import DeliveryState, Outcome, Part, Receipt, Sms, SubmitResult
@@ -339,9 +340,11 @@ async def test_what_a_crash_left_parked_is_joined_in_the_list_of_messages_too(
     record = [keys.message(message_id(1)), keys.message_events(message_id(1))]
     told = '{"at": 1, "event": "answer"}'
     event: list[str | int] = ["answer", told, 1, "parts", 1, "p", "1 accepted"]
-    await gateway.store.run(Script.load("message_result"), record, event)
+    await gateway.store.run(Script.load(receipts_module.__file__, "message_result"), record, event)
     part = [keys.part("nexmo", "p"), keys.parked("nexmo", "p")]
-    await gateway.store.run(Script.load("part_map"), part, [message_id(1), DAY_MS])
+    await gateway.store.run(
+        Script.load(receipts_module.__file__, "part_map"), part, [message_id(1), DAY_MS]
+    )
     _, (listed,), _ = await read(10, "")
     assert "delivered" == listed["delivery"]
 

@@ -14,6 +14,7 @@ from gateway.errors import BadRequest, NotFound
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
 from gateway.store.script import Script
+from gateway.virtual_numbers import pool
 from gateway.virtual_numbers.pool import MOST_REFUSALS, Mode, Numbers, PoolEntry, VirtualNumber
 
 NUMBER = "+12065550100"
@@ -211,7 +212,7 @@ async def test_a_number_that_was_read_before_it_changed_is_looked_at_again(
     await numbers.add(virtual())
     before = await sets(store)
     own_keys = [keys.NUMBERS, keys.LOAD, keys.UNHEALTHY, keys.REFUSALS, keys.NUMBER_SESSIONS]
-    script = Script.load("number_remove", "_pool")
+    script = Script.load(pool.__file__, "number_remove", "_pool")
     assert "changed" == await store.run(script, own_keys, [NUMBER, "as it was"])
     assert before == await sets(store)
     assert virtual() == await numbers.get(NUMBER)

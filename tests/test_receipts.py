@@ -12,6 +12,7 @@ import ujson
 from redis import asyncio as aioredis
 
 from gateway.errors import StoreUnavailable
+from gateway.messaging import receipts as receipts_module
 from gateway.messaging.history import MessageLog
 from gateway.messaging.receipts import MOST_EVENTS, MOST_PARKED, Receipts
 from gateway.providers.base import DeliveryState, Outcome, Part, Receipt, Sms, SubmitResult
@@ -487,13 +488,13 @@ async def stopped_before_the_parked_receipts_were_applied(store: Store, *parts: 
     """Write the answer down as a process does that ends between its two scripts."""
     states = [item for part in parts for item in (part, "1 accepted")]
     await store.run(
-        Script.load("message_result"),
+        Script.load(receipts_module.__file__, "message_result"),
         [keys.message(MESSAGE), keys.message_events(MESSAGE)],
         ["answer", '{"at": 1, "event": "answer"}', 1, "parts", len(parts), *states],
     )
     for part in parts:
         named = [keys.part("nexmo", part), keys.parked("nexmo", part)]
-        await store.run(Script.load("part_map"), named, [MESSAGE, DAY_MS])
+        await store.run(Script.load(receipts_module.__file__, "part_map"), named, [MESSAGE, DAY_MS])
 
 
 async def test_a_receipt_that_a_crash_left_parked_is_joined_at_the_next_look(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import ujson
 
+from gateway.conversations import transcript
 from gateway.conversations.transcript import MOST_STATES, RANKS, SessionLog
 from gateway.errors import BadRequest, StoreUnavailable
 from gateway.store import keys
@@ -23,7 +24,7 @@ OTHER = "fedcba9876543210" * 2
 A, B, C = "+491760406900", "+12065550100", "+61491570156"
 MOST_ENTRIES = 10_000
 
-PRELUDE = Script.load("_log")
+PRELUDE = Script.load(transcript.__file__, "_log")
 ADD = Script(PRELUDE.text + "log_add(KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2])\nreturn 1\n")
 
 

@@ -15,11 +15,12 @@ from typing import Any
 import pytest
 import ujson
 
+from gateway.conversations import sessions as sessions_module
 from gateway.conversations.sessions import NewSession, NoNumberFree, Session, Sessions, session_keys
 from gateway.errors import BadRequest, NotFound, StoreUnavailable
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
-from gateway.store.script import LUA_FOLDER, Script
+from gateway.store.script import Script
 from gateway.virtual_numbers.pool import Mode, Numbers, VirtualNumber
 from tests.visitor import eventually
 
@@ -157,7 +158,10 @@ async def test_a_script_that_runs_twice_opens_one_session(store: Store) -> None:
     """A call that timed out may have run: repeating it with the same id changes nothing."""
     await fill(store, US[:5])
     preludes = "_enqueue _load _session _pins _parallel _suit _pick _choose".split()
-    script, session_id = Script.load("session_create", *preludes), secrets.token_hex(16)
+    script, session_id = (
+        Script.load(sessions_module.__file__, "session_create", *preludes),
+        secrets.token_hex(16),
+    )
     used = [*session_keys(session_id, ANNA, BEN), *[keys.pool("message")] * 4]
     args: list[str | int] = [
         session_id,
@@ -758,7 +762,7 @@ async def test_the_end_of_a_chat_is_that_of_any_session(store: Store, sessions: 
     await fill(store, US[:1])
     masked, _ = await sessions.create(wanted(CLEO, person(1)))
     session_id = secrets.token_hex(16)
-    preludes = [(LUA_FOLDER / f"{name}.lua").read_text("utf-8") for name in ("_load", "_session")]
+    preludes = [Script.load(sessions_module.__file__, name).text for name in ("_load", "_session")]
     open_it = "open_session(session_keys(1), ARGV[1], cjson.decode(ARGV[2]))"
     fields = CHAT | {"participant_a": ANNA, "participant_b": BEN}
     await store.run(

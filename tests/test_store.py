@@ -12,6 +12,7 @@ import pytest
 import redis
 from redis.exceptions import ResponseError
 
+from gateway.access import limiter
 from gateway.errors import StoreUnavailable
 from gateway.store import valkey_process
 from gateway.store.budget import Budget, fresh_budget
@@ -129,7 +130,7 @@ async def test_scripts_run_on_a_restarted_server(
 
 
 async def test_a_script_of_the_lua_folder_is_loaded_by_its_name() -> None:
-    script = Script.load("limit_hit")
+    script = Script.load(limiter.__file__, "limit_hit")
     assert "KEYS[1]" in script.text
     assert 40 == len(script.sha)
 

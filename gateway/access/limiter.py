@@ -20,8 +20,8 @@ from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
 
-_HIT = Script.load("limit_hit")
-_LOOK = Script.load("limit_look")
+_HIT = Script.load(__file__, "limit_hit")
+_LOOK = Script.load(__file__, "limit_look")
 
 
 @dataclass(frozen=True, slots=True)

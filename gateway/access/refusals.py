@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 
 MOST_NOTES = 10_000
 
-_NOTE = Script.load("block_note")
-_PAGE = Script.load("block_page")
+_NOTE = Script.load(__file__, "block_note")
+_PAGE = Script.load(__file__, "block_page")
 # The end of the last entry of a page, and how many of the same end were shown.
 _AFTER = re.compile(r"([0-9]{1,15})\.([0-9]{1,9})", re.ASCII)
 

@@ -29,9 +29,9 @@ MOST_SHOWN = 100
 
 _COOKIE = re.compile(r"[0-9a-f]{64}")
 
-_BEGIN = Script.load("sign_in_begin")
-_LOOK = Script.load("sign_in_look")
-_SHOW = Script.load("sign_in_show")
+_BEGIN = Script.load(__file__, "sign_in_begin")
+_LOOK = Script.load(__file__, "sign_in_look")
+_SHOW = Script.load(__file__, "sign_in_show")
 
 
 @dataclass(frozen=True, slots=True)

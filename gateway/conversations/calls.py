@@ -39,14 +39,14 @@ from gateway.virtual_numbers.pool import Mode
 
 log = logging.getLogger(__name__)
 
-_LOOK = Script.load("call_look")
-_START = Script.load("call_start", "_enqueue", "_log", "_call")
-_ASK = Script.load("call_ask")
-_PIN = Script.load("call_pin", "_enqueue")
-_EVENT = Script.load("call_event", "_enqueue", "_call")
-_CLOSE = Script.load("call_close", "_enqueue", "_call")
+_LOOK = Script.load(__file__, "call_look")
+_START = Script.load(__file__, "call_start", "_enqueue", "_log", "_call")
+_ASK = Script.load(__file__, "call_ask")
+_PIN = Script.load(__file__, "call_pin", "_enqueue")
+_EVENT = Script.load(__file__, "call_event", "_enqueue", "_call")
+_CLOSE = Script.load(__file__, "call_close", "_enqueue", "_call")
 # Lists what is due in any such index.
-_DUE = Script.load("session_due")
+_DUE = Script.load(__file__, "session_due")
 
 DAY_MS = 86_400_000
 # What is said before the other phone rings, and what the provider needs to report that it does.

@@ -25,11 +25,11 @@ from gateway.store.pipeline import Store
 from gateway.store.script import Script
 from gateway.telephony.phonenumber import country_of
 
-_ANSWER = Script.load("lobby_answer", "_enqueue", "_once")
-_WAIT = Script.load("lobby_wait", "_enqueue", "_once")
-_PAIR = Script.load("lobby_pair", "_enqueue", "_once", "_load", "_session", "_parallel")
-_LEAVE = Script.load("lobby_leave", "_enqueue", "_once")
-_KEEP = Script.load("relay_keep", "_enqueue", "_once", "_inbox")
+_ANSWER = Script.load(__file__, "lobby_answer", "_enqueue", "_once")
+_WAIT = Script.load(__file__, "lobby_wait", "_enqueue", "_once")
+_PAIR = Script.load(__file__, "lobby_pair", "_enqueue", "_once", "_load", "_session", "_parallel")
+_LEAVE = Script.load(__file__, "lobby_leave", "_enqueue", "_once")
+_KEEP = Script.load(__file__, "relay_keep", "_enqueue", "_once", "_inbox")
 
 HELP = "To chat, text your email address."
 WAITING = "Waiting for another user..."

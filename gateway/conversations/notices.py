@@ -18,8 +18,8 @@ from gateway.virtual_numbers.pool import Mode
 
 log = logging.getLogger(__name__)
 
-_ANNOUNCE = Script.load("notices_announce", "_enqueue")
-_STALE = Script.load("notices_stale", "_enqueue")
+_ANNOUNCE = Script.load(__file__, "notices_announce", "_enqueue")
+_STALE = Script.load(__file__, "notices_stale", "_enqueue")
 
 # An announcement that is older was left by a process that died over it.
 STALE_MS = 5_000

@@ -34,13 +34,13 @@ from gateway.virtual_numbers.pool import Mode
 
 log = logging.getLogger(__name__)
 
-_LOOK = Script.load("relay_look", "_enqueue")
-_TEXT = Script.load("relay_text", "_enqueue", "_once", "_loops", "_log")
-_STRANGER = Script.load("relay_stranger", "_enqueue", "_once", "_inbox")
-_KEEP = Script.load("relay_keep", "_enqueue", "_once", "_inbox")
-_STRAY = Script.load("relay_stray", "_enqueue", "_once", "_inbox")
-_STOP = Script.load("relay_stop", "_enqueue", "_once", "_log")
-_START = Script.load("relay_start", "_once")
+_LOOK = Script.load(__file__, "relay_look", "_enqueue")
+_TEXT = Script.load(__file__, "relay_text", "_enqueue", "_once", "_loops", "_log")
+_STRANGER = Script.load(__file__, "relay_stranger", "_enqueue", "_once", "_inbox")
+_KEEP = Script.load(__file__, "relay_keep", "_enqueue", "_once", "_inbox")
+_STRAY = Script.load(__file__, "relay_stray", "_enqueue", "_once", "_inbox")
+_STOP = Script.load(__file__, "relay_stop", "_enqueue", "_once", "_log")
+_START = Script.load(__file__, "relay_start", "_once")
 
 # A stranger hears once in so many milliseconds that he has no session on a number.
 TOLD_MS = 3_600_000

@@ -63,14 +63,23 @@ SESSION_ID = re.compile(r"[0-9a-f]{32}")
 PIN = re.compile(r"[0-9]{4,8}")
 
 _CREATE = Script.load(
+    __file__,
     "session_create",
     *("_enqueue", "_load", "_session", "_pins", "_parallel", "_suit", "_pick", "_choose"),
 )
 _CLOSE = Script.load(
-    "session_close", "_enqueue", "_once", "_log", "_load", "_session", "_pins", "_parallel"
+    __file__,
+    "session_close",
+    "_enqueue",
+    "_once",
+    "_log",
+    "_load",
+    "_session",
+    "_pins",
+    "_parallel",
 )
-_EXTEND = Script.load("session_extend")
-_DUE = Script.load("session_due")
+_EXTEND = Script.load(__file__, "session_extend")
+_DUE = Script.load(__file__, "session_due")
 
 # Why the script opens no session.
 _REFUSALS = {

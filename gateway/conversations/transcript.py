@@ -48,8 +48,8 @@ ERASED_AT_ONCE = 200
 
 _INDEX = re.compile(r"[0-9]{1,9}")
 
-_STATE = Script.load("log_state")
-_ERASE = Script.load("log_erase")
+_STATE = Script.load(__file__, "log_state")
+_ERASE = Script.load(__file__, "log_erase")
 
 
 class SessionLog:

@@ -11,7 +11,7 @@ from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
 
-_PAGE = Script.load("optout_page")
+_PAGE = Script.load(__file__, "optout_page")
 
 
 class OptOuts:

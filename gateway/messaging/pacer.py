@@ -8,7 +8,7 @@ from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
 
-_RESERVE = Script.load("pace_reserve")
+_RESERVE = Script.load(__file__, "pace_reserve")
 
 # A request reserved for a moment arrives some milliseconds later, by chance more or fewer than
 # the one before it. Intervals longer by a twentieth keep every second of arrivals within the rate.

@@ -41,12 +41,12 @@ MOST_EVENTS = 500
 MOST_OF_A_NUMBER = 1000
 MESSAGE_ID = re.compile(r"[0-9a-f]{32}")
 
-_CREATE = Script.load("message_create")
-_INDEX = Script.load("message_index")
-_RESULT = Script.load("message_result")
-_APPLY = Script.load("receipt_apply")
-_PARK = Script.load("receipt_park")
-_MAP = Script.load("part_map")
+_CREATE = Script.load(__file__, "message_create")
+_INDEX = Script.load(__file__, "message_index")
+_RESULT = Script.load(__file__, "message_result")
+_APPLY = Script.load(__file__, "receipt_apply")
+_PARK = Script.load(__file__, "receipt_park")
+_MAP = Script.load(__file__, "part_map")
 
 # Takes a session's id, a message's id and the delivery state that the message has now.
 Changed = Callable[[str, str, str], Awaitable[None]]

@@ -39,8 +39,8 @@ GAUGES: Mapping[str, tuple[str, str]] = {
     "sessions.open": ("ZCARD", keys.SESSIONS),
 }
 
-_ADD = Script.load("stats_add")
-_READ = Script.load("stats_read")
+_ADD = Script.load(__file__, "stats_add")
+_READ = Script.load(__file__, "stats_read")
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,16 +53,16 @@ MOST_HAND_BACKS = 100
 BATCH_MS = 3_600_000
 
 
-_ADD = Script.load("task_add", "_task")
-_POLL = Script.load("task_poll", "_task", "_task_move")
-_ACKNOWLEDGE = Script.load("task_acknowledge", "_task", "_task_move")
-_HAND_BACK = Script.load("task_hand_back", "_task", "_task_move")
-_RESULTS = Script.load("task_results", "_task", "_task_move")
-_ERASE = Script.load("task_erase", "_task", "_task_move")
-_CANCEL = Script.load("task_cancel", "_task", "_task_move")
-_LOOK_AFTER = Script.load("task_look_after", "_task", "_task_move")
-_TOUCH = Script.load("device_touch")
-_DEVICE = Script.load("device_state")
+_ADD = Script.load(__file__, "task_add", "_task")
+_POLL = Script.load(__file__, "task_poll", "_task", "_task_move")
+_ACKNOWLEDGE = Script.load(__file__, "task_acknowledge", "_task", "_task_move")
+_HAND_BACK = Script.load(__file__, "task_hand_back", "_task", "_task_move")
+_RESULTS = Script.load(__file__, "task_results", "_task", "_task_move")
+_ERASE = Script.load(__file__, "task_erase", "_task", "_task_move")
+_CANCEL = Script.load(__file__, "task_cancel", "_task", "_task_move")
+_LOOK_AFTER = Script.load(__file__, "task_look_after", "_task", "_task_move")
+_TOUCH = Script.load(__file__, "device_touch")
+_DEVICE = Script.load(__file__, "device_state")
 
 # In the order of the prelude _task.
 _KEYS = (

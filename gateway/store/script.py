@@ -7,13 +7,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-LUA_FOLDER = Path(__file__).parents[1] / "lua"
+# The preludes that several rooms use; the others lie with the scripts of their room.
+SHARED = Path(__file__).parent / "lua"
 Argument = str | int | float
 Reply = Any  # what a command answers is known where the command is written, not here
 
 
 class Script:
-    """A Lua script by its text and SHA-1; ``load`` reads ``lua/<name>.lua``."""
+    """A Lua script by its text and SHA-1."""
 
     __slots__ = ("sha", "text")
 
@@ -22,10 +23,15 @@ class Script:
         self.sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
 
     @classmethod
-    def load(cls, name: str, *preludes: str) -> Script:
-        """Return the script in ``lua/<name>.lua``, behind the functions of its preludes."""
-        files = [LUA_FOLDER / f"{each}.lua" for each in (*preludes, name)]
-        return cls("".join(file.read_text(encoding="utf-8") for file in files))
+    def load(cls, module: str, name: str, *preludes: str) -> Script:
+        """Return the script ``lua/<name>.lua`` beside a module, behind its preludes' functions.
+
+        module: the ``__file__`` of who runs it; preludes lie beside the script or in ``SHARED``.
+        """
+        own = Path(module).parent / "lua"
+        files = [own / f"{each}.lua" for each in (*preludes, name)]
+        found = [file if file.exists() else SHARED / file.name for file in files]
+        return cls("".join(file.read_text(encoding="utf-8") for file in found))
 
 
 ScriptCall = tuple[Script, Sequence[str], Iterable[Argument]]

@@ -14,8 +14,8 @@ from gateway.store.script import Reply, Script, pairs
 from gateway.telephony.phonenumber import regions
 from gateway.virtual_numbers.pool import Mode
 
-_COUNTS = Script.load("number_counts")
-_IDLE = Script.load("number_idle")
+_COUNTS = Script.load(__file__, "number_counts")
+_IDLE = Script.load(__file__, "number_idle")
 
 DAY_SECONDS = 86_400
 # So many days, today among them, are looked back.

@@ -49,10 +49,10 @@ _PLACE = re.compile(r"[0-9]{1,15}:[0-9a-f]{32}")
 # A single refusal is as a rule the receiver's fault; five in a row are the number's.
 MOST_REFUSALS = 5
 
-_ADD = Script.load("number_add", "_pool")
-_REMOVE = Script.load("number_remove", "_pool")
-_HEALTH = Script.load("number_health", "_enqueue", "_pool")
-_REPORT = Script.load("number_report")
+_ADD = Script.load(__file__, "number_add", "_pool")
+_REMOVE = Script.load(__file__, "number_remove", "_pool")
+_HEALTH = Script.load(__file__, "number_health", "_enqueue", "_pool")
+_REPORT = Script.load(__file__, "number_report")
 
 # What a number must be capable of to carry a session.
 # Providers whose numbers text North America alone, https://developer.flowroute.com/docs

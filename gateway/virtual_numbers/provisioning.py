@@ -46,7 +46,7 @@ RENTING_SECONDS = 60.0
 # Seconds before each look for a number whose purchase was not answered.
 LOOKS = (0.0, 1.0, 2.0)
 
-_HOLD = Script.load("lock_hold")
+_HOLD = Script.load(__file__, "lock_hold")
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,9 +50,9 @@ MOST_DUE = 100
 MOST_TRIES = 100
 MISSING = "[…]"
 
-_ADD = Script.load("part_add")
-_DUE = Script.load("part_due")
-_TAKE = Script.load("part_take")
+_ADD = Script.load(__file__, "part_add")
+_DUE = Script.load(__file__, "part_due")
+_TAKE = Script.load(__file__, "part_take")
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,8 @@ _NUMBER = re.compile(r"\+[0-9]+")
 # Items looked at in one call when a number is erased.
 CHUNK = 500
 
-_ADD = Script.load("inbox_add", "_inbox")
-_PAGE = Script.load("inbox_page")
+_ADD = Script.load(__file__, "inbox_add", "_inbox")
+_PAGE = Script.load(__file__, "inbox_page")
 
 
 class Inbox:

@@ -32,15 +32,15 @@ LEAST_LOOKS = 64
 CHUNK = 500
 UNREADABLE = "unreadable"
 
-_PUSH = Script.load("outbox_push", "_enqueue")
-_CLAIM = Script.load("outbox_claim", "_enqueue")
-_MARK = Script.load("outbox_mark", "_enqueue")
-_RENEW = Script.load("outbox_renew", "_enqueue")
-_DECIDE = Script.load("outbox_decide", "_enqueue")
-_HAND_BACK = Script.load("outbox_hand_back", "_enqueue")
-_REQUEUE = Script.load("outbox_requeue", "_enqueue")
-_DISCARD = Script.load("outbox_discard")
-_TRIM = Script.load("outbox_trim", "_enqueue")
+_PUSH = Script.load(__file__, "outbox_push", "_enqueue")
+_CLAIM = Script.load(__file__, "outbox_claim", "_enqueue")
+_MARK = Script.load(__file__, "outbox_mark", "_enqueue")
+_RENEW = Script.load(__file__, "outbox_renew", "_enqueue")
+_DECIDE = Script.load(__file__, "outbox_decide", "_enqueue")
+_HAND_BACK = Script.load(__file__, "outbox_hand_back", "_enqueue")
+_REQUEUE = Script.load(__file__, "outbox_requeue", "_enqueue")
+_DISCARD = Script.load(__file__, "outbox_discard")
+_TRIM = Script.load(__file__, "outbox_trim", "_enqueue")
 
 
 @dataclass(frozen=True, slots=True)
