@@ -14,7 +14,7 @@ import pytest
 import redis
 
 from gateway.store import valkey_process
-from tests.standin import VonageStandin
+from tests.support.stand_ins.vonage import VonageStandin
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -112,7 +112,7 @@ def browser() -> Iterator[Browser]:
     is open, its own event loop runs in their thread.
     """
     # Imported here, so that tests without a browser neither need Playwright nor wait for it.
-    from tests.browser import open_browser, require_chromium  # noqa: PLC0415
+    from tests.support.browser import open_browser, require_chromium  # noqa: PLC0415
 
     with open_browser(require_chromium()) as opened:
         yield opened
@@ -128,7 +128,7 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def page(context: BrowserContext) -> Iterator[Page]:
     """An empty page; whatever it is used for, it must cause no error and stay on this machine."""
-    from tests.browser import Watch  # noqa: PLC0415
+    from tests.support.browser import Watch  # noqa: PLC0415
 
     opened = context.new_page()
     watch = Watch(opened)

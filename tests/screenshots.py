@@ -10,9 +10,10 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from gateway.store import embedded
-from tests.browser import open_browser, require_chromium
-from tests.busy_day import Day, fill_the_past, options
-from tests.processes import ROOT, GatewayProcess, wait_for
+from tests.support import ROOT
+from tests.support.browser import open_browser, require_chromium
+from tests.support.scenes.busy_day import Day, fill_the_past, options
+from tests.support.servers.processes import GatewayProcess, wait_for
 
 FOLDER = ROOT / "handlers" / "screenshots"
 NUMBERS = ("0176 04069001", "+61 491 570 156")

@@ -21,7 +21,7 @@ from gateway.store.valkey_process import ValkeyProcess
 from tests.load.console_filling import Filled, Size, fill
 from tests.load.console_looking import Browser, Place, Watch, cpu_ms
 from tests.load.console_places import HANDSETS, PLACES
-from tests.processes import GatewayProcess
+from tests.support.servers.processes import GatewayProcess
 
 MOST_MS = 200.0
 MOST_SHARE = 1.0  # percent of a core that an open page may take

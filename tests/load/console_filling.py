@@ -39,7 +39,7 @@ from tests.load.console_specimens import (
 )
 from tests.load.copies import Pipe
 from tests.load.site import phones, write_devices
-from tests.masking import town
+from tests.support.scenes.masking import town
 
 WIDTH = 128
 # What is copied came within this time before now, the newest last.

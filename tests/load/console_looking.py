@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 import redis
 
 from gateway.store.valkey_process import LOOPBACK
-from tests.console import token_of
+from tests.support.scenes.console import token_of
 
 SECONDS = 30.0
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

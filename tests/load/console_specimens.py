@@ -17,7 +17,7 @@ from gateway.virtual_numbers.pool import Mode, VirtualNumber
 from gateway.wiring.services import Services
 from tests.load.copies import Snapshot, Template, difference, snapshot
 from tests.load.scenarios import fictional_numbers
-from tests.masking import Town, until
+from tests.support.scenes.masking import Town, until
 
 PROVIDER = "nexmo"
 COUNTRIES = ("US", "CA", "DE")

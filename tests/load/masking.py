@@ -40,7 +40,7 @@ from gateway.virtual_numbers.pool import Numbers, VirtualNumber
 from gateway.wiring.relaying import notice_texts
 from gateway.wiring.services import open_services
 from tests.load.scenarios import fictional_numbers
-from tests.processes import Process, wait_for
+from tests.support.servers.processes import Process, wait_for
 
 MOST = 1.5  # times the cost at the smallest size that a larger one may take
 WIDTH = 16  # calls under way at once, as in a process that is busy

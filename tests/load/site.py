@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from gateway.store import valkey_process
-from tests.processes import Process, wait_for
+from tests.support.servers.processes import Process, wait_for
 
 WEBHOOK_TOKEN = "load-benchmark"
 # The numbers of the loads are North American, where a sender has to be a number.

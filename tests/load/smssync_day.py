@@ -30,7 +30,7 @@ from tests.load.site import Phone, phones, write_devices
 from tests.load.smssync_account import Account, Row, tries
 from tests.load.smssync_front import Front
 from tests.load.smssync_phones import FLEET, Arrival, Clock, Member, handset, note
-from tests.processes import GatewayProcess
+from tests.support.servers.processes import GatewayProcess
 
 TOKEN = "day-of-phones"
 SEED = 4

@@ -1,0 +1,186 @@
+"""The emulator's Number Insight Basic: what it knows of numbers, its statuses and failures."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import jsonschema
+import pytest
+import yaml
+
+from gateway.emulator import Emulator
+from gateway.emulator.api.insight import countries
+from gateway.telephony import phonenumber
+from tests.support import DATA
+from tests.support.scenes.emulation import KEY, SECRET, basic, emulating, order
+
+DESCRIPTION = DATA / "number-insight.yml"
+PATH = "/ni/basic/json"
+
+
+@pytest.fixture
+async def emulator() -> AsyncIterator[Emulator]:
+    async with emulating() as made:
+        yield made
+
+
+@pytest.fixture
+async def http(emulator: Emulator) -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(emulator.url) as session:
+        yield session
+
+
+async def ask(http: aiohttp.ClientSession, **params: str) -> dict[str, Any]:
+    """Return the answer to a request with key and secret in the query."""
+    given = {"api_key": KEY, "api_secret": SECRET, **params}
+    async with http.get(PATH, params=given) as response:
+        assert 200 == response.status
+        return dict(await response.json())
+
+
+def validate(answer: dict[str, Any]) -> None:
+    """Fail unless an answer is valid by the provider's description."""
+    described = yaml.safe_load(DESCRIPTION.read_text("utf-8"))
+    schema = described["components"]["schemas"]["niResponseJsonBasic"]
+    jsonschema.validate(answer, schema | {"components": described["components"]})
+
+
+@dataclass(frozen=True)
+class Known:
+    """A request, and what is answered: in digits, as written at home, in which country."""
+
+    id: str
+    params: dict[str, str]
+    international: str
+    national: str
+    country: tuple[str, str, str]
+
+
+GERMAN = ("4917612345678", "0176 12345678", ("DE", "DEU", "Germany"))
+AMERICAN = ("12065550100", "(206) 555-0100", ("US", "USA", "United States"))
+AUSTRALIAN = ("61491570156", "0491 570 156", ("AU", "AUS", "Australia"))
+KNOWN = [
+    Known("germany", {"number": "4917612345678"}, *GERMAN),
+    Known("usa", {"number": "12065550100"}, *AMERICAN),
+    Known("australia", {"number": "61491570156"}, *AUSTRALIAN),
+    Known("with a plus", {"number": "+49 176-12345678"}, *GERMAN),
+    Known("national", {"number": "0176 12345678", "country": "DE"}, *GERMAN),
+    Known("with its country", {"number": "12065550100", "country": "US"}, *AMERICAN),
+]
+
+
+@pytest.mark.parametrize("case", KNOWN, ids=lambda case: case.id)
+async def test_tells_what_a_number_is(case: Known, http: aiohttp.ClientSession) -> None:
+    """In digits, as written in its country, and the country by code and name."""
+    answer = await ask(http, **case.params)
+    assert (0, "Success") == (answer["status"], answer["status_message"])
+    assert (case.international, case.national) == (
+        answer["international_format_number"],
+        answer["national_format_number"],
+    )
+    names = ("country_code", "country_code_iso3", "country_name")
+    assert case.country == tuple(answer[name] for name in names)
+    assert case.international.startswith(answer["country_prefix"])
+    validate(answer)
+
+
+async def test_a_number_may_be_of_a_country_with_the_same_code(http: aiohttp.ClientSession) -> None:
+    """Great Britain and Guernsey share +44."""
+    assert 0 == (await ask(http, number="447911123456", country="GB"))["status"]
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {},
+        {"number": ""},
+        {"number": "145645562"},
+        {"number": "Acme"},
+        {"number": "0176 12345678"},
+        {"number": "447700900000"},
+        {"number": "4917612345678", "country": "US"},
+        {"number": "4917612345678", "country": "de"},
+        {"number": "4917612345678", "country": "XX"},
+    ],
+    ids=str,
+)
+async def test_status_3_is_an_unusable_number(
+    params: dict[str, str], http: aiohttp.ClientSession
+) -> None:
+    """HTTP 200, an integer status and a message, and no other field."""
+    answer = await ask(http, **params)
+    assert (3, {"status", "status_message"}) == (answer["status"], set(answer))
+    assert answer["status_message"].startswith("Invalid request :: ")
+    validate(answer)
+
+
+@pytest.mark.parametrize(
+    ("params", "headers", "status"),
+    [
+        ({}, {}, 4),
+        ({"api_key": KEY, "api_secret": "wrong"}, {}, 4),
+        ({}, basic(KEY, "wrong"), 4),
+        ({}, basic(KEY, SECRET), 0),
+    ],
+    ids=["none", "wrong secret", "wrong basic", "basic"],
+)
+async def test_status_4_is_a_wrong_credential(
+    params: dict[str, str], headers: dict[str, str], status: int, http: aiohttp.ClientSession
+) -> None:
+    query = {"number": "4917612345678", **params}
+    async with http.get(PATH, params=query, headers=headers) as response:
+        assert (200, status) == (response.status, (await response.json())["status"])
+
+
+async def test_takes_a_post(emulator: Emulator, http: aiohttp.ClientSession) -> None:
+    """As form; the request is kept without its secret."""
+    form = {"api_key": KEY, "api_secret": SECRET, "number": "4917612345678"}
+    async with http.post(PATH, data=form) as response:
+        assert 0 == (await response.json())["status"]
+    [request] = emulator.requests
+    assert ("insight", PATH, "accepted") == (request.provider, request.path, request.outcome)
+    assert {"api_key": KEY, "number": "4917612345678"} == request.params
+
+
+@pytest.mark.parametrize("status", [1, 3, 4, 5, 9, 999])
+async def test_any_status_can_be_ordered(status: int, http: aiohttp.ClientSession) -> None:
+    """Once, and only of this API when its path is named."""
+    await order(http, f"status:{status}", path=PATH)
+    answers = [await ask(http, number="4917612345678") for _ in range(2)]
+    assert [status, 0] == [answer["status"] for answer in answers]
+    assert answers[0]["status_message"]
+
+
+@pytest.mark.parametrize("failure", ["close", "timeout"])
+async def test_can_hang_up(failure: str, http: aiohttp.ClientSession) -> None:
+    """A POST, since the client repeats a GET by itself when a kept connection is closed."""
+    await order(http, failure, seconds=0.01)
+    with pytest.raises(aiohttp.ClientError):
+        await http.post(PATH, data={"number": "4917612345678"})
+
+
+@pytest.mark.parametrize(("failure", "status"), [("429", 429), ("html", 502)])
+async def test_can_fail_by_http(failure: str, status: int, http: aiohttp.ClientSession) -> None:
+    await order(http, failure)
+    async with http.get(PATH, params={"number": "4917612345678"}) as response:
+        assert status == response.status
+
+
+async def test_can_be_slow(emulator: Emulator, http: aiohttp.ClientSession) -> None:
+    """A client that waits less than ``insight_delay`` gets nothing."""
+    emulator.configure(insight_delay=3600)
+    impatient = aiohttp.ClientTimeout(total=0.05)
+    with pytest.raises(TimeoutError):
+        await http.get(PATH, params={"number": "4917612345678"}, timeout=impatient)
+
+
+def test_knows_every_country_with_telephone_numbers() -> None:
+    """With its three letters, its code and a name."""
+    assert 245 == len(countries())
+    assert all(phonenumber.is_region(code) for code in countries())
+    assert all(
+        len(each.iso3) == 3 and each.prefix.isdigit() and each.name for each in countries().values()
+    )

@@ -1,0 +1,204 @@
+"""Who may deliver receipts: token, one of five signature algorithms, or this machine."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from tests.support import DATA
+from tests.support.kinds import of_kind
+from tests.support.servers.processes import GatewayProcess
+from tests.support.stand_ins.delivery_receipts import WAYS, deliver, receipt, sent
+from tests.support.stand_ins.vonage import VonageStandin
+from tests.support.stand_ins.webhook_signing import ALGORITHMS, SECRET, signature, signed
+from tests.support.visitor import Visitor, visiting
+
+VECTORS = json.loads((DATA / "signatures.json").read_text())["sms"]
+
+TOKEN = "token-of-the-webhooks"
+ELSEWHERE = "https://sms.example.org/hooks/receipt/"
+
+# What each kind of gateway is started with.
+KINDS: dict[str, dict[str, object]] = {
+    "open": {},
+    "token": {"webhook_token": TOKEN, "nexmo_dlr_url": ELSEWHERE},
+    "both": {"webhook_token": TOKEN, "nexmo_signature_secret": SECRET},
+    "fresh": {"nexmo_signature_secret": SECRET, "nexmo_signature_max_age": 300},
+    **{
+        algorithm: {"nexmo_signature_secret": SECRET, "nexmo_signature_method": algorithm}
+        for algorithm in ALGORITHMS
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def gateway(kind: str, standin: VonageStandin, valkey_url: str) -> Iterator[GatewayProcess]:
+    with GatewayProcess(*standin.options(valkey_url, **KINDS[kind])) as gateway:
+        yield gateway
+
+
+@pytest.fixture
+async def visitor(gateway: GatewayProcess, standin: VonageStandin) -> AsyncIterator[Visitor]:
+    standin.expect()
+    async with visiting(gateway.url) as visitor:
+        yield visitor
+
+
+@of_kind("open")
+async def test_without_token_and_secret_this_machine_may_deliver(visitor: Visitor) -> None:
+    assert 200 == (await deliver(visitor, receipt("no-such-part", "delivered"))).status
+
+
+@of_kind("open")
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Real-Ip", "Forwarded"])
+async def test_without_token_and_secret_whatever_came_by_a_proxy_is_refused(
+    header: str, visitor: Visitor, standin: VonageStandin
+) -> None:
+    message_id, [part] = await sent(visitor, standin)
+    value = "for=127.0.0.1" if header == "Forwarded" else "127.0.0.1"
+
+    reply = await deliver(visitor.via(**{header: value}), receipt(part, "delivered"))
+
+    assert 401 == reply.status
+    assert ("accepted", False, 1) == await visitor.status(message_id)
+
+
+@of_kind("token")
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("path", ["/dlr/", "/hooks/receipt/"])
+async def test_with_a_token_only_its_path_is_served(
+    path: str, way: str, visitor: Visitor, standin: VonageStandin
+) -> None:
+    message_id, [part] = await sent(visitor, standin)
+    content = receipt(part, "delivered")
+
+    wrong = [path, f"{path}{TOKEN}x", f"{path}{TOKEN[:-1]}", f"{path}{TOKEN.upper()}"]
+    refusals = [(await WAYS[way](visitor, target, content)).status for target in wrong]
+    before = await visitor.status(message_id)
+    reply = await WAYS[way](visitor, path + TOKEN, content)
+
+    assert [401] * len(wrong) == refusals
+    assert ("accepted", False, 1) == before
+    assert (200, "") == (reply.status, reply.text)
+    assert ("delivered", True, 1) == await visitor.status(message_id)
+
+
+@of_kind("token")
+async def test_the_token_is_taken_from_the_path_only(visitor: Visitor) -> None:
+    content = {**receipt("no-such-part", "delivered"), "token": TOKEN, "webhook_token": TOKEN}
+
+    assert 401 == (await visitor.get("/dlr/", **content)).status
+    bearer = visitor.via(Authorization=f"Bearer {TOKEN}")
+    assert 401 == (await deliver(bearer, content)).status
+
+
+@of_kind("token")
+async def test_a_receipt_by_token_may_come_from_anywhere(visitor: Visitor) -> None:
+    reply = await visitor.via(X_Forwarded_For="203.0.113.7").get(f"/dlr/{TOKEN}", status="accepted")
+
+    assert 200 == reply.status
+
+
+@of_kind(*ALGORITHMS)
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_right_signature_is_believed_in_either_case(
+    way: str, kind: str, visitor: Visitor, standin: VonageStandin
+) -> None:
+    message_id, parts = await sent(visitor, standin, count=2)
+    contents = [signed(receipt(part, "delivered"), kind) for part in parts]
+    contents[0]["sig"] = contents[0]["sig"].upper()
+    contents[1]["sig"] = contents[1]["sig"].lower()
+
+    replies = [await WAYS[way](visitor, "/dlr/", content) for content in contents]
+
+    assert [(200, "")] * 2 == [(reply.status, reply.text) for reply in replies]
+    assert ("delivered", True, 2) == await visitor.status(message_id)
+
+
+@of_kind(*ALGORITHMS)
+@pytest.mark.parametrize("way", WAYS)
+async def test_wrong_signatures_are_refused_and_change_nothing(
+    way: str, kind: str, visitor: Visitor, standin: VonageStandin
+) -> None:
+    message_id, [part] = await sent(visitor, standin)
+    content = receipt(part, "delivered")
+    right = signed(content, kind)
+    wrong: list[dict[str, str]] = [
+        content,
+        {**right, "sig": ""},
+        {**right, "sig": right["sig"][:-1]},
+        {**right, "sig": "é" * len(right["sig"])},
+        {**right, "status": "failed"},
+        {**right, "added": "later"},
+        {name: value for name, value in right.items() if name != "price"},
+        signed(content, kind, "another-secret"),
+        signed(content, kind, ""),
+        *(signed(content, other) for other in ALGORITHMS if other != kind),
+    ]
+
+    refusals = [(await WAYS[way](visitor, "/dlr/", wrong_one)).status for wrong_one in wrong]
+
+    assert [401] * len(wrong) == refusals
+    assert ("accepted", False, 1) == await visitor.status(message_id)
+
+
+@of_kind(*ALGORITHMS)
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
+async def test_published_signatures_are_believed_when_made_with_our_secret(
+    vector: dict[str, Any], kind: str, visitor: Visitor
+) -> None:
+    content = {**vector["params"], "sig": vector["sig"][kind]}
+
+    reply = await deliver(visitor, content)
+
+    assert vector["sig"][kind].lower() == signature(vector["params"], kind, vector["secret"])
+    assert (200 if vector["secret"] == SECRET else 401) == reply.status
+
+
+@of_kind("md5hash")
+async def test_a_signed_value_with_separators_in_it_is_believed(visitor: Visitor) -> None:
+    content = receipt("a&b=c_d", "delivered")
+
+    assert 200 == (await deliver(visitor, signed(content, "md5hash"))).status
+
+
+@of_kind("both")
+@pytest.mark.parametrize(
+    ("path", "is_signed", "expected"),
+    [
+        (f"/dlr/{TOKEN}", True, 200),
+        (f"/dlr/{TOKEN}", False, 401),
+        ("/dlr/", True, 401),
+        ("/dlr/", False, 401),
+        ("/dlr/wrong-token", True, 401),
+    ],
+    ids=["both", "token-only", "signature-only", "neither", "wrong-token"],
+)
+async def test_token_and_signature_are_both_asked_for_when_both_are_set(
+    path: str, is_signed: bool, expected: int, visitor: Visitor
+) -> None:
+    content = receipt("no-such-part", "delivered")
+
+    reply = await visitor.get(path, **(signed(content, "md5hash") if is_signed else content))
+
+    assert expected == reply.status
+
+
+@of_kind("fresh")
+@pytest.mark.parametrize(
+    ("timestamp", "expected"),
+    [(0, 200), (-200, 200), (-400, 401), (-(10**9), 401), (None, 401)],
+    ids=["now", "recent", "old", "ancient", "absent"],
+)
+async def test_a_signed_timestamp_beyond_the_maximum_age_is_refused(
+    timestamp: int | None, expected: int, visitor: Visitor
+) -> None:
+    content = receipt("no-such-part", "delivered")
+    if timestamp is not None:
+        content["timestamp"] = str(int(time.time()) + timestamp)
+
+    assert expected == (await deliver(visitor, signed(content, "md5hash"))).status

@@ -1,0 +1,86 @@
+"""A real Chromium for the tests of pages: Debian's, driven by Playwright, kept on this machine."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+from tests.support.servers.processes import GatewayProcess, wait_for
+
+MISSING = "chromium is not installed (apt-get install chromium)"
+ARGUMENTS = (
+    "--no-sandbox",  # tests may run as root
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+)
+# Chromium itself reports answers with an error status and servers that are gone; a page can
+# not keep it from that.
+FAILED_LOAD = "Failed to load resource"
+
+
+def require_chromium() -> Path:
+    """Return Chromium's path; without one the test is skipped, under ``CI=true`` it fails."""
+    path = shutil.which("chromium")
+    if path is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail(MISSING)
+        pytest.skip(MISSING)
+    return Path(path)
+
+
+@contextmanager
+def open_browser(chromium: Path) -> Iterator[Browser]:
+    """A headless browser; no other event loop may run in this thread while it is open."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=ARGUMENTS, headless=True
+        )
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Watch:
+    """What a page did that a good page does not do: each thing a line in ``problems``."""
+
+    def __init__(self, page: Page) -> None:
+        self.problems: list[str] = []
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.problems.append(f"uncaught: {error}"))
+        page.on("request", self._request)
+        page.on("dialog", lambda dialog: self.problems.append(f"dialog: {dialog.message}"))
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"} and not message.text.startswith(FAILED_LOAD):
+            self.problems.append(f"{message.type}: {message.text}")
+
+    def _request(self, request: Request) -> None:
+        address = urlsplit(request.url)
+        if address.scheme in {"http", "https"} and address.hostname not in {
+            "127.0.0.1",
+            "localhost",
+        }:
+            self.problems.append(f"request to {address.hostname}")
+
+
+def handsets_url(gateway: GatewayProcess) -> str:
+    """Return the address of the emulator's handsets, as a gateway in development mode logs it."""
+    line = re.compile(r"open (http://\S+)/ \(the handsets")
+    wait_for(lambda: line.search(gateway.log))  # it comes a moment after the gateway listens
+    found = line.search(gateway.log)
+    assert found
+    return found[1]
