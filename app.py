@@ -21,13 +21,13 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import tornado.log
+import uvloop
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from conf.documents import describe, help_text
 from conf.settings import Loaded, Settings, load
 from gateway.errors import BadRequest, StoreUnavailable
-from gateway.loop import run
 from gateway.store.pipeline import connect
 from gateway.telephony import geoip, phonenumber
 from gateway.virtual_numbers.pool import VirtualNumber
@@ -100,7 +100,7 @@ def main(routes: Iterable[Route] = (), argv: Sequence[str] | None = None) -> Non
         sys.exit(2)
     _raise_file_limit()
     try:
-        run(serve(loaded, own_routes))
+        uvloop.run(serve(loaded, own_routes))
     except CannotStart as error:
         log.error("cannot start: %s", error)
         sys.exit(1)

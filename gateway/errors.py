@@ -2,6 +2,7 @@
 
 GatewayError                 what a handler translates into an answer (status, code, fields)
 ├── BadRequest               the caller's input; 400
+│   └── UnknownPlace         the place in a list after which to go on is not (any more) in it
 ├── PayloadTooLarge          more than any route can use; 413
 ├── Unauthenticated          no or wrong credentials; 401
 ├── Forbidden                the route is not open; 403
@@ -32,6 +33,10 @@ class BadRequest(GatewayError):
 
     status = 400
     code = "bad_request"
+
+
+class UnknownPlace(BadRequest):
+    """The list has nothing (any more) at the place after which it is to go on."""
 
 
 class PayloadTooLarge(GatewayError):

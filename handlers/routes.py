@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 from tornado.routing import Matcher
 
 from conf.messages import MessageEndpoint
-from handlers import console, operation
+from handlers import operation
 from handlers.admin import messages, operator_lists, phones, provisioning, sessions, virtual_numbers
 from handlers.base import BaseHandler
+from handlers.console import assets, handsets, pages, sign_in
 from handlers.public import front, status, validation
 from handlers.public.message import MessageHandler
 from handlers.webhooks import messaging, smssync, voice
@@ -35,7 +36,11 @@ FIXED_ROUTES: tuple[PathRoute, ...] = (
     *provisioning.ROUTES,
     *sessions.ROUTES,
     *operator_lists.ROUTES,
-    *console.ROUTES,
+    *assets.ROUTES,
+    *sign_in.ROUTES,
+    *pages.ROUTES,
+    *handsets.ROUTES,
+    (r"/console/.*", sign_in.NoSuchPage),
 )
 
 

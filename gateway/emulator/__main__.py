@@ -7,10 +7,11 @@ import asyncio
 import signal
 import sys
 
+import uvloop
+
 from gateway.emulator.app import Emulator
 from gateway.emulator.settings import NAMES, Settings, from_text
 from gateway.errors import BadRequest
-from gateway.loop import run
 
 
 def parser() -> argparse.ArgumentParser:
@@ -68,7 +69,7 @@ def main() -> int:
     except BadRequest as error:
         command_line.error(str(error))
     try:
-        run(serve(emulator, arguments.port))
+        uvloop.run(serve(emulator, arguments.port))
     except OSError as error:
         print(f"cannot listen on port {arguments.port}: {error}", file=sys.stderr)
         return 1

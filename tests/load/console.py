@@ -14,8 +14,8 @@ from statistics import mean, median
 from tempfile import TemporaryDirectory
 
 import redis
+import uvloop
 
-from gateway.loop import run
 from gateway.store import valkey_process
 from gateway.store.valkey_process import ValkeyProcess
 from tests.load.console_filling import Filled, Size, fill
@@ -166,7 +166,7 @@ def _filled_store(title: str, size: Size) -> Iterator[tuple[ValkeyProcess, Path,
             async def filled() -> None:
                 found.append(await fill(server, Path(folder), size))
 
-            run(filled())
+            uvloop.run(filled())
             with valkey_process.client(server.port) as store:
                 used = store.info("memory")["used_memory"] / GIGABYTE
             print(f"{title}: filled in {time.monotonic() - began:.0f} s, {used:.2f} GB", flush=True)

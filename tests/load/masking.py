@@ -18,6 +18,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
+import uvloop
 from prometheus_client import REGISTRY
 
 from conf.settings import Settings, load
@@ -28,7 +29,6 @@ from gateway.conversations.relay import Relay
 from gateway.conversations.sessions import NewSession, Session, Sessions
 from gateway.conversations.transcript import SessionLog
 from gateway.errors import StoreUnavailable
-from gateway.loop import run
 from gateway.messaging.inbound.concatenation import Assemblies
 from gateway.messaging.inbound.inbox import Inbox
 from gateway.messaging.optouts import OptOuts, Words
@@ -769,7 +769,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         found.append(await compare({name: every[name] for name in given.only}, rounds))
 
     with provider() as emulator:
-        run(measured(emulator))
+        uvloop.run(measured(emulator))
     [(lines, problems, counted)] = found
     print(*lines, sep="\n")
     print(f"A number that the process has not met before costs {unmet_cost():.0f} µs more.")

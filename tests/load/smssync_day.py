@@ -21,8 +21,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import aiohttp
+import uvloop
 
-from gateway.loop import run
 from gateway.store import keys, valkey_process
 from gateway.store.valkey_process import ValkeyProcess
 from tests.load.scenarios import fictional_numbers
@@ -406,7 +406,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     async def day() -> None:
         accounts.append(await live(size))
 
-    run(day())
+    uvloop.run(day())
     [account] = accounts
     print(account.tables(), end="\n\n")
     seconds = time.monotonic() - began

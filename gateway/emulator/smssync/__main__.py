@@ -8,11 +8,12 @@ import signal
 import sys
 from urllib.parse import urlsplit
 
+import uvloop
+
 from gateway.emulator.smssync.handset import SMS_CAP, Handset
 from gateway.emulator.smssync.world.events import Event
 from gateway.emulator.smssync.world.preferences import FORMATS, Preferences
 from gateway.emulator.smssync.world.versions import ALIASES, VERSIONS
-from gateway.loop import run
 
 
 def parser() -> argparse.ArgumentParser:
@@ -115,7 +116,7 @@ def main() -> int:
         phone = build(arguments)
     except ValueError as error:
         command_line.error(str(error))
-    run(live(phone, arguments.receive, once=arguments.once))
+    uvloop.run(live(phone, arguments.receive, once=arguments.once))
     return 0
 
 

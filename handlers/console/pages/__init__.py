@@ -1,0 +1,23 @@
+"""The pages of the console, one topic a module."""
+
+from __future__ import annotations
+
+from handlers.console.pages import (
+    conversations,
+    limits,
+    messages,
+    operator_lists,
+    overview,
+    phones,
+    virtual_numbers,
+)
+
+ROUTES = [
+    *overview.ROUTES,
+    *conversations.ROUTES,
+    *messages.ROUTES,
+    *operator_lists.ROUTES,
+    *virtual_numbers.ROUTES,
+    *phones.ROUTES,
+    *limits.ROUTES,
+]
