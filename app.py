@@ -271,9 +271,9 @@ async def _development(
 async def _demo_pool(services: Services) -> None:
     """Put some numbers into an empty pool, so that a first conversation needs no preparation."""
     with suppress(StoreUnavailable, BadRequest):
-        if not (await services.numbers.page(1, "")).size:
+        if not (await services.pool.page(1, "")).size:
             for number in DEMO_POOL:
-                await services.numbers.add(number)
+                await services.pool.add(number)
 
 
 def _stop_signal() -> asyncio.Event:

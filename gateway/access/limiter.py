@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from conf.messages import MessageEndpoint
 from gateway.access.client_address import limit_subject
-from gateway.access.refusals import Blocks
+from gateway.access.refusals import Refusals
 from gateway.errors import LimitExceeded, StoreUnavailable
 from gateway.monitoring.metrics import LIMITED
 from gateway.store import keys
@@ -52,7 +52,7 @@ class Limiter:
     blocks: where refusals are noted for those who look after them.
     """
 
-    def __init__(self, store: Store, blocks: Blocks | None = None) -> None:
+    def __init__(self, store: Store, blocks: Refusals | None = None) -> None:
         self._store = store
         self._blocks = blocks
 

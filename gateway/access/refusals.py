@@ -36,7 +36,7 @@ class Blocked:
     until_ms: int
 
 
-class Blocks:
+class Refusals:
     """The notes of all processes together.
 
     remembered: of how many subjects a process knows that it has noted them; beyond it the first

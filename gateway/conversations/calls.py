@@ -15,7 +15,7 @@ import ujson
 
 from gateway.conversations.call_records import CallRecord, record, total
 from gateway.conversations.sessions import PIN, Session, Sessions
-from gateway.conversations.transcript import SessionLog
+from gateway.conversations.transcript import Transcript
 from gateway.errors import StoreUnavailable
 from gateway.monitoring.metrics import CALLS, SPEND
 from gateway.providers.vonage.sms import NAME
@@ -96,7 +96,7 @@ class Calls:
         store: Store,
         *,
         sessions: Sessions,
-        session_log: SessionLog,
+        transcript: Transcript,
         wait_text: str,
         sorry_text: str,
         pin_text: str,
@@ -108,7 +108,7 @@ class Calls:
     ) -> None:
         self._store = store
         self._sessions = sessions
-        self._log = session_log
+        self._log = transcript
         self._wait_text = wait_text
         self._sorry_text = sorry_text
         self._pin_text = pin_text

@@ -78,7 +78,7 @@ class Lobby:
         notices: Notices,
         inbox: Inbox,
         optouts: OptOuts,
-        poke: Callable[[], None],
+        wake: Callable[[], None],
     ) -> None:
         self._store = store
         self._numbers = frozenset(numbers)
@@ -89,7 +89,7 @@ class Lobby:
         self._notices = notices
         self._inbox = inbox
         self._optouts = optouts
-        self._poke = poke
+        self._wake = wake
 
     def answers(self, number: str) -> bool:
         """Tell whether the lobby answers on a virtual number."""
@@ -122,7 +122,7 @@ class Lobby:
             [*token.keys, keys.DUE, keys.queue(entry.direction)],
             [token.digest, entry.direction, entry.to_json()],
         )
-        self._poke()
+        self._wake()
         return happened
 
     async def end(self, session: Session, token: Token) -> str:
@@ -170,7 +170,7 @@ class Lobby:
             [*token.keys, keys.LOBBY, keys.LOBBY_PEOPLE, keys.DUE, keys.queue(entry.direction)],
             [token.digest, person, place, entry.direction, entry.to_json()],
         )
-        self._poke()
+        self._wake()
         return happened
 
     async def _pair(self, token: Token, waiting: str, joining: str, place: str) -> str:
@@ -218,7 +218,7 @@ class Lobby:
             [keys.LOBBY, keys.LOBBY_PEOPLE, keys.DUE, keys.queue(entry.direction), *taking],
             [person, entry.direction, entry.to_json(), token.digest if token else ""],
         )
-        self._poke()
+        self._wake()
         return happened
 
     async def _keep(self, inbound: Inbound, token: Token, reason: str) -> str:

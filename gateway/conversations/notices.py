@@ -29,7 +29,7 @@ THANKS = "Thanks for chatting. Text your email address to start chat."
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
+class NoticeTexts:
     """The notices of the options; an empty one is not sent."""
 
     org_name: str
@@ -43,10 +43,10 @@ class Texts:
 class Notices:
     """Writes notices and puts those of a session's start and end into the outbox."""
 
-    def __init__(self, store: Store, texts: Texts, poke: Callable[[], None]) -> None:
+    def __init__(self, store: Store, texts: NoticeTexts, wake: Callable[[], None]) -> None:
         self._store = store
         self._texts = texts
-        self._poke = poke
+        self._wake = wake
 
     def end(self, to: str, number: str, provider: str) -> OutboxEntry | None:
         """Return what the late texter of an expired session is told."""
@@ -86,7 +86,7 @@ class Notices:
             _ANNOUNCE, [keys.ANNOUNCE, keys.DUE, *queues], [f"{word} {session.id}", *args]
         )
         if done and notices:
-            self._poke()
+            self._wake()
 
     async def finish_stale(self, find: Callable[[str], Awaitable[Session | None]]) -> None:
         """Queue the notices that a process left undone when it died; ``find`` reads a session."""

@@ -17,12 +17,12 @@ import ujson
 from gateway.conversations.lobby import CHAT_IDLE_MS, Lobby, is_end
 from gateway.conversations.notices import Notices, outgoing
 from gateway.conversations.sessions import Session, Sessions
-from gateway.conversations.transcript import SessionLog
+from gateway.conversations.transcript import Transcript
 from gateway.errors import StoreUnavailable
-from gateway.messaging.inbound.concatenation import Assemblies
+from gateway.messaging.inbound.concatenation import Concatenation
 from gateway.messaging.inbound.dedup import Token, single
 from gateway.messaging.inbound.inbox import Inbox
-from gateway.messaging.optouts import Words
+from gateway.messaging.optouts import Keywords
 from gateway.messaging.outbox.queue import OutboxEntry
 from gateway.monitoring.metrics import MOS, provider_label
 from gateway.providers.base import Inbound
@@ -85,21 +85,21 @@ class Relay:
         sessions: Sessions,
         notices: Notices,
         inbox: Inbox,
-        assemblies: Assemblies,
-        session_log: SessionLog,
-        words: Words,
+        assemblies: Concatenation,
+        transcript: Transcript,
+        words: Keywords,
         lobby: Lobby,
-        poke: Callable[[], None],
+        wake: Callable[[], None],
     ) -> None:
         self._store = store
         self._sessions = sessions
         self._notices = notices
         self._inbox = inbox
         self._assemblies = assemblies
-        self._log = session_log
+        self._log = transcript
         self._words = words
         self._lobby = lobby
-        self._poke = poke
+        self._wake = wake
 
     async def receive(self, inbound: Inbound) -> str:
         """Take one MO and return what became of it, in one word; stored when this returns.
@@ -230,7 +230,7 @@ class Relay:
             return "changed"
         if happened == "paused":
             log.warning("session %s: two machines answer each other, paused", session.id)
-        self._poke_for(happened)
+        self._wake_for(happened)
         return happened
 
     async def _stranger(self, mo: _Mo, provider: str) -> str:
@@ -260,7 +260,7 @@ class Relay:
                 TOLD_MS,
             ],
         )
-        self._poke_for(happened)
+        self._wake_for(happened)
         return happened
 
     async def _keep(self, mo: _Mo, reason: str) -> str:
@@ -307,7 +307,7 @@ class Relay:
             logged = self._logged(side, mo.inbound.text, "", kind="event")
             args += [session.id, there, logged, direction, entry]
         happened: str = await self._store.run(_STOP, found, args)
-        self._poke_for(happened)
+        self._wake_for(happened)
         return happened
 
     async def _start(self, mo: _Mo) -> str:
@@ -335,9 +335,9 @@ class Relay:
     def _logged(self, side: str, text: str, message_id: str, kind: str = "text") -> str:
         return self._log.entry(side, text, message_id, kind) if self._log.enabled else ""
 
-    def _poke_for(self, happened: str) -> None:
+    def _wake_for(self, happened: str) -> None:
         if happened not in {"repeated", "changed"}:
-            self._poke()
+            self._wake()
 
 
 def _is_over(session: Session, look: _Look) -> bool:

@@ -52,7 +52,7 @@ _STATE = Script.load(__file__, "log_state")
 _ERASE = Script.load(__file__, "log_erase")
 
 
-class SessionLog:
+class Transcript:
     """The logs of sessions; ``days``: how long they are kept after the end, 0 = no logs.
 
     Entries are appended by the scripts that cause them (prelude ``_log``).

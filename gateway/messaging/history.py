@@ -29,7 +29,7 @@ _PROVIDER_ID = re.compile(r"[!-~]{8,64}")
 Page = tuple[int, list[dict[str, Any]], str | None]
 
 
-class MessageLog:
+class History:
     """Reads what ``Receipts`` has written down; days: how long that is kept."""
 
     def __init__(self, store: Store, receipts: Receipts, *, days: float) -> None:

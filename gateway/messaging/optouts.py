@@ -49,7 +49,7 @@ class OptOuts:
         return bool(await self._store.execute("ZREM", keys.OPTOUTS, e164))
 
 
-class Words:
+class Keywords:
     """The texts by which a person opts out (``stop``) and in again (``start``).
 
     A text counts only as a whole, in any case and width, whatever blanks are around it.

@@ -47,7 +47,7 @@ class Answer:
     retry_after: str = ""
 
 
-class Caller:
+class HttpClient:
     """Calls the addresses under one through a session that keeps its connections.
 
     timeout: seconds until an unanswered request is given up with an unknown outcome.
@@ -105,7 +105,7 @@ class Caller:
         await self._session.close()
 
 
-class Poster(Caller):
+class Poster(HttpClient):
     """Posts to one address."""
 
     async def post(self, body: bytes) -> Answer | SubmitResult:

@@ -13,14 +13,14 @@ from gateway.access.gates import same
 from gateway.access.limiter import Limit, Limiter
 from gateway.conversations.relay import Relay
 from gateway.errors import LimitExceeded
-from gateway.messaging.optouts import OptOuts, Words
+from gateway.messaging.optouts import Keywords, OptOuts
 from gateway.messaging.receipts import Receipts
 from gateway.providers.base import DeliveryState, Inbound, Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.smssync.queue import Tasks
 from gateway.smssync.tasks import NewTask
 from gateway.smssync.wire import Post, inbound_id
 from gateway.telephony import phonenumber, segments
-from gateway.virtual_numbers.pool import Numbers
+from gateway.virtual_numbers.pool import Pool
 
 log = logging.getLogger(__name__)
 
@@ -70,11 +70,11 @@ class Phones:
         *,
         tasks: Tasks,
         relay: Relay,
-        numbers: Numbers,
+        numbers: Pool,
         receipts: Receipts,
         limiter: Limiter,
         optouts: OptOuts,
-        words: Words,
+        words: Keywords,
         reply: str,
     ) -> None:
         self._devices = {device.name: device for device in devices}

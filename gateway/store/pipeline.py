@@ -59,7 +59,7 @@ def _plain(value: object) -> str:
     raise BadCommand(f"{type(value).__name__} is nothing that Redis stores")
 
 
-class _Call:
+class _Command:
     """One command on its way: what to send, the script behind it, where the answer goes."""
 
     __slots__ = ("command", "future", "packed", "script")
@@ -75,10 +75,10 @@ class _Call:
         self.script = script
         self.future = future
 
-    def with_text(self) -> _Call:
+    def with_text(self) -> _Command:
         """Return the same call with the script's text in place of its SHA-1."""
         assert self.script is not None  # noqa: S101 - chosen by the caller for having one
-        return _Call(("EVAL", self.script.text, *self.command[2:]), self.script, self.future)
+        return _Command(("EVAL", self.script.text, *self.command[2:]), self.script, self.future)
 
     def resolve(self, reply: Reply) -> None:
         if self.future.done():  # its own timer ran out, or its request was cancelled
@@ -94,7 +94,7 @@ class Store:
 
     def __init__(self, client: aioredis.Redis | aioredis.RedisCluster) -> None:
         self._client = client
-        self._waiting: list[_Call] = []
+        self._waiting: list[_Command] = []
         self._batches: set[asyncio.Task[None]] = set()
         self._next: asyncio.Handle | None = None  # the flush that is to come
         self.pipelines = 0
@@ -145,7 +145,7 @@ class Store:
         reply, or after ``LONGEST_WAIT`` when that stays away.
         """
         loop = asyncio.get_running_loop()
-        call = _Call(command, script, loop.create_future())
+        call = _Command(command, script, loop.create_future())
         self._waiting.append(call)
         if self._next is None:
             self._next = (
@@ -188,7 +188,7 @@ class Store:
             self._next.cancel()
             self._next = asyncio.get_running_loop().call_soon(self._flush)
 
-    async def _send(self, batch: list[_Call]) -> None:
+    async def _send(self, batch: list[_Command]) -> None:
         self.pipelines += 1
         self.commands += len(batch)
         try:
@@ -213,7 +213,7 @@ class Store:
             async with asyncio.timeout(STORE_SECONDS):
                 await cluster.nodes_manager.initialize()
 
-    async def _replies(self, batch: list[_Call]) -> list[Reply]:
+    async def _replies(self, batch: list[_Command]) -> list[Reply]:
         """Return one reply, or the error in its place, for each call.
 
         The library's pipeline packs commands at four times the cost; only a Cluster, where it
@@ -234,7 +234,7 @@ class Store:
             # A read that was broken off has closed the connection: nobody gets another's reply.
             await pool.release(connection)
 
-    async def _load_missing(self, batch: list[_Call], replies: list[Reply]) -> None:
+    async def _load_missing(self, batch: list[_Command], replies: list[Reply]) -> None:
         """Send the scripts that a restarted server has forgotten once more, with their text."""
         missing = [
             index

@@ -9,7 +9,7 @@ from gateway.errors import BadRequest
 from gateway.providers.vonage.numbers import NumbersApi
 from gateway.providers.vonage.numbers_wire import Rental
 from gateway.store.budget import fresh_budget
-from gateway.virtual_numbers.pool import Numbers, VirtualNumber
+from gateway.virtual_numbers.pool import Pool, VirtualNumber
 from gateway.virtual_numbers.setup import PROVIDER, Webhooks
 
 # Numbers of the pool read in one go.
@@ -32,12 +32,10 @@ class Holding:
     configured: bool
 
 
-class Holdings:
+class Inventory:
     """Lists numbers; account: the API key, '' when there is none and nobody can be asked."""
 
-    def __init__(
-        self, api: NumbersApi, numbers: Numbers, webhooks: Webhooks, *, account: str
-    ) -> None:
+    def __init__(self, api: NumbersApi, numbers: Pool, webhooks: Webhooks, *, account: str) -> None:
         self._api = api
         self._numbers = numbers
         self._webhooks = webhooks

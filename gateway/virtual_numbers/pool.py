@@ -84,7 +84,7 @@ class PoolPage:
     next: str | None
 
 
-class Numbers:
+class Pool:
     """The virtual numbers that sessions may use."""
 
     def __init__(self, store: Store) -> None:

@@ -10,7 +10,7 @@ from gateway.providers.base import Outcome
 from gateway.providers.vonage.numbers import NumbersApi
 from gateway.providers.vonage.numbers_wire import Offer, Rental
 from gateway.store.budget import fresh_budget
-from gateway.virtual_numbers.pool import Numbers, VirtualNumber
+from gateway.virtual_numbers.pool import Pool, VirtualNumber
 
 PROVIDER = "nexmo"
 
@@ -54,7 +54,7 @@ class Webhooks:
 class NumberSetup:
     """Sets up numbers of one account and puts them into the pool."""
 
-    def __init__(self, api: NumbersApi, numbers: Numbers, webhooks: Webhooks) -> None:
+    def __init__(self, api: NumbersApi, numbers: Pool, webhooks: Webhooks) -> None:
         self._api = api
         self._numbers = numbers
         self._webhooks = webhooks

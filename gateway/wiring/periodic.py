@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 SECONDS = 1.0
 
 
-class Upkeep:
+class Periodic:
     """Runs ``chores`` one after the other, again and again, until it is stopped.
 
     Each chore is safe to run in many processes at once, and finds nothing to do as a rule.

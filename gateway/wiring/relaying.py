@@ -9,14 +9,14 @@ from conf.settings import Settings
 from gateway.access.limiter import Limiter
 from gateway.conversations.calls import Calls
 from gateway.conversations.lobby import Lobby
-from gateway.conversations.notices import Notices, Texts
+from gateway.conversations.notices import Notices, NoticeTexts
 from gateway.conversations.relay import Relay
 from gateway.conversations.sessions import Sessions
-from gateway.conversations.transcript import SessionLog
-from gateway.messaging.inbound.concatenation import Assemblies
+from gateway.conversations.transcript import Transcript
+from gateway.messaging.inbound.concatenation import Concatenation
 from gateway.messaging.inbound.inbox import Inbox
 from gateway.messaging.messenger import Messenger
-from gateway.messaging.optouts import OptOuts, Words
+from gateway.messaging.optouts import Keywords, OptOuts
 from gateway.messaging.outbox.queue import Outbox, OutboxEntry
 from gateway.messaging.outbox.worker import OutboxWorker
 from gateway.monitoring.metrics import OUTBOX_REPEATS
@@ -25,25 +25,25 @@ from gateway.providers.base import SubmitResult
 from gateway.smssync.queue import Tasks
 from gateway.store.pipeline import Store
 from gateway.virtual_numbers.forecast import Forecast
-from gateway.virtual_numbers.pool import Numbers
-from gateway.wiring.periodic import Upkeep
+from gateway.virtual_numbers.pool import Pool
+from gateway.wiring.periodic import Periodic
 
 
 @dataclass(frozen=True, slots=True)
 class Relaying:
     """The parts of the relay, wired with each other."""
 
-    numbers: Numbers
+    numbers: Pool
     sessions: Sessions
     notices: Notices
     optouts: OptOuts
-    words: Words
+    words: Keywords
     inbox: Inbox
     outbox: Outbox
     outbox_worker: OutboxWorker
     relay: Relay
     calls: Calls
-    upkeep: Upkeep
+    periodic: Periodic
     forecast: Forecast
 
 
@@ -53,13 +53,13 @@ def wire(
     limiter: Limiter,
     *,
     messenger: Messenger,
-    session_log: SessionLog,
+    transcript: Transcript,
     tasks: Tasks,
     stats: Stats,
 ) -> Relaying:
     """Return the parts, made of the settings; none of them runs yet."""
-    numbers, optouts = Numbers(store), OptOuts(store)
-    words = Words(settings.stop_words.split(","), settings.start_words.split(","))
+    numbers, optouts = Pool(store), OptOuts(store)
+    words = Keywords(settings.stop_words.split(","), settings.start_words.split(","))
     inbox = Inbox(store, days=settings.message_log_days)
     chat_numbers = [each for each in settings.chat_numbers.split(",") if each]
     sessions = Sessions(
@@ -74,11 +74,11 @@ def wire(
         outbox,
         messenger,
         suppressed=lambda entry: optouts.is_out(entry.to),
-        decided=_decided(numbers, session_log),
+        decided=_decided(numbers, transcript),
         repeated=lambda entry: OUTBOX_REPEATS.inc(),
         number_rate=settings.number_rate,
     )
-    notices = Notices(store, notice_texts(settings), worker.poke)
+    notices = Notices(store, notice_texts(settings), worker.wake)
     lobby = Lobby(
         store,
         numbers=chat_numbers,
@@ -89,23 +89,23 @@ def wire(
         notices=notices,
         inbox=inbox,
         optouts=optouts,
-        poke=worker.poke,
+        wake=worker.wake,
     )
     relay = Relay(
         store,
         sessions=sessions,
         notices=notices,
         inbox=inbox,
-        assemblies=Assemblies(store),
-        session_log=session_log,
+        assemblies=Concatenation(store),
+        transcript=transcript,
         words=words,
         lobby=lobby,
-        poke=worker.poke,
+        wake=worker.wake,
     )
     calls = Calls(
         store,
         sessions=sessions,
-        session_log=session_log,
+        transcript=transcript,
         wait_text=settings.voice_wait_msg,
         sorry_text=settings.voice_sorry_msg,
         pin_text=settings.voice_pin_msg,
@@ -116,7 +116,7 @@ def wire(
         log_days=settings.session_log_days,
     )
     forecast = Forecast(store)
-    upkeep = Upkeep(
+    periodic = Periodic(
         [
             calls.sweep,
             sessions.expire_due,
@@ -140,7 +140,7 @@ def wire(
         worker,
         relay,
         calls,
-        upkeep,
+        periodic,
         forecast,
     )
 
@@ -151,22 +151,22 @@ def _webhook(settings: Settings, path: str) -> str:
 
 
 def _decided(
-    numbers: Numbers, session_log: SessionLog
+    numbers: Pool, transcript: Transcript
 ) -> Callable[[OutboxEntry, str, SubmitResult | None], Awaitable[None]]:
     """Return what is done when it is decided what becomes of a text of the outbox."""
 
     async def decided(entry: OutboxEntry, state: str, result: SubmitResult | None) -> None:
         if entry.session:
-            await session_log.set_state(entry.session, entry.id, state)
+            await transcript.set_state(entry.session, entry.id, state)
         if state == "accepted" or (result is not None and result.blames_sender):
             await numbers.report(entry.sender, state == "accepted")
 
     return decided
 
 
-def notice_texts(settings: Settings) -> Texts:
+def notice_texts(settings: Settings) -> NoticeTexts:
     """Return the notices of the options."""
-    return Texts(
+    return NoticeTexts(
         org_name=settings.org_name,
         start=settings.session_start_msg,
         end=settings.session_end_msg,

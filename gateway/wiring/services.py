@@ -12,17 +12,17 @@ from conf.settings import Settings
 from gateway.access.client_address import ClientAddress
 from gateway.access.gates import AdminGate, WebhookGate
 from gateway.access.limiter import Limit, Limiter, MessageLimits, ValidationLimits
-from gateway.access.refusals import Blocks
+from gateway.access.refusals import Refusals
 from gateway.access.sign_ins import SignIns
 from gateway.conversations.calls import Calls
 from gateway.conversations.notices import Notices
 from gateway.conversations.relay import Relay
 from gateway.conversations.sessions import Sessions
-from gateway.conversations.transcript import SessionLog
-from gateway.messaging.history import MessageLog
+from gateway.conversations.transcript import Transcript
+from gateway.messaging.history import History
 from gateway.messaging.inbound.inbox import Inbox
 from gateway.messaging.messenger import Messenger
-from gateway.messaging.optouts import OptOuts, Words
+from gateway.messaging.optouts import Keywords, OptOuts
 from gateway.messaging.outbox.queue import Outbox
 from gateway.messaging.outbox.worker import OutboxWorker
 from gateway.messaging.pacer import Pacer
@@ -42,8 +42,8 @@ from gateway.store.pipeline import Store, connect
 from gateway.telephony import geoip
 from gateway.telephony.country import CountryGuesser
 from gateway.virtual_numbers.forecast import Forecast
-from gateway.virtual_numbers.inventory import Holdings
-from gateway.virtual_numbers.pool import Numbers
+from gateway.virtual_numbers.inventory import Inventory
+from gateway.virtual_numbers.pool import Pool
 from gateway.virtual_numbers.provisioning import Provisioning
 from gateway.virtual_numbers.setup import NumberSetup, Webhooks
 from gateway.wiring.relaying import wire
@@ -63,23 +63,23 @@ class Services:
     countries: CountryGuesser
     message_limits: MessageLimits
     validation_limits: ValidationLimits
-    blocks: Blocks
+    refusals: Refusals
     messenger: Messenger
     receipts: Receipts
-    message_log: MessageLog
+    history: History
     admin: AdminGate
     sign_ins: SignIns
     webhooks: WebhookGate
     default_sender: str
     default_provider: str
     pool_providers: tuple[str, ...]
-    numbers: Numbers
+    pool: Pool
     sessions: Sessions
     forecast: Forecast
-    session_log: SessionLog
+    transcript: Transcript
     notices: Notices
     optouts: OptOuts
-    words: Words
+    words: Keywords
     inbox: Inbox
     outbox: Outbox
     outbox_worker: OutboxWorker
@@ -89,7 +89,7 @@ class Services:
     tasks: Tasks
     phones: Phones
     provisioning: Provisioning
-    holdings: Holdings
+    inventory: Inventory
     insight: Insight | None
     stats: Stats
 
@@ -105,10 +105,10 @@ async def open_services(
     Nothing is connected yet, so a store that is down does not keep the gateway from starting.
     """
     store = connect(redis_url(settings))
-    blocks = Blocks(store)
+    blocks = Refusals(store)
     limiter = Limiter(store, blocks)
-    session_log = SessionLog(store, days=settings.session_log_days)
-    receipts = Receipts(store, days=settings.message_log_days, changed=session_log.set_state)
+    transcript = Transcript(store, days=settings.session_log_days)
+    receipts = Receipts(store, days=settings.message_log_days, changed=transcript.set_state)
     tasks = Tasks(
         store,
         {device.name: device for device in devices},
@@ -128,7 +128,7 @@ async def open_services(
         store,
         limiter,
         messenger=messenger,
-        session_log=session_log,
+        transcript=transcript,
         tasks=tasks,
         stats=stats,
     )
@@ -137,7 +137,7 @@ async def open_services(
     gate = AdminGate(settings.admin_token, development=settings.development_mode)
     trusted = [each for each in settings.trusted_proxies.split(",") if each]
     relaying.outbox_worker.start()
-    relaying.upkeep.start()
+    relaying.periodic.start()
     try:
         yield Services(
             store=store,
@@ -155,18 +155,18 @@ async def open_services(
             validation_limits=ValidationLimits(
                 limiter, Limit(settings.limit_amount, settings.limit_expires)
             ),
-            blocks=blocks,
+            refusals=blocks,
             messenger=messenger,
             receipts=receipts,
-            message_log=MessageLog(store, receipts, days=settings.message_log_days),
+            history=History(store, receipts, days=settings.message_log_days),
             admin=gate,
             sign_ins=SignIns(store, limiter, gate),
             webhooks=webhook_gate(settings),
             default_sender=settings.sender or default_sender,
             default_provider=settings.provider,
             pool_providers=messenger.providers,
-            session_log=session_log,
-            numbers=relaying.numbers,
+            transcript=transcript,
+            pool=relaying.numbers,
             sessions=relaying.sessions,
             forecast=relaying.forecast,
             notices=relaying.notices,
@@ -196,12 +196,12 @@ async def open_services(
                 NumberSetup(numbers_api, relaying.numbers, own),
                 account=settings.nexmo_api_key,
             ),
-            holdings=Holdings(numbers_api, relaying.numbers, own, account=settings.nexmo_api_key),
+            inventory=Inventory(numbers_api, relaying.numbers, own, account=settings.nexmo_api_key),
             insight=insight,
             stats=stats,
         )
     finally:
-        await relaying.upkeep.stop()
+        await relaying.periodic.stop()
         await relaying.outbox_worker.stop(OUTBOX_STOP_SECONDS)
         await messenger.drain()
         await stats.close()

@@ -57,7 +57,7 @@ class MessagesHandler(AdminHandler):
     async def get(self) -> None:
         """Answer the newest first, of one ``number`` if asked; ``next``: the next ``after``."""
         limit, after = self.page()
-        log, wanted = self.services.message_log, self.arguments().get("number")
+        log, wanted = self.services.history, self.arguments().get("number")
         total, messages, following = (
             await log.messages(limit, after)
             if wanted is None
@@ -85,7 +85,7 @@ class MessageLifeHandler(AdminHandler):
 
     async def get(self, message_id: str) -> None:
         """Answer one message with its events."""
-        message = await self.services.message_log.message(message_id)
+        message = await self.services.history.message(message_id)
         if message is None:
             raise NotFound("no such message")
         self.reply(message)

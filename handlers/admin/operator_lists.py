@@ -53,7 +53,7 @@ class RequeueHandler(AdminHandler):
         """Try one again."""
         if not await self.services.outbox.requeue(element):
             raise NotFound("no such dead letter")
-        self.services.outbox_worker.poke()
+        self.services.outbox_worker.wake()
         self.reply({"message": "queued again", "id": element})
 
 

@@ -90,7 +90,7 @@ class SessionLogHandler(ErasingHandler):
     async def get(self, element: str) -> None:
         """Answer what was said, oldest first."""
         session = await self._session(element)
-        total, entries, following = await self.services.session_log.page(session.id, *self.page())
+        total, entries, following = await self.services.transcript.page(session.id, *self.page())
         self.reply(
             {
                 "session_id": session.id,
@@ -106,9 +106,9 @@ class SessionLogHandler(ErasingHandler):
         """Erase it, and what is known of the messages; repeated it finishes what broke off."""
         self.fields()
         session = await self._session(element)
-        await self.forget_messages(await self.services.session_log.message_ids(session.id))
+        await self.forget_messages(await self.services.transcript.message_ids(session.id))
         participants = (session.participant_a, session.participant_b)
-        await self.services.session_log.erase(session.id, participants)
+        await self.services.transcript.erase(session.id, participants)
         self.reply({"message": "erased the log", "session_id": session.id})
 
     async def _session(self, element: str) -> Session:
@@ -121,11 +121,11 @@ class LogHandler(ErasingHandler):
     async def delete(self) -> None:
         """Erase what this number said, and was told, in all sessions, in the inbox, in vain."""
         number = self.fields("number").number("number")
-        log = self.services.session_log
+        log = self.services.transcript
         sessions = await log.sessions_of(number.e164)
         for each in sessions:
             await self.forget_messages(await log.message_ids(each))
-        await self.forget_messages(await self.services.message_log.ids_of(number.e164))
+        await self.forget_messages(await self.services.history.ids_of(number.e164))
         await self.services.inbox.erase_number(number.e164)
         await self.services.outbox.discard_of(number.e164, sessions)
         await self.services.tasks.erase_number(number.e164)

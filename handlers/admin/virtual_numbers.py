@@ -63,14 +63,14 @@ class NumberHandler(RemovingHandler):
 async def pool_page(services: Services, limit: int, after: str) -> PoolPage:
     """Return a page of the pool as ``Numbers.page`` does, of what is in use at this moment."""
     await services.sessions.expire_some()
-    return await services.numbers.page(limit, after)
+    return await services.pool.page(limit, after)
 
 
 async def add(services: Services, given: Fields) -> VirtualNumber:
     """Put the number of ``FIELDS`` into the pool; raises BadRequest."""
     number = _wanted(services, given)
     await services.sessions.expire_some()
-    await services.numbers.add(number)
+    await services.pool.add(number)
     return number
 
 
@@ -78,14 +78,14 @@ async def remove(services: Services, given: Fields) -> str:
     """Take ``value`` out of the pool; return it as E.164. Raises BadRequest and NotFound."""
     number = given.number("value")
     await services.sessions.expire_some()
-    await services.numbers.remove(number.e164)
+    await services.pool.remove(number.e164)
     return number.e164
 
 
 async def set_health(services: Services, given: Fields) -> tuple[str, bool]:
     """Make ``value`` ``healthy`` or not; return both. Raises BadRequest and NotFound."""
     number, healthy = given.number("value"), given.flag("healthy")
-    await services.numbers.set_health(number.e164, healthy)
+    await services.pool.set_health(number.e164, healthy)
     return number.e164, healthy
 
 

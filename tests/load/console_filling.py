@@ -136,7 +136,7 @@ def _plan(size: Size) -> Iterator[NewSession]:
 
 
 async def _sessions(services: Services, size: Size) -> list[Talk]:
-    await _together(partial(services.numbers.add, rented(each)) for each in range(1, size.numbers))
+    await _together(partial(services.pool.add, rented(each)) for each in range(1, size.numbers))
     talks: list[Talk] = []
 
     async def begin(wanted: NewSession) -> None:
@@ -158,7 +158,7 @@ async def _others(services: Services, size: Size) -> None:
     await _together(partial(services.relay.receive, each) for each in kept)
     stops = [_mo(STRANGERS[each], POOL[0], "STOP") for each in range(size.opt_outs)]
     await _together(partial(services.relay.receive, each) for each in stops)
-    limiter = Limiter(services.store, services.blocks)
+    limiter = Limiter(services.store, services.refusals)
     await _together(partial(_block, limiter, each) for each in range(size.blocked))
 
 

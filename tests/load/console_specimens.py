@@ -86,7 +86,7 @@ class Specimens:
 async def specimens_of(made: Town, store: redis.Redis) -> Specimens:
     """Let everything happen once in a gateway whose store is empty still."""
     services = made.gateway.application.services
-    await services.numbers.add(rented(0))
+    await services.pool.add(rented(0))
     session, _ = await services.sessions.create(wanted(ANNA, BERT))
     await services.store.execute("DEL", keys.ANNOUNCE)
     marks = Talk.of(session).marks()
@@ -129,7 +129,7 @@ async def _delivered(services: Services, count: int, *, final: bool = True) -> N
     """Return when it is known what became of the newest messages."""
 
     async def known() -> bool:
-        _, newest, _ = await services.message_log.messages(count, "")
+        _, newest, _ = await services.history.messages(count, "")
         return all(each["final"] or (not final and each["outcome"]) for each in newest)
 
     await until(known)

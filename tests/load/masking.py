@@ -27,16 +27,16 @@ from gateway.conversations.lobby import Lobby
 from gateway.conversations.notices import Notices
 from gateway.conversations.relay import Relay
 from gateway.conversations.sessions import NewSession, Session, Sessions
-from gateway.conversations.transcript import SessionLog
+from gateway.conversations.transcript import Transcript
 from gateway.errors import StoreUnavailable
-from gateway.messaging.inbound.concatenation import Assemblies
+from gateway.messaging.inbound.concatenation import Concatenation
 from gateway.messaging.inbound.inbox import Inbox
-from gateway.messaging.optouts import OptOuts, Words
+from gateway.messaging.optouts import Keywords, OptOuts
 from gateway.providers.base import Inbound
 from gateway.store import keys, valkey_process
 from gateway.store.pipeline import Store, connect
 from gateway.telephony import phonenumber
-from gateway.virtual_numbers.pool import Numbers, VirtualNumber
+from gateway.virtual_numbers.pool import Pool, VirtualNumber
 from gateway.wiring.relaying import notice_texts
 from gateway.wiring.services import open_services
 from tests.load.scenarios import fictional_numbers
@@ -135,10 +135,10 @@ class Town:
 
 
 def _relay(store: Store, sessions: Sessions, settings: Settings) -> Relay:
-    def poke() -> None:
+    def wake() -> None:
         """There is no worker: only the taking of texts is measured."""
 
-    notices, inbox = Notices(store, notice_texts(settings), poke), Inbox(store, days=30)
+    notices, inbox = Notices(store, notice_texts(settings), wake), Inbox(store, days=30)
     lobby = Lobby(
         store,
         numbers=(),
@@ -149,18 +149,18 @@ def _relay(store: Store, sessions: Sessions, settings: Settings) -> Relay:
         notices=notices,
         inbox=inbox,
         optouts=OptOuts(store),
-        poke=poke,
+        wake=wake,
     )
     return Relay(
         store,
         sessions=sessions,
         notices=notices,
         inbox=inbox,
-        assemblies=Assemblies(store),
-        session_log=SessionLog(store, days=30),
-        words=Words(["STOP"], ["START"]),
+        assemblies=Concatenation(store),
+        transcript=Transcript(store, days=30),
+        words=Keywords(["STOP"], ["START"]),
         lobby=lobby,
-        poke=poke,
+        wake=wake,
     )
 
 
@@ -265,7 +265,7 @@ async def fill(town: Town) -> None:
     The numbers of the sessions that one person more has are given, since it would take long to
     choose the last of them; all others are chosen.
     """
-    numbers, size, progress = Numbers(town.store), town.size, _Progress(town.size)
+    numbers, size, progress = Pool(town.store), town.size, _Progress(town.size)
 
     def rented(index: int) -> VirtualNumber:
         return VirtualNumber(POOL[index], PROVIDER, COUNTRIES[index % 2], frozenset({"sms"}))

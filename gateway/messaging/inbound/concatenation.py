@@ -69,7 +69,7 @@ class Joined:
     digest: str
 
 
-class Assemblies:
+class Concatenation:
     """Joins the parts of long MOs."""
 
     def __init__(self, store: Store) -> None:

@@ -59,7 +59,7 @@ def interval_ms(rate: float) -> int:
     return math.ceil(1000 / rate * JITTER_MARGIN) if rate else 0
 
 
-class Places:
+class Slots:
     """How many deliveries go through each provider at the moment.
 
     most: allowed for one; waiting: directions in the outbox, as far as is known.
@@ -87,7 +87,7 @@ class Places:
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class Tools:
     """What deliveries need, the same for all."""
 
     outbox: Outbox
@@ -95,7 +95,7 @@ class Means:
     suppressed: Suppressed
     decided: Decided
     repeated: Repeated
-    places: Places
+    places: Slots
     lease_ms: int
     interval_ms: int
 
@@ -106,7 +106,7 @@ class Delivery:
     writing: the request may have left; returnable: the claim may still be handed back as it was.
     """
 
-    def __init__(self, means: Means, claim: Claim) -> None:
+    def __init__(self, means: Tools, claim: Claim) -> None:
         self._means = means
         self._outbox = means.outbox
         self.claim = claim

@@ -18,10 +18,10 @@ from gateway.messaging.outbox.delivery import (
     STORE_STEP,
     Decided,
     Delivery,
-    Means,
-    Places,
     Repeated,
+    Slots,
     Suppressed,
+    Tools,
     interval_ms,
 )
 from gateway.messaging.outbox.queue import Claim, Outbox
@@ -65,13 +65,13 @@ class OutboxWorker:
         renewal: float = RENEWAL_SECONDS,
         grace: float = GRACE_SECONDS,
     ) -> None:
-        self._means = Means(
+        self._means = Tools(
             outbox,
             messenger,
             suppressed,
             decided,
             repeated,
-            Places(math.ceil(concurrency * SHARE_OF_ONE_PROVIDER)),
+            Slots(math.ceil(concurrency * SHARE_OF_ONE_PROVIDER)),
             int(lease * 1000),
             interval_ms(number_rate),
         )
@@ -91,7 +91,7 @@ class OutboxWorker:
         self._grace_until = time.monotonic() + self._grace
         self._tasks = [asyncio.create_task(self._claim_on()), asyncio.create_task(self._renew_on())]
 
-    def poke(self) -> None:
+    def wake(self) -> None:
         """Look at once: something was put into the outbox."""
         self._wake.set()
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from gateway.providers.base import Outcome, SubmitResult
-from gateway.providers.http import Answer, Caller, basic, json_object
+from gateway.providers.http import Answer, HttpClient, basic, json_object
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +70,7 @@ class Insight:
         self._clock = clock
         self._told = -LOG_INTERVAL_SECONDS + clock()
         headers = {"Authorization": basic(key, secret), "Accept": "application/json"}
-        self._caller = Caller(url, timeout=seconds, longest=MAX_ANSWER_BYTES, headers=headers)
+        self._caller = HttpClient(url, timeout=seconds, longest=MAX_ANSWER_BYTES, headers=headers)
 
     async def check(self, e164: str) -> str | None:
         """Return why ``e164`` is no number, None when it is one or when that cannot be found out.

@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway.errors import ProviderFailed
 from gateway.providers.base import Outcome, SubmitResult
-from gateway.providers.http import Answer, Caller, basic, json_object, word
+from gateway.providers.http import Answer, HttpClient, basic, json_object, word
 from gateway.providers.vonage.numbers_wire import (
     CREDENTIALS,
     PAGE_SIZE,
@@ -68,7 +68,7 @@ class NumbersApi:
     ) -> None:
         self._pauses = pauses
         headers = {"Authorization": basic(key, secret), "Accept": "application/json"}
-        self._caller = Caller(url, timeout=timeout, longest=MAX_ANSWER_BYTES, headers=headers)
+        self._caller = HttpClient(url, timeout=timeout, longest=MAX_ANSWER_BYTES, headers=headers)
 
     async def search(self, country: str, features: Collection[str], size: int) -> Offers:
         """Return at most ``size`` numbers of a country that can be rented; raises ProviderFailed.

@@ -93,7 +93,7 @@ class TextHandler(HandsetsAction):
 
     async def _provider(self, to: str) -> str:
         """Return over which provider a number of the pool is texted, Vonage for any other."""
-        number = await self.services.numbers.get(to)
+        number = await self.services.pool.get(to)
         if number is None:
             return "nexmo"
         if number.provider not in PROVIDERS:
@@ -141,7 +141,7 @@ class AddHandler(HandsetsAction):
             raise BadRequest(f"there are {MOST} phones already; remove one first")
         if e164 in {each.e164 for each in phones}:
             raise BadRequest("number: is on this page already")
-        if await self.services.numbers.get(e164) is not None:
+        if await self.services.pool.get(e164) is not None:
             raise BadRequest("number: is one of the gateway’s own, which no phone has")
         added = next_phone(phones, e164)
         self.keep([*phones, added])

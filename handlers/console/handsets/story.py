@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from gateway.messaging.optouts import Words
+from gateway.messaging.optouts import Keywords
 from handlers.console import formatting
 from handlers.console.handsets.screens import CALL, PhoneLine, Screen, Shown
 
@@ -32,7 +32,7 @@ class _Event:
     other_out: bool
 
 
-def story(screens: Sequence[Screen], out: Collection[str], words: Words) -> Story:
+def story(screens: Sequence[Screen], out: Collection[str], words: Keywords) -> Story:
     """Return what the newest text or call came to, or that the first two have been connected.
 
     out: the numbers (E.164) that have opted out of texts; words: by which that is said.
@@ -80,7 +80,7 @@ def _must_start(name: str) -> str:
     return f"{name} has opted out of texts: from {name}’s phone, text START."
 
 
-def _opted(screen: Screen, shown: Shown, out: Collection[str], words: Words) -> Story | None:
+def _opted(screen: Screen, shown: Shown, out: Collection[str], words: Keywords) -> Story | None:
     """Return what a STOP or START came to that was for the gateway, None for any other text.
 
     That the gateway has taken it is seen by what it knows of the phone.

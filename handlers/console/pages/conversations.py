@@ -56,7 +56,7 @@ class ConversationsPage(Page):
             found = await self._of_participant(of, after)
         else:
             found = await (self._through(through, after) if through else self._open(after))
-        more = {"modes": MODES, "logs": self.services.session_log.enabled}
+        more = {"modes": MODES, "logs": self.services.transcript.enabled}
         return {"of": "", "person": "", "through": "", "query": ""} | found | more
 
     async def _open(self, after: str) -> dict[str, Any]:
@@ -66,10 +66,10 @@ class ConversationsPage(Page):
     async def _through(self, through: str, after: str) -> dict[str, Any]:
         """Return those that are open on a number of the pool."""
         services, number = self.services, f"+{through}"
-        if not _DIGITS.fullmatch(through) or await services.numbers.get(number) is None:
+        if not _DIGITS.fullmatch(through) or await services.pool.get(number) is None:
             raise NotFound("this number is not in the pool, or not any more")
         await services.sessions.expire_some()
-        on_it = partial(services.numbers.sessions_on, number)
+        on_it = partial(services.pool.sessions_on, number)
         total, ids, older = await page_or_first(on_it, ROWS, after)
         found = await asyncio.gather(*(services.sessions.find(each) for each in ids))
         return {
@@ -89,7 +89,7 @@ class ConversationsPage(Page):
         person = known.participant_a if side == "a" else known.participant_b
         skip = int(after) if _SKIP.fullmatch(after) else 0
         opened = await self.services.sessions.newest_of(person)
-        ended, ids = await self.services.session_log.ended_of(
+        ended, ids = await self.services.transcript.ended_of(
             person, ROWS, max(0, skip - len(opened))
         )
         total, ids = len(opened) + ended, [*opened[skip:], *ids][:ROWS]
@@ -122,7 +122,7 @@ class SearchAction(Action, ConversationsPage):
         if named := await sessions.named(text):
             return path("conversations", named)
         number = phonenumber.parse_international(text)
-        if number and await self.services.numbers.get(number.e164):
+        if number and await self.services.pool.get(number.e164):
             return f"{path('conversations')}?through={number.e164.removeprefix('+')}"
         session = await self._any_of(number.e164) if number else None
         if number is None or session is None:
@@ -137,7 +137,7 @@ class SearchAction(Action, ConversationsPage):
         """Return the newest session of a participant, an open one if there is any."""
         ids = await self.services.sessions.newest_of(e164)
         if not ids:
-            _, ids = await self.services.session_log.ended_of(e164, 1, 0)
+            _, ids = await self.services.transcript.ended_of(e164, 1, 0)
         return await self.services.sessions.find(ids[0]) if ids else None
 
 
@@ -182,7 +182,7 @@ class ConversationPage(Page):
         if not SESSION_ID.fullmatch(wanted):
             raise NotFound(GONE)
         before = self.get_query_argument("before", "")
-        log = self.services.session_log
+        log = self.services.transcript
         session, (total, entries, first) = await asyncio.gather(
             self.services.sessions.find(wanted), log.page_before(wanted, ENTRIES, before)
         )

@@ -89,7 +89,7 @@ class LimitsPage(Action):
     async def data(self, *args: str) -> dict[str, Any]:
         """Return who is refused, and the limits."""
         after = self.get_query_argument("after", "")
-        total, blocked, following = await page_or_first(self.services.blocks.page, ROWS, after)
+        total, blocked, following = await page_or_first(self.services.refusals.page, ROWS, after)
         limits = self.services.message_limits
         return {
             "total": total,
@@ -115,11 +115,11 @@ class LimitsPage(Action):
         until, mark = given.text("until", 15), given.text("mark", 32)
         if not (until.isascii() and until.isdecimal()):
             raise BadRequest("until: is missing")
-        _, found, _ = await self.services.blocks.page(MOST_AT_ONCE, f"{until}.0")
+        _, found, _ = await self.services.refusals.page(MOST_AT_ONCE, f"{until}.0")
         who = next((each for each in found if self.mark(each) == mark), None)
         if who is None:
             return path("limits", done="over")
-        await self.services.blocks.unblock(who.limit_class, who.subject)
+        await self.services.refusals.unblock(who.limit_class, who.subject)
         log.info("console: %s was unblocked (%s) by %s", mark, who.limit_class, self.subject)
         return path("limits", done="unblocked")
 

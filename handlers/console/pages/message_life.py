@@ -50,7 +50,7 @@ class Step:
 
 
 def steps(message: Mapping[str, Any]) -> list[Step]:
-    """Return the steps of a message as ``MessageLog.message`` describes it, the first one first."""
+    """Return the steps of a message as ``History.message`` describes it, the first one first."""
     begun = (("provider", message["provider"]), ("for", message["source"]))
     return [
         Step(message["created"], "Written down, before anything was sent", facts=_filled(begun)),

@@ -41,7 +41,7 @@ class MessagesPage(Page):
     async def data(self, *args: str) -> dict[str, Any]:
         """Return a page of the list."""
         to, after = (self.get_query_argument(name, "") for name in ("to", "after"))
-        log = self.services.message_log
+        log = self.services.history
         known = await log.message(to) if to else None
         number = f"+{known['to']}" if known else ""
         listed = partial(log.messages_of, number) if number else log.messages
@@ -70,13 +70,13 @@ class SearchMessages(Action, MessagesPage):
         services = self.services
         if not wanted:
             return path("messages")
-        found = await services.message_log.find(wanted, services.messenger.providers)
+        found = await services.history.find(wanted, services.messenger.providers)
         if found:
             return path("messages", found)
         number = phonenumber.parse_international(wanted)
         if number is None:
             raise NotFound(_nothing_found(wanted))
-        _, messages, _ = await services.message_log.messages_of(number.e164, 1, "")
+        _, messages, _ = await services.history.messages_of(number.e164, 1, "")
         if not messages:
             raise NotFound(f"no message to {number.international} is kept")
         return f"{path('messages')}?to={messages[0]['id']}"
@@ -108,7 +108,7 @@ class MessagePage(Page):
 
     async def data(self, message_id: str = "", *args: str) -> dict[str, Any]:
         """Return the message and its steps."""
-        message = await self.services.message_log.message(message_id)
+        message = await self.services.history.message(message_id)
         if message is None:
             raise NotFound("There is no such message, or not any more")
         return {"message": message, "steps": message_life.steps(message)}

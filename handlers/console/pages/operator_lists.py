@@ -97,7 +97,7 @@ class RequeueLetters(ChosenLetters):
         try:
             await self.for_each(self.services.outbox.requeue, "queued again")
         finally:
-            self.services.outbox_worker.poke()
+            self.services.outbox_worker.wake()
         return path("messages", "dead-letters", done="requeued")
 
 

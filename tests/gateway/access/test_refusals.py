@@ -12,7 +12,7 @@ import pytest
 from conf.messages import MessageEndpoint
 from gateway.access import limiter
 from gateway.access.limiter import Limit, Limiter, Look, MessageLimits, ValidationLimits
-from gateway.access.refusals import MOST_NOTES, Blocked, Blocks
+from gateway.access.refusals import MOST_NOTES, Blocked, Refusals
 from gateway.errors import BadRequest, LimitExceeded, StoreUnavailable
 from gateway.store import keys
 from gateway.store.client import client
@@ -33,7 +33,7 @@ class Process:
 
     def __init__(self, url: str) -> None:
         self.store = connect(url)
-        self.blocks = Blocks(self.store)
+        self.blocks = Refusals(self.store)
         self.limiter = Limiter(self.store, self.blocks)
 
     async def refused(self, limit_class: str, subject: str, limit: Limit) -> int:
@@ -167,7 +167,7 @@ async def test_a_refusal_that_cannot_be_noted_is_the_same_refusal(
     process: Process, failing: Failing, error: Exception
 ) -> None:
     failing.error = error
-    process.limiter = Limiter(failing, Blocks(failing))
+    process.limiter = Limiter(failing, Refusals(failing))
     waits = [await process.refused("message", "a", Limit(1, MINUTE)) for _ in range(3)]
     assert [0, 60, 60] == waits
     assert [] == await process.shown()
@@ -176,7 +176,7 @@ async def test_a_refusal_that_cannot_be_noted_is_the_same_refusal(
 async def test_what_could_not_be_noted_is_noted_at_the_next_refusal(
     process: Process, failing: Failing
 ) -> None:
-    blocks, until = Blocks(failing), await process.now() + HOUR * 1000
+    blocks, until = Refusals(failing), await process.now() + HOUR * 1000
     await blocks.note("message", "a", until)
     failing.error = None
     await blocks.note("message", "a", until)
@@ -186,7 +186,7 @@ async def test_what_could_not_be_noted_is_noted_at_the_next_refusal(
 @pytest.mark.parametrize("blocks", [False, True], ids=["without notes", "with notes"])
 async def test_without_the_store_a_call_is_neither_passed_nor_refused(blocks: bool) -> None:
     nowhere = connect(NOWHERE)
-    limiter = Limiter(nowhere, Blocks(nowhere) if blocks else None)
+    limiter = Limiter(nowhere, Refusals(nowhere) if blocks else None)
     with pytest.raises(StoreUnavailable):
         await limiter.hit("message", "a", Limit(1, MINUTE))
 
@@ -225,7 +225,7 @@ async def test_all_notes_are_gone_when_the_last_is_over(process: Process) -> Non
 async def test_a_process_remembers_no_more_than_it_can_hold(process: Process) -> None:
     """Who was forgotten is noted once more, and nothing else changes."""
     later = await process.now() + HOUR * 1000
-    blocks = Blocks(process.store, remembered=2)
+    blocks = Refusals(process.store, remembered=2)
     for subject in ("a", "b", "c", "c", "b", "a"):
         await blocks.note("message", subject, later)
     assert 1 + 4 == process.store.commands
@@ -270,7 +270,7 @@ async def test_a_page_after_junk_is_refused(process: Process, after: str) -> Non
 
 
 async def test_without_the_store_nobody_is_shown_or_let_through() -> None:
-    blocks = Blocks(connect(NOWHERE))
+    blocks = Refusals(connect(NOWHERE))
     for call in (blocks.page(10, ""), blocks.unblock("message", "a")):
         with pytest.raises(StoreUnavailable):
             await call

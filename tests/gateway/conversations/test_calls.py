@@ -16,12 +16,12 @@ from jsonschema import Draft4Validator
 
 from gateway.conversations.calls import MOST_EVENTS, WRONG_PER_CALLER, WRONG_PER_NUMBER, Calls
 from gateway.conversations.sessions import NewSession, Session, Sessions
-from gateway.conversations.transcript import SessionLog
+from gateway.conversations.transcript import Transcript
 from gateway.errors import BadRequest, StoreUnavailable
 from gateway.providers.vonage.voice import Action, CallEvent, IncomingCall, Keyed
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
-from gateway.virtual_numbers.pool import Mode, Numbers, VirtualNumber
+from gateway.virtual_numbers.pool import Mode, Pool, VirtualNumber
 from tests.support import DATA
 
 SCHEMA = json.loads((DATA / "ncco-schema.json").read_text("utf-8"))
@@ -57,7 +57,7 @@ def calls_on(store: Store, *, log_days: float = 30, **changed: Any) -> Calls:
     return Calls(
         store,
         sessions=Sessions(store, log_days=log_days),
-        session_log=SessionLog(store, days=log_days),
+        transcript=Transcript(store, days=log_days),
         log_days=log_days,
         **given | changed,
     )
@@ -69,7 +69,7 @@ class Exchange:
 
     store: Store
     sessions: Sessions
-    log: SessionLog
+    log: Transcript
     calls: Calls
     ids: Any = field(default_factory=lambda: (f"CON-{n}" for n in itertools.count()))
 
@@ -123,8 +123,8 @@ async def exchange(redis_url: str) -> AsyncIterator[Exchange]:
     store = connect(redis_url)
     for number, provider in ((ONE, "nexmo"), (TWO, "nexmo"), (THREE, "nexmo")):
         can = frozenset({"sms", "voice"})
-        await Numbers(store).add(VirtualNumber(number, provider, "US", can, 1))
-    yield Exchange(store, Sessions(store), SessionLog(store, days=30), calls_on(store))
+        await Pool(store).add(VirtualNumber(number, provider, "US", can, 1))
+    yield Exchange(store, Sessions(store), Transcript(store, days=30), calls_on(store))
     await store.close()
 
 
@@ -219,9 +219,7 @@ async def test_a_call_without_any_id_is_not_connected(exchange: Exchange) -> Non
 async def test_a_number_of_another_provider_takes_no_calls_of_this_one(
     exchange: Exchange,
 ) -> None:
-    await Numbers(exchange.store).add(
-        VirtualNumber(FLOW, "flowroute", "US", frozenset({"voice"}), 1)
-    )
+    await Pool(exchange.store).add(VirtualNumber(FLOW, "flowroute", "US", frozenset({"voice"}), 1))
     session = await exchange.session(SEATTLE, TACOMA, virtual_number=FLOW)
     assert SORRY_THERE == await exchange.call(SEATTLE, session.number_a)
 

@@ -21,7 +21,7 @@ from gateway.errors import BadRequest, NotFound, StoreUnavailable
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
 from gateway.store.script import Script
-from gateway.virtual_numbers.pool import Mode, Numbers, VirtualNumber
+from gateway.virtual_numbers.pool import Mode, Pool, VirtualNumber
 from tests.support.visitor import eventually
 
 ANNA, BEN, CLEO = "+4917604069091", "+4917604069092", "+4917604069093"
@@ -74,7 +74,7 @@ async def fill(
     store: Store, numbers: Sequence[str], country: str = "US", can: str = "sms voice"
 ) -> None:
     """Add numbers to the pool."""
-    pool, able = Numbers(store), frozenset(can.split())
+    pool, able = Pool(store), frozenset(can.split())
     await asyncio.gather(
         *(pool.add(VirtualNumber(each, "nexmo", country, able, 1)) for each in numbers)
     )
@@ -146,7 +146,7 @@ async def test_the_sides_of_a_per_side_session_have_numbers_of_their_own(
 
 async def test_each_number_brings_its_own_provider(store: Store, sessions: Sessions) -> None:
     for number, country, provider in ((US[0], "US", "flowroute"), (DE[0], "DE", "smssync:phone")):
-        await Numbers(store).add(VirtualNumber(number, provider, country, frozenset({"sms"})))
+        await Pool(store).add(VirtualNumber(number, provider, country, frozenset({"sms"})))
     session, _ = await sessions.create(
         wanted(numbers="per-side", country_a="DE", country_b="US", expires_in_ms=60_000)
     )
@@ -241,7 +241,7 @@ async def test_an_unhealthy_number_is_given_only_when_asked_for(
     store: Store, sessions: Sessions
 ) -> None:
     await fill(store, US[:1])
-    await Numbers(store).set_health(US[0], False)
+    await Pool(store).set_health(US[0], False)
     with pytest.raises(NoNumberFree):
         await sessions.create(wanted())
     session, _ = await sessions.create(wanted(virtual_number=US[0]))
@@ -966,7 +966,7 @@ class Play:
         self.store = store
         self.random = random.Random(seed)
         self.model = Model()
-        self.pool = Numbers(store)
+        self.pool = Pool(store)
         self.kinds = {
             exclusive: Sessions(store, exclusive=exclusive) for exclusive in (False, True)
         }

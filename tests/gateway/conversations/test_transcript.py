@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import ujson
 
-from gateway.conversations import transcript
-from gateway.conversations.transcript import MOST_STATES, RANKS, SessionLog
+from gateway.conversations import transcript as transcript_module
+from gateway.conversations.transcript import MOST_STATES, RANKS, Transcript
 from gateway.errors import BadRequest, StoreUnavailable
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
@@ -24,7 +24,7 @@ OTHER = "fedcba9876543210" * 2
 A, B, C = "+491760406900", "+12065550100", "+61491570156"
 MOST_ENTRIES = 10_000
 
-PRELUDE = Script.load(transcript.__file__, "_log")
+PRELUDE = Script.load(transcript_module.__file__, "_log")
 ADD = Script(PRELUDE.text + "log_add(KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2])\nreturn 1\n")
 
 
@@ -36,8 +36,8 @@ async def store(redis_url: str) -> AsyncIterator[Store]:
 
 
 @pytest.fixture
-def session_log(store: Store) -> SessionLog:
-    return SessionLog(store, days=30)
+def transcript(store: Store) -> Transcript:
+    return Transcript(store, days=30)
 
 
 async def add(
@@ -52,12 +52,12 @@ async def begin(store: Store, session: str, people: tuple[str, str]) -> None:
     """Write down who takes part in a session, and one text of it."""
     names = ("participant_a", people[0], "participant_b", people[1])
     await store.execute("HSET", keys.session(session), *names)
-    await add(store, SessionLog(store, days=1).entry("a", "hi"), session=session, people=people)
+    await add(store, Transcript(store, days=1).entry("a", "hi"), session=session, people=people)
 
 
-async def shown(session_log: SessionLog, *fields: str, session: str = SESSION) -> list[Any]:
+async def shown(transcript: Transcript, *fields: str, session: str = SESSION) -> list[Any]:
     """Return these fields of all entries."""
-    _, entries, _ = await session_log.page(session, 1000, "")
+    _, entries, _ = await transcript.page(session, 1000, "")
     return [tuple(entry[field] for field in fields) for entry in entries]
 
 
@@ -71,17 +71,17 @@ async def left_of(store: Store, session: str = SESSION) -> list[str]:
 
 
 async def test_entries_come_out_as_they_went_in_oldest_first(
-    session_log: SessionLog, store: Store
+    transcript: Transcript, store: Store
 ) -> None:
     before = time.time()
     await add(
         store,
-        session_log.entry("a", " héllo 🚀 ", "m1"),
-        session_log.entry("b", "", "m2", state="paused"),
-        session_log.entry("", "[ORG]: ended", "m3", "notice"),
-        session_log.entry("a", "STOP", kind="event"),
+        transcript.entry("a", " héllo 🚀 ", "m1"),
+        transcript.entry("b", "", "m2", state="paused"),
+        transcript.entry("", "[ORG]: ended", "m3", "notice"),
+        transcript.entry("a", "STOP", kind="event"),
     )
-    total, entries, following = await session_log.page(SESSION, 100, "")
+    total, entries, following = await transcript.page(SESSION, 100, "")
     assert (4, None) == (total, following)
     for entry in entries:
         at = time.strptime(entry.pop("at") + " UTC", "%Y-%m-%d %H:%M:%S %Z")
@@ -94,19 +94,19 @@ async def test_entries_come_out_as_they_went_in_oldest_first(
     ] == entries
 
 
-async def test_a_session_without_a_log_has_an_empty_one(session_log: SessionLog) -> None:
-    assert (0, [], None) == await session_log.page(SESSION, 100, "")
+async def test_a_session_without_a_log_has_an_empty_one(transcript: Transcript) -> None:
+    assert (0, [], None) == await transcript.page(SESSION, 100, "")
 
 
 @pytest.mark.parametrize("limit", [1, 2, 6, 7, 8])
 async def test_pages_show_every_entry_once(
-    session_log: SessionLog, store: Store, limit: int
+    transcript: Transcript, store: Store, limit: int
 ) -> None:
-    await add(store, *(session_log.entry("a", str(n), f"m{n}") for n in range(7)))
+    await add(store, *(transcript.entry("a", str(n), f"m{n}") for n in range(7)))
     found: list[str] = []
     after: str | None = ""
     while after is not None:
-        total, entries, after = await session_log.page(SESSION, limit, after)
+        total, entries, after = await transcript.page(SESSION, limit, after)
         assert (7, True) == (total, len(entries) <= limit)
         found += [entry["text"] for entry in entries]
     assert list("0123456") == found
@@ -114,28 +114,28 @@ async def test_pages_show_every_entry_once(
 
 @pytest.mark.parametrize(("after", "expected"), [("0", ["1"]), ("1", []), ("7", [])])
 async def test_a_page_after_the_last_entry_is_empty(
-    session_log: SessionLog, store: Store, after: str, expected: list[str]
+    transcript: Transcript, store: Store, after: str, expected: list[str]
 ) -> None:
-    await add(store, *(session_log.entry("a", text) for text in "01"))
-    total, entries, following = await session_log.page(SESSION, 100, after)
+    await add(store, *(transcript.entry("a", text) for text in "01"))
+    total, entries, following = await transcript.page(SESSION, 100, after)
     assert (2, expected, None) == (total, [entry["text"] for entry in entries], following)
 
 
 @pytest.mark.parametrize("after", ["-1", "x", "1.0", " 1", "1\n", "１", "9" * 10, "0x1"])
-async def test_an_after_that_is_no_index_is_refused(session_log: SessionLog, after: str) -> None:
+async def test_an_after_that_is_no_index_is_refused(transcript: Transcript, after: str) -> None:
     with pytest.raises(BadRequest, match="after: no such entry"):
-        await session_log.page(SESSION, 100, after)
+        await transcript.page(SESSION, 100, after)
 
 
 async def test_what_cannot_be_read_is_left_out_and_breaks_no_paging(
-    session_log: SessionLog, store: Store
+    transcript: Transcript, store: Store
 ) -> None:
-    good = session_log.entry("a", "good", "m1")
+    good = transcript.entry("a", "good", "m1")
     await add(store, "{", "[]", '{"at": "x"}', good, "7")
-    assert (5, [], "2") == await session_log.page(SESSION, 3, "")
-    _, [entry], following = await session_log.page(SESSION, 3, "2")
+    assert (5, [], "2") == await transcript.page(SESSION, 3, "")
+    _, [entry], following = await transcript.page(SESSION, 3, "2")
     assert ("good", None) == (entry["text"], following)
-    assert ["m1"] == await session_log.message_ids(SESSION)
+    assert ["m1"] == await transcript.message_ids(SESSION)
 
 
 @pytest.mark.parametrize(
@@ -152,33 +152,33 @@ async def test_what_cannot_be_read_is_left_out_and_breaks_no_paging(
     ],
 )
 async def test_pages_from_the_end_hold_what_stands_before_an_entry(
-    session_log: SessionLog, store: Store, before: str, expected: str, first: int
+    transcript: Transcript, store: Store, before: str, expected: str, first: int
 ) -> None:
     """The last page is full; the oldest entry of each comes first, with its state."""
-    await add(store, *(session_log.entry("a", text, f"m{text}") for text in "1234567"))
-    await session_log.set_state(SESSION, "m5", "delivered")
-    total, entries, index = await session_log.page_before(SESSION, 4, before)
+    await add(store, *(transcript.entry("a", text, f"m{text}") for text in "1234567"))
+    await transcript.set_state(SESSION, "m5", "delivered")
+    total, entries, index = await transcript.page_before(SESSION, 4, before)
     texts = " ".join(each["text"] + each["state"] for each in entries)
     assert (7, expected, first) == (total, texts, index)
 
 
 async def test_a_page_from_the_end_of_a_short_log_is_all_of_it(
-    session_log: SessionLog, store: Store
+    transcript: Transcript, store: Store
 ) -> None:
-    assert (0, [], 0) == await session_log.page_before(SESSION, 4, "")
-    await add(store, *(session_log.entry("a", text) for text in "12"))
-    total, entries, first = await session_log.page_before(SESSION, 4, "")
+    assert (0, [], 0) == await transcript.page_before(SESSION, 4, "")
+    await add(store, *(transcript.entry("a", text) for text in "12"))
+    total, entries, first = await transcript.page_before(SESSION, 4, "")
     assert (2, ["1", "2"], 0) == (total, [each["text"] for each in entries], first)
 
 
 @pytest.mark.parametrize("before", ["-1", "x", "1.0", " 1", "１", "9" * 10])
-async def test_a_before_that_is_no_index_is_refused(session_log: SessionLog, before: str) -> None:
+async def test_a_before_that_is_no_index_is_refused(transcript: Transcript, before: str) -> None:
     with pytest.raises(BadRequest, match="before: no such entry"):
-        await session_log.page_before(SESSION, 100, before)
+        await transcript.page_before(SESSION, 100, before)
 
 
 async def test_the_ended_sessions_of_a_number_come_last_ended_first(
-    session_log: SessionLog, store: Store
+    transcript: Transcript, store: Store
 ) -> None:
     """Neither those that are open nor those whose log is gone by now are among them."""
     gone_at = {SESSION: "+inf", OTHER: "1000"} | {
@@ -187,28 +187,28 @@ async def test_the_ended_sessions_of_a_number_come_last_ended_first(
     for session, at in gone_at.items():
         await store.execute("ZADD", keys.logs_of(A), at, session)
     expected = [f"{n:032x}" for n in (4, 3, 2, 1, 0)]
-    assert (5, expected) == await session_log.ended_of(A, 10, 0)
-    assert (5, expected[1:3]) == await session_log.ended_of(A, 2, 1)
-    assert (5, []) == await session_log.ended_of(A, 2, 5)
-    assert (0, []) == await session_log.ended_of(B, 2, 0)
+    assert (5, expected) == await transcript.ended_of(A, 10, 0)
+    assert (5, expected[1:3]) == await transcript.ended_of(A, 2, 1)
+    assert (5, []) == await transcript.ended_of(A, 2, 5)
+    assert (0, []) == await transcript.ended_of(B, 2, 0)
 
 
-async def test_a_log_holds_the_last_10000_entries(session_log: SessionLog, store: Store) -> None:
-    await add(store, *(session_log.entry("a", str(n)) for n in range(MOST_ENTRIES + 2)))
-    total, [oldest], _ = await session_log.page(SESSION, 1, "")
+async def test_a_log_holds_the_last_10000_entries(transcript: Transcript, store: Store) -> None:
+    await add(store, *(transcript.entry("a", str(n)) for n in range(MOST_ENTRIES + 2)))
+    total, [oldest], _ = await transcript.page(SESSION, 1, "")
     assert (MOST_ENTRIES, "2") == (total, oldest["text"])
 
 
-async def test_the_messages_of_a_log_are_known(session_log: SessionLog, store: Store) -> None:
+async def test_the_messages_of_a_log_are_known(transcript: Transcript, store: Store) -> None:
     ids = ("m2", "", "m1")
-    await add(store, *(session_log.entry("a", "x", each) for each in ids))
-    assert ["m2", "m1"] == await session_log.message_ids(SESSION)
-    assert [] == await session_log.message_ids(OTHER)
+    await add(store, *(transcript.entry("a", "x", each) for each in ids))
+    assert ["m2", "m1"] == await transcript.message_ids(SESSION)
+    assert [] == await transcript.message_ids(OTHER)
 
 
 @pytest.mark.parametrize(("days", "expected"), [(0, False), (0.5, True), (30, True)])
 def test_logs_are_kept_unless_for_0_days(redis_url: str, days: float, expected: bool) -> None:
-    assert expected == SessionLog(connect(redis_url), days=days).enabled
+    assert expected == Transcript(connect(redis_url), days=days).enabled
 
 
 # -- states -----------------------------------------------------------------------------------
@@ -245,12 +245,12 @@ def life(*states: str) -> str:
     ids=" ".join,
 )
 async def test_a_state_only_moves_forward_and_the_first_final_one_stays(
-    session_log: SessionLog, store: Store, states: Sequence[str], expected: str
+    transcript: Transcript, store: Store, states: Sequence[str], expected: str
 ) -> None:
-    await add(store, session_log.entry("a", "x", "m1"))
+    await add(store, transcript.entry("a", "x", "m1"))
     for state in states:
-        await session_log.set_state(SESSION, "m1", state)
-    assert [(expected,)] == await shown(session_log, "state")
+        await transcript.set_state(SESSION, "m1", state)
+    assert [(expected,)] == await shown(transcript, "state")
 
 
 OF_TEXTS = (
@@ -267,153 +267,153 @@ def test_every_state_is_one_of_texts_or_of_calls() -> None:
 
 @pytest.mark.parametrize("words", [OF_TEXTS, OF_CALLS], ids=["texts", "calls"])
 async def test_any_three_states_in_any_order_obey_the_rules(
-    session_log: SessionLog, store: Store, words: list[str]
+    transcript: Transcript, store: Store, words: list[str]
 ) -> None:
     orders = list(itertools.product(words, repeat=3))
     for n, order in enumerate(orders):
-        await add(store, session_log.entry("a", " ".join(order), f"m{n}"))
+        await add(store, transcript.entry("a", " ".join(order), f"m{n}"))
         for state in order:
-            await session_log.set_state(SESSION, f"m{n}", state)
-    found = await shown(session_log, "text", "state")
+            await transcript.set_state(SESSION, f"m{n}", state)
+    found = await shown(transcript, "text", "state")
     assert [(" ".join(order), life(*order)) for order in orders] == found
 
 
-async def test_a_state_is_that_of_its_own_message(session_log: SessionLog, store: Store) -> None:
-    await add(store, *(session_log.entry("a", "x", each) for each in ("m1", "", "m2")))
-    await session_log.set_state(SESSION, "m2", "delivered")
-    assert [("m1", ""), ("", ""), ("m2", "delivered")] == await shown(session_log, "id", "state")
+async def test_a_state_is_that_of_its_own_message(transcript: Transcript, store: Store) -> None:
+    await add(store, *(transcript.entry("a", "x", each) for each in ("m1", "", "m2")))
+    await transcript.set_state(SESSION, "m2", "delivered")
+    assert [("m1", ""), ("", ""), ("m2", "delivered")] == await shown(transcript, "id", "state")
 
 
 async def test_what_an_entry_says_of_itself_gives_way_to_what_is_known(
-    session_log: SessionLog, store: Store
+    transcript: Transcript, store: Store
 ) -> None:
-    await add(store, session_log.entry("a", "x", "m1", state="queued"))
-    assert [("queued",)] == await shown(session_log, "state")
-    await session_log.set_state(SESSION, "m1", "delivered")
-    assert [("delivered",)] == await shown(session_log, "state")
+    await add(store, transcript.entry("a", "x", "m1", state="queued"))
+    assert [("queued",)] == await shown(transcript, "state")
+    await transcript.set_state(SESSION, "m1", "delivered")
+    assert [("delivered",)] == await shown(transcript, "state")
 
 
-async def test_a_word_that_is_no_state_is_a_mistake(session_log: SessionLog) -> None:
+async def test_a_word_that_is_no_state_is_a_mistake(transcript: Transcript) -> None:
     with pytest.raises(KeyError):
-        await session_log.set_state(SESSION, "m1", "eaten")
+        await transcript.set_state(SESSION, "m1", "eaten")
 
 
-async def test_a_log_that_is_gone_gets_no_states(session_log: SessionLog, store: Store) -> None:
-    await session_log.set_state(SESSION, "m1", "delivered")
+async def test_a_log_that_is_gone_gets_no_states(transcript: Transcript, store: Store) -> None:
+    await transcript.set_state(SESSION, "m1", "delivered")
     assert [] == await left_of(store)
 
 
-async def test_states_live_as_long_as_their_log(session_log: SessionLog, store: Store) -> None:
+async def test_states_live_as_long_as_their_log(transcript: Transcript, store: Store) -> None:
     log_key, states_key = keys.session_log(SESSION), keys.session_log_states(SESSION)
-    await add(store, session_log.entry("a", "x", "m1"))
-    await session_log.set_state(SESSION, "m1", "accepted")
+    await add(store, transcript.entry("a", "x", "m1"))
+    await transcript.set_state(SESSION, "m1", "accepted")
     assert -1 == await store.execute("PTTL", states_key)
     await store.execute("PEXPIRE", log_key, 500_000)
-    await session_log.set_state(SESSION, "m1", "delivered")
+    await transcript.set_state(SESSION, "m1", "delivered")
     assert 0 < await store.execute("PTTL", states_key) <= 500_000
 
 
 async def test_states_of_dropped_entries_go_when_there_are_too_many(
-    session_log: SessionLog, store: Store
+    transcript: Transcript, store: Store
 ) -> None:
     text = 'with "id":"m7" in it'
-    await add(store, *(session_log.entry("a", text, f"m{n}") for n in (1, 2)))
+    await add(store, *(transcript.entry("a", text, f"m{n}") for n in (1, 2)))
     states_key = keys.session_log_states(SESSION)
     flat = [item for n in range(MOST_STATES) for item in (f"m{n}", "queued")]
     await store.execute("HSET", states_key, *flat)
-    await session_log.set_state(SESSION, "new", "accepted")
+    await transcript.set_state(SESSION, "new", "accepted")
     assert {"m1", "m2", "new"} == set(await store.execute("HKEYS", states_key))
 
 
 async def test_without_logs_no_state_is_asked_of_the_store() -> None:
-    await SessionLog(connect(NOWHERE), days=0).set_state(SESSION, "m1", "delivered")
+    await Transcript(connect(NOWHERE), days=0).set_state(SESSION, "m1", "delivered")
 
 
 async def test_without_the_store_a_state_is_not_lost_silently() -> None:
     with pytest.raises(StoreUnavailable):
-        await SessionLog(connect(NOWHERE), days=1).set_state(SESSION, "m1", "delivered")
+        await Transcript(connect(NOWHERE), days=1).set_state(SESSION, "m1", "delivered")
 
 
 # -- erasing ----------------------------------------------------------------------------------
 
 
-async def test_an_erased_log_leaves_nothing_behind(session_log: SessionLog, store: Store) -> None:
-    await add(store, session_log.entry("a", "x", "m1"))
-    await session_log.set_state(SESSION, "m1", "delivered")
-    erased = [await session_log.erase(SESSION, (A, B)) for _ in range(2)]
+async def test_an_erased_log_leaves_nothing_behind(transcript: Transcript, store: Store) -> None:
+    await add(store, transcript.entry("a", "x", "m1"))
+    await transcript.set_state(SESSION, "m1", "delivered")
+    erased = [await transcript.erase(SESSION, (A, B)) for _ in range(2)]
     assert [True, False] == erased
     assert 0 == await store.execute("DBSIZE")
 
 
-async def test_erasing_one_log_leaves_the_others(session_log: SessionLog, store: Store) -> None:
+async def test_erasing_one_log_leaves_the_others(transcript: Transcript, store: Store) -> None:
     await begin(store, SESSION, (A, B))
     await begin(store, OTHER, (A, C))
-    await session_log.erase(SESSION, (A, B))
-    assert [("hi",)] == await shown(session_log, "text", session=OTHER)
-    found = [await session_log.sessions_of(each) for each in (A, B, C)]
+    await transcript.erase(SESSION, (A, B))
+    assert [("hi",)] == await shown(transcript, "text", session=OTHER)
+    found = [await transcript.sessions_of(each) for each in (A, B, C)]
     assert [[OTHER], [], [OTHER]] == found
 
 
 async def test_what_is_said_after_an_erase_begins_a_new_log(
-    session_log: SessionLog, store: Store
+    transcript: Transcript, store: Store
 ) -> None:
-    await add(store, session_log.entry("a", "before", "m1"))
-    await session_log.erase(SESSION, (A, B))
-    await session_log.set_state(SESSION, "m1", "delivered")
+    await add(store, transcript.entry("a", "before", "m1"))
+    await transcript.erase(SESSION, (A, B))
+    await transcript.set_state(SESSION, "m1", "delivered")
     assert [] == await left_of(store)
-    await add(store, session_log.entry("a", "after", "m2"))
-    assert [("after", "")] == await shown(session_log, "text", "state")
-    assert [SESSION] == await session_log.sessions_of(A)
+    await add(store, transcript.entry("a", "after", "m2"))
+    assert [("after", "")] == await shown(transcript, "text", "state")
+    assert [SESSION] == await transcript.sessions_of(A)
 
 
 async def test_erasing_a_number_erases_all_its_logs_and_cleans_up_for_the_others(
-    session_log: SessionLog, store: Store
+    transcript: Transcript, store: Store
 ) -> None:
     people = {SESSION: (A, B), OTHER: (C, A), "a" * 32: (B, C), "b" * 32: (A, C)}
     for session, both in people.items():
         await begin(store, session, both)
-    assert [3, 0] == [await session_log.erase_number(A) for _ in range(2)]
-    found = [await session_log.sessions_of(each) for each in (A, B, C)]
+    assert [3, 0] == [await transcript.erase_number(A) for _ in range(2)]
+    found = [await transcript.sessions_of(each) for each in (A, B, C)]
     assert [[], ["a" * 32], ["a" * 32]] == found
-    assert [("hi",)] == await shown(session_log, "text", session="a" * 32)
+    assert [("hi",)] == await shown(transcript, "text", session="a" * 32)
 
 
 async def test_logs_of_forgotten_sessions_and_forgotten_logs_are_cleaned_up(
-    session_log: SessionLog, store: Store
+    transcript: Transcript, store: Store
 ) -> None:
-    await add(store, session_log.entry("a", "x"))  # of a session that nothing else is known of
+    await add(store, transcript.entry("a", "x"))  # of a session that nothing else is known of
     await store.execute("ZADD", keys.logs_of(A), "+inf", OTHER)
-    assert 1 == await session_log.erase_number(A)
-    assert [] == await session_log.sessions_of(A)
+    assert 1 == await transcript.erase_number(A)
+    assert [] == await transcript.sessions_of(A)
     assert [] == await left_of(store)
 
 
 async def test_a_number_with_very_many_sessions_is_erased_completely(
-    session_log: SessionLog, store: Store
+    transcript: Transcript, store: Store
 ) -> None:
     for n in range(450):
         await begin(store, f"{n:032x}", (A, B))
-    assert 450 == await session_log.erase_number(A)
+    assert 450 == await transcript.erase_number(A)
     left = [keys.logs_of(A), keys.logs_of(B), keys.session_log(f"{0:032x}")]
     assert 0 == await store.execute("EXISTS", *left)
 
 
-async def test_a_number_without_logs_has_nothing_to_erase(session_log: SessionLog) -> None:
-    assert 0 == await session_log.erase_number(A)
+async def test_a_number_without_logs_has_nothing_to_erase(transcript: Transcript) -> None:
+    assert 0 == await transcript.erase_number(A)
 
 
 async def test_a_new_log_outlives_the_end_of_an_older_one(
-    session_log: SessionLog, store: Store
+    transcript: Transcript, store: Store
 ) -> None:
     """An older session's end may limit the list of a number's logs; a new text lifts that."""
-    await add(store, session_log.entry("a", "x"))
+    await add(store, transcript.entry("a", "x"))
     await store.execute("PEXPIRE", keys.logs_of(A), 500_000)
-    await add(store, session_log.entry("a", "y"), session=OTHER)
+    await add(store, transcript.entry("a", "y"), session=OTHER)
     assert -1 == await store.execute("PTTL", keys.logs_of(A))
 
 
 async def test_random_lives_come_out_as_a_simple_model_says(
-    session_log: SessionLog, store: Store
+    transcript: Transcript, store: Store
 ) -> None:
     chance = random.Random(7)
     model: dict[str, list[str]] = {}
@@ -422,18 +422,18 @@ async def test_random_lives_come_out_as_a_simple_model_says(
         match chance.choice(["add", "add", "add", "state", "erase"]):
             case "add":
                 model.setdefault(session, []).append(str(n))
-                await add(store, session_log.entry("b", str(n), f"m{n}"), session=session)
+                await add(store, transcript.entry("b", str(n), f"m{n}"), session=session)
             case "state":
-                await session_log.set_state(session, f"m{chance.randrange(300)}", "delivered")
+                await transcript.set_state(session, f"m{chance.randrange(300)}", "delivered")
             case "erase":
                 expected = bool(model.pop(session, []))
-                assert expected == await session_log.erase(session, (A, B))
+                assert expected == await transcript.erase(session, (A, B))
     for session in (f"{n:032x}" for n in range(4)):
         expected_texts = [(text,) for text in model.get(session, [])]
-        assert expected_texts == await shown(session_log, "text", session=session)
+        assert expected_texts == await shown(transcript, "text", session=session)
 
 
 def test_an_entry_is_one_line_of_ascii(redis_url: str) -> None:
-    entry = SessionLog(connect(redis_url), days=1).entry("a", "é\n🚀\ud800", "m1")
+    entry = Transcript(connect(redis_url), days=1).entry("a", "é\n🚀\ud800", "m1")
     assert entry.isascii()
     assert "é\n🚀\ud800" == ujson.loads(entry)["text"]

@@ -9,7 +9,7 @@ import pytest
 
 from gateway.errors import BadRequest, StoreUnavailable
 from gateway.messaging import receipts as receipts_module
-from gateway.messaging.history import MessageLog, Page
+from gateway.messaging.history import History, Page
 from gateway.messaging.receipts import MOST_OF_A_NUMBER, Receipts
 from gateway.providers.base import DeliveryState, Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.store import keys
@@ -30,7 +30,7 @@ class Gateway:
     def __init__(self, url: str, *, days: float = 7) -> None:
         self.store = connect(url)
         self.receipts = Receipts(self.store, days=days)
-        self.log = MessageLog(self.store, self.receipts, days=days)
+        self.log = History(self.store, self.receipts, days=days)
 
     async def create(self, *numbers: int, to: str = NUMBER) -> None:
         """Write messages down, one after the other."""

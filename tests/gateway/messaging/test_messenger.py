@@ -15,7 +15,7 @@ from aiohttp import web
 from prometheus_client import REGISTRY
 
 from gateway.errors import StoreUnavailable
-from gateway.messaging.history import MessageLog
+from gateway.messaging.history import History
 from gateway.messaging.messenger import RETRY_SECONDS, Messenger, Sent
 from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
@@ -105,7 +105,7 @@ class Sending:
     """A messenger and what is behind it."""
 
     messenger: Messenger
-    message_log: MessageLog
+    history: History
     store: Store
     provider: VonageProvider
 
@@ -114,7 +114,7 @@ class Sending:
             return await self.messenger.send(RECEIVER, text, "Acme", source="/message/")
 
     async def record(self, sent: Sent) -> dict[str, Any]:
-        record = await self.message_log.message(sent.id)
+        record = await self.history.message(sent.id)
         assert record is not None
         return record
 
@@ -129,7 +129,7 @@ async def sending(
     receipts = Receipts(store, days=1)
     messenger = Messenger({provider.name: provider}, provider.name, receipts, Pacer(store))
     try:
-        yield Sending(messenger, MessageLog(store, receipts, days=1), store, provider)
+        yield Sending(messenger, History(store, receipts, days=1), store, provider)
     finally:
         await messenger.drain(0)
         await provider.close()
@@ -298,7 +298,7 @@ async def test_a_queue_that_is_too_long_is_not_joined(redis_url: str) -> None:
 async def test_a_hundred_at_once_are_a_hundred_posts(redis_url: str) -> None:
     async with gateway(redis_url, accept, rate=100) as (made, vonage):
         sent = await asyncio.gather(*(made.send() for _ in range(100)))
-        total, *_ = await made.message_log.messages(1, "")
+        total, *_ = await made.history.messages(1, "")
     assert {Outcome.ACCEPTED} == {each.outcome for each in sent}
     ids = [each.id for each in sent]
     assert 100 == len(set(ids)) == total

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.errors import BadRequest, StoreUnavailable
-from gateway.messaging.optouts import OptOuts, Words
+from gateway.messaging.optouts import Keywords, OptOuts
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
 
 NOWHERE = "redis://127.0.0.1:1"
 NUMBER = "+491760406900"
-WORDS = Words("STOP,STOPALL,UNSUBSCRIBE,ARRET, Stop all".split(","), ["START", "Unstop", ""])
+WORDS = Keywords("STOP,STOPALL,UNSUBSCRIBE,ARRET, Stop all".split(","), ["START", "Unstop", ""])
 
 
 @pytest.fixture
@@ -138,8 +138,8 @@ def test_a_start_is_read_as_a_stop_is(text: str) -> None:
 
 
 def test_without_words_no_text_is_one() -> None:
-    assert not any(Words([], ["", " "]).is_start(text) for text in ("START", "", " "))
+    assert not any(Keywords([], ["", " "]).is_start(text) for text in ("START", "", " "))
 
 
 def test_a_word_that_is_not_ascii_is_found_however_it_is_composed() -> None:
-    assert Words(["Arrêt"], []).is_stop("ARRE\u0302T")
+    assert Keywords(["Arrêt"], []).is_stop("ARRE\u0302T")

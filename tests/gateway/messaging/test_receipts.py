@@ -13,7 +13,7 @@ from redis import asyncio as aioredis
 
 from gateway.errors import StoreUnavailable
 from gateway.messaging import receipts as receipts_module
-from gateway.messaging.history import MessageLog
+from gateway.messaging.history import History
 from gateway.messaging.receipts import MOST_EVENTS, MOST_PARKED, Receipts
 from gateway.providers.base import DeliveryState, Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.store import keys
@@ -39,8 +39,8 @@ def receipts(store: Store) -> Receipts:
 
 
 @pytest.fixture
-def message_log(store: Store, receipts: Receipts) -> MessageLog:
-    return MessageLog(store, receipts, days=7)
+def history(store: Store, receipts: Receipts) -> History:
+    return History(store, receipts, days=7)
 
 
 def receipt(part: str, state: str, *, own_id: bool = True, **more: Any) -> Receipt:
@@ -196,13 +196,13 @@ async def test_a_session_log_that_missed_a_state_is_told_it_by_the_next_receipt(
     ("source", "kept"), [("relay", ""), ("chat", ""), ("notice", "the text"), ("admin", "the text")]
 )
 async def test_a_record_keeps_no_text_of_a_participant(
-    store: Store, message_log: MessageLog, source: str, kept: str
+    store: Store, history: History, source: str, kept: str
 ) -> None:
     """What the gateway itself says in a session holds nothing private."""
     session = "" if source == "admin" else "5e55"
     receipts = Receipts(store, days=7)
     await receipts.create(SMS, provider="nexmo", source=source, expected=1, session=session)
-    message = await message_log.message(MESSAGE)
+    message = await history.message(MESSAGE)
     assert message is not None
     assert (kept, session) == (message["text"], message["session"])
 
@@ -251,13 +251,13 @@ async def test_a_message_of_two_parts_fails_when_one_of_them_does_in_any_interle
 @with_or_without_our_id
 @pytest.mark.parametrize("steps", TWO_PARTS)
 async def test_everything_told_twice_comes_to_the_same(
-    receipts: Receipts, message_log: MessageLog, steps: Sequence[str], own_id: bool
+    receipts: Receipts, history: History, steps: Sequence[str], own_id: bool
 ) -> None:
     await create(receipts, expected=2)
     await play(receipts, [step for step in steps for _ in range(2)], own_id=own_id)
     await play(receipts, steps, own_id=own_id)
     assert "failed final 2" == await shown(receipts)
-    message = await message_log.message(MESSAGE)
+    message = await history.message(MESSAGE)
     assert message
     assert 4 == len(message["events"])
 
@@ -366,7 +366,7 @@ async def test_an_answer_to_a_message_whose_life_is_over_brings_no_record_back(
 
 
 async def test_the_life_of_a_message_tells_what_was_sent_and_what_became_of_it(
-    receipts: Receipts, message_log: MessageLog
+    receipts: Receipts, history: History
 ) -> None:
     await create(receipts)
     result = SubmitResult(
@@ -380,7 +380,7 @@ async def test_the_life_of_a_message_tells_what_was_sent_and_what_became_of_it(
     await receipts.record(SMS, "nexmo", result, 2)
     fields = {"err-code": "0", "status": "delivered"}
     await receipts.receive(receipt("p", "delivered", error_code="0", fields=fields))
-    message = await message_log.message(MESSAGE)
+    message = await history.message(MESSAGE)
     assert message
     told, receipted = message.pop("events")
     assert {"answer", "refused", 2} == {told["event"], told["outcome"], told["attempts"]}
@@ -547,10 +547,10 @@ async def test_a_part_that_outlived_its_message_belongs_to_nothing(
 # -- events -----------------------------------------------------------------------------------
 
 
-async def test_every_event_is_kept_once(receipts: Receipts, message_log: MessageLog) -> None:
+async def test_every_event_is_kept_once(receipts: Receipts, history: History) -> None:
     await create(receipts)
     await play(receipts, ["p buffered", "answer p", "p delivered", "p buffered", "p failed"])
-    message = await message_log.message(MESSAGE)
+    message = await history.message(MESSAGE)
     assert message
     assert ["receipt", "answer", "receipt", "receipt"] == [e["event"] for e in message["events"]]
 
@@ -565,12 +565,12 @@ async def test_every_event_is_kept_once(receipts: Receipts, message_log: Message
     ],
 )
 async def test_events_are_told_apart_by_part_state_error_and_time(
-    receipts: Receipts, message_log: MessageLog, more: dict[str, Any], events: int
+    receipts: Receipts, history: History, more: dict[str, Any], events: int
 ) -> None:
     await create(receipts)
     await receipts.receive(receipt("p", "failed"))
     await receipts.receive(receipt("p", "failed", **more))
-    message = await message_log.message(MESSAGE)
+    message = await history.message(MESSAGE)
     assert message
     assert events == len(message["events"])
 
@@ -631,14 +631,14 @@ async def test_junk_for_an_id_is_unknown_without_asking_the_store(message_id: st
     nowhere = connect(NOWHERE)
     receipts = Receipts(nowhere, days=7)
     assert await receipts.status(message_id) is None
-    assert await MessageLog(nowhere, receipts, days=7).message(message_id) is None
+    assert await History(nowhere, receipts, days=7).message(message_id) is None
 
 
 async def test_an_id_that_was_never_given_out_is_unknown(
-    receipts: Receipts, message_log: MessageLog
+    receipts: Receipts, history: History
 ) -> None:
     assert await receipts.status(MESSAGE) is None
-    assert await message_log.message(MESSAGE) is None
+    assert await history.message(MESSAGE) is None
 
 
 async def test_without_the_store_nothing_is_taken_for_done() -> None:

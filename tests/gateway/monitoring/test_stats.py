@@ -11,7 +11,7 @@ import pytest
 
 from gateway.conversations.calls import Calls
 from gateway.conversations.sessions import Sessions
-from gateway.conversations.transcript import SessionLog
+from gateway.conversations.transcript import Transcript
 from gateway.errors import StoreUnavailable
 from gateway.messaging.receipts import Receipts
 from gateway.monitoring import metrics
@@ -575,12 +575,12 @@ async def test_the_price_that_the_provider_tells_is_counted(
 
 
 async def test_the_price_of_a_call_is_counted_once_for_each_leg(store: Store) -> None:
-    log = SessionLog(store, days=7)
+    log = Transcript(store, days=7)
     sessions = Sessions(store, reserved=[], exclusive=False, cooldown=0, log_days=7)
     calls = Calls(
         store,
         sessions=sessions,
-        session_log=log,
+        transcript=log,
         wait_text="",
         sorry_text="",
         pin_text="",

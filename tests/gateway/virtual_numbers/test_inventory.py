@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import BadRequest
-from gateway.virtual_numbers.inventory import Holdings
+from gateway.virtual_numbers.inventory import Inventory
 from gateway.virtual_numbers.pool import VirtualNumber
 from tests.support.scenes.renting import (
     APP,
@@ -35,8 +35,8 @@ async def office(redis_url: str) -> AsyncIterator[Office]:
         numbers.check(asked)
 
 
-def listed(office: Office, account: str = KEY) -> Holdings:
-    return Holdings(office.api, office.numbers, HERE, account=account)
+def listed(office: Office, account: str = KEY) -> Inventory:
+    return Inventory(office.api, office.numbers, HERE, account=account)
 
 
 FORWARDED = {"voiceCallbackType": "tel", "voiceCallbackValue": "4917612345678"}

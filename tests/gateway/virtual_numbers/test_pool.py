@@ -15,7 +15,7 @@ from gateway.store import keys
 from gateway.store.pipeline import Store, connect
 from gateway.store.script import Script
 from gateway.virtual_numbers import pool
-from gateway.virtual_numbers.pool import MOST_REFUSALS, Mode, Numbers, PoolEntry, VirtualNumber
+from gateway.virtual_numbers.pool import MOST_REFUSALS, Mode, Pool, PoolEntry, VirtualNumber
 
 NUMBER = "+12065550100"
 OTHER = "+12065550101"
@@ -30,8 +30,8 @@ async def store(redis_url: str) -> AsyncIterator[Store]:
 
 
 @pytest.fixture
-def numbers(store: Store) -> Numbers:
-    return Numbers(store)
+def numbers(store: Store) -> Pool:
+    return Pool(store)
 
 
 @pytest.fixture
@@ -80,14 +80,14 @@ async def sets(store: Store) -> dict[str, set[str]]:
     ids=["sms", "voice", "both", "no country"],
 )
 async def test_a_number_stands_in_the_sets_of_what_it_can_carry(
-    store: Store, numbers: Numbers, can: str, country: str, expected: set[str]
+    store: Store, numbers: Pool, can: str, country: str, expected: set[str]
 ) -> None:
     await numbers.add(virtual(country=country, can=can))
     assert {key: {NUMBER} for key in expected} == await sets(store)
 
 
 async def test_a_number_of_flowroute_does_not_reach_the_world(
-    store: Store, numbers: Numbers, sessions: Sessions
+    store: Store, numbers: Pool, sessions: Sessions
 ) -> None:
     """It goes to participants in North America, and to nobody else even when it is named."""
     await numbers.add(replace(virtual(), provider="flowroute"))
@@ -102,13 +102,13 @@ async def test_a_number_of_flowroute_does_not_reach_the_world(
     await sessions.create(NewSession(participant_a=american, participant_b=other))
 
 
-async def test_an_added_number_is_found_as_it_was_given(numbers: Numbers) -> None:
+async def test_an_added_number_is_found_as_it_was_given(numbers: Pool) -> None:
     await numbers.add(virtual(can="sms voice"))
     assert virtual(can="sms voice") == await numbers.get(NUMBER)
     assert await numbers.get(OTHER) is None
 
 
-async def test_the_time_of_adding_is_filled_in(numbers: Numbers) -> None:
+async def test_the_time_of_adding_is_filled_in(numbers: Pool) -> None:
     await numbers.add(virtual(added=0))
     found = await numbers.get(NUMBER)
     assert found is not None
@@ -117,7 +117,7 @@ async def test_the_time_of_adding_is_filled_in(numbers: Numbers) -> None:
 
 async def test_of_parallel_additions_of_one_number_one_succeeds(redis_url: str) -> None:
     stores = [connect(redis_url) for _ in range(4)]
-    calls = [Numbers(stores[n % 4]).add(virtual(added=n + 1)) for n in range(100)]
+    calls = [Pool(stores[n % 4]).add(virtual(added=n + 1)) for n in range(100)]
     done = await asyncio.gather(*calls, return_exceptions=True)
     await asyncio.gather(*(each.close() for each in stores))
     assert 1 == done.count(None)
@@ -125,7 +125,7 @@ async def test_of_parallel_additions_of_one_number_one_succeeds(redis_url: str) 
 
 
 async def test_a_participant_of_an_open_session_is_not_added(
-    numbers: Numbers, sessions: Sessions
+    numbers: Pool, sessions: Sessions
 ) -> None:
     await numbers.add(virtual())
     session, _ = await sessions.create(NewSession(participant_a=ANNA, participant_b=BEN))
@@ -139,7 +139,7 @@ async def test_a_participant_of_an_open_session_is_not_added(
 # -- remove ----------------------------------------------------------------------------------------
 
 
-async def test_a_removed_number_leaves_nothing_behind(store: Store, numbers: Numbers) -> None:
+async def test_a_removed_number_leaves_nothing_behind(store: Store, numbers: Pool) -> None:
     await numbers.add(virtual(can="sms voice"))
     await numbers.report(NUMBER, accepted=False)
     await numbers.set_health(NUMBER, False)
@@ -147,13 +147,13 @@ async def test_a_removed_number_leaves_nothing_behind(store: Store, numbers: Num
     assert [] == await store.execute("KEYS", "*")
 
 
-async def test_an_unknown_number_is_not_removed(numbers: Numbers) -> None:
+async def test_an_unknown_number_is_not_removed(numbers: Pool) -> None:
     with pytest.raises(NotFound, match=r"^value: is not in the pool$"):
         await numbers.remove(NUMBER)
 
 
 async def test_a_number_in_use_stays_and_its_oldest_session_is_named(
-    numbers: Numbers, sessions: Sessions
+    numbers: Pool, sessions: Sessions
 ) -> None:
     await numbers.add(virtual())
     # A number that begins alike has nothing to do with it.
@@ -174,7 +174,7 @@ async def test_a_number_in_use_stays_and_its_oldest_session_is_named(
 async def test_no_session_is_ever_opened_on_a_number_that_is_removed(redis_url: str) -> None:
     """Removals and creations race; a number is either removed or has its sessions, never both."""
     stores = [connect(redis_url) for _ in range(4)]
-    pools, all_sessions = [Numbers(each) for each in stores], [Sessions(each) for each in stores]
+    pools, all_sessions = [Pool(each) for each in stores], [Sessions(each) for each in stores]
     names = [f"+120655501{n:02}" for n in range(40)]
     await asyncio.gather(*(pools[0].add(virtual(name)) for name in names))
     wanted = [
@@ -207,7 +207,7 @@ async def test_no_session_is_ever_opened_on_a_number_that_is_removed(redis_url: 
 
 
 async def test_a_number_that_was_read_before_it_changed_is_looked_at_again(
-    store: Store, numbers: Numbers
+    store: Store, numbers: Pool
 ) -> None:
     await numbers.add(virtual())
     before = await sets(store)
@@ -221,7 +221,7 @@ async def test_a_number_that_was_read_before_it_changed_is_looked_at_again(
 async def test_the_sets_tell_the_truth_after_any_race_of_changes(redis_url: str) -> None:
     """A number is removed, added with other properties and turned by several at once."""
     stores = [connect(redis_url) for _ in range(4)]
-    pools = [Numbers(each) for each in stores]
+    pools = [Pool(each) for each in stores]
     kinds = [
         virtual(can=can, country=country) for can in ("sms", "voice") for country in ("US", "DE")
     ]
@@ -250,7 +250,7 @@ async def test_the_sets_tell_the_truth_after_any_race_of_changes(redis_url: str)
 
 
 async def test_an_unhealthy_number_is_in_no_set_until_it_is_healthy_again(
-    store: Store, numbers: Numbers
+    store: Store, numbers: Pool
 ) -> None:
     await numbers.add(virtual(can="sms voice"))
     before = await sets(store)
@@ -262,7 +262,7 @@ async def test_an_unhealthy_number_is_in_no_set_until_it_is_healthy_again(
 
 
 async def test_an_unhealthy_number_keeps_its_session_and_is_idle_only_after_both(
-    store: Store, numbers: Numbers, sessions: Sessions
+    store: Store, numbers: Pool, sessions: Sessions
 ) -> None:
     await numbers.add(virtual())
     session, _ = await sessions.create(NewSession(participant_a=ANNA, participant_b=BEN))
@@ -279,9 +279,7 @@ async def test_an_unhealthy_number_keeps_its_session_and_is_idle_only_after_both
 
 
 @pytest.mark.parametrize("healthy", [True, False])
-async def test_the_health_of_an_unknown_number_cannot_be_set(
-    numbers: Numbers, healthy: bool
-) -> None:
+async def test_the_health_of_an_unknown_number_cannot_be_set(numbers: Pool, healthy: bool) -> None:
     with pytest.raises(NotFound):
         await numbers.set_health(NUMBER, healthy)
 
@@ -298,7 +296,7 @@ async def test_the_health_of_an_unknown_number_cannot_be_set(
     ],
 )
 async def test_the_fifth_refusal_in_a_row_takes_a_number_out(
-    numbers: Numbers, reports: str, healthy: bool
+    numbers: Pool, reports: str, healthy: bool
 ) -> None:
     await numbers.add(virtual())
     for each in reports:
@@ -311,17 +309,17 @@ async def test_refusals_of_all_processes_count_and_are_logged_once_without_the_n
     redis_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     stores = [connect(redis_url) for _ in range(3)]
-    await Numbers(stores[0]).add(virtual())
+    await Pool(stores[0]).add(virtual())
     with caplog.at_level(logging.WARNING, "gateway.virtual_numbers.pool"):
-        await asyncio.gather(*(Numbers(stores[n % 3]).report(NUMBER, False) for n in range(60)))
-    [entry] = (await Numbers(stores[0]).page(10, "")).entries
+        await asyncio.gather(*(Pool(stores[n % 3]).report(NUMBER, False) for n in range(60)))
+    [entry] = (await Pool(stores[0]).page(10, "")).entries
     await asyncio.gather(*(each.close() for each in stores))
     assert not entry.healthy
     expected = f"+1206•••••00: {MOST_REFUSALS} sends refused in a row, left out of new sessions"
     assert [expected] == [record.getMessage() for record in caplog.records]
 
 
-async def test_a_number_made_healthy_begins_to_count_anew(numbers: Numbers) -> None:
+async def test_a_number_made_healthy_begins_to_count_anew(numbers: Pool) -> None:
     await numbers.add(virtual())
     for _ in range(5):
         await numbers.report(NUMBER, False)
@@ -333,7 +331,7 @@ async def test_a_number_made_healthy_begins_to_count_anew(numbers: Numbers) -> N
 
 
 async def test_reports_of_a_number_outside_the_pool_leave_no_trace(
-    store: Store, numbers: Numbers
+    store: Store, numbers: Pool
 ) -> None:
     for _ in range(6):
         await numbers.report(NUMBER, False)
@@ -344,7 +342,7 @@ async def test_reports_of_a_number_outside_the_pool_leave_no_trace(
 # -- page ------------------------------------------------------------------------------------------
 
 
-async def test_the_pages_show_every_number_once_in_order(numbers: Numbers) -> None:
+async def test_the_pages_show_every_number_once_in_order(numbers: Pool) -> None:
     names = [f"+1206555010{n}" for n in range(7)]
     for name in reversed(names):
         await numbers.add(virtual(name))
@@ -360,7 +358,7 @@ async def test_the_pages_show_every_number_once_in_order(numbers: Numbers) -> No
     assert [3, 3, 1] == lengths
 
 
-async def test_a_page_tells_use_and_health(numbers: Numbers, sessions: Sessions) -> None:
+async def test_a_page_tells_use_and_health(numbers: Pool, sessions: Sessions) -> None:
     await numbers.add(virtual())
     await numbers.add(virtual(OTHER))
     opened = [
@@ -386,13 +384,13 @@ async def test_a_page_tells_use_and_health(numbers: Numbers, sessions: Sessions)
 
 
 @pytest.mark.parametrize("after", ["", "12065550100"], ids=["from the start", "behind a number"])
-async def test_an_empty_pool_is_an_empty_page(numbers: Numbers, after: str) -> None:
+async def test_an_empty_pool_is_an_empty_page(numbers: Pool, after: str) -> None:
     page = await numbers.page(10, after)
     assert (0, 0, [], None) == (page.size, page.in_use, page.entries, page.next)
 
 
 @pytest.mark.parametrize("after", ["+12065550100", "abc", "１２"], ids=["plus", "letters", "wide"])
-async def test_a_page_behind_no_number_is_refused(numbers: Numbers, after: str) -> None:
+async def test_a_page_behind_no_number_is_refused(numbers: Pool, after: str) -> None:
     with pytest.raises(BadRequest, match=r"^after: "):
         await numbers.page(10, after)
 
@@ -400,7 +398,7 @@ async def test_a_page_behind_no_number_is_refused(numbers: Numbers, after: str) 
 # -- sessions on a number --------------------------------------------------------------------------
 
 
-async def open_on(numbers: Numbers, sessions: Sessions, e164: str, count: int) -> list[str]:
+async def open_on(numbers: Pool, sessions: Sessions, e164: str, count: int) -> list[str]:
     """Add a number and open sessions on it; return their ids, the newest first."""
     await numbers.add(virtual(e164))
     opened = [
@@ -418,7 +416,7 @@ async def open_on(numbers: Numbers, sessions: Sessions, e164: str, count: int) -
 
 
 async def test_the_sessions_on_a_number_are_listed_once_newest_first(
-    numbers: Numbers, sessions: Sessions
+    numbers: Pool, sessions: Sessions
 ) -> None:
     """Those that end while somebody turns the pages leave no gap."""
     expected = await open_on(numbers, sessions, NUMBER, 5)
@@ -434,19 +432,19 @@ async def test_the_sessions_on_a_number_are_listed_once_newest_first(
     assert (1, [other], None) == await numbers.sessions_on(NUMBER[:-1], 1, "")
 
 
-async def test_on_a_number_that_is_not_in_the_pool_there_are_no_sessions(numbers: Numbers) -> None:
+async def test_on_a_number_that_is_not_in_the_pool_there_are_no_sessions(numbers: Pool) -> None:
     assert (0, [], None) == await numbers.sessions_on(NUMBER, 2, "")
 
 
 @pytest.mark.parametrize("after", ["x", "1:", f"1:{'g' * 32}", f"1:{'0' * 32}\n", "0" * 32])
 async def test_a_place_that_is_none_in_the_list_of_sessions_is_refused(
-    numbers: Numbers, after: str
+    numbers: Pool, after: str
 ) -> None:
     with pytest.raises(BadRequest, match=r"^after: no such session$"):
         await numbers.sessions_on(NUMBER, 2, after)
 
 
-async def test_a_full_page_that_is_the_last_names_no_next(store: Store, numbers: Numbers) -> None:
+async def test_a_full_page_that_is_the_last_names_no_next(store: Store, numbers: Pool) -> None:
     await numbers.add(virtual())
     assert (await numbers.page(1, "")).next is None
     assert 1 == await store.execute("HLEN", keys.NUMBERS)

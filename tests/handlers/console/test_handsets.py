@@ -11,7 +11,7 @@ from html import unescape
 import pytest
 
 from gateway.emulator.control import conversation
-from gateway.messaging.optouts import Words
+from gateway.messaging.optouts import Keywords
 from handlers.console.handsets.phones import DEFAULT, Phone, next_phone, read_phones, write_phones
 from handlers.console.handsets.screens import CALL, TEXT, PhoneLine, Screen, show
 from handlers.console.handsets.story import story
@@ -234,7 +234,7 @@ async def test_a_text_that_is_not_relayed_is_not_said_to_be(visitor: Visitor) ->
 
 
 BEGUN = 1000.0
-WORDS = Words(["STOP"], ["START"])
+WORDS = Keywords(["STOP"], ["START"])
 
 
 def phone_of(place: int, *texts: str, after: float = BEGUN) -> Screen:

@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.providers.vonage.numbers import NumbersApi
 from gateway.store.pipeline import Store, connect
-from gateway.virtual_numbers.pool import Numbers, VirtualNumber
+from gateway.virtual_numbers.pool import Pool, VirtualNumber
 from gateway.virtual_numbers.provisioning import Provisioning, Purchase, Wanted
 from gateway.virtual_numbers.setup import NumberSetup, Webhooks
 from tests.support.stand_ins import numbers
@@ -32,7 +32,7 @@ class Office:
     standin: NumbersStandin
     store: Store
     api: NumbersApi
-    numbers: Numbers
+    numbers: Pool
 
     def provisioning(
         self, *, webhooks: Webhooks = HERE, account: str = KEY, **more: Any
@@ -62,7 +62,7 @@ async def opened(standin: NumbersStandin, url: str) -> AsyncIterator[Office]:
     store = connect(url)
     api = NumbersApi(standin.url, KEY, SECRET, timeout=0.5, pauses=(0.0, 0.0, 0.0))
     try:
-        yield Office(standin, store, api, Numbers(store))
+        yield Office(standin, store, api, Pool(store))
     finally:
         await api.close()
         await store.close()

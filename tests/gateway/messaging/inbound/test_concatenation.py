@@ -18,7 +18,7 @@ from gateway.messaging.inbound.concatenation import (
     SEEN_MS,
     TAKEOVER_MS,
     WAIT_MS,
-    Assemblies,
+    Concatenation,
     Joined,
 )
 from gateway.providers.base import Inbound, LongText
@@ -44,8 +44,8 @@ def store(stores: list[Store]) -> Store:
 
 
 @pytest.fixture
-def assemblies(store: Store) -> Assemblies:
-    return Assemblies(store)
+def assemblies(store: Store) -> Concatenation:
+    return Concatenation(store)
 
 
 def part(
@@ -74,7 +74,7 @@ def parts(texts: str, **more: str) -> list[Inbound]:
     return [each for each in found if each.text != "."]
 
 
-async def play(assemblies: Assemblies, inbounds: Iterable[Inbound]) -> list[Joined]:
+async def play(assemblies: Concatenation, inbounds: Iterable[Inbound]) -> list[Joined]:
     """Let parts come one after the other; return all that was given out."""
     return [joined for each in inbounds for joined in await assemblies.add(each)]
 
@@ -108,7 +108,7 @@ async def wait_left(store: Store) -> float:
 
 @pytest.mark.parametrize("order", ["123", "132", "213", "231", "312", "321"])
 async def test_parts_are_joined_in_whatever_order_they_come(
-    assemblies: Assemblies, store: Store, order: str
+    assemblies: Concatenation, store: Store, order: str
 ) -> None:
     texts = {1: "first ", 2: " second ", 3: "third\n"}
     coming = [part(int(n), texts[int(n)], f"id-{n}") for n in order]
@@ -132,7 +132,7 @@ async def test_parts_are_joined_in_whatever_order_they_come(
     ],
     ids=ascii,
 )
-async def test_texts_arrive_unchanged(assemblies: Assemblies, texts: list[str]) -> None:
+async def test_texts_arrive_unchanged(assemblies: Concatenation, texts: list[str]) -> None:
     coming = [part(n, text, f"i{n}", total=len(texts)) for n, text in enumerate(texts, 1)]
     [joined] = await play(assemblies, reversed(coming))
     assert "".join(texts) == joined.inbound.text
@@ -149,20 +149,20 @@ async def test_texts_arrive_unchanged(assemblies: Assemblies, texts: list[str]) 
     ids=ascii,
 )
 async def test_a_character_that_was_cut_in_two_is_made_whole(
-    assemblies: Assemblies, texts: list[str], expected: str
+    assemblies: Concatenation, texts: list[str], expected: str
 ) -> None:
     coming = [part(n, text, f"i{n}", total=2) for n, text in enumerate(texts, 1)]
     [joined] = await play(assemblies, coming)
     assert expected == joined.inbound.text
 
 
-async def test_the_parts_of_a_binary_mo_are_joined_as_well(assemblies: Assemblies) -> None:
+async def test_the_parts_of_a_binary_mo_are_joined_as_well(assemblies: Concatenation) -> None:
     coming = [part(2, "", "i2", total=2, data="06FF"), part(1, "", "i1", total=2, data="EA")]
     [joined] = await play(assemblies, coming)
     assert ("i1", "", "EA06FF") == (joined.inbound.id, joined.inbound.text, joined.inbound.data)
 
 
-async def test_as_many_parts_as_there_can_be_are_joined(assemblies: Assemblies) -> None:
+async def test_as_many_parts_as_there_can_be_are_joined(assemblies: Concatenation) -> None:
     coming = [part(n, f"{n}.", f"i{n}", total=255) for n in range(1, 256)]
     random.Random(7).shuffle(coming)
     [joined] = await play(assemblies, coming)
@@ -180,7 +180,7 @@ OTHERS = {
 
 @pytest.mark.parametrize("differs", OTHERS.values(), ids=OTHERS.keys())
 async def test_parts_that_belong_to_different_texts_are_not_mixed(
-    assemblies: Assemblies, differs: dict[str, str | int]
+    assemblies: Concatenation, differs: dict[str, str | int]
 ) -> None:
     mine = parts("abc")
     long = LongText(str(differs.get("reference", 7)), int(differs.get("total", 3)), 3)
@@ -206,7 +206,7 @@ IMPOSSIBLE = {
 
 @pytest.mark.parametrize("inbound", IMPOSSIBLE.values(), ids=IMPOSSIBLE.keys())
 async def test_what_can_be_no_part_is_a_text_of_its_own(
-    assemblies: Assemblies, store: Store, inbound: Inbound
+    assemblies: Concatenation, store: Store, inbound: Inbound
 ) -> None:
     given = await play(assemblies, [inbound, replace(inbound, id="another"), inbound])
     assert [inbound.text] * 2 == await taken(store, given)
@@ -216,25 +216,25 @@ async def test_what_can_be_no_part_is_a_text_of_its_own(
 # -- repeats ----------------------------------------------------------------------------------
 
 
-async def test_a_repeated_part_is_counted_once(assemblies: Assemblies) -> None:
+async def test_a_repeated_part_is_counted_once(assemblies: Concatenation) -> None:
     a, b, c = parts("abc")
     assert [] == await play(assemblies, [a, a, b, a, b])
     assert ["abc"] == [each.inbound.text for each in await assemblies.add(c)]
 
 
 async def test_a_text_is_given_out_again_to_a_repeat_until_it_is_relayed(
-    assemblies: Assemblies, stores: list[Store]
+    assemblies: Concatenation, stores: list[Store]
 ) -> None:
     coming = parts("abc")
     [joined] = await play(assemblies, coming)
-    other = Assemblies(stores[1])
+    other = Concatenation(stores[1])
     assert [joined] * 3 == await play(other, coming)
     assert await take(stores[0], joined)
     assert [] == await play(other, coming)
 
 
 async def test_late_repeats_of_a_relayed_text_open_nothing(
-    assemblies: Assemblies, store: Store, caplog: pytest.LogCaptureFixture
+    assemblies: Concatenation, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     coming = parts("abc")
     assert ["abc"] == await taken(store, await play(assemblies, coming))
@@ -245,7 +245,9 @@ async def test_late_repeats_of_a_relayed_text_open_nothing(
     assert [] == caplog.messages
 
 
-async def test_the_carriers_copy_of_a_part_is_ignored(assemblies: Assemblies, store: Store) -> None:
+async def test_the_carriers_copy_of_a_part_is_ignored(
+    assemblies: Concatenation, store: Store
+) -> None:
     a, b, c = parts("abc")
     copy = replace(a, id="a copy")
     given = await play(assemblies, [a, copy, b, copy, c])
@@ -255,7 +257,7 @@ async def test_the_carriers_copy_of_a_part_is_ignored(assemblies: Assemblies, st
 
 
 async def test_a_part_is_known_for_as_long_as_providers_repeat(
-    assemblies: Assemblies, store: Store
+    assemblies: Concatenation, store: Store
 ) -> None:
     [a, *_] = parts("abc")
     await assemblies.add(a)
@@ -264,7 +266,7 @@ async def test_a_part_is_known_for_as_long_as_providers_repeat(
 
 
 async def test_an_id_that_was_taken_as_a_text_of_its_own_is_repeated(
-    assemblies: Assemblies, store: Store
+    assemblies: Concatenation, store: Store
 ) -> None:
     await store.execute("SET", keys.seen("nexmo", "i"), "1")
     assert [] == await assemblies.add(part(1, "x", "i", total=1))
@@ -274,7 +276,7 @@ async def test_an_id_that_was_taken_as_a_text_of_its_own_is_repeated(
 
 
 async def test_a_reference_may_be_used_again_after_the_text_is_complete(
-    assemblies: Assemblies, store: Store
+    assemblies: Concatenation, store: Store
 ) -> None:
     given = await play(assemblies, [*parts("abc"), *parts("xyz")])
     assert ["abc", "xyz"] == await taken(store, given)
@@ -293,7 +295,7 @@ async def test_a_reference_may_be_used_again_after_the_text_is_complete(
     ],
 )
 async def test_a_reference_that_is_used_again_sends_the_old_text_on_as_it_is(
-    assemblies: Assemblies, store: Store, total: int, coming: str, expected: list[str]
+    assemblies: Concatenation, store: Store, total: int, coming: str, expected: list[str]
 ) -> None:
     found = [
         part(int(step[0]), step[1], f"id-{n}", total=total) for n, step in enumerate(coming.split())
@@ -302,18 +304,18 @@ async def test_a_reference_that_is_used_again_sends_the_old_text_on_as_it_is(
 
 
 async def test_a_clash_whose_process_died_is_repeated_and_both_texts_go_out(
-    assemblies: Assemblies, stores: list[Store]
+    assemblies: Concatenation, stores: list[Store]
 ) -> None:
     old, new = part(1, "a", total=2), part(1, "x", total=2)
     await assemblies.add(old)
     await assemblies.add(new)  # … and the process dies with what it got
-    other = Assemblies(stores[1])
+    other = Concatenation(stores[1])
     assert ["a[…]"] == await taken(stores[1], await other.due())
     assert ["xy"] == await taken(stores[1], await play(other, [new, part(2, "y", total=2)]))
 
 
 async def test_an_old_text_that_is_taken_late_takes_nothing_of_the_new(
-    assemblies: Assemblies, store: Store
+    assemblies: Concatenation, store: Store
 ) -> None:
     """What a slow process holds of a reference is not what has come under it since."""
     [old] = await play(assemblies, parts("abc"))
@@ -325,7 +327,7 @@ async def test_an_old_text_that_is_taken_late_takes_nothing_of_the_new(
 
 
 async def test_a_reference_that_is_used_very_often_loses_nothing(
-    assemblies: Assemblies, store: Store
+    assemblies: Concatenation, store: Store
 ) -> None:
     coming = [part(2, str(n), f"i{n}") for n in range(50)]
     given = await play(assemblies, coming)
@@ -352,7 +354,7 @@ async def test_a_reference_that_is_used_very_often_loses_nothing(
     ],
 )
 async def test_after_a_minute_the_rest_goes_out_with_a_mark_for_each_gap(
-    assemblies: Assemblies, store: Store, texts: str, expected: str, first: int
+    assemblies: Concatenation, store: Store, texts: str, expected: str, first: int
 ) -> None:
     coming = parts(texts)
     random.Random(7).shuffle(coming)
@@ -366,7 +368,9 @@ async def test_after_a_minute_the_rest_goes_out_with_a_mark_for_each_gap(
     assert [] == await assemblies.due()
 
 
-async def test_marks_stand_directly_between_the_parts(assemblies: Assemblies, store: Store) -> None:
+async def test_marks_stand_directly_between_the_parts(
+    assemblies: Concatenation, store: Store
+) -> None:
     await play(assemblies, [part(1, "first "), part(3, " third")])
     await let_time_pass(store)
     [joined] = await assemblies.due()
@@ -374,7 +378,7 @@ async def test_marks_stand_directly_between_the_parts(assemblies: Assemblies, st
 
 
 async def test_the_other_parts_have_a_minute_from_the_first_one(
-    assemblies: Assemblies, store: Store
+    assemblies: Concatenation, store: Store
 ) -> None:
     a, b, _ = parts("abc")
     await assemblies.add(a)
@@ -386,7 +390,7 @@ async def test_the_other_parts_have_a_minute_from_the_first_one(
 
 
 async def test_a_complete_text_is_left_to_its_process_for_a_moment_only(
-    assemblies: Assemblies, store: Store
+    assemblies: Concatenation, store: Store
 ) -> None:
     [joined] = await play(assemblies, parts("abc"))
     assert 0 < await wait_left(store) <= TAKEOVER_MS
@@ -398,22 +402,22 @@ async def test_a_complete_text_is_left_to_its_process_for_a_moment_only(
 async def test_several_processes_that_look_for_what_is_due_relay_it_once(
     stores: list[Store],
 ) -> None:
-    await play(Assemblies(stores[0]), parts("a.c"))
+    await play(Concatenation(stores[0]), parts("a.c"))
     await let_time_pass(stores[0])
-    found = await asyncio.gather(*(Assemblies(stores[n % 2]).due() for n in range(20)))
+    found = await asyncio.gather(*(Concatenation(stores[n % 2]).due() for n in range(20)))
     given = [joined for each in found for joined in each]
     assert 20 == len(given)
     assert ["a[…]c"] == await taken(stores[0], given)
 
 
 async def test_a_part_that_comes_after_the_text_was_given_out_is_not_lost(
-    assemblies: Assemblies, stores: list[Store]
+    assemblies: Concatenation, stores: list[Store]
 ) -> None:
     """Whoever takes an assembly has seen all of it: a part that comes between begins another."""
     a, b, c = parts("abc")
     await play(assemblies, [a, c])
     await let_time_pass(stores[0])
-    [held] = await Assemblies(stores[1]).due()
+    [held] = await Concatenation(stores[1]).due()
     assert [] == await assemblies.add(b)
     assert ["a[…]c"] == await taken(stores[1], [held])
     await let_time_pass(stores[0])
@@ -421,7 +425,7 @@ async def test_a_part_that_comes_after_the_text_was_given_out_is_not_lost(
 
 
 async def test_a_late_part_completes_a_text_that_nobody_has_looked_at_since(
-    assemblies: Assemblies, store: Store
+    assemblies: Concatenation, store: Store
 ) -> None:
     a, b, c = parts("abc")
     await play(assemblies, [a, c])
@@ -430,7 +434,7 @@ async def test_a_late_part_completes_a_text_that_nobody_has_looked_at_since(
 
 
 async def test_more_than_one_look_finds_is_found_by_the_next(
-    assemblies: Assemblies, store: Store
+    assemblies: Concatenation, store: Store
 ) -> None:
     count = MOST_DUE + 1
     await asyncio.gather(
@@ -454,7 +458,7 @@ BROKEN = {
 
 @pytest.mark.parametrize(("name", "value"), BROKEN.values(), ids=BROKEN.keys())
 async def test_what_cannot_be_read_is_dropped_and_said_so_without_the_text(
-    assemblies: Assemblies,
+    assemblies: Concatenation,
     store: Store,
     caplog: pytest.LogCaptureFixture,
     name: str,
@@ -473,7 +477,7 @@ async def test_what_cannot_be_read_is_dropped_and_said_so_without_the_text(
 
 
 async def test_a_deadline_whose_parts_are_gone_is_dropped(
-    assemblies: Assemblies, store: Store, caplog: pytest.LogCaptureFixture
+    assemblies: Concatenation, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     await assemblies.add(part(1, "x"))
     [name] = await store.execute("ZRANGE", keys.ASSEMBLIES, 0, -1)
@@ -488,7 +492,7 @@ async def test_a_deadline_whose_parts_are_gone_is_dropped(
 
 
 async def test_a_relayed_text_leaves_nothing_but_the_ids_of_its_parts(
-    assemblies: Assemblies, store: Store
+    assemblies: Concatenation, store: Store
 ) -> None:
     given = await play(assemblies, [*parts("abc"), *parts("x.z"), *parts("d.f")])
     await let_time_pass(store)
@@ -500,7 +504,7 @@ async def test_a_relayed_text_leaves_nothing_but_the_ids_of_its_parts(
 
 
 async def test_parts_outlive_a_long_outage_and_every_touch_renews_their_life(
-    assemblies: Assemblies, store: Store
+    assemblies: Concatenation, store: Store
 ) -> None:
     a, b, c = parts("abc")
     await assemblies.add(a)
@@ -516,7 +520,9 @@ async def test_parts_outlive_a_long_outage_and_every_touch_renews_their_life(
         assert all(LIFETIME_MS - 60_000 < each <= LIFETIME_MS for each in lives)
 
 
-async def test_nothing_of_an_open_text_lives_for_ever(assemblies: Assemblies, store: Store) -> None:
+async def test_nothing_of_an_open_text_lives_for_ever(
+    assemblies: Concatenation, store: Store
+) -> None:
     await play(assemblies, parts("a.c"))
     found = await store.execute("KEYS", "*")
     forever = [key for key in found if await store.execute("PTTL", key) == -1]
@@ -526,17 +532,17 @@ async def test_nothing_of_an_open_text_lives_for_ever(assemblies: Assemblies, st
 async def test_parts_survive_a_restart_of_the_store(valkey_server: RestartableValkey) -> None:
     a, b, c = parts("abc")
     store = connect(valkey_server.url)
-    await play(Assemblies(store), [a, b])
+    await play(Concatenation(store), [a, b])
     await store.close()
     valkey_server.stop()
     valkey_server.start()
     store = connect(valkey_server.url)
-    assert ["abc"] == await taken(store, await Assemblies(store).add(c))
+    assert ["abc"] == await taken(store, await Concatenation(store).add(c))
     await store.close()
 
 
 async def test_without_the_store_a_part_is_not_taken() -> None:
-    assemblies = Assemblies(connect(NOWHERE))
+    assemblies = Concatenation(connect(NOWHERE))
     with pytest.raises(StoreUnavailable):
         await assemblies.add(part(1, "x"))
     with pytest.raises(StoreUnavailable):
@@ -544,7 +550,7 @@ async def test_without_the_store_a_part_is_not_taken() -> None:
 
 
 async def test_a_part_that_finds_no_place_is_to_be_repeated(
-    assemblies: Assemblies, store: Store, caplog: pytest.LogCaptureFixture
+    assemblies: Concatenation, store: Store, caplog: pytest.LogCaptureFixture
 ) -> None:
     """An id that comes back with another text after it was forgotten: never an endless loop."""
     await assemblies.add(part(1, "old", "i1"))
@@ -564,7 +570,7 @@ async def test_the_same_parts_at_two_processes_at_once_make_one_text(
     coming = parts(texts) * 5
     random.Random(7).shuffle(coming)
     found = await asyncio.gather(
-        *(Assemblies(stores[n % 2]).add(each) for n, each in enumerate(coming))
+        *(Concatenation(stores[n % 2]).add(each) for n, each in enumerate(coming))
     )
     given = [joined for each in found for joined in each]
     assert {texts} == {each.inbound.text for each in given}
@@ -579,12 +585,12 @@ async def test_100_texts_at_once_under_20_references_lose_no_part(stores: list[S
     ]
     random.Random(7).shuffle(coming)
     found = await asyncio.gather(
-        *(Assemblies(stores[n % 2]).add(each) for n, each in enumerate(coming))
+        *(Concatenation(stores[n % 2]).add(each) for n, each in enumerate(coming))
     )
     await let_time_pass(stores[0])
     given = [joined for each in found for joined in each]
     text = "".join(await taken(stores[0], given))
-    while due := await Assemblies(stores[1]).due():
+    while due := await Concatenation(stores[1]).due():
         text += "".join(await taken(stores[1], due))
     assert sorted(each.text for each in coming) == sorted(
         f"<{each}" for each in text.replace("[…]", "").split("<")[1:]
@@ -640,11 +646,11 @@ async def test_whatever_order_and_repeats_each_text_goes_out_once_and_whole(
         held: list[Joined] = []
         for each in coming:
             # A process of its own for each part, as if the gateway restarted in between.
-            held += await Assemblies(chance.choice(stores)).add(each)
+            held += await Concatenation(chance.choice(stores)).add(each)
             if chance.random() < 0.5:
                 went_out += await taken(chance.choice(stores), held)
             if before and chance.random() < 0.2:
-                assert [] == await Assemblies(chance.choice(stores)).add(chance.choice(before))
+                assert [] == await Concatenation(chance.choice(stores)).add(chance.choice(before))
         went_out += await taken(stores[0], held)
         before += coming
     assert carrier.sent == went_out

@@ -21,7 +21,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import StoreUnavailable
-from gateway.messaging.history import MessageLog
+from gateway.messaging.history import History
 from gateway.messaging.messenger import Messenger
 from gateway.messaging.outbox.delivery import MOST_ATTEMPTS, backoff
 from gateway.messaging.outbox.queue import Claim, Counts, Outbox, OutboxEntry
@@ -104,7 +104,7 @@ class Process:
     async def push(self, *entries: OutboxEntry) -> None:
         for each in entries:
             await self.outbox.push(each)
-        self.worker.poke()
+        self.worker.wake()
 
     async def counts(self) -> Counts:
         return await self.outbox.counts()
@@ -243,7 +243,7 @@ async def test_a_requeued_dead_letter_is_sent_under_its_id(
     await gateway.push(entry())
     await eventually(lambda: gateway.decided)
     assert await gateway.outbox.requeue(entry().id)
-    gateway.worker.poke()
+    gateway.worker.wake()
     await eventually(lambda: len(gateway.decided) == 2)
     assert [(entry().id, "rejected"), (entry().id, "accepted")] == gateway.decided
     assert [entry().id] * 2 == ids(standin.posts)
@@ -345,7 +345,7 @@ async def test_what_cannot_be_read_does_not_hold_up_the_next_text(
 async def test_the_record_of_a_text_says_where_it_came_from(gateway: Process) -> None:
     await gateway.push(entry(kind="notice"))
     await eventually(lambda: gateway.decided)
-    log = MessageLog(gateway.store, gateway.receipts, days=1)
+    log = History(gateway.store, gateway.receipts, days=1)
     record = await log.message(entry().id)
     assert record is not None
     assert ("notice", "accepted", 1) == tuple(record[n] for n in ("source", "outcome", "attempts"))
@@ -751,7 +751,7 @@ async def test_a_worker_waits_for_a_store_that_is_not_there_yet_and_says_so_once
         await asyncio.to_thread(valkey_server.stop)
         await eventually(lambda: "outbox: the store is away, texts wait" in caplog.messages)
         for _ in range(3):
-            gateway.worker.poke()
+            gateway.worker.wake()
             with pytest.raises(StoreUnavailable):
                 await gateway.counts()
         await asyncio.to_thread(valkey_server.start)
@@ -800,7 +800,7 @@ async def test_after_an_outage_claims_are_taken_over_only_after_the_grace(
         await eventually(lambda: not outbox.lost_claims)
         for number in (1, 2):
             await eventually(partial(outbox.has_claimed, number))
-            gateway.worker.poke()
+            gateway.worker.wake()
         await eventually(lambda: True in outbox.taking_over)
         assert [False, False] == outbox.taking_over[:2]
 

@@ -111,7 +111,7 @@ async def fill(here: Town, count: int, **more: Any) -> list[str]:
 async def log(here: Town, session: dict[str, Any], count: int) -> None:
     """Fill the log of a session with the texts 0, 1, …"""
     services = here.gateway.application.services
-    entries = [services.session_log.entry("a", f"text {n}") for n in range(count)]
+    entries = [services.transcript.entry("a", f"text {n}") for n in range(count)]
     await services.store.execute("RPUSH", keys.session_log(session["session_id"]), *entries)
 
 
@@ -324,7 +324,7 @@ async def test_all_conversations_of_a_participant_can_be_turned_through(
     ended = []
     for n in range(ROWS):
         ended += await fill(here, 1, a="+12065550121")
-        entry = services.session_log.entry("a", str(n))
+        entry = services.transcript.entry("a", str(n))
         await services.store.execute("RPUSH", keys.session_log(ended[-1]), entry)
         await services.store.execute("ZADD", keys.logs_of("+12065550121"), "+inf", ended[-1])
         await services.sessions.close(ended[-1], notify=False)
@@ -507,8 +507,8 @@ async def test_the_state_of_a_text_leads_to_its_message_once_there_is_one(
     services = here.gateway.application.services
     await here.at_rest()
     log = [
-        services.session_log.entry("b", "Auto reply", "1" * 32, state="paused"),
-        services.session_log.entry("b", "Wait", "2" * 32, state="queued"),
+        services.transcript.entry("b", "Auto reply", "1" * 32, state="paused"),
+        services.transcript.entry("b", "Wait", "2" * 32, state="queued"),
     ]
     await services.store.execute("RPUSH", keys.session_log(made["session_id"]), *log)
     page = await operator.page(address(made))

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from gateway.access.limiter import Look
-from gateway.access.refusals import Blocks
+from gateway.access.refusals import Refusals
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
 from gateway.telephony.phonenumber import PhoneNumber
@@ -141,7 +141,7 @@ async def test_of_many_that_one_is_let_through_who_is_meant(
     operator: Operator, store: Store
 ) -> None:
     """Though their time ends at the same moment, or sooner; the list is paged."""
-    blocks = Blocks(store)
+    blocks = Refusals(store)
     [seconds, _] = await store.execute("TIME")
     until = (int(seconds) + 600) * 1000
     for place in range(60):
