@@ -31,7 +31,8 @@ from gateway.errors import BadRequest, StoreUnavailable
 from gateway.store.pipeline import connect
 from gateway.telephony import geoip, phonenumber
 from gateway.virtual_numbers.pool import VirtualNumber
-from gateway.wiring.services import Services, open_services, redis_url
+from gateway.wiring.from_settings import redis_url
+from gateway.wiring.services import Services, open_services
 from handlers.application import Application
 from handlers.base import NotFoundHandler
 from handlers.public.front import start_page
