@@ -24,12 +24,29 @@ from gateway.providers.vonage.numbers import NumbersApi
 from gateway.providers.vonage.sms import Account, VonageProvider
 from gateway.smssync.queue import Tasks
 from gateway.smssync.tasks import NewTask
-from gateway.telephony import geoip
+from gateway.store.pipeline import connect
+from gateway.telephony import geoip, phonenumber
 from gateway.telephony.country import CountryGuesser
 from gateway.virtual_numbers.setup import Webhooks
 
 # Flowroute publishes no limit and throttles senders that it takes for spammers: a modest rate.
 FLOWROUTE_RATE = 10.0
+
+
+def problems(settings: Settings) -> list[str]:
+    """Return a line for each option that is well written but names what cannot be used."""
+    found = []
+    if not phonenumber.is_region(settings.default_country):
+        found.append(f"--default_country={settings.default_country}: no such country")
+    for name, check in (
+        ("geoip_file", lambda: geoip.open_lookup(settings.geoip_file)),
+        ("redis_url", lambda: connect(redis_url(settings))),
+    ):
+        try:
+            check()
+        except ValueError as error:
+            found.append(f"--{name}: {error}")
+    return found
 
 
 def redis_url(settings: Settings) -> str:
