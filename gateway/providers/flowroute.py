@@ -17,12 +17,13 @@ from typing import Any
 
 import ujson
 
+from conf.providers import FLOWROUTE
 from gateway.providers.base import DeliveryState, Inbound, Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.providers.http import Poster, content_id, scalar, word
 
 log = logging.getLogger(__name__)
 
-NAME = "flowroute"
+NAME = FLOWROUTE.name
 JSON_API_TYPE = "application/vnd.api+json"
 
 # "mdr2-" and 32 hexadecimal digits, as a rule.

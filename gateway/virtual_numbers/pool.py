@@ -12,6 +12,7 @@ from enum import StrEnum
 
 import ujson
 
+from conf.providers import PROVIDERS
 from gateway.errors import BadRequest, NotFound
 from gateway.store import keys
 from gateway.store.pipeline import Store
@@ -54,9 +55,8 @@ _REMOVE = Script.load(__file__, "number_remove", "_pool")
 _HEALTH = Script.load(__file__, "number_health", "_enqueue", "_pool")
 _REPORT = Script.load(__file__, "number_report")
 
+DOMESTIC = frozenset(each.name for each in PROVIDERS if each.domestic)
 # What a number must be capable of to carry a session.
-# Providers whose numbers text North America alone, https://developer.flowroute.com/docs
-DOMESTIC = frozenset({"flowroute"})
 _NEEDS = {
     Mode.MESSAGE: frozenset({"sms"}),
     Mode.VOICE: frozenset({"voice"}),

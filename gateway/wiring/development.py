@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from conf.providers import FLOWROUTE, NEXMO
 from conf.settings import Loaded, Settings
 from gateway.errors import BadRequest, StoreUnavailable
 from gateway.virtual_numbers.pool import Pool, VirtualNumber
@@ -25,9 +26,9 @@ DEMO_APPLICATION = "00000000-0000-4000-8000-000000000000"
 DEMO_POOL = tuple(
     VirtualNumber(number, provider, "US", frozenset(capabilities))
     for number, provider, capabilities in (
-        ("+12065550101", "nexmo", ("sms", "voice")),
-        ("+12065550102", "nexmo", ("sms", "voice")),
-        ("+12065550103", "flowroute", ("sms",)),
+        ("+12065550101", NEXMO.name, ("sms", "voice")),
+        ("+12065550102", NEXMO.name, ("sms", "voice")),
+        ("+12065550103", FLOWROUTE.name, ("sms",)),
     )
 )
 

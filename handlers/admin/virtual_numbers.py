@@ -7,14 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from conf.providers import VOICE_PROVIDERS
 from gateway.errors import BadRequest
 from gateway.virtual_numbers.pool import PoolEntry, PoolPage, VirtualNumber
 from gateway.wiring.services import Services
 from handlers.admin.fields import CAPABILITIES, Fields, FieldsHandler, digits
-
-# The only provider whose calls reach the gateway.
-VOICE_PROVIDER = "nexmo"
-
 
 FIELDS = ("value", "provider", "capabilities", "country")
 
@@ -92,10 +89,10 @@ async def set_health(services: Services, given: Fields) -> tuple[str, bool]:
 def _wanted(services: Services, given: Fields) -> VirtualNumber:
     number = given.number("value")
     provider = given.provider("provider", services.pool_providers, services.default_provider)
-    default = CAPABILITIES if provider == VOICE_PROVIDER else frozenset({"sms"})
+    default = CAPABILITIES if provider in VOICE_PROVIDERS else frozenset({"sms"})
     capabilities = given.capabilities("capabilities", default)
     if capabilities - default:
-        raise BadRequest(f"capabilities: voice needs a number of {VOICE_PROVIDER}")
+        raise BadRequest(f"capabilities: voice needs a number of {' or '.join(VOICE_PROVIDERS)}")
     return VirtualNumber(
         e164=number.e164,
         provider=provider,

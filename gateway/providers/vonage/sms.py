@@ -18,6 +18,7 @@ from urllib.parse import quote_plus
 
 import ujson
 
+from conf.providers import NEXMO
 from gateway.providers.base import DeliveryState, Outcome, Part, Sms, SubmitResult
 from gateway.providers.http import Poster, word
 from gateway.providers.vonage.codes import (
@@ -32,7 +33,7 @@ from gateway.telephony.phonenumber import is_north_american
 
 log = logging.getLogger(__name__)
 
-NAME = "nexmo"
+NAME = NEXMO.name
 FORM_TYPE = "application/x-www-form-urlencoded"
 
 # Vonage ids have 16 to 36 characters.
