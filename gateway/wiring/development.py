@@ -62,7 +62,7 @@ async def open_development(loaded: Loaded, port: int) -> AsyncIterator[tuple[Set
 async def fill_pool(pool: Pool) -> None:
     """Put some numbers into an empty pool, so that a first conversation needs no preparation."""
     with suppress(StoreUnavailable, BadRequest):
-        if not (await pool.page(1, "")).size:
+        if not (await pool.page(1, "")).total:
             for number in DEMO_POOL:
                 await pool.add(number)
 

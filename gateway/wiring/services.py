@@ -119,7 +119,15 @@ def _open(
     limiter = Limiter(store, refusals)
     admin = from_settings.admin_gate(settings)
 
-    pool, optouts = Pool(store), OptOuts(store)
+    chat_numbers = from_settings.chat_numbers(settings)
+    sessions = Sessions(
+        store,
+        reserved=chat_numbers,
+        exclusive=settings.tn_exclusive,
+        cooldown=settings.number_cooldown,
+        log_days=settings.session_log_days,
+    )
+    pool, optouts = Pool(store, sessions.expire_some), OptOuts(store)
     words = from_settings.keywords(settings)
     inbox = Inbox(store, days=days)
     transcript = Transcript(store, days=settings.session_log_days)
@@ -153,14 +161,6 @@ def _open(
     )
     closing.push_async_callback(worker.stop, OUTBOX_STOP_SECONDS)
 
-    chat_numbers = from_settings.chat_numbers(settings)
-    sessions = Sessions(
-        store,
-        reserved=chat_numbers,
-        exclusive=settings.tn_exclusive,
-        cooldown=settings.number_cooldown,
-        log_days=settings.session_log_days,
-    )
     notices = Notices(store, from_settings.notice_texts(settings), worker.wake)
     lobby = Lobby(
         store,

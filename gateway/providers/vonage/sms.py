@@ -1,8 +1,7 @@
-"""Vonage (formerly Nexmo) SMS API: requests, answers and delivery receipts.
+"""Vonage (formerly Nexmo) SMS API: requests and answers.
 
 https://developer.vonage.com/en/api/sms
 https://developer.vonage.com/en/messaging/sms/guides/troubleshooting-sms
-https://developer.vonage.com/en/messaging/sms/guides/delivery-receipts
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ import ujson
 
 from conf.providers import NEXMO
 from gateway.providers.base import DeliveryState, Outcome, Part, Sms, SubmitResult
-from gateway.providers.http import Poster, word
+from gateway.providers.http import Poster
 from gateway.providers.vonage.codes import (
     ALERTS,
     NO_STATUS,
@@ -116,7 +115,7 @@ def _messages(body: bytes) -> list[dict[str, Any]]:
 
 
 def _result_of_parts(messages: list[dict[str, Any]]) -> SubmitResult:
-    codes = [word(each.get("status"), 20) for each in messages]
+    codes = [as_text(each.get("status"), 20) for each in messages]
     statuses = [STATUSES.get(code, UNKNOWN_STATUS) if code else NO_STATUS for code in codes]
     outcome = _outcome([status.outcome for status in statuses])
     parts = tuple(map(_part, range(1, len(messages) + 1), messages, statuses))
@@ -124,12 +123,12 @@ def _result_of_parts(messages: list[dict[str, Any]]) -> SubmitResult:
         outcome,
         parts if any(part.state is DeliveryState.ACCEPTED for part in parts) else (),
         price=_sum_of_prices(messages),
-        network=word(messages[0].get("network"), 10),
+        network=as_text(messages[0].get("network"), 10),
     )
     if outcome is Outcome.ACCEPTED:
         return answer
     first = next(i for i, status in enumerate(statuses) if status.outcome is not Outcome.ACCEPTED)
-    meaning, raw = statuses[first].meaning, word(messages[first].get("error-text"), 200)
+    meaning, raw = statuses[first].meaning, as_text(messages[first].get("error-text"), 200)
     text = f"{meaning}: {raw}" if raw else meaning
     return replace(
         answer,
@@ -152,7 +151,7 @@ _PART_STATES = {Outcome.ACCEPTED: DeliveryState.ACCEPTED, Outcome.UNKNOWN: Deliv
 
 def _part(index: int, message: dict[str, Any], status: Status) -> Part:
     """Return one part. Refused ones need a name to stand in the record; others wait for theirs."""
-    provider_id = word(message.get("message-id"), MAX_ID_LENGTH)
+    provider_id = as_text(message.get("message-id"), MAX_ID_LENGTH)
     state = _PART_STATES.get(status.outcome, DeliveryState.REJECTED)
     return Part(provider_id or (f"part-{index}" if state is DeliveryState.REJECTED else ""), state)
 
@@ -163,6 +162,12 @@ def _sum_of_prices(messages: list[dict[str, Any]]) -> str:
     if not prices or not all(map(_PRICE.fullmatch, prices)):
         return ""
     return f"{sum(map(Decimal, prices), Decimal(0)):f}"
+
+
+def as_text(value: object, longest: int) -> str:
+    """Return a field's value as text that a store and a log can take, '' for null."""
+    text = "" if value is None else str(value)
+    return text[:longest].encode("utf-8", "replace").decode()
 
 
 def _wait_hint(error_text: str) -> float | None:
