@@ -31,7 +31,8 @@ class Settings:
     localhostonly: bool = option(False, "accept connections from this machine only")
     public_url: str = option(
         "", "address under which providers, phones and people reach the gateway, e.g. "
-        "https://sms.example.com (for capabilities to come)", check=values.base_url)
+        "https://sms.example.com: call events, rented numbers and the pairing of phones need it",
+        check=values.base_url)
     trusted_proxies: str = option(
         "", "IP addresses or networks (CIDR) of your reverse proxies, separated by commas; only "
         "their client-address header is believed", check=values.networks)
