@@ -15,11 +15,9 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote_plus
 
-import ujson
-
 from conf.providers import NEXMO
 from gateway.providers.base import DeliveryState, Outcome, Part, Sms, SubmitResult
-from gateway.providers.http import Poster
+from gateway.providers.http import Poster, json_object
 from gateway.providers.vonage.codes import (
     ALERTS,
     NO_STATUS,
@@ -104,11 +102,7 @@ def result(http_status: int, body: bytes) -> SubmitResult:
 
 
 def _messages(body: bytes) -> list[dict[str, Any]]:
-    try:
-        answer = ujson.loads(body)
-    except ValueError:
-        return []
-    messages = answer.get("messages") if isinstance(answer, dict) else None
+    messages = (json_object(body) or {}).get("messages")
     if not isinstance(messages, list) or not all(isinstance(each, dict) for each in messages):
         return []
     return messages

@@ -18,7 +18,7 @@ ROWS = 50
 
 @dataclass(frozen=True, slots=True)
 class CountryOutlook:
-    """A country's need with what it means in words; tone: see views.TONES."""
+    """A country's need with what it means in words; tone: see formatting.TONES."""
 
     need: Need
     tone: str
