@@ -1,6 +1,6 @@
-"""What the options mean: the values and services that are made of nothing else.
+"""What the options mean: the values and services that are made of them.
 
-``services.py`` connects them with each other; no service sees the settings.
+``services.py`` connects the services with each other; none of them sees the settings.
 """
 
 from __future__ import annotations
@@ -12,8 +12,11 @@ from conf.devices import Device
 from conf.settings import Settings
 from gateway.access.client_address import ClientAddress
 from gateway.access.gates import AdminGate, WebhookGate
-from gateway.access.limiter import Limit
+from gateway.access.limiter import Limit, Limiter, MessageLimits, ValidationLimits
+from gateway.conversations.calls import Calls
 from gateway.conversations.notices import NoticeTexts
+from gateway.conversations.sessions import Sessions
+from gateway.conversations.transcript import Transcript
 from gateway.messaging.optouts import Keywords
 from gateway.providers import flowroute
 from gateway.providers.base import Provider
@@ -24,7 +27,7 @@ from gateway.providers.vonage.numbers import NumbersApi
 from gateway.providers.vonage.sms import Account, VonageProvider
 from gateway.smssync.queue import Tasks
 from gateway.smssync.tasks import NewTask
-from gateway.store.pipeline import connect
+from gateway.store.pipeline import Store, connect
 from gateway.telephony import geoip, phonenumber
 from gateway.telephony.country import CountryGuesser
 from gateway.virtual_numbers.setup import Webhooks
@@ -72,14 +75,19 @@ def country_guesser(settings: Settings) -> CountryGuesser:
     )
 
 
-def address_limit(settings: Settings) -> Limit:
-    """Return how often one address may call the endpoints of one limit class."""
+def message_limits(settings: Settings, limiter: Limiter) -> MessageLimits:
+    """Return how often one address may call the message endpoints and one receiver gets texts."""
+    receiver = Limit(settings.receiver_limit_amount, settings.receiver_limit_expires)
+    return MessageLimits(limiter, _address_limit(settings), receiver)
+
+
+def validation_limits(settings: Settings, limiter: Limiter) -> ValidationLimits:
+    """Return how often one address may have numbers validated."""
+    return ValidationLimits(limiter, _address_limit(settings))
+
+
+def _address_limit(settings: Settings) -> Limit:
     return Limit(settings.limit_amount, settings.limit_expires)
-
-
-def receiver_limit(settings: Settings) -> Limit:
-    """Return how many messages of the public endpoints one receiver may get."""
-    return Limit(settings.receiver_limit_amount, settings.receiver_limit_expires)
 
 
 def admin_gate(settings: Settings) -> AdminGate:
@@ -165,7 +173,24 @@ def number_webhooks(settings: Settings) -> Webhooks:
     return Webhooks.at(settings.public_url, settings.webhook_token, settings.nexmo_application_id)
 
 
-def public_webhook(settings: Settings, path: str) -> str:
+def calls(settings: Settings, store: Store, sessions: Sessions, transcript: Transcript) -> Calls:
+    """Return what connects calls, with the texts, the patience and the addresses of the options."""
+    return Calls(
+        store,
+        sessions=sessions,
+        transcript=transcript,
+        wait_text=settings.voice_wait_msg,
+        sorry_text=settings.voice_sorry_msg,
+        pin_text=settings.voice_pin_msg,
+        ring_timeout=settings.ring_timeout,
+        call_limit=settings.call_limit,
+        event_url=_webhook(settings, "/event/"),
+        input_url=_webhook(settings, "/proxy-call/"),
+        log_days=settings.session_log_days,
+    )
+
+
+def _webhook(settings: Settings, path: str) -> str:
     """Return the public address of a webhook, '' when there is none."""
     return f"{settings.public_url}{path}{settings.webhook_token}" if settings.public_url else ""
 

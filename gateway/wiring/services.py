@@ -185,19 +185,7 @@ def _open(
         lobby=lobby,
         wake=worker.wake,
     )
-    calls = Calls(
-        store,
-        sessions=sessions,
-        transcript=transcript,
-        wait_text=settings.voice_wait_msg,
-        sorry_text=settings.voice_sorry_msg,
-        pin_text=settings.voice_pin_msg,
-        ring_timeout=settings.ring_timeout,
-        call_limit=settings.call_limit,
-        event_url=from_settings.public_webhook(settings, "/event/"),
-        input_url=from_settings.public_webhook(settings, "/proxy-call/"),
-        log_days=settings.session_log_days,
-    )
+    calls = from_settings.calls(settings, store, sessions, transcript)
     forecast = Forecast(store)
     webhooks = from_settings.number_webhooks(settings)
     account = settings.nexmo_api_key
@@ -222,12 +210,8 @@ def _open(
         store=store,
         clients=from_settings.client_address(settings),
         countries=from_settings.country_guesser(settings),
-        message_limits=MessageLimits(
-            limiter,
-            from_settings.address_limit(settings),
-            from_settings.receiver_limit(settings),
-        ),
-        validation_limits=ValidationLimits(limiter, from_settings.address_limit(settings)),
+        message_limits=from_settings.message_limits(settings, limiter),
+        validation_limits=from_settings.validation_limits(settings, limiter),
         refusals=refusals,
         messenger=messenger,
         receipts=receipts,

@@ -396,6 +396,22 @@ async def test_a_page_behind_no_number_is_refused(numbers: Pool, after: str) -> 
         await numbers.page(10, after)
 
 
+async def test_what_is_over_is_settled_before_the_pool_is_looked_at_or_changed(
+    store: Store,
+) -> None:
+    """A session that is over keeps no number in use."""
+    done: list[str] = []
+
+    async def settle() -> None:
+        done.append("settled")
+
+    numbers = Pool(store, settle)
+    await numbers.add(virtual())
+    await numbers.page(1, "")
+    await numbers.remove(NUMBER)
+    assert ["settled"] * 3 == done
+
+
 # -- sessions on a number --------------------------------------------------------------------------
 
 
