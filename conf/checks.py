@@ -11,6 +11,7 @@ from typing import Any
 
 from conf.devices import Device
 from conf.messages import MessageEndpoint, limit_problems, sender_warning, shown
+from conf.providers import PROVIDERS, is_phone
 
 # https://developer.vonage.com/en/api/sms (parameter ``callback``; longer ones get status 23)
 MAX_RECEIPT_URL = 100
@@ -83,17 +84,13 @@ def _two_sources_of_phones(secret: str, file: str) -> Iterator[str]:
 
 def device_contradictions(provider: str, devices: Sequence[Device]) -> list[str]:
     """Return a line when the default provider is a phone that there is not."""
-    kind, _, name = provider.partition(":")
-    if kind == "smssync" and name not in {device.name for device in devices}:
+    _, _, name = provider.partition(":")
+    if is_phone(provider) and name not in {device.name for device in devices}:
         return [f"provider {shown(provider)}: there is no such SMSsync phone"]
     return []
 
 
-# The two options with which a provider knows the account.
-_CREDENTIALS = {
-    "nexmo": ("nexmo_api_key", "nexmo_api_secret"),
-    "flowroute": ("flowroute_access_key", "flowroute_secret_key"),
-}
+_CREDENTIALS = {each.name: each.credentials for each in PROVIDERS if each.credentials}
 
 
 def _half_credentials(names: tuple[str, str]) -> Callable[[str, str], Iterator[str]]:

@@ -1,7 +1,7 @@
-"""Texts made from the declared options: the help, the start line, example.env, the README table.
+"""Texts made from the declared options: the help, the start line, example.env, OPTIONS.md.
 
-``python -m conf.documents --write`` brings conf/example.env and the README table up to date,
-``--check`` ends with status 1 when they are not.
+``python -m conf.documents --write`` brings the files among them up to date, ``--check`` ends with
+status 1 when they are not.
 """
 
 from __future__ import annotations
@@ -9,15 +9,12 @@ from __future__ import annotations
 import re
 import sys
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from conf.messages import shown
 from conf.options import Group, Option, value_text
 from conf.settings import GROUPS, OPTIONS, Settings
-
-README_START = "<!-- options:start -->"
-README_END = "<!-- options:end -->"
 
 _WIDTH = 100
 
@@ -47,9 +44,17 @@ def help_text() -> str:
     return "\n".join(lines) + "\n"
 
 
-def options_table() -> str:
-    """Return the options as a Markdown table."""
-    lines = ["| option | default | meaning |", "| --- | --- | --- |"]
+def options_document() -> str:
+    """Return the options as a Markdown table under a heading."""
+    lines = [
+        "# Options",
+        "",
+        "Made by `python -m conf.documents --write` from [settings.py](settings.py). Each is a",
+        "flag (`--port=80`) or an environment variable (`PORT=80`); the flag wins.",
+        "",
+        "| option | default | meaning |",
+        "| --- | --- | --- |",
+    ]
     for group, options in grouped():
         lines.append(f"| **{group.heading}** | | |")
         for each in options:
@@ -110,44 +115,29 @@ def _quoted(text: str) -> str:
     return '"' + re.sub(r'([\\"$`])', r"\\\1", shown(text, len(text))) + '"'
 
 
-def with_options(readme: str) -> str:
-    """Return ``readme`` with the current table between its markers.
-
-    Raises ValueError when a marker is missing, or occurs twice, or they are in the wrong order.
-    """
-    found = readme.count(README_START), readme.count(README_END)
-    if found != (1, 1) or readme.index(README_END) < readme.index(README_START):
-        raise ValueError(f"needs one line {README_START} and after it one line {README_END}")
-    before, _, rest = readme.partition(README_START)
-    _, _, after = rest.partition(README_END)
-    return f"{before}{README_START}\n{options_table()}{README_END}{after}"
+# What is made, by its path under the project root.
+FILES: Mapping[str, Callable[[], str]] = {
+    "conf/examples/example.env": example_env,
+    "conf/OPTIONS.md": options_document,
+}
 
 
 def outdated(folder: Path) -> list[str]:
     """Return a line for each file under the project root ``folder`` that is not current."""
-    problems = []
-    example, readme = folder / "conf" / "example.env", folder / "README.md"
-    if not example.is_file() or example.read_text(encoding="utf-8") != example_env():
-        problems.append("conf/example.env: not current")
-    try:
-        text = readme.read_text(encoding="utf-8")
-        if text != with_options(text):
-            problems.append("README.md: the table of options is not current")
-    except FileNotFoundError:
-        problems.append("README.md: there is no such file")
-    except ValueError as reason:
-        problems.append(f"README.md: {reason}")
-    return problems
+    old = (name for name, made in FILES.items() if _text(folder / name) != made())
+    return [f"{name}: not current" for name in old]
+
+
+def _text(file: Path) -> str | None:
+    return file.read_text(encoding="utf-8") if file.is_file() else None
 
 
 def write(folder: Path) -> None:
-    """Bring conf/example.env up to date, and README.md where it exists and has the markers."""
-    (folder / "conf" / "example.env").write_text(example_env(), encoding="utf-8")
-    readme = folder / "README.md"
-    if readme.is_file():
-        text = readme.read_text(encoding="utf-8")
-        if README_START in text:
-            readme.write_text(with_options(text), encoding="utf-8")
+    """Bring the files under the project root ``folder`` up to date."""
+    for name, made in FILES.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(made(), encoding="utf-8")
 
 
 def main(argv: Sequence[str]) -> int:

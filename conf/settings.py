@@ -16,6 +16,7 @@ from conf import checks, values
 from conf.devices import Device, read_devices, single
 from conf.messages import DEMO_SENDER, DEMO_TEXT, MessageEndpoint, message_path, read_messages_file
 from conf.options import Group, Option, option
+from conf.providers import NEXMO, choices, provider_name
 from conf.reading import read_flags, read_values
 
 
@@ -30,7 +31,8 @@ class Settings:
     localhostonly: bool = option(False, "accept connections from this machine only")
     public_url: str = option(
         "", "address under which providers, phones and people reach the gateway, e.g. "
-        "https://sms.example.com (for capabilities to come)", check=values.base_url)
+        "https://sms.example.com: call events, rented numbers and the pairing of phones need it",
+        check=values.base_url)
     trusted_proxies: str = option(
         "", "IP addresses or networks (CIDR) of your reverse proxies, separated by commas; only "
         "their client-address header is believed", check=values.networks)
@@ -82,8 +84,8 @@ class Settings:
         7, "days for which the fate of a message can be looked up", minimum=1)
 
     provider: str = option(
-        "nexmo", "who sends unless told otherwise: nexmo, flowroute or smssync:<device>",
-        check=values.provider)
+        NEXMO.name, f"who sends unless told otherwise: {choices()}",
+        check=provider_name)
     provider_timeout: float = option(
         10.0, "seconds to wait for a provider; later the outcome counts as unknown", above=0)
 

@@ -189,13 +189,6 @@ def virtual_numbers(value: str) -> str:
     return ",".join(f"+{item}" for item in items)
 
 
-def provider(value: str) -> str:
-    """Return the name of a provider unchanged; raises ValueError."""
-    if not re.fullmatch(r"nexmo|flowroute|smssync:[A-Za-z0-9._-]+", value):
-        raise ValueError("must be nexmo, flowroute or smssync:<device>")
-    return value
-
-
 def admin_token(value: str) -> str:
     """Return a token fit for a header, or nothing, unchanged; raises ValueError."""
     if value and not re.fullmatch(r"[!-~]{8,}", value):

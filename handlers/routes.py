@@ -80,6 +80,14 @@ def dlr_route(nexmo_dlr_url: str) -> list[Route]:
     return [(rf"{re.escape(path)}(?:/([^/]+))?/?", DlrHandler)]
 
 
+def route_problems(
+    own: Iterable[Route], endpoints: Sequence[MessageEndpoint], nexmo_dlr_url: str
+) -> list[str]:
+    """Return a line for each path of the options that belongs to another route."""
+    taken = [*own, *dlr_route(nexmo_dlr_url), *FIXED_ROUTES]
+    return collisions(endpoints, taken) + dlr_collisions(nexmo_dlr_url)
+
+
 # First elements of the gateway's paths, those of coming releases included: a message path that
 # starts today is not to end the start tomorrow.
 RESERVED = frozenset(

@@ -88,6 +88,12 @@ def row_of(name: str) -> int:
     raise LookupError(f"{name} stands in no row")
 
 
+def has_code(name: str) -> bool:
+    """Tell whether a module has more than its docstring."""
+    body = ast.parse(MODULES[name].read_text(encoding="utf-8")).body
+    return any(not isinstance(each, ast.Expr) for each in body)
+
+
 FOLDERS = {path.parent for path in MODULES.values()}
 
 

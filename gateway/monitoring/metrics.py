@@ -8,14 +8,12 @@ from typing import TypeVar
 
 from prometheus_client import Counter, Gauge, Histogram, generate_latest
 
+from conf import providers
+
 _Family = TypeVar("_Family", Counter, Histogram)
 
-PROVIDERS = ("nexmo", "flowroute", "smssync")
-
-
-def provider_label(name: str) -> str:
-    """Return the label of a provider: all phones of SMSsync share one."""
-    return name.partition(":")[0]
+PROVIDERS = providers.NAMES
+provider_label = providers.label
 
 
 # What the console plots: the sample, and what its series is called. Series of one name add up.

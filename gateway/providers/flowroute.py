@@ -7,7 +7,6 @@ https://github.com/flowroute/flowroute-sdk-v3-python
 
 from __future__ import annotations
 
-import base64
 import json
 import logging
 import re
@@ -15,14 +14,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import ujson
-
+from conf.providers import FLOWROUTE
 from gateway.providers.base import DeliveryState, Inbound, Outcome, Part, Receipt, Sms, SubmitResult
-from gateway.providers.http import Poster, content_id, scalar, word
+from gateway.providers.http import Poster, basic, content_id, json_object, scalar, word
 
 log = logging.getLogger(__name__)
 
-NAME = "flowroute"
+NAME = FLOWROUTE.name
 JSON_API_TYPE = "application/vnd.api+json"
 
 # "mdr2-" and 32 hexadecimal digits, as a rule.
@@ -105,7 +103,7 @@ def request(sms: Sms) -> dict[str, Any]:
 
 def result(http_status: int, body: bytes, retry_after: str = "") -> SubmitResult:
     """Return what an answer means; ``retry_after`` is that header, used when it is seconds."""
-    document = _document(body)
+    document = json_object(body) or {}
     code, reason = str(http_status), _reason(http_status, document)
     if http_status == 429:
         wait = _wait(retry_after)
@@ -117,14 +115,6 @@ def result(http_status: int, body: bytes, retry_after: str = "") -> SubmitResult
         # One id stands for the whole text, however many parts it went out in.
         return SubmitResult(Outcome.ACCEPTED, (Part(provider_id, DeliveryState.ACCEPTED),))
     return SubmitResult(Outcome.UNKNOWN, code=code, text=reason)
-
-
-def _document(body: bytes) -> dict[str, Any]:
-    try:
-        answer = ujson.loads(body)
-    except ValueError:
-        return {}
-    return answer if isinstance(answer, dict) else {}
 
 
 def _message_id(document: Mapping[str, Any]) -> str:
@@ -220,13 +210,12 @@ class FlowrouteProvider:
     def __init__(self, account: Account, *, rate: float, timeout: float) -> None:
         self.rate = rate
         self.pace_key = f"{NAME}:{account.access_key}"
-        credentials = f"{account.access_key}:{account.secret_key}".encode()
         self._poster = Poster(
             account.url,
             timeout=timeout,
             longest=MAX_ANSWER_BYTES,
             headers={
-                "Authorization": f"Basic {base64.b64encode(credentials).decode()}",
+                "Authorization": basic(account.access_key, account.secret_key),
                 "Content-Type": JSON_API_TYPE,
                 "Accept": JSON_API_TYPE,
             },

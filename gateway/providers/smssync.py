@@ -6,10 +6,11 @@ import hmac
 import uuid
 from typing import Protocol
 
+from conf.providers import SMSSYNC
 from gateway.errors import StoreUnavailable
 from gateway.providers.base import DeliveryState, Outcome, Part, Sms, SubmitResult
 
-NAME = "smssync"
+NAME = SMSSYNC.name
 
 # Android's SmsManager takes no empty text, and the application ends with it:
 # https://developer.android.com/reference/android/telephony/SmsManager#sendTextMessage

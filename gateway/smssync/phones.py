@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from conf.devices import Device
+from conf.providers import SMSSYNC
 from gateway.access.gates import same
 from gateway.access.limiter import Limit, Limiter
 from gateway.conversations.relay import Relay
@@ -24,7 +25,7 @@ from gateway.virtual_numbers.pool import Pool
 
 log = logging.getLogger(__name__)
 
-PROVIDER = "smssync"
+PROVIDER = SMSSYNC.name
 # An SMS that belongs to nothing is answered once an hour and sender.
 REPLIES = Limit(1, 3600)
 

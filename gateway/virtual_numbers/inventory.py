@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from gateway.errors import BadRequest
+from gateway.errors import UnknownPlace
 from gateway.providers.vonage.numbers import NumbersApi
 from gateway.providers.vonage.numbers_wire import Rental
 from gateway.store.budget import fresh_budget
+from gateway.store.paging import Page
 from gateway.virtual_numbers.pool import Pool, VirtualNumber
 from gateway.virtual_numbers.setup import PROVIDER, Webhooks
 
@@ -41,21 +42,21 @@ class Inventory:
         self._webhooks = webhooks
         self._account = account
 
-    async def page(self, limit: int, after: str) -> tuple[int, list[Holding], str | None]:
-        """Return how many numbers are rented or in the pool, some of them, and the next ``after``.
+    async def page(self, limit: int, after: str) -> Page[Holding]:
+        """Return the numbers that are rented or in the pool, in their order.
 
-        They come in their order, those behind ``after`` (E.164 without ``+``, '' = all). Raises
-        ProviderFailed, BadRequest when ``after`` is no number.
+        ``after`` and the next are E.164 without ``+``, '' = all. Raises ProviderFailed,
+        UnknownPlace when ``after`` is no number.
         """
         if after and not _AFTER.fullmatch(after):
-            raise BadRequest("after: is no number")
+            raise UnknownPlace("after: is no number")
         pool = await self._pool()
         rentals = {each.e164: each for each in await self._api.rentals()} if self._account else {}
         names = sorted(pool.keys() | rentals.keys())
         following = [name for name in names if name > f"+{after}"]
         shown = [self._holding(name, pool, rentals) for name in following[:limit]]
-        more = len(following) > limit
-        return len(names), shown, following[limit - 1].removeprefix("+") if more else None
+        more = following[limit - 1].removeprefix("+") if len(following) > limit else None
+        return Page(len(names), shown, more)
 
     def _holding(
         self, e164: str, pool: dict[str, VirtualNumber], rentals: dict[str, Rental]
@@ -95,7 +96,7 @@ class Inventory:
         while after is not None:
             fresh_budget()
             page = await self._numbers.page(CHUNK, after)
-            found |= {entry.number.e164: entry.number for entry in page.entries}
+            found |= {entry.number.e164: entry.number for entry in page.items}
             after = page.next
         return found
 

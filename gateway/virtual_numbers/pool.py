@@ -6,17 +6,35 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 import ujson
 
-from gateway.errors import BadRequest, NotFound
+from conf.providers import PROVIDERS
+from gateway.errors import BadRequest, NotFound, UnknownPlace
 from gateway.store import keys
+from gateway.store.paging import Page
 from gateway.store.pipeline import Store
 from gateway.store.script import Argument, Script
 from gateway.telephony.phonenumber import mask
+
+log = logging.getLogger(__name__)
+
+# A place in the list of a number's sessions: when one was created (ms), and its id.
+_PLACE = re.compile(r"[0-9]{1,15}:[0-9a-f]{32}")
+
+# A single refusal is as a rule the receiver's fault; five in a row are the number's.
+MOST_REFUSALS = 5
+
+_ADD = Script.load(__file__, "number_add", "_pool")
+_REMOVE = Script.load(__file__, "number_remove", "_pool")
+_HEALTH = Script.load(__file__, "number_health", "_enqueue", "_pool")
+_REPORT = Script.load(__file__, "number_report")
+
+# Providers whose numbers text North America alone.
+DOMESTIC = frozenset(each.name for each in PROVIDERS if each.domestic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +59,7 @@ class Mode(StrEnum):
     BOTH = "both"
 
 
-log = logging.getLogger(__name__)
-
-# A place in the list of a number's sessions: when one was created (ms), and its id.
-_PLACE = re.compile(r"[0-9]{1,15}:[0-9a-f]{32}")
-
-# A single refusal is as a rule the receiver's fault; five in a row are the number's.
-MOST_REFUSALS = 5
-
-_ADD = Script.load(__file__, "number_add", "_pool")
-_REMOVE = Script.load(__file__, "number_remove", "_pool")
-_HEALTH = Script.load(__file__, "number_health", "_enqueue", "_pool")
-_REPORT = Script.load(__file__, "number_report")
-
 # What a number must be capable of to carry a session.
-# Providers whose numbers text North America alone, https://developer.flowroute.com/docs
-DOMESTIC = frozenset({"flowroute"})
 _NEEDS = {
     Mode.MESSAGE: frozenset({"sms"}),
     Mode.VOICE: frozenset({"voice"}),
@@ -75,26 +78,34 @@ class PoolEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class PoolPage:
-    """How many numbers there are and have a session, some of them, and where to go on."""
+class PoolPage(Page[PoolEntry]):
+    """A part of the pool; in_use: how many numbers of the whole have a session."""
 
-    size: int
     in_use: int
-    entries: list[PoolEntry]
-    next: str | None
+
+
+async def _nothing_to_settle() -> None:
+    """For whom it does not matter which numbers are in use."""
 
 
 class Pool:
-    """The virtual numbers that sessions may use."""
+    """The virtual numbers that sessions may use.
 
-    def __init__(self, store: Store) -> None:
+    settle: closes sessions that are over, so that none of them keeps a number in use.
+    """
+
+    def __init__(
+        self, store: Store, settle: Callable[[], Awaitable[object]] = _nothing_to_settle
+    ) -> None:
         self._store = store
+        self._settle = settle
 
     async def add(self, number: VirtualNumber) -> None:
         """Put a number into the pool, healthy.
 
         Raises BadRequest when it is there already or takes part in an open session.
         """
+        await self._settle()
         happened = await self._store.run(
             _ADD,
             [keys.NUMBERS, keys.LOAD, keys.routes(number.e164), keys.LOBBY_PEOPLE, *_sets(number)],
@@ -110,6 +121,7 @@ class Pool:
 
         Raises NotFound when it is not there, BadRequest while it carries a session.
         """
+        await self._settle()
         own_keys = (keys.NUMBERS, keys.LOAD, keys.UNHEALTHY, keys.REFUSALS, keys.NUMBER_SESSIONS)
         happened = await self._change(_REMOVE, own_keys, e164)
         if happened != "removed":
@@ -161,11 +173,12 @@ class Pool:
         """Return at most ``limit`` numbers in their order, those behind ``after`` ('' = all).
 
         ``after`` and ``next`` are E.164 without ``+``; a number that was removed meanwhile does
-        no harm. Raises BadRequest when ``after`` is no number.
+        no harm. Raises UnknownPlace when ``after`` is no number.
         """
+        await self._settle()
         if after and not (after.isascii() and after.isdecimal()):
-            raise BadRequest("after: is no number")
-        names, size, in_use = await asyncio.gather(
+            raise UnknownPlace("after: is no number")
+        names, total, in_use = await asyncio.gather(
             self._store.execute("HKEYS", keys.NUMBERS),
             self._store.execute("HLEN", keys.NUMBERS),
             self._store.execute("HLEN", keys.LOAD),
@@ -173,7 +186,7 @@ class Pool:
         following = sorted(name for name in names if name > f"+{after}")
         shown = following[:limit]
         more = shown[-1].removeprefix("+") if len(following) > len(shown) > 0 else None
-        return PoolPage(size, in_use, await self._entries(shown), more)
+        return PoolPage(total, await self._entries(shown), more, in_use)
 
     async def _entries(self, names: Sequence[str]) -> list[PoolEntry]:
         if not names:
@@ -191,16 +204,14 @@ class Pool:
             if record
         ]
 
-    async def sessions_on(
-        self, e164: str, limit: int, after: str
-    ) -> tuple[int, list[str], str | None]:
-        """Return how many open sessions a number carries, ids of some, and the next.
+    async def sessions_on(self, e164: str, limit: int, after: str) -> Page[str]:
+        """Return the ids of the open sessions on a number, the newest first.
 
-        The newest come first; ``after`` ('' = all) and the next are places in the list, which
-        stay valid when their session ends. Raises BadRequest when ``after`` is none.
+        ``after`` ('' = all) and the next are places in the list, which stay valid when their
+        session ends. Raises UnknownPlace when ``after`` is none.
         """
         if after and not _PLACE.fullmatch(after):
-            raise BadRequest("after: no such session")
+            raise UnknownPlace("after: no such session")
         newest = f"({e164}:{after}" if after else f"({e164};"
         total, found = await asyncio.gather(
             self._store.execute("HGET", keys.LOAD, e164),
@@ -210,8 +221,8 @@ class Pool:
             ),
         )
         places = [member.partition(":")[2] for member in found]
-        following = places[limit - 1] if len(places) > limit else None
-        return int(total or 0), [each.partition(":")[2] for each in places[:limit]], following
+        ids = [each.partition(":")[2] for each in places[:limit]]
+        return Page(int(total or 0), ids, places[limit - 1] if len(places) > limit else None)
 
     async def _oldest(self, e164: str) -> str:
         """Return the id of the longest open session on a number, '' without any."""

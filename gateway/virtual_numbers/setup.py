@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 
+from conf.providers import NEXMO
 from gateway.errors import BadRequest, GatewayError, ProviderFailed, StoreUnavailable
 from gateway.providers.base import Outcome
 from gateway.providers.vonage.numbers import NumbersApi
@@ -12,7 +13,8 @@ from gateway.providers.vonage.numbers_wire import Offer, Rental
 from gateway.store.budget import fresh_budget
 from gateway.virtual_numbers.pool import Pool, VirtualNumber
 
-PROVIDER = "nexmo"
+# Whose numbers are rented.
+PROVIDER = NEXMO.name
 
 # Of an update that is not answered.
 TRIES = 2

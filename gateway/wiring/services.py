@@ -2,54 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from urllib.parse import quote
 
 from conf.devices import Device
 from conf.settings import Settings
 from gateway.access.client_address import ClientAddress
 from gateway.access.gates import AdminGate, WebhookGate
-from gateway.access.limiter import Limit, Limiter, MessageLimits, ValidationLimits
+from gateway.access.limiter import Limiter, MessageLimits, ValidationLimits
 from gateway.access.refusals import Refusals
 from gateway.access.sign_ins import SignIns
 from gateway.conversations.calls import Calls
+from gateway.conversations.lobby import Lobby
 from gateway.conversations.notices import Notices
 from gateway.conversations.relay import Relay
 from gateway.conversations.sessions import Sessions
 from gateway.conversations.transcript import Transcript
 from gateway.messaging.history import History
+from gateway.messaging.inbound.concatenation import Concatenation
 from gateway.messaging.inbound.inbox import Inbox
 from gateway.messaging.messenger import Messenger
 from gateway.messaging.optouts import Keywords, OptOuts
-from gateway.messaging.outbox.queue import Outbox
+from gateway.messaging.outbox.queue import Outbox, OutboxEntry
 from gateway.messaging.outbox.worker import OutboxWorker
 from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
+from gateway.monitoring.metrics import OUTBOX_REPEATS
 from gateway.monitoring.stats import Stats
-from gateway.providers import flowroute
-from gateway.providers.base import Provider
-from gateway.providers.flowroute import FlowrouteProvider
-from gateway.providers.smssync import SmsSyncProvider
+from gateway.providers.base import SubmitResult
 from gateway.providers.vonage.insight import Insight
-from gateway.providers.vonage.numbers import NumbersApi
-from gateway.providers.vonage.sms import Account, VonageProvider
 from gateway.smssync.phones import Phones, reporting
 from gateway.smssync.queue import Tasks
-from gateway.smssync.tasks import NewTask
 from gateway.store.pipeline import Store, connect
-from gateway.telephony import geoip
 from gateway.telephony.country import CountryGuesser
 from gateway.virtual_numbers.forecast import Forecast
 from gateway.virtual_numbers.inventory import Inventory
 from gateway.virtual_numbers.pool import Pool
 from gateway.virtual_numbers.provisioning import Provisioning
-from gateway.virtual_numbers.setup import NumberSetup, Webhooks
-from gateway.wiring.relaying import wire
+from gateway.virtual_numbers.setup import NumberSetup
+from gateway.wiring import from_settings
+from gateway.wiring.periodic import Periodic
 
-# Flowroute publishes no limit and throttles senders that it takes for spammers: a modest rate.
-FLOWROUTE_RATE = 10.0
 # Of the 30 s that a stop may take, requests have 22 and what they sent a few.
 OUTBOX_STOP_SECONDS = 3.0
 
@@ -104,194 +98,173 @@ async def open_services(
     devices: SMSsync phones.
     Nothing is connected yet, so a store that is down does not keep the gateway from starting.
     """
-    store = connect(redis_url(settings))
-    blocks = Refusals(store)
-    limiter = Limiter(store, blocks)
+    async with AsyncExitStack() as closing:
+        yield _open(settings, settings.sender or default_sender, devices, closing)
+
+
+def _open(
+    settings: Settings, default_sender: str, devices: Sequence[Device], closing: AsyncExitStack
+) -> Services:
+    """Return the services, started; what has to be closed is given to ``closing``."""
+    days = settings.message_log_days
+    store = connect(from_settings.redis_url(settings))
+    closing.push_async_callback(store.close)
+    insight = from_settings.vonage_insight(settings)
+    if insight is not None:
+        closing.push_async_callback(insight.close)
+    numbers_api = from_settings.vonage_numbers_api(settings)
+    closing.push_async_callback(numbers_api.close)
+
+    refusals = Refusals(store)
+    limiter = Limiter(store, refusals)
+    admin = from_settings.admin_gate(settings)
+
+    chat_numbers = from_settings.chat_numbers(settings)
+    sessions = Sessions(
+        store,
+        reserved=chat_numbers,
+        exclusive=settings.tn_exclusive,
+        cooldown=settings.number_cooldown,
+        log_days=settings.session_log_days,
+    )
+    pool, optouts = Pool(store, sessions.expire_some), OptOuts(store)
+    words = from_settings.keywords(settings)
+    inbox = Inbox(store, days=days)
     transcript = Transcript(store, days=settings.session_log_days)
-    receipts = Receipts(store, days=settings.message_log_days, changed=transcript.set_state)
+    receipts = Receipts(store, days=days, changed=transcript.set_state)
     tasks = Tasks(
         store,
         {device.name: device for device in devices},
         lease=settings.smssync_lease,
         confirm=settings.smssync_confirm * 3600,
         changed=reporting(receipts),
-        days=settings.message_log_days,
+        days=days,
     )
-    phones = _phone_providers(devices, tasks, settings.message_log_days * 86_400)
-    providers = [*_providers(settings), *phones]
+    providers = from_settings.network_providers(settings)
+    providers += from_settings.phone_providers(devices, tasks, days * 86_400)
+    for each in reversed(providers):
+        closing.push_async_callback(each.close)
+    stats = Stats(store)
+    closing.push_async_callback(stats.close)
     messenger = Messenger(
         {each.name: each for each in providers}, settings.provider, receipts, Pacer(store)
     )
-    stats = Stats(store)
-    relaying = wire(
-        settings,
+    closing.push_async_callback(messenger.drain)
+    outbox = Outbox(store, dead_days=days)
+    worker = OutboxWorker(
+        outbox,
+        messenger,
+        suppressed=lambda entry: optouts.is_out(entry.to),
+        decided=_decided(pool, transcript),
+        repeated=lambda entry: OUTBOX_REPEATS.inc(),
+        number_rate=settings.number_rate,
+    )
+    closing.push_async_callback(worker.stop, OUTBOX_STOP_SECONDS)
+
+    notices = Notices(store, from_settings.notice_texts(settings), worker.wake)
+    lobby = Lobby(
         store,
-        limiter,
-        messenger=messenger,
+        numbers=chat_numbers,
+        provider=settings.provider,
+        wait=settings.chat_wait,
+        limiter=limiter,
+        sessions=sessions,
+        notices=notices,
+        inbox=inbox,
+        optouts=optouts,
+        wake=worker.wake,
+    )
+    relay = Relay(
+        store,
+        sessions=sessions,
+        notices=notices,
+        inbox=inbox,
+        assemblies=Concatenation(store),
         transcript=transcript,
+        words=words,
+        lobby=lobby,
+        wake=worker.wake,
+    )
+    calls = from_settings.calls(settings, store, sessions, transcript)
+    forecast = Forecast(store)
+    webhooks = from_settings.number_webhooks(settings)
+    account = settings.nexmo_api_key
+
+    periodic = Periodic(
+        [
+            calls.sweep,
+            sessions.expire_due,
+            relay.join_due,
+            lambda: notices.finish_stale(sessions.find),
+            lobby.expire_waiting,
+            outbox.trim_dead,
+            forecast.trim,
+            tasks.look_after,
+            stats.look_after,
+        ]
+    )
+    closing.push_async_callback(periodic.stop)
+    worker.start()
+    periodic.start()
+    return Services(
+        store=store,
+        clients=from_settings.client_address(settings),
+        countries=from_settings.country_guesser(settings),
+        message_limits=from_settings.message_limits(settings, limiter),
+        validation_limits=from_settings.validation_limits(settings, limiter),
+        refusals=refusals,
+        messenger=messenger,
+        receipts=receipts,
+        history=History(store, receipts, days=days),
+        admin=admin,
+        sign_ins=SignIns(store, limiter, admin),
+        webhooks=from_settings.webhook_gate(settings),
+        default_sender=default_sender,
+        default_provider=settings.provider,
+        pool_providers=messenger.providers,
+        transcript=transcript,
+        pool=pool,
+        sessions=sessions,
+        forecast=forecast,
+        notices=notices,
+        optouts=optouts,
+        words=words,
+        inbox=inbox,
+        outbox=outbox,
+        outbox_worker=worker,
+        relay=relay,
+        calls=calls,
+        public_url=settings.public_url,
         tasks=tasks,
+        phones=Phones(
+            devices,
+            tasks=tasks,
+            relay=relay,
+            numbers=pool,
+            receipts=receipts,
+            limiter=limiter,
+            optouts=optouts,
+            words=words,
+            reply=settings.smssync_reply,
+        ),
+        provisioning=Provisioning(
+            store, numbers_api, NumberSetup(numbers_api, pool, webhooks), account=account
+        ),
+        inventory=Inventory(numbers_api, pool, webhooks, account=account),
+        insight=insight,
         stats=stats,
     )
-    numbers_api, insight = vonage_numbers_api(settings), vonage_insight(settings)
-    own = Webhooks.at(settings.public_url, settings.webhook_token, settings.nexmo_application_id)
-    gate = AdminGate(settings.admin_token, development=settings.development_mode)
-    trusted = [each for each in settings.trusted_proxies.split(",") if each]
-    relaying.outbox_worker.start()
-    relaying.periodic.start()
-    try:
-        yield Services(
-            store=store,
-            clients=ClientAddress(trusted, settings.client_address_header),
-            countries=CountryGuesser(
-                geoip.open_lookup(settings.geoip_file),
-                default_country=settings.default_country,
-                guess=settings.guess_country,
-            ),
-            message_limits=MessageLimits(
-                limiter,
-                Limit(settings.limit_amount, settings.limit_expires),
-                Limit(settings.receiver_limit_amount, settings.receiver_limit_expires),
-            ),
-            validation_limits=ValidationLimits(
-                limiter, Limit(settings.limit_amount, settings.limit_expires)
-            ),
-            refusals=blocks,
-            messenger=messenger,
-            receipts=receipts,
-            history=History(store, receipts, days=settings.message_log_days),
-            admin=gate,
-            sign_ins=SignIns(store, limiter, gate),
-            webhooks=webhook_gate(settings),
-            default_sender=settings.sender or default_sender,
-            default_provider=settings.provider,
-            pool_providers=messenger.providers,
-            transcript=transcript,
-            pool=relaying.numbers,
-            sessions=relaying.sessions,
-            forecast=relaying.forecast,
-            notices=relaying.notices,
-            optouts=relaying.optouts,
-            words=relaying.words,
-            inbox=relaying.inbox,
-            outbox=relaying.outbox,
-            outbox_worker=relaying.outbox_worker,
-            relay=relaying.relay,
-            calls=relaying.calls,
-            public_url=settings.public_url,
-            tasks=tasks,
-            phones=Phones(
-                devices,
-                tasks=tasks,
-                relay=relaying.relay,
-                numbers=relaying.numbers,
-                receipts=receipts,
-                limiter=limiter,
-                optouts=relaying.optouts,
-                words=relaying.words,
-                reply=settings.smssync_reply,
-            ),
-            provisioning=Provisioning(
-                store,
-                numbers_api,
-                NumberSetup(numbers_api, relaying.numbers, own),
-                account=settings.nexmo_api_key,
-            ),
-            inventory=Inventory(numbers_api, relaying.numbers, own, account=settings.nexmo_api_key),
-            insight=insight,
-            stats=stats,
-        )
-    finally:
-        await relaying.periodic.stop()
-        await relaying.outbox_worker.stop(OUTBOX_STOP_SECONDS)
-        await messenger.drain()
-        await stats.close()
-        for each in providers:
-            await each.close()
-        await numbers_api.close()
-        if insight is not None:
-            await insight.close()
-        await store.close()
 
 
-def _phone_providers(devices: Sequence[Device], tasks: Tasks, ttl: float) -> list[Provider]:
-    """ttl: seconds after which an SMS is not worth sending any more."""
+def _decided(
+    pool: Pool, transcript: Transcript
+) -> Callable[[OutboxEntry, str, SubmitResult | None], Awaitable[None]]:
+    """Return what is done when it is decided what becomes of a text of the outbox."""
 
-    async def add(*, uuid: str, to: str, message: str, device: str) -> bool:
-        task = NewTask(uuid=uuid, to=to, message=message, device=device, ttl=ttl)
-        return await tasks.add(task)
+    async def decided(entry: OutboxEntry, state: str, result: SubmitResult | None) -> None:
+        if entry.session:
+            await transcript.set_state(entry.session, entry.id, state)
+        if state == "accepted" or (result is not None and result.blames_sender):
+            await pool.report(entry.sender, state == "accepted")
 
-    return [SmsSyncProvider(device.name, device.secret, add) for device in devices]
-
-
-def _providers(settings: Settings) -> list[Provider]:
-    return [
-        VonageProvider(
-            vonage_account(settings), rate=settings.nexmo_rate, timeout=settings.provider_timeout
-        ),
-        FlowrouteProvider(
-            flowroute.Account(
-                settings.flowroute_access_key,
-                settings.flowroute_secret_key,
-                settings.flowroute_url,
-            ),
-            rate=FLOWROUTE_RATE,
-            timeout=settings.provider_timeout,
-        ),
-    ]
-
-
-def redis_url(settings: Settings) -> str:
-    """Return ``redis_url``, or the URL that the four single options make."""
-    if settings.redis_url:
-        return settings.redis_url
-    host = f"[{settings.redis_host}]" if ":" in settings.redis_host else settings.redis_host
-    password = f":{quote(settings.redis_password, safe='')}@" if settings.redis_password else ""
-    return f"redis://{password}{host}:{settings.redis_port}/{settings.redis_db}"
-
-
-def vonage_account(settings: Settings) -> Account:
-    """Return the Vonage account; receipts are asked for when ``nexmo_dlr_url`` is set."""
-    scheme = "https" if settings.nexmo_ssl else "http"
-    dlr_url = settings.nexmo_dlr_url
-    if dlr_url and settings.webhook_token:
-        dlr_url = f"{dlr_url.rstrip('/')}/{settings.webhook_token}"
-    return Account(
-        api_key=settings.nexmo_api_key,
-        api_secret=settings.nexmo_api_secret,
-        url=f"{scheme}://{settings.nexmo_domain}/{settings.nexmo_endpoint}",
-        long_virtual_number=settings.nexmo_long_virtual_number,
-        dlr_url=dlr_url,
-    )
-
-
-def vonage_numbers_api(settings: Settings) -> NumbersApi:
-    """Return the client of the Numbers API, on the host of the SMS API."""
-    scheme = "https" if settings.nexmo_ssl else "http"
-    return NumbersApi(
-        f"{scheme}://{settings.nexmo_domain}",
-        settings.nexmo_api_key,
-        settings.nexmo_api_secret,
-        timeout=settings.provider_timeout,
-    )
-
-
-def vonage_insight(settings: Settings) -> Insight | None:
-    """Return Number Insight, None when it is off."""
-    if settings.number_insight == "off":
-        return None
-    scheme = "https" if settings.nexmo_ssl else "http"
-    url = f"{scheme}://{settings.nexmo_api_domain}"
-    return Insight(url, settings.nexmo_api_key, settings.nexmo_api_secret)
-
-
-def webhook_gate(settings: Settings) -> WebhookGate:
-    """Return the gate of the webhooks with every means of authentication that is configured."""
-    return WebhookGate(
-        token=settings.webhook_token,
-        signature_secret=settings.nexmo_signature_secret,
-        signature_method=settings.nexmo_signature_method,
-        signature_max_age=settings.nexmo_signature_max_age,
-        jwt_secret=settings.nexmo_application_jwt_secret,
-        application_id=settings.nexmo_application_id,
-        api_key=settings.nexmo_api_key,
-    )
+    return decided

@@ -19,9 +19,9 @@ class HoldingsHandler(FieldsHandler):
 
     async def get(self) -> None:
         """Answer what is rented and what is in the pool, in the order of the numbers."""
-        total, holdings, following = await self.services.inventory.page(*self.page())
-        listed = [_shown(each) for each in holdings]
-        self.reply({"total_numbers": total, "numbers": listed, "next": following})
+        page = await self.services.inventory.page(*self.page())
+        listed = [_shown(each) for each in page.items]
+        self.reply({"total_numbers": page.total, "numbers": listed, "next": page.next})
 
 
 class ProvisionHandler(FieldsHandler):

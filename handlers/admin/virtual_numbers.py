@@ -1,20 +1,14 @@
-"""``/tn``: the pool of virtual numbers.
-
-Sessions that are over are closed first, so that none of them keeps a number in use.
-"""
+"""``/tn``: the pool of virtual numbers."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from conf.providers import VOICE_PROVIDERS
 from gateway.errors import BadRequest
-from gateway.virtual_numbers.pool import PoolEntry, PoolPage, VirtualNumber
+from gateway.virtual_numbers.pool import PoolEntry, VirtualNumber
 from gateway.wiring.services import Services
 from handlers.admin.fields import CAPABILITIES, Fields, FieldsHandler, digits
-
-# The only provider whose calls reach the gateway.
-VOICE_PROVIDER = "nexmo"
-
 
 FIELDS = ("value", "provider", "capabilities", "country")
 
@@ -24,7 +18,8 @@ class RemovingHandler(FieldsHandler):
 
     async def delete(self, value: str | None = None) -> None:
         """Take a number that no session uses out of the pool."""
-        e164 = await remove(self.services, self.fields(value=value))
+        e164 = self.fields(value=value).number("value").e164
+        await self.services.pool.remove(e164)
         self.reply({"message": "successfully removed TN from pool", "value": digits(e164)})
 
 
@@ -33,20 +28,21 @@ class NumbersHandler(RemovingHandler):
 
     async def get(self) -> None:
         """Answer the pool in the order of its numbers."""
-        page = await pool_page(self.services, *self.page())
+        page = await self.services.pool.page(*self.page())
         self.reply(
             {
-                "available": page.size - page.in_use,
+                "available": page.total - page.in_use,
                 "in_use": page.in_use,
-                "pool_size": page.size,
-                "virtual_tns": [_shown(entry) for entry in page.entries],
+                "pool_size": page.total,
+                "virtual_tns": [_shown(entry) for entry in page.items],
                 "next": page.next,
             }
         )
 
     async def post(self) -> None:
         """Add one number."""
-        number = await add(self.services, self.fields(*FIELDS))
+        number = read_number(self.services, self.fields(*FIELDS))
+        await self.services.pool.add(number)
         self.reply({"message": "successfully added TN to pool", "value": digits(number.e164)})
 
 
@@ -55,47 +51,21 @@ class NumberHandler(RemovingHandler):
 
     async def patch(self, value: str) -> None:
         """Leave a number out of new sessions, or take it in again."""
-        e164, healthy = await set_health(self.services, self.fields("healthy", value=value))
+        given = self.fields("healthy", value=value)
+        e164, healthy = given.number("value").e164, given.flag("healthy")
+        await self.services.pool.set_health(e164, healthy)
         message = "successfully updated TN"
         self.reply({"message": message, "value": digits(e164), "healthy": healthy})
 
 
-async def pool_page(services: Services, limit: int, after: str) -> PoolPage:
-    """Return a page of the pool as ``Numbers.page`` does, of what is in use at this moment."""
-    await services.sessions.expire_some()
-    return await services.pool.page(limit, after)
-
-
-async def add(services: Services, given: Fields) -> VirtualNumber:
-    """Put the number of ``FIELDS`` into the pool; raises BadRequest."""
-    number = _wanted(services, given)
-    await services.sessions.expire_some()
-    await services.pool.add(number)
-    return number
-
-
-async def remove(services: Services, given: Fields) -> str:
-    """Take ``value`` out of the pool; return it as E.164. Raises BadRequest and NotFound."""
-    number = given.number("value")
-    await services.sessions.expire_some()
-    await services.pool.remove(number.e164)
-    return number.e164
-
-
-async def set_health(services: Services, given: Fields) -> tuple[str, bool]:
-    """Make ``value`` ``healthy`` or not; return both. Raises BadRequest and NotFound."""
-    number, healthy = given.number("value"), given.flag("healthy")
-    await services.pool.set_health(number.e164, healthy)
-    return number.e164, healthy
-
-
-def _wanted(services: Services, given: Fields) -> VirtualNumber:
+def read_number(services: Services, given: Fields) -> VirtualNumber:
+    """Return the number that the ``FIELDS`` describe; raises BadRequest."""
     number = given.number("value")
     provider = given.provider("provider", services.pool_providers, services.default_provider)
-    default = CAPABILITIES if provider == VOICE_PROVIDER else frozenset({"sms"})
+    default = CAPABILITIES if provider in VOICE_PROVIDERS else frozenset({"sms"})
     capabilities = given.capabilities("capabilities", default)
     if capabilities - default:
-        raise BadRequest(f"capabilities: voice needs a number of {VOICE_PROVIDER}")
+        raise BadRequest(f"capabilities: voice needs a number of {' or '.join(VOICE_PROVIDERS)}")
     return VirtualNumber(
         e164=number.e164,
         provider=provider,

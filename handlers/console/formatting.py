@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlencode
 from tornado.escape import xhtml_escape
 from tornado.httputil import HTTPServerRequest
 
+from conf.providers import is_phone
 from gateway.errors import GatewayError, StoreUnavailable
 from gateway.telephony import phonenumber
 
@@ -60,7 +61,7 @@ def quoted(words: str, shown: bool = False) -> str:
 
 def sender(text: str, provider: str) -> str:
     """Return whom a message is from; SMSsync phones send from numbers of their own."""
-    if provider.partition(":")[0] == "smssync":
+    if is_phone(provider):
         return "the phone’s own number"
     return number(text, True) or "–"
 

@@ -85,8 +85,8 @@ def test_a_file_without_devices_is_no_problem(tmp_path: Path) -> None:
 
 
 def test_the_example_file_is_accepted() -> None:
-    """conf/devices.example.toml shows every key."""
-    devices, problems = read_devices(ROOT / "conf" / "devices.example.toml")
+    """conf/examples/devices.toml shows every key."""
+    devices, problems = read_devices(ROOT / "conf" / "examples" / "devices.toml")
     assert [] == problems
     assert ["front-desk", "field-2"] == [each.name for each in devices]
     assert (

@@ -42,7 +42,7 @@ def test_a_named_file_replaces_the_usual_one(tmp_path: Path) -> None:
 
 
 def test_the_example_file_is_accepted() -> None:
-    result = loaded(*CREDENTIALS, f"--messages_file={ROOT / 'conf' / 'messages.example.toml'}")
+    result = loaded(*CREDENTIALS, f"--messages_file={ROOT / 'conf' / 'examples' / 'messages.toml'}")
     assert [] == result.problems
     assert ["/app", "/directions"] == [each.path for each in result.endpoints]
     assert (3, 600, 2, 86400) == dataclasses.astuple(result.endpoints[1])[3:]

@@ -1,4 +1,4 @@
-"""The texts made from the options: start line, help, README table and example environment."""
+"""The texts made from the options: start line, help, OPTIONS.md and example environment."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ def test_help_lists_every_option_in_100_columns() -> None:
 
 
 def test_the_table_lists_every_option_with_its_default() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| (?:`(.*?)`)? ?\| .+ \|$", documents.options_table(), re.M)
+    rows = re.findall(r"^\| `(\w+)` \| (?:`(.*?)`)? ?\| .+ \|$", documents.options_document(), re.M)
     assert [(name, each.default_text) for name, each in OPTIONS.items()] == rows
-    assert len(SECRETS) == documents.options_table().count("(secret)")
+    assert len(SECRETS) == documents.options_document().count("(secret)")
 
 
 def test_the_example_environment_lists_every_option_and_sets_none() -> None:
@@ -58,7 +58,7 @@ def test_the_example_environment_lists_every_option_and_sets_none() -> None:
 
 
 def test_every_option_has_an_effect() -> None:
-    for text in (documents.help_text(), documents.options_table(), documents.example_env()):
+    for text in (documents.help_text(), documents.options_document(), documents.example_env()):
         assert "reserved" not in text
 
 
@@ -70,44 +70,19 @@ def test_the_documents_of_this_project_are_current() -> None:
     assert [] == documents.outdated(ROOT)
 
 
-MARKED = f"# Title\n\n{documents.README_START}\nold\n{documents.README_END}\n\nThe end.\n"
-
-
-def test_writing_changes_only_what_stands_between_the_markers(tmp_path: Path) -> None:
+def test_writing_brings_every_file_up_to_date(tmp_path: Path) -> None:
+    """Those that are missing, too."""
     (tmp_path / "conf").mkdir()
-    (tmp_path / "README.md").write_text(MARKED)
-    assert [
-        "conf/example.env: not current",
-        "README.md: the table of options is not current",
-    ] == documents.outdated(tmp_path)
+    (tmp_path / "conf" / "OPTIONS.md").write_text("old")
+    problems = [f"{name}: not current" for name in ("conf/examples/example.env", "conf/OPTIONS.md")]
+    assert problems == documents.outdated(tmp_path)
     documents.write(tmp_path)
     assert [] == documents.outdated(tmp_path)
-    assert (
-        MARKED.replace("old\n", documents.options_table()) == (tmp_path / "README.md").read_text()
-    )
 
 
-@pytest.mark.parametrize(
-    ("readme", "expected"),
-    [
-        pytest.param(None, "README.md: there is no such file", id="absent"),
-        pytest.param(
-            "# Title\n",
-            "README.md: needs one line <!-- options:start --> and after it one line "
-            "<!-- options:end -->",
-            id="no markers",
-        ),
-    ],
-)
-def test_a_readme_without_markers_is_left_alone_but_not_current(
-    tmp_path: Path, readme: str | None, expected: str
-) -> None:
-    (tmp_path / "conf").mkdir()
-    if readme is not None:
-        (tmp_path / "README.md").write_text(readme)
-    documents.write(tmp_path)
-    assert [expected] == documents.outdated(tmp_path)
-    assert (readme is not None) is (tmp_path / "README.md").exists()
+def test_the_readme_leads_to_the_options() -> None:
+    """It has no list of its own that could be out of date."""
+    assert "(conf/OPTIONS.md)" in (ROOT / "README.md").read_text("utf-8")
 
 
 def test_an_unknown_command_is_answered_with_the_usage(capsys: pytest.CaptureFixture[str]) -> None:

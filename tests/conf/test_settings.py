@@ -334,7 +334,7 @@ PAIR = "nexmo_api_key and nexmo_api_secret belong together"
         ),
         pytest.param(["--provider=smssync:default", "--smssync_secret=123456"], [], id="a phone"),
         pytest.param(
-            ["--smssync_secret=123456", "--smssync_devices_file=conf/devices.example.toml"],
+            ["--smssync_secret=123456", "--smssync_devices_file=conf/examples/devices.toml"],
             ["smssync_secret and smssync_devices_file are both set: set one of them"],
             id="two sources of phones",
         ),

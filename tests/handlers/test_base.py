@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from tornado.web import RequestHandler
 
 from handlers.admin.base import AdminHandler
+from handlers.base import BaseHandler
 from handlers.public.base import PublicHandler
 from tests.support.servers.serving import Gateway, serving
 
@@ -350,3 +353,14 @@ async def test_the_access_log_breaks_no_answer_and_tells_no_secret(
     [line] = [each.getMessage() for each in caplog.records if each.name == "gateway.access_log"]
     assert line.isprintable()
     assert not any(word in line for word in ("FAKE", "secret", "%"))
+
+
+def test_a_cleared_answer_has_the_fields_that_tornado_gives_it() -> None:
+    """``clear`` stands in place of Tornado's own and writes its private fields."""
+    theirs, ours = RequestHandler.__new__(RequestHandler), BaseHandler.__new__(BaseHandler)
+    RequestHandler.clear(theirs)
+    vars(ours)["application"] = SimpleNamespace(draining=False)
+    BaseHandler.clear(ours)
+    fields = {name: value for name, value in vars(ours).items() if name != "application"}
+    assert vars(theirs).keys() == fields.keys()
+    assert vars(theirs) | {"_headers": fields["_headers"]} == fields

@@ -37,7 +37,7 @@ from gateway.store import keys, valkey_process
 from gateway.store.pipeline import Store, connect
 from gateway.telephony import phonenumber
 from gateway.virtual_numbers.pool import Pool, VirtualNumber
-from gateway.wiring.relaying import notice_texts
+from gateway.wiring.from_settings import notice_texts
 from gateway.wiring.services import open_services
 from tests.load.scenarios import fictional_numbers
 from tests.support.servers.processes import Process, wait_for

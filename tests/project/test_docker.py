@@ -24,6 +24,7 @@ from gateway.store.valkey_process import free_port, wait_until
 from tests.support import ROOT
 
 RECIPE = (ROOT / "conf" / "Dockerfile").read_text()
+ENTRY = ROOT / "conf" / "deploy" / "entry"
 INSTRUCTIONS = [
     tuple(line.split(maxsplit=1))
     for line in re.sub(r"\\\n\s*", "", RECIPE).splitlines()
@@ -172,7 +173,7 @@ def test_each_argument_starts_its_program(tmp_path: Path, command: list[str], li
     (tmp_path / "python").write_text('#!/bin/sh\necho "$@"\n')
     (tmp_path / "python").chmod(0o755)
     started = subprocess.run(
-        [ROOT / "conf" / "entry", *command],
+        [ENTRY, *command],
         env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
         stdout=subprocess.PIPE,
         text=True,
@@ -183,7 +184,10 @@ def test_each_argument_starts_its_program(tmp_path: Path, command: list[str], li
 
 def test_an_unknown_argument_is_told_with_the_known_ones() -> None:
     started = subprocess.run(
-        [ROOT / "conf" / "entry", "sevre"], stderr=subprocess.PIPE, text=True, check=False
+        [ENTRY, "sevre"],
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
     )
     assert started.returncode == 64
     assert started.stderr.startswith("usage: serve")

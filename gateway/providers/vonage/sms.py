@@ -1,8 +1,7 @@
-"""Vonage (formerly Nexmo) SMS API: requests, answers and delivery receipts.
+"""Vonage (formerly Nexmo) SMS API: requests and answers.
 
 https://developer.vonage.com/en/api/sms
 https://developer.vonage.com/en/messaging/sms/guides/troubleshooting-sms
-https://developer.vonage.com/en/messaging/sms/guides/delivery-receipts
 """
 
 from __future__ import annotations
@@ -16,10 +15,9 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import quote_plus
 
-import ujson
-
+from conf.providers import NEXMO
 from gateway.providers.base import DeliveryState, Outcome, Part, Sms, SubmitResult
-from gateway.providers.http import Poster, word
+from gateway.providers.http import Poster, json_object
 from gateway.providers.vonage.codes import (
     ALERTS,
     NO_STATUS,
@@ -32,7 +30,7 @@ from gateway.telephony.phonenumber import is_north_american
 
 log = logging.getLogger(__name__)
 
-NAME = "nexmo"
+NAME = NEXMO.name
 FORM_TYPE = "application/x-www-form-urlencoded"
 
 # Vonage ids have 16 to 36 characters.
@@ -104,18 +102,14 @@ def result(http_status: int, body: bytes) -> SubmitResult:
 
 
 def _messages(body: bytes) -> list[dict[str, Any]]:
-    try:
-        answer = ujson.loads(body)
-    except ValueError:
-        return []
-    messages = answer.get("messages") if isinstance(answer, dict) else None
+    messages = (json_object(body) or {}).get("messages")
     if not isinstance(messages, list) or not all(isinstance(each, dict) for each in messages):
         return []
     return messages
 
 
 def _result_of_parts(messages: list[dict[str, Any]]) -> SubmitResult:
-    codes = [word(each.get("status"), 20) for each in messages]
+    codes = [as_text(each.get("status"), 20) for each in messages]
     statuses = [STATUSES.get(code, UNKNOWN_STATUS) if code else NO_STATUS for code in codes]
     outcome = _outcome([status.outcome for status in statuses])
     parts = tuple(map(_part, range(1, len(messages) + 1), messages, statuses))
@@ -123,12 +117,12 @@ def _result_of_parts(messages: list[dict[str, Any]]) -> SubmitResult:
         outcome,
         parts if any(part.state is DeliveryState.ACCEPTED for part in parts) else (),
         price=_sum_of_prices(messages),
-        network=word(messages[0].get("network"), 10),
+        network=as_text(messages[0].get("network"), 10),
     )
     if outcome is Outcome.ACCEPTED:
         return answer
     first = next(i for i, status in enumerate(statuses) if status.outcome is not Outcome.ACCEPTED)
-    meaning, raw = statuses[first].meaning, word(messages[first].get("error-text"), 200)
+    meaning, raw = statuses[first].meaning, as_text(messages[first].get("error-text"), 200)
     text = f"{meaning}: {raw}" if raw else meaning
     return replace(
         answer,
@@ -151,7 +145,7 @@ _PART_STATES = {Outcome.ACCEPTED: DeliveryState.ACCEPTED, Outcome.UNKNOWN: Deliv
 
 def _part(index: int, message: dict[str, Any], status: Status) -> Part:
     """Return one part. Refused ones need a name to stand in the record; others wait for theirs."""
-    provider_id = word(message.get("message-id"), MAX_ID_LENGTH)
+    provider_id = as_text(message.get("message-id"), MAX_ID_LENGTH)
     state = _PART_STATES.get(status.outcome, DeliveryState.REJECTED)
     return Part(provider_id or (f"part-{index}" if state is DeliveryState.REJECTED else ""), state)
 
@@ -162,6 +156,12 @@ def _sum_of_prices(messages: list[dict[str, Any]]) -> str:
     if not prices or not all(map(_PRICE.fullmatch, prices)):
         return ""
     return f"{sum(map(Decimal, prices), Decimal(0)):f}"
+
+
+def as_text(value: object, longest: int) -> str:
+    """Return a field's value as text that a store and a log can take, '' for null."""
+    text = "" if value is None else str(value)
+    return text[:longest].encode("utf-8", "replace").decode()
 
 
 def _wait_hint(error_text: str) -> float | None:

@@ -1,7 +1,8 @@
-"""MOs from Vonage: webhooks of the SMS API, parts of long texts included, and of Messages v1.
+"""Webhooks from Vonage: MOs, parts of long texts included, and receipts, of both its APIs.
 
 https://developer.vonage.com/en/messaging/sms/guides/inbound-sms
 https://developer.vonage.com/en/messaging/sms/guides/concatenation-and-encoding
+https://developer.vonage.com/en/messaging/sms/guides/delivery-receipts
 https://developer.vonage.com/en/api/messages
 """
 
@@ -14,11 +15,24 @@ from typing import Any
 from gateway.providers.base import Inbound, LongText, Receipt
 from gateway.providers.http import content_id, scalar, word
 from gateway.providers.vonage.codes import RECEIPT_STATES
-from gateway.providers.vonage.sms import MAX_ID_LENGTH, NAME
+from gateway.providers.vonage.sms import MAX_ID_LENGTH, NAME, as_text
 
 # https://developer.vonage.com/en/api/sms#send-an-sms (parameter ``client-ref``)
 MAX_REFERENCE_LENGTH = 100
 MAX_WORD_LENGTH = 40
+MAX_NUMBER_LENGTH = 64
+MAX_TIME_LENGTH = 40
+# Messages v1 joins long texts itself; what is longer than this is no text of a person.
+MAX_TEXT_LENGTH = 10_000
+# The number of parts is one octet (3GPP TS 23.040, 9.2.3.24.1).
+MOST_PARTS = 255
+
+# An MO has one of these fields, a receipt has none of them.
+_BODY_FIELDS = ("text", "type", "data")
+_RECEIPT_FIELDS = ("status", "err-code", "scts")
+
+_HEXADECIMAL = re.compile(r"(?:[0-9A-Fa-f]{2})+")
+_PART_NUMBER = re.compile(r"[0-9]{1,3}")
 
 
 def parse_receipt(params: Mapping[str, str]) -> Receipt | None:
@@ -34,9 +48,9 @@ def parse_receipt(params: Mapping[str, str]) -> Receipt | None:
         NAME,
         provider_id,
         state,
-        client_ref=word(params.get("client-ref"), MAX_REFERENCE_LENGTH),
-        error_code=word(params.get("err-code"), MAX_WORD_LENGTH),
-        carrier_time=word(params.get("scts"), MAX_WORD_LENGTH),
+        client_ref=as_text(params.get("client-ref"), MAX_REFERENCE_LENGTH),
+        error_code=as_text(params.get("err-code"), MAX_WORD_LENGTH),
+        carrier_time=as_text(params.get("scts"), MAX_WORD_LENGTH),
         fields=_kept(params, ("status", "err-code", "scts", "price", "network-code")),
     )
 
@@ -51,13 +65,13 @@ def is_messages_v1(document: Mapping[str, object]) -> bool:
 
 def parse_messages_v1_status(document: Mapping[str, Any]) -> Receipt | None:
     """Return the receipt in a Messages v1 status webhook, None when it is none."""
-    flat = {key: word(value, 100) for key, value in document.items() if isinstance(value, str)}
+    flat = {key: as_text(value, 100) for key, value in document.items() if isinstance(value, str)}
     provider_id = flat.get("message_uuid", "")
     state = RECEIPT_STATES.get(flat.get("status", "").lower())
     if not provider_id or len(provider_id) > MAX_ID_LENGTH or state is None:
         return None
     error = document.get("error")
-    code = word(error.get("title"), MAX_WORD_LENGTH) if isinstance(error, dict) else ""
+    code = as_text(error.get("title"), MAX_WORD_LENGTH) if isinstance(error, dict) else ""
     return Receipt(
         NAME,
         provider_id,
@@ -70,22 +84,7 @@ def parse_messages_v1_status(document: Mapping[str, Any]) -> Receipt | None:
 
 
 def _kept(params: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
-    return {name: word(params[name], 100) for name in names if params.get(name)}
-
-
-MAX_NUMBER_LENGTH = 64
-MAX_TIME_LENGTH = 40
-# Messages v1 joins long texts itself; what is longer than this is no text of a person.
-MAX_TEXT_LENGTH = 10_000
-# The number of parts is one octet (3GPP TS 23.040, 9.2.3.24.1).
-MOST_PARTS = 255
-
-# An MO has one of these fields, a receipt has none of them.
-_BODY_FIELDS = ("text", "type", "data")
-_RECEIPT_FIELDS = ("status", "err-code", "scts")
-
-_HEXADECIMAL = re.compile(r"(?:[0-9A-Fa-f]{2})+")
-_PART_NUMBER = re.compile(r"[0-9]{1,3}")
+    return {name: as_text(params[name], 100) for name in names if params.get(name)}
 
 
 def parse_inbound(params: Mapping[str, str]) -> Inbound | None:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Sequence
 
+from conf.providers import NEXMO, is_phone
 from gateway.conversations.sessions import NewSession, NoNumberFree
 from gateway.errors import BadRequest
 from gateway.telephony.phonenumber import country_of
@@ -20,7 +21,6 @@ PLACE = "/console/handsets"
 MOST_CHARACTERS = 1600
 # The emulator answers a call by itself, and its people do not talk for ever.
 RING_SECONDS, TALK_SECONDS = 5.0, 120.0
-PROVIDERS = frozenset({"nexmo", "flowroute"})
 
 
 class HandsetsAction(HandsetsPage, Action):
@@ -95,8 +95,8 @@ class TextHandler(HandsetsAction):
         """Return over which provider a number of the pool is texted, Vonage for any other."""
         number = await self.services.pool.get(to)
         if number is None:
-            return "nexmo"
-        if number.provider not in PROVIDERS:
+            return NEXMO.name
+        if is_phone(number.provider):
             raise BadRequest("to: belongs to a phone with SMSsync, which is not emulated here")
         return number.provider
 

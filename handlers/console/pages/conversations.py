@@ -70,14 +70,14 @@ class ConversationsPage(Page):
             raise NotFound("this number is not in the pool, or not any more")
         await services.sessions.expire_some()
         on_it = partial(services.pool.sessions_on, number)
-        total, ids, older = await page_or_first(on_it, ROWS, after)
-        found = await asyncio.gather(*(services.sessions.find(each) for each in ids))
+        page = await page_or_first(on_it, ROWS, after)
+        found = await asyncio.gather(*(services.sessions.find(each) for each in page.items))
         return {
             "through": number,
             "query": f"through={through}",
-            "total": total,
+            "total": page.total,
             "sessions": [each for each in found if each and not each.closed],
-            "older": older,
+            "older": page.next,
         }
 
     async def _of_participant(self, of: str, after: str) -> dict[str, Any]:

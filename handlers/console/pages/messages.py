@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, ClassVar
 
+from conf.providers import is_phone
 from gateway.errors import NotFound
-from gateway.providers import smssync
 from gateway.telephony import phonenumber
 from gateway.telephony.segments import MAX_CHARACTERS
 from handlers.admin.messages import read_message, send
@@ -91,7 +91,7 @@ class SendMessage(Action, MessagesPage):
         texts = {name: given.text(name, 2 * MAX_CHARACTERS) for name in given.values}
         message = read_message(texts, self.services)
         sent = await send(message, self.services, source="console")
-        by_phone = (message.provider or self.services.default_provider).startswith(smssync.NAME)
+        by_phone = is_phone(message.provider or self.services.default_provider)
         done = "waits" if by_phone else "sent"
         return path("messages", sent.id, done=done if sent.ok else "")
 

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from conf.providers import label
 from gateway.monitoring.stats import ProviderHealth
 from gateway.monitoring.time_series import Series
 from handlers.console import formatting
@@ -116,7 +117,7 @@ class OverviewPage(Page):
             "providers": [
                 _provider(name, found)
                 for name, found in health.items()
-                if found.at or name == services.default_provider.partition(":")[0]
+                if found.at or name == label(services.default_provider)
             ],
             "devices": devices,
             "outbox": counts.directions,

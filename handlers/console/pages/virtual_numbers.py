@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar
 
 from gateway.virtual_numbers.forecast import Need
-from handlers.admin import virtual_numbers
+from handlers.admin.virtual_numbers import FIELDS, read_number
 from handlers.console.base import path
 from handlers.console.formatting import count
 from handlers.console.page import Action, page_or_first
@@ -19,7 +18,7 @@ ROWS = 50
 
 @dataclass(frozen=True, slots=True)
 class CountryOutlook:
-    """A country's need with what it means in words; tone: see views.TONES."""
+    """A country's need with what it means in words; tone: see formatting.TONES."""
 
     need: Need
     tone: str
@@ -48,7 +47,7 @@ class NumbersPage(Action):
         """Return a page of the pool, and the forecast."""
         services, after = self.services, self.get_query_argument("after", "")
         pool, needs = await asyncio.gather(
-            page_or_first(partial(virtual_numbers.pool_page, services), ROWS, after),
+            page_or_first(services.pool.page, ROWS, after),
             services.forecast.needs(),
         )
         tone, words = summary(needs)
@@ -63,7 +62,7 @@ class NumbersPage(Action):
 
     async def perform(self, *args: str) -> str:
         """Add a number."""
-        await virtual_numbers.add(self.services, self.fields(*virtual_numbers.FIELDS))
+        await self.services.pool.add(read_number(self.services, self.fields(*FIELDS)))
         return path("numbers", done="added")
 
 
@@ -72,7 +71,7 @@ class RemoveNumber(NumbersPage):
 
     async def perform(self, *args: str) -> str:
         """Take a number out of the pool; refused while a session uses it."""
-        await virtual_numbers.remove(self.services, self.fields(value=args[0]))
+        await self.services.pool.remove(self.fields(value=args[0]).number("value").e164)
         return path("numbers", done="removed")
 
 
@@ -82,7 +81,8 @@ class NumberHealth(NumbersPage):
     async def perform(self, *args: str) -> str:
         """Leave a number out of new sessions, or take it in again."""
         given = self.fields("healthy", value=args[0])
-        _, healthy = await virtual_numbers.set_health(self.services, given)
+        e164, healthy = given.number("value").e164, given.flag("healthy")
+        await self.services.pool.set_health(e164, healthy)
         return path("numbers", done="in" if healthy else "out")
 
 

@@ -69,9 +69,10 @@ async def test_a_number_is_listed_with_its_state(
         office.standin.own(ONE, **settings)
     if capabilities is not None:
         await office.numbers.add(VirtualNumber(f"+{ONE}", "nexmo", "US", capabilities))
-    total, [holding], following = await listed(office).page(100, "")
+    page = await listed(office).page(100, "")
+    [holding] = page.items
     assert (1, None, f"+{ONE}", "US", "nexmo") == (
-        *(total, following, holding.e164),
+        *(page.total, page.next, holding.e164),
         *(holding.country, holding.provider),
     )
     assert expected == (holding.rented, holding.in_pool, holding.configured)
@@ -79,13 +80,13 @@ async def test_a_number_is_listed_with_its_state(
 
 async def test_whether_a_number_of_another_provider_is_rented_is_not_known(office: Office) -> None:
     await office.numbers.add(VirtualNumber(f"+{ONE}", "flowroute", "US", SMS))
-    _, [holding], _ = await listed(office).page(100, "")
+    [holding] = (await listed(office).page(100, "")).items
     assert ("flowroute", None) == (holding.provider, holding.rented)
 
 
 async def test_without_an_account_the_pool_alone_is_listed(office: Office) -> None:
     await office.numbers.add(VirtualNumber(f"+{ONE}", "nexmo", "US", SMS))
-    _, [holding], _ = await listed(office, account="").page(100, "")
+    [holding] = (await listed(office, account="").page(100, "")).items
     assert (None, True) == (holding.rented, holding.in_pool)
     assert [] == office.standin.asked
 
@@ -97,9 +98,10 @@ async def test_all_numbers_are_paged_in_order_without_gaps_and_repeats(office: O
     found: list[str] = []
     after: str | None = ""
     while after is not None:
-        total, page, after = await listed(office).page(30, after)
-        assert (140, True) == (total, len(page) <= 30)
-        found += [each.e164 for each in page]
+        page = await listed(office).page(30, after)
+        assert (140, True) == (page.total, len(page.items) <= 30)
+        found += [each.e164 for each in page.items]
+        after = page.next
     assert 140 == len(found)
     assert sorted(set(found)) == found
 

@@ -12,6 +12,7 @@ import pytest
 from gateway.conversations.sessions import NewSession, NoNumberFree, Sessions
 from gateway.errors import BadRequest, NotFound
 from gateway.store import keys
+from gateway.store.paging import Page
 from gateway.store.pipeline import Store, connect
 from gateway.store.script import Script
 from gateway.virtual_numbers import pool
@@ -197,7 +198,7 @@ async def test_no_session_is_ever_opened_on_a_number_that_is_removed(redis_url: 
         return_exceptions=True,
     )
     opened = [each[0] for each in done if isinstance(each, tuple)]
-    left = {entry.number.e164: entry.sessions for entry in (await pools[0].page(100, "")).entries}
+    left = {entry.number.e164: entry.sessions for entry in (await pools[0].page(100, "")).items}
     await asyncio.gather(*(each.close() for each in stores))
     assert {each.number_a for each in opened} <= set(left)
     assert len(opened) == sum(left.values())
@@ -237,7 +238,7 @@ async def test_the_sets_tell_the_truth_after_any_race_of_changes(redis_url: str)
         )
         found = await sets(stores[0])
         expected: set[str] = set()
-        for entry in (await pools[0].page(10, "")).entries:
+        for entry in (await pools[0].page(10, "")).items:
             mode = "message" if "sms" in entry.number.capabilities else "voice"
             kinds_of_pool = ("*", entry.number.country, "world")
             names = {f"pool:{mode}:{each}" for each in kinds_of_pool} | {f"idle:{mode}:*"}
@@ -301,7 +302,7 @@ async def test_the_fifth_refusal_in_a_row_takes_a_number_out(
     await numbers.add(virtual())
     for each in reports:
         await numbers.report(NUMBER, each == "+")
-    [entry] = (await numbers.page(10, "")).entries
+    [entry] = (await numbers.page(10, "")).items
     assert healthy == entry.healthy
 
 
@@ -312,7 +313,7 @@ async def test_refusals_of_all_processes_count_and_are_logged_once_without_the_n
     await Pool(stores[0]).add(virtual())
     with caplog.at_level(logging.WARNING, "gateway.virtual_numbers.pool"):
         await asyncio.gather(*(Pool(stores[n % 3]).report(NUMBER, False) for n in range(60)))
-    [entry] = (await Pool(stores[0]).page(10, "")).entries
+    [entry] = (await Pool(stores[0]).page(10, "")).items
     await asyncio.gather(*(each.close() for each in stores))
     assert not entry.healthy
     expected = f"+1206•••••00: {MOST_REFUSALS} sends refused in a row, left out of new sessions"
@@ -326,7 +327,7 @@ async def test_a_number_made_healthy_begins_to_count_anew(numbers: Pool) -> None
     await numbers.set_health(NUMBER, True)
     for _ in range(4):
         await numbers.report(NUMBER, False)
-    [entry] = (await numbers.page(10, "")).entries
+    [entry] = (await numbers.page(10, "")).items
     assert entry.healthy
 
 
@@ -349,8 +350,8 @@ async def test_the_pages_show_every_number_once_in_order(numbers: Pool) -> None:
     shown, after, lengths = [], "", []
     while True:
         page = await numbers.page(3, after)
-        shown += [entry.number.e164 for entry in page.entries]
-        lengths.append(len(page.entries))
+        shown += [entry.number.e164 for entry in page.items]
+        lengths.append(len(page.items))
         if page.next is None:
             break
         after = page.next
@@ -376,23 +377,39 @@ async def test_a_page_tells_use_and_health(numbers: Pool, sessions: Sessions) ->
     page = await numbers.page(10, "")
     # Those of one millisecond have no order but that of their ids.
     oldest = min((session.created, session.id) for session, _ in opened)[1]
-    assert (2, 2) == (page.size, page.in_use)
+    assert (2, 2) == (page.total, page.in_use)
     assert [
         PoolEntry(virtual(NUMBER), True, 2, oldest),
         PoolEntry(virtual(OTHER), False, 2, oldest),
-    ] == page.entries
+    ] == page.items
 
 
 @pytest.mark.parametrize("after", ["", "12065550100"], ids=["from the start", "behind a number"])
 async def test_an_empty_pool_is_an_empty_page(numbers: Pool, after: str) -> None:
     page = await numbers.page(10, after)
-    assert (0, 0, [], None) == (page.size, page.in_use, page.entries, page.next)
+    assert (0, 0, [], None) == (page.total, page.in_use, page.items, page.next)
 
 
 @pytest.mark.parametrize("after", ["+12065550100", "abc", "１２"], ids=["plus", "letters", "wide"])
 async def test_a_page_behind_no_number_is_refused(numbers: Pool, after: str) -> None:
     with pytest.raises(BadRequest, match=r"^after: "):
         await numbers.page(10, after)
+
+
+async def test_what_is_over_is_settled_before_the_pool_is_looked_at_or_changed(
+    store: Store,
+) -> None:
+    """A session that is over keeps no number in use."""
+    done: list[str] = []
+
+    async def settle() -> None:
+        done.append("settled")
+
+    numbers = Pool(store, settle)
+    await numbers.add(virtual())
+    await numbers.page(1, "")
+    await numbers.remove(NUMBER)
+    assert ["settled"] * 3 == done
 
 
 # -- sessions on a number --------------------------------------------------------------------------
@@ -422,18 +439,18 @@ async def test_the_sessions_on_a_number_are_listed_once_newest_first(
     expected = await open_on(numbers, sessions, NUMBER, 5)
     # A number that begins alike has nothing to do with it.
     [other] = await open_on(numbers, sessions, NUMBER[:-1], 1)
-    total, first, place = await numbers.sessions_on(NUMBER, 2, "")
-    for ended in first:
+    first = await numbers.sessions_on(NUMBER, 2, "")
+    for ended in first.items:
         await sessions.close(ended, notify=False)
-    left, second, place = await numbers.sessions_on(NUMBER, 2, place or "")
-    _, third, end = await numbers.sessions_on(NUMBER, 2, place or "")
-    assert (5, 3, None) == (total, left, end)
-    assert expected == [*first, *second, *third]
-    assert (1, [other], None) == await numbers.sessions_on(NUMBER[:-1], 1, "")
+    second = await numbers.sessions_on(NUMBER, 2, first.next or "")
+    third = await numbers.sessions_on(NUMBER, 2, second.next or "")
+    assert (5, 3, None) == (first.total, second.total, third.next)
+    assert expected == [*first.items, *second.items, *third.items]
+    assert Page(1, [other], None) == await numbers.sessions_on(NUMBER[:-1], 1, "")
 
 
 async def test_on_a_number_that_is_not_in_the_pool_there_are_no_sessions(numbers: Pool) -> None:
-    assert (0, [], None) == await numbers.sessions_on(NUMBER, 2, "")
+    assert Page(0, [], None) == await numbers.sessions_on(NUMBER, 2, "")
 
 
 @pytest.mark.parametrize("after", ["x", "1:", f"1:{'g' * 32}", f"1:{'0' * 32}\n", "0" * 32])

@@ -48,7 +48,7 @@ class Office:
 
     async def pool(self) -> dict[str, VirtualNumber]:
         """Return the numbers of the pool by their digits."""
-        entries = (await self.numbers.page(1000, "")).entries
+        entries = (await self.numbers.page(1000, "")).items
         return {each.number.e164[1:]: each.number for each in entries}
 
     def settings(self, number: str) -> dict[str, str]:

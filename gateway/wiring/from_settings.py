@@ -1,0 +1,225 @@
+"""What the options mean: the values and services that are made of them.
+
+``services.py`` connects the services with each other; none of them sees the settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import quote
+
+from conf.devices import Device
+from conf.settings import Settings
+from gateway.access.client_address import ClientAddress
+from gateway.access.gates import AdminGate, WebhookGate
+from gateway.access.limiter import Limit, Limiter, MessageLimits, ValidationLimits
+from gateway.conversations.calls import Calls
+from gateway.conversations.notices import NoticeTexts
+from gateway.conversations.sessions import Sessions
+from gateway.conversations.transcript import Transcript
+from gateway.messaging.optouts import Keywords
+from gateway.providers import flowroute
+from gateway.providers.base import Provider
+from gateway.providers.flowroute import FlowrouteProvider
+from gateway.providers.smssync import SmsSyncProvider
+from gateway.providers.vonage.insight import Insight
+from gateway.providers.vonage.numbers import NumbersApi
+from gateway.providers.vonage.sms import Account, VonageProvider
+from gateway.smssync.queue import Tasks
+from gateway.smssync.tasks import NewTask
+from gateway.store.pipeline import Store, connect
+from gateway.telephony import geoip, phonenumber
+from gateway.telephony.country import CountryGuesser
+from gateway.virtual_numbers.setup import Webhooks
+
+# Flowroute publishes no limit and throttles senders that it takes for spammers: a modest rate.
+FLOWROUTE_RATE = 10.0
+
+
+def problems(settings: Settings) -> list[str]:
+    """Return a line for each option that is well written but names what cannot be used."""
+    found = []
+    if not phonenumber.is_region(settings.default_country):
+        found.append(f"--default_country={settings.default_country}: no such country")
+    for name, check in (
+        ("geoip_file", lambda: geoip.open_lookup(settings.geoip_file)),
+        ("redis_url", lambda: connect(redis_url(settings))),
+    ):
+        try:
+            check()
+        except ValueError as error:
+            found.append(f"--{name}: {error}")
+    return found
+
+
+def redis_url(settings: Settings) -> str:
+    """Return ``redis_url``, or the URL that the four single options make."""
+    if settings.redis_url:
+        return settings.redis_url
+    host = f"[{settings.redis_host}]" if ":" in settings.redis_host else settings.redis_host
+    password = f":{quote(settings.redis_password, safe='')}@" if settings.redis_password else ""
+    return f"redis://{password}{host}:{settings.redis_port}/{settings.redis_db}"
+
+
+def client_address(settings: Settings) -> ClientAddress:
+    """Return what tells a caller's address from that of a reverse proxy."""
+    return ClientAddress(_words(settings.trusted_proxies), settings.client_address_header)
+
+
+def country_guesser(settings: Settings) -> CountryGuesser:
+    """Return what completes national numbers."""
+    return CountryGuesser(
+        geoip.open_lookup(settings.geoip_file),
+        default_country=settings.default_country,
+        guess=settings.guess_country,
+    )
+
+
+def message_limits(settings: Settings, limiter: Limiter) -> MessageLimits:
+    """Return how often one address may call the message endpoints and one receiver gets texts."""
+    receiver = Limit(settings.receiver_limit_amount, settings.receiver_limit_expires)
+    return MessageLimits(limiter, _address_limit(settings), receiver)
+
+
+def validation_limits(settings: Settings, limiter: Limiter) -> ValidationLimits:
+    """Return how often one address may have numbers validated."""
+    return ValidationLimits(limiter, _address_limit(settings))
+
+
+def _address_limit(settings: Settings) -> Limit:
+    return Limit(settings.limit_amount, settings.limit_expires)
+
+
+def admin_gate(settings: Settings) -> AdminGate:
+    """Return the gate of the admin routes and of the console."""
+    return AdminGate(settings.admin_token, development=settings.development_mode)
+
+
+def webhook_gate(settings: Settings) -> WebhookGate:
+    """Return the gate of the webhooks with every means of authentication that is configured."""
+    return WebhookGate(
+        token=settings.webhook_token,
+        signature_secret=settings.nexmo_signature_secret,
+        signature_method=settings.nexmo_signature_method,
+        signature_max_age=settings.nexmo_signature_max_age,
+        jwt_secret=settings.nexmo_application_jwt_secret,
+        application_id=settings.nexmo_application_id,
+        api_key=settings.nexmo_api_key,
+    )
+
+
+def network_providers(settings: Settings) -> list[Provider]:
+    """Return the providers that are reached by HTTP."""
+    return [
+        VonageProvider(
+            vonage_account(settings), rate=settings.nexmo_rate, timeout=settings.provider_timeout
+        ),
+        FlowrouteProvider(
+            flowroute.Account(
+                settings.flowroute_access_key,
+                settings.flowroute_secret_key,
+                settings.flowroute_url,
+            ),
+            rate=FLOWROUTE_RATE,
+            timeout=settings.provider_timeout,
+        ),
+    ]
+
+
+def phone_providers(devices: Sequence[Device], tasks: Tasks, ttl: float) -> list[Provider]:
+    """Return a provider for each phone; ttl: seconds for which an SMS is worth sending."""
+
+    async def add(*, uuid: str, to: str, message: str, device: str) -> bool:
+        task = NewTask(uuid=uuid, to=to, message=message, device=device, ttl=ttl)
+        return await tasks.add(task)
+
+    return [SmsSyncProvider(device.name, device.secret, add) for device in devices]
+
+
+def vonage_account(settings: Settings) -> Account:
+    """Return the Vonage account; receipts are asked for when ``nexmo_dlr_url`` is set."""
+    dlr_url = settings.nexmo_dlr_url
+    if dlr_url and settings.webhook_token:
+        dlr_url = f"{dlr_url.rstrip('/')}/{settings.webhook_token}"
+    return Account(
+        api_key=settings.nexmo_api_key,
+        api_secret=settings.nexmo_api_secret,
+        url=f"{_vonage(settings, settings.nexmo_domain)}/{settings.nexmo_endpoint}",
+        long_virtual_number=settings.nexmo_long_virtual_number,
+        dlr_url=dlr_url,
+    )
+
+
+def vonage_numbers_api(settings: Settings) -> NumbersApi:
+    """Return the client of the Numbers API, on the host of the SMS API."""
+    return NumbersApi(
+        _vonage(settings, settings.nexmo_domain),
+        settings.nexmo_api_key,
+        settings.nexmo_api_secret,
+        timeout=settings.provider_timeout,
+    )
+
+
+def vonage_insight(settings: Settings) -> Insight | None:
+    """Return Number Insight, None when it is off."""
+    if settings.number_insight == "off":
+        return None
+    url = _vonage(settings, settings.nexmo_api_domain)
+    return Insight(url, settings.nexmo_api_key, settings.nexmo_api_secret)
+
+
+def number_webhooks(settings: Settings) -> Webhooks:
+    """Return where the texts and calls of a rented number are to come."""
+    return Webhooks.at(settings.public_url, settings.webhook_token, settings.nexmo_application_id)
+
+
+def calls(settings: Settings, store: Store, sessions: Sessions, transcript: Transcript) -> Calls:
+    """Return what connects calls, with the texts, the patience and the addresses of the options."""
+    return Calls(
+        store,
+        sessions=sessions,
+        transcript=transcript,
+        wait_text=settings.voice_wait_msg,
+        sorry_text=settings.voice_sorry_msg,
+        pin_text=settings.voice_pin_msg,
+        ring_timeout=settings.ring_timeout,
+        call_limit=settings.call_limit,
+        event_url=_webhook(settings, "/event/"),
+        input_url=_webhook(settings, "/proxy-call/"),
+        log_days=settings.session_log_days,
+    )
+
+
+def _webhook(settings: Settings, path: str) -> str:
+    """Return the public address of a webhook, '' when there is none."""
+    return f"{settings.public_url}{path}{settings.webhook_token}" if settings.public_url else ""
+
+
+def keywords(settings: Settings) -> Keywords:
+    """Return the words by which people opt out and in."""
+    return Keywords(settings.stop_words.split(","), settings.start_words.split(","))
+
+
+def chat_numbers(settings: Settings) -> list[str]:
+    """Return the virtual numbers that pair strangers, E.164."""
+    return _words(settings.chat_numbers)
+
+
+def notice_texts(settings: Settings) -> NoticeTexts:
+    """Return the notices of the options."""
+    return NoticeTexts(
+        org_name=settings.org_name,
+        start=settings.session_start_msg,
+        end=settings.session_end_msg,
+        no_session=settings.no_session_msg,
+        opted_out=settings.optout_msg,
+        voice_start=settings.voice_start_msg,
+    )
+
+
+def _vonage(settings: Settings, host: str) -> str:
+    return f"{'https' if settings.nexmo_ssl else 'http'}://{host}"
+
+
+def _words(option: str) -> list[str]:
+    return [each for each in option.split(",") if each]
