@@ -10,7 +10,8 @@ from typing import Any, cast
 from gateway.emulator import checks
 from gateway.providers.vonage import signatures
 
-WEBHOOK_METHODS = ("GET", "POST", "POST-JSON", "MESSAGES-V1")
+MESSAGES_V1 = "MESSAGES-V1"
+WEBHOOK_METHODS = ("GET", "POST", "POST-JSON", MESSAGES_V1)
 DLR_STATUSES = ("accepted", "buffered", "delivered", "expired", "failed", "rejected", "unknown")
 MESSAGE_IDS = ("uuid", "hex")
 # "classic" repeats after every answer but 2xx, "backoff" only after 429, 5xx and silence:

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from gateway.emulator import checks
-from gateway.emulator.settings import Settings
-from gateway.emulator.webhooks.outgoing import MESSAGES_V1
+from gateway.emulator.settings import MESSAGES_V1, Settings
 from gateway.errors import BadRequest
 from gateway.telephony import segments
 

@@ -9,14 +9,14 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from gateway.emulator.account.call_order import CALLEE, CALLER
-from gateway.emulator.account.calls import OUTBOUND, Call, CallEvent, Leg
+from gateway.emulator.account.calls import OUTBOUND, Action, Call, CallEvent, Leg
 from gateway.emulator.account.records import Attempt
 from gateway.emulator.settings import Settings
 from gateway.emulator.voice import ncco, wire
 from gateway.emulator.voice.answering import Answering, Question
 from gateway.emulator.voice.clock import CallClock
 from gateway.emulator.voice.event_line import EventLine
-from gateway.emulator.voice.ncco import Action, NccoError
+from gateway.emulator.voice.ncco import NccoError
 from gateway.emulator.webhooks.delivery import Deliveries
 
 # An NCCO may lead to the next one for ever.

@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
+from gateway.emulator.account.calls import Action
 from gateway.emulator.checks import flag
 from gateway.emulator.voice.ncco_checks import (
     Table,
@@ -25,8 +26,6 @@ from gateway.emulator.voice.ncco_checks import (
     web_url,
     whole,
 )
-
-Action = Mapping[str, Any]
 
 SYNTAX_ERROR = "Syntax error in NCCO. Invalid value type or action."
 MAX_TEXT_CHARACTERS = 1500
