@@ -41,10 +41,6 @@ class EventLine:
         else:
             self._waiting.put_nowait(told)
 
-    async def drain(self) -> None:
-        """Return when everything so far was told or given up; what is held back stays."""
-        await self._waiting.join()
-
     async def close(self) -> None:
         """Return when everything was told or given up."""
         self._waiting.put_nowait(shuffled(self._held) if self._held else [])
@@ -59,4 +55,3 @@ class EventLine:
         while webhooks := await self._waiting.get():
             for webhook in webhooks:
                 await self._deliveries.deliver([webhook], self._policy)
-            self._waiting.task_done()
