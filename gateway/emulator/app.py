@@ -29,11 +29,9 @@ MAX_BUFFERED_BYTES = 8 * 1024 * 1024
 ROUTES: Sequence[Route] = (
     (r"/sms/json/?", SmsHandler),
     (r"/v2\.1/messages/?", flowroute.SendHandler),
-    (r"/v2\.1/messages/([^/]+)", flowroute.LookUpHandler),
     (r"/number/search/?", numbers.SearchHandler),
     (r"/account/numbers/?", numbers.OwnedHandler),
     (r"/number/buy/?", numbers.BuyHandler),
-    (r"/number/cancel/?", numbers.CancelHandler),
     (r"/number/update/?", numbers.UpdateHandler),
     (r"/ni/basic/json/?", InsightHandler),
     (r"/emulator/calls/?", calls.CallsHandler),

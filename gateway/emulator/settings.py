@@ -13,15 +13,9 @@ from gateway.providers.vonage import signatures
 MESSAGES_V1 = "MESSAGES-V1"
 WEBHOOK_METHODS = ("GET", "POST", "POST-JSON", MESSAGES_V1)
 DLR_STATUSES = ("accepted", "buffered", "delivered", "expired", "failed", "rejected", "unknown")
-MESSAGE_IDS = ("uuid", "hex")
-# "classic" repeats after every answer but 2xx, "backoff" only after 429, 5xx and silence:
-# the provider's older and newer rule, both still found in its support articles.
-RETRY_POLICIES = ("classic", "backoff")
 # How Flowroute tells of an MO: the document of its newer API, or the flat object of the older.
 FLOWROUTE_VERSIONS = ("2", "2.1")
 VOICE_METHODS = ("GET", "POST")
-# Whether an update of a number clears what it does not name, as the provider's is said to do.
-NUMBER_UPDATES = ("replace", "merge")
 SECRETS = frozenset({"api_secret", "signature_secret", "jwt_secret", "flowroute_secret_key"})
 
 
@@ -55,7 +49,6 @@ class Settings:
     rate: int = 30
     balance: float = 1_000_000.0
     price: float = 0.0333
-    message_id: str = "uuid"
     answer_delay: float = 0.0
     dlr_url: str = ""
     dlr_method: str = "POST-JSON"
@@ -68,12 +61,10 @@ class Settings:
     dlr_early: bool = False
     dlr_off: bool = False
     retry_delays: tuple[float, ...] = (0.2, 0.4, 0.8, 1.6, 3.2)
-    retry_policy: str = "classic"
     mo_url: str = ""
     mo_method: str = "POST-JSON"
     jwt_secret: str = ""
     owned_numbers: tuple[str, ...] = ()
-    number_update: str = "replace"
     insight_delay: float = 0.0
     answer_url: str = ""
     answer_method: str = "GET"
@@ -160,7 +151,6 @@ _CHECKS: Mapping[str, Callable[[object], object]] = {
     "rate": checks.whole(0, 100_000),
     "balance": checks.real(1e9),
     "price": checks.real(1000),
-    "message_id": checks.one_of(MESSAGE_IDS),
     "answer_delay": checks.real(checks.MAX_SECONDS),
     "dlr_url": checks.url,
     "dlr_method": checks.one_of(WEBHOOK_METHODS),
@@ -173,12 +163,10 @@ _CHECKS: Mapping[str, Callable[[object], object]] = {
     "dlr_early": checks.flag,
     "dlr_off": checks.flag,
     "retry_delays": checks.delays,
-    "retry_policy": checks.one_of(RETRY_POLICIES),
     "mo_url": checks.url,
     "mo_method": checks.one_of(WEBHOOK_METHODS),
     "jwt_secret": checks.text,
     "owned_numbers": checks.numbers,
-    "number_update": checks.one_of(NUMBER_UPDATES),
     "insight_delay": checks.real(checks.MAX_SECONDS),
     "answer_url": checks.url,
     "answer_method": checks.one_of(VOICE_METHODS),

@@ -22,8 +22,6 @@ from gateway.emulator.settings import Settings, changed
 
 MAX_KEPT = 10_000
 
-_CREDENTIALS = frozenset({"api_secret", "sig"})
-
 # EUR; Flowroute's documents show $0.0040 for an SMS of a long code.
 _FLOWROUTE_PRICE = Decimal("0.004")
 
@@ -68,11 +66,9 @@ class Account:
         self._spent = Decimal(0)
         self._refs.clear()
 
-    def note(
-        self, params: Mapping[str, str], provider: str = "nexmo", path: str = ""
-    ) -> ApiRequest:
-        """Keep a request that has come, without its credentials, and return it."""
-        kept = {name: value for name, value in params.items() if name not in _CREDENTIALS}
+    def note(self, params: Mapping[str, str], provider: str, path: str) -> ApiRequest:
+        """Keep a request that has come, without its secret, and return it."""
+        kept = {name: value for name, value in params.items() if name != "api_secret"}
         request = ApiRequest(time=time.time(), params=kept, provider=provider, path=path)
         self.requests.append(request)
         return request
@@ -85,7 +81,7 @@ class Account:
         price = Decimal(str(self.settings.price))
         if self._balance() < price * parts:
             raise RefusedError("9")
-        message = self._keep(asked, [self._sms_id() for _ in range(parts)], price, "nexmo")
+        message = self._keep(asked, [str(uuid.uuid4()) for _ in range(parts)], price, "nexmo")
         return message, [self._charge(price) for _ in range(parts)]
 
     def pay(self, price: Decimal) -> bool:
@@ -149,11 +145,6 @@ class Account:
     def _inbound_id(self, provider: str) -> str:
         if provider == "flowroute":
             return flowroute_id(self.settings.flowroute_mo_version)
-        return self._sms_id()
-
-    def _sms_id(self) -> str:
-        if self.settings.message_id == "hex":
-            return f"0A{secrets.token_hex(7).upper()}"
         return str(uuid.uuid4())
 
     def _balance(self) -> Decimal:

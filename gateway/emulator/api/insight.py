@@ -9,11 +9,12 @@ import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from gateway.emulator.account import auth
 from gateway.emulator.account.failures import Failure
+from gateway.emulator.account.refusals import RefusedError
 from gateway.emulator.api.failing import ApiHandler
 from gateway.emulator.api.wire import read_params
 from gateway.telephony import phonenumber
@@ -54,50 +55,47 @@ class Country:
 class InsightHandler(ApiHandler):
     """``/ni/basic/json``: HTTP 200 with an integer status, or a failure that a test has ordered."""
 
+    provider = "insight"
+
     async def get(self) -> None:
-        await self._look_up()
-
-    async def post(self) -> None:
-        await self._look_up()
-
-    async def _look_up(self) -> None:
-        account = self.application.account
+        """Reply with what the number is, or with the status that says why not."""
         params = read_params(self.request)
-        request = account.note(params, "insight", self.request.path)
-        failure = account.failures.take(self.request.path)
-        if failure is not None:
-            request.outcome = failure.name
-            await self.fail(failure, lambda: None)
-            return
-        authorization = self.request.headers.get("Authorization", "")
-        known = auth.is_account(params, authorization, account.settings)
-        document = look_up(params) if known else refusal(4)
-        request.outcome = f"status:{document['status']}" if document["status"] else "accepted"
-        await self.pause(account.settings.insight_delay)
-        self.reply(document)
+        await self.serve(params, partial(self._accept, params), lambda: None)
+
+    def refuse(self, refusal: RefusedError) -> None:
+        self.reply(_refusal(int(refusal.status), refusal.text))
+
+    async def _accept(self, params: Mapping[str, str]) -> None:
+        settings = self.application.account.settings
+        await self.pause(settings.insight_delay)
+        if not auth.is_account(params, self.authorization, settings):
+            raise RefusedError("4")
+        self.reply(look_up(params))
 
     def answer_ordered(self, failure: Failure) -> None:
         if failure.name == "429":
             self.set_status(429)
-        self.reply(refusal(int(failure.status or 1)))
+        self.refuse(RefusedError(failure.status or "1"))
 
 
 def look_up(params: Mapping[str, str]) -> Document:
-    """Return the answer about ``number``, read as one of ``country`` unless international."""
+    """Return the answer about ``number``, read as one of ``country`` unless international.
+
+    Raises RefusedError (3) for what is no number.
+    """
     given, country = params.get("number", ""), params.get("country", "")
     if not given:
-        return refusal(3, "Missing number")
+        raise RefusedError("3", "Missing number")
     if country and not _COUNTRY.fullmatch(country):
-        return refusal(3, f"Not valid country code detected [ {country} ]")
+        raise RefusedError("3", f"Not valid country code detected [ {country} ]")
     found = _parse(given, country)
     known = countries().get(found.country or "") if found else None
     if found is None or known is None:
-        return refusal(3, f"Not valid number format detected [ {given} ]")
+        raise RefusedError("3", f"Not valid number format detected [ {given} ]")
     return _description(found, known)
 
 
-def refusal(status: int, reason: str = "") -> Document:
-    """Return the answer of an error status."""
+def _refusal(status: int, reason: str) -> Document:
     text = STATUSES.get(status, "Error")
     return {"status": status, "status_message": f"{text} :: {reason}" if reason else text}
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 from gateway.emulator.account.account import Account
 from gateway.emulator.account.call_order import CALLEE, CALLER
 from gateway.emulator.account.calls import Call, Leg
-from gateway.emulator.account.records import Attempt, HandsetText, SentMessage
+from gateway.emulator.account.records import Attempt, HandsetText, SentMessage, is_taken
 
 Kept = TypeVar("Kept", SentMessage, HandsetText)
 
@@ -83,14 +83,14 @@ def _received(message: SentMessage) -> Entry:
     last = _last(attempt for part in message.parts for attempt in part.receipts)
     state = NO_RECEIPT
     if last is not None:
-        state = last.status if _taken(last) else RECEIPT_NOT_TAKEN
+        state = last.status if is_taken(last.http_status) else RECEIPT_NOT_TAKEN
     return Entry(TEXT, message.time, False, message.sender, state, message.text)
 
 
 def _sent(text: HandsetText) -> Entry:
     last = [_last(part.attempts) for part in text.parts]
     state = ON_ITS_WAY
-    if any(each is not None and not _taken(each) for each in last):
+    if any(each is not None and not is_taken(each.http_status) for each in last):
         state = NOT_TAKEN
     elif all(last):
         state = SENT
@@ -135,7 +135,3 @@ def _going_on(leg: Leg) -> str:
 
 def _last(attempts: Iterable[Attempt]) -> Attempt | None:
     return max(attempts, key=lambda attempt: attempt.time, default=None)
-
-
-def _taken(attempt: Attempt) -> bool:
-    return attempt.http_status is not None and 200 <= attempt.http_status < 300

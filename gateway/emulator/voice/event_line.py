@@ -9,11 +9,12 @@ from functools import partial
 from gateway.emulator.account.calls import Call, CallEvent
 from gateway.emulator.settings import Settings
 from gateway.emulator.voice import wire
+from gateway.emulator.voice.answering import RETRIED
 from gateway.emulator.webhooks.delivery import Deliveries, RetryPolicy
 from gateway.emulator.webhooks.outgoing import Webhook, repeated, shuffled
 
 # "Retried at most once", after these and after silence.
-_RETRIED = frozenset({None, 429, 502, 503, 504})
+_RETRIED = RETRIED | {None}
 
 
 class EventLine:

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from gateway.emulator.account.call_order import CALLEE, CALLER
 from gateway.emulator.account.calls import OUTBOUND, Action, Call, CallEvent, Leg
-from gateway.emulator.account.records import Attempt
+from gateway.emulator.account.records import Attempt, is_taken
 from gateway.emulator.settings import Settings
 from gateway.emulator.voice import ncco, wire
 from gateway.emulator.voice.answering import Answering, Question
@@ -186,7 +186,7 @@ class CallFlow:
                 for each in self._call.asked[before:]
                 if each.kind == "event"
             )
-        taken = answer.status is not None and 200 <= answer.status < 300
+        taken = is_taken(answer.status)
         # A webhook of events may answer nothing: then the NCCO goes on.
         if not taken or (question.kind == "event" and not _means_ncco(answer.body)):
             return None

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Mapping
 
 from gateway.emulator.account import texts
 from gateway.emulator.account.account import Account
-from gateway.emulator.account.records import HandsetText, SentMessage
+from gateway.emulator.account.records import HandsetText, SentMessage, is_taken
 from gateway.emulator.account.texts import TextOrder
 from gateway.emulator.rented.leases import Lease
 from gateway.emulator.settings import Settings
@@ -84,21 +84,10 @@ def retry_policy(provider: str, settings: Settings) -> RetryPolicy:
     """Return when the provider tells a webhook again."""
     if provider == "flowroute":
         return flowroute_webhooks.retry_policy(settings)
-    return RetryPolicy(settings.retry_delays, _REPEATS[settings.retry_policy])
+    return RetryPolicy(settings.retry_delays, lambda status: not is_taken(status))
 
 
 def _arranged(order: TextOrder, lane: Lane) -> list[Webhook]:
     kept = [webhook for number, webhook in enumerate(lane, 1) if number not in order.drop]
     told = repeated(kept, order.repeat)
     return shuffled(told) if order.shuffle else told
-
-
-def _classic(status: int | None) -> bool:
-    return status is None or not 200 <= status < 300
-
-
-def _backoff(status: int | None) -> bool:
-    return status is None or status == 429 or status >= 500
-
-
-_REPEATS = {"classic": _classic, "backoff": _backoff}

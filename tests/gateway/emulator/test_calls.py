@@ -710,7 +710,6 @@ WRONG_SETTINGS: list[tuple[str, Any]] = [
     ("call_time_scale", -1),
     ("voice_timeout_scale", "1"),
     ("owned_numbers", ["Acme"]),
-    ("number_update", "forget"),
     ("insight_delay", -1),
 ]
 

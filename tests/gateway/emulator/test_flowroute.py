@@ -342,37 +342,6 @@ async def test_repeats_all_but_200(
     assert expected == [attempt.http_status for attempt in attempts]
 
 
-async def test_looks_a_message_up(
-    emulator: Emulator, http: aiohttp.ClientSession, receiver: Receiver
-) -> None:
-    """The record of a message has its receipts; that of a text is inbound."""
-    sent = await send(http)
-    await receiver.wait(2)
-    await emulator.text(SEATTLE, LEASED, "Yes", provider="flowroute")
-    received = emulator.texts[0].parts[0].message_id
-    records = []
-    for record_id in (sent, received):
-        async with http.get(f"/v2.1/messages/{record_id}", headers=KEYS) as response:
-            assert (200, JSON_API) == (response.status, response.content_type)
-            records.append((await response.json())["data"])
-    assert [sent, received] == [record["id"] for record in records]
-    told = [(record["attributes"]["direction"], record["attributes"]["from"]) for record in records]
-    assert [("outbound", LEASED), ("inbound", SEATTLE)] == told
-    assert 1 == records[0]["attributes"]["delivery_receipts"][0]["level"]
-
-
-@pytest.mark.parametrize(
-    ("record_id", "auth", "status"), [("mdr2-0", KEYS, 404), ("mdr2-0", {}, 401)]
-)
-async def test_refuses_to_look_up(
-    record_id: str, auth: dict[str, str], status: int, http: aiohttp.ClientSession
-) -> None:
-    """Unknown ids and unknown callers get an error document."""
-    async with http.get(f"/v2.1/messages/{record_id}", headers=auth) as response:
-        answer = await response.json()
-    assert (status, status) == (response.status, answer["errors"][0]["status"])
-
-
 # -- texts of handsets
 
 

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import re
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -277,34 +276,22 @@ async def test_sends_parts_repeated_and_not_at_all(emulator: Emulator, receiver:
 # -- delivery
 
 
-@dataclass
-class Retries:
-    """What the receiver answers, the policy, and the HTTP results that come of it."""
-
-    id: str
-    answers: list[int]
-    policy: str
-    expected: list[int]
+RETRIES: dict[str, tuple[list[int], list[int]]] = {
+    "taken at once": ([204], [204]),
+    "after 503": ([503], [503, 200]),
+    "gives up after the list": ([500] * 5, [500, 500, 500]),
+    "a redirect is not followed": ([302], [302, 200]),
+}
 
 
-RETRIES = [
-    Retries("taken at once", [204], "classic", [204]),
-    Retries("after 503", [503], "classic", [503, 200]),
-    Retries("gives up after the list", [500] * 5, "classic", [500, 500, 500]),
-    Retries("backoff loses what was answered 401", [401], "backoff", [401]),
-    Retries("a redirect is not followed", [302], "classic", [302, 200]),
-]
-
-
-@pytest.mark.parametrize("case", RETRIES, ids=lambda case: case.id)
+@pytest.mark.parametrize(("answers", "expected"), RETRIES.values(), ids=RETRIES.keys())
 async def test_repeats_what_was_not_taken(
-    case: Retries, emulator: Emulator, receiver: Receiver
+    answers: list[int], expected: list[int], emulator: Emulator, receiver: Receiver
 ) -> None:
     """``text`` returns when it is over, with every attempt."""
-    emulator.configure(retry_policy=case.policy)
-    receiver.answers = list(case.answers)
+    receiver.answers = list(answers)
     attempts = await emulator.text(BERLIN, LEASED, "Hello")
-    assert case.expected == [attempt.http_status for attempt in attempts]
+    assert expected == [attempt.http_status for attempt in attempts]
     assert {"inbound"} == {attempt.status for attempt in attempts}
     assert 1 == len({each.body for each in receiver.delivered})
 
@@ -339,13 +326,6 @@ async def test_answers_before_or_after_the_delivery(
     assert ["ids"] == list(at_once)
     delivered = await receiver.wait(4)
     assert at_once["ids"] == [delivered[-1].values["messageId"]]
-
-
-async def test_gives_ids_in_the_old_style(emulator: Emulator, receiver: Receiver) -> None:
-    """The setting for ids holds for texts, too."""
-    emulator.configure(message_id="hex")
-    await emulator.text(BERLIN, LEASED, "Hello")
-    assert re.fullmatch("[0-9A-F]{16}", receiver.delivered[0].values["messageId"])
 
 
 async def test_shows_what_handsets_sent(emulator: Emulator, http: aiohttp.ClientSession) -> None:
