@@ -39,6 +39,7 @@ ROUTES: Sequence[Route] = (
     (r"/emulator/next/?", remote.NextHandler),
     (r"/emulator/messages/?", remote.MessagesHandler),
     (r"/emulator/inbound/?", remote.InboundHandler),
+    (r"/emulator/handsets/?", remote.HandsetsHandler),
     (r"/emulator/requests/?", remote.RequestsHandler),
     (r"/emulator/settings/?", remote.SettingsHandler),
     (page.PATH, page.PageHandler),

@@ -15,7 +15,11 @@ from gateway.emulator.account.failures import parse_order
 from gateway.emulator.account.records import HandsetText, SentMessage
 from gateway.emulator.api.base import BaseHandler, number_argument
 from gateway.emulator.api.wire import read_object
+from gateway.emulator.control import conversation
 from gateway.emulator.settings import shown
+
+# So many texts of each direction, and calls, are on the page.
+SHOWN = 200
 
 Kept = TypeVar("Kept", SentMessage, HandsetText, Call)
 
@@ -60,6 +64,15 @@ class InboundHandler(BaseHandler):
             await delivery
             answer["attempts"] = [asdict(attempt) for attempt in text.attempts()]
         self.reply(answer)
+
+
+class HandsetsHandler(BaseHandler):
+    """``GET /emulator/handsets``: what each handset shows, as the page needs it."""
+
+    def get(self) -> None:
+        """Reply with pairs of a number and its entries, oldest first."""
+        found = conversation.by_handset(self.application.account, SHOWN)
+        self.reply([[number, [asdict(each) for each in shown]] for number, shown in found.items()])
 
 
 class RequestsHandler(BaseHandler):

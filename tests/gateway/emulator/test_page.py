@@ -114,7 +114,7 @@ def test_answers_whoever_wrote_last(page: Page, emulator: str, webhook: Webhook)
     sent = page.locator("li.sent")
     expect(sent).to_have_count(1)
     expect(sent).to_contain_text(f"To +{LEASED}")
-    expect(sent).to_contain_text("webhook taken")
+    expect(sent).to_contain_text("sent")
     expect(page.locator(".text")).to_have_text(["How are you?", "fine, thanks"])
     expect(form.get_by_label("Text", exact=True)).to_have_value("")
     [told] = webhook.told
@@ -176,7 +176,7 @@ def test_says_what_went_wrong(page: Page, emulator: str, webhook: Webhook) -> No
     expect(text).to_have_value("Hello")
     number.fill(LEASED)
     form.get_by_role("button", name="Send").click()
-    expect(page.locator("li.sent")).to_contain_text("webhook not taken (HTTP 503)")
+    expect(page.locator("li.sent")).to_contain_text("not taken: HTTP 503")
     expect(form.get_by_role("alert")).to_have_text("")
 
 
