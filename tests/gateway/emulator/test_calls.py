@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
@@ -16,7 +15,8 @@ from aiohttp import web
 from gateway.emulator import Emulator
 from gateway.emulator.account.calls import Call
 from gateway.errors import BadRequest
-from tests.support.scenes.emulation import BERLIN, GIVEN_UP, SEATTLE, change, emulating, error_of
+from tests.support.scenes.emulation import BERLIN, SEATTLE, change, emulating, error_of
+from tests.support.scenes.masking import until
 from tests.support.stand_ins.voice_application import (
     CLOSE,
     MASK,
@@ -25,51 +25,13 @@ from tests.support.stand_ins.voice_application import (
     VIRTUAL,
     VoiceApplication,
     connect,
-    serving,
 )
 
 SYDNEY = "61491570156"
 APPLICATION = "aaaaaaaa-bbbb-cccc-dddd-0123456789ab"
 JWT_SECRET = "a-secret-of-web-tokens-with-40-characters"
 
-
-@pytest.fixture
-async def voice() -> AsyncIterator[VoiceApplication]:
-    async with serving() as made:
-        made.replies["/answer"] = [[TALK, connect()]]
-        yield made
-
-
-@pytest.fixture
-async def emulator(voice: VoiceApplication) -> AsyncIterator[Emulator]:
-    settings = {
-        "answer_url": f"{voice.url}/answer",
-        "fallback_answer_url": f"{voice.url}/fallback",
-        "event_url": f"{voice.url}/event",
-        "owned_numbers": [VIRTUAL, MASK],
-        "call_time_scale": 0,
-        # Patient with a busy machine, but not long between two tries.
-        "voice_connect_timeout": 60,
-        "voice_read_timeout": 60,
-        "voice_timeout_scale": 0.05,
-    }
-    async with emulating(**settings) as made:
-        yield made
-
-
-@pytest.fixture
-async def http(emulator: Emulator) -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(emulator.url) as session:
-        yield session
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Let the loop run until a condition holds."""
-    passed = asyncio.Event()
-    async with asyncio.timeout(GIVEN_UP):
-        while not condition():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(passed.wait(), 0.001)
+pytestmark = pytest.mark.usefixtures("voice")
 
 
 def asked(call: Call) -> list[tuple[str, int | None]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,9 +18,7 @@ from tests.support.scenes.emulation import (
     Receiver,
     basic,
     change,
-    emulating,
     order,
-    receiving,
 )
 from tests.support.scenes.emulation import send as send_by_vonage
 
@@ -29,28 +26,6 @@ LEASED, OTHER = "12065550161", "12065550162"
 JSON_API = "application/vnd.api+json"
 KEYS = basic("emulator", "emulator-secret")
 VALID = {"to": SEATTLE, "from": LEASED, "body": "Hello"}
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as made:
-        yield made
-
-
-@pytest.fixture
-async def emulator(receiver: Receiver) -> AsyncIterator[Emulator]:
-    async with emulating(
-        flowroute_dlr_url=receiver.url,
-        flowroute_mo_url=receiver.url,
-        retry_delays=[0.01] * 9,
-    ) as made:
-        yield made
-
-
-@pytest.fixture
-async def http(emulator: Emulator) -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(emulator.url) as session:
-        yield session
 
 
 async def post(
@@ -337,6 +312,7 @@ async def test_repeats_all_but_200(
     answers: list[int], expected: list[int], emulator: Emulator, receiver: Receiver
 ) -> None:
     """Flowroute's own rule, for texts as for receipts."""
+    emulator.configure(retry_delays=[0.01] * 9)
     receiver.answers = list(answers)
     attempts = await emulator.text(SEATTLE, LEASED, "Hello", provider="flowroute")
     assert expected == [attempt.http_status for attempt in attempts]

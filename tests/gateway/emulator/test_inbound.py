@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
-from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import aiohttp
@@ -25,31 +23,12 @@ from tests.support.scenes.emulation import (
     Receiver,
     change,
     documented_signature,
-    emulating,
     error_of,
-    receiving,
 )
+from tests.support.scenes.masking import until
 
 LEASED = "4917604069001"
 METHODS = ["GET", "POST", "POST-JSON"]
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as made:
-        yield made
-
-
-@pytest.fixture
-async def emulator(receiver: Receiver) -> AsyncIterator[Emulator]:
-    async with emulating(mo_url=receiver.url) as made:
-        yield made
-
-
-@pytest.fixture
-async def http(emulator: Emulator) -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(emulator.url) as session:
-        yield session
 
 
 async def text(http: aiohttp.ClientSession, **more: object) -> dict[str, Any]:
@@ -58,14 +37,6 @@ async def text(http: aiohttp.ClientSession, **more: object) -> dict[str, Any]:
     async with http.post("/emulator/inbound", json=body) as response:
         assert 200 == response.status
         return dict(await response.json())
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Let the loop run until a condition holds."""
-    passed = asyncio.Event()
-    while not condition():
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(passed.wait(), 0.001)
 
 
 def parts_of(receiver: Receiver) -> list[tuple[str, str]]:
@@ -382,6 +353,7 @@ async def test_refuses_a_wrong_order(
     change_: dict[str, object], name: str, emulator: Emulator, http: aiohttp.ClientSession
 ) -> None:
     """A wrong order is a 400 that names the key, and nothing is told or kept."""
+    emulator.configure(flowroute_mo_url="")
     body = {"from": BERLIN, "to": LEASED, "text": "Hello", **change_}
     async with http.post("/emulator/inbound", json=body) as response:
         status, answer = await error_of(response)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -12,22 +11,10 @@ import yaml
 
 from gateway.emulator import Emulator
 from tests.support import DATA
-from tests.support.scenes.emulation import KEY, SECRET, basic, emulating, order
+from tests.support.scenes.emulation import KEY, SECRET, basic, order
 
 DESCRIPTION = DATA / "number-insight.yml"
 PATH = "/ni/basic/json"
-
-
-@pytest.fixture
-async def emulator() -> AsyncIterator[Emulator]:
-    async with emulating() as made:
-        yield made
-
-
-@pytest.fixture
-async def http(emulator: Emulator) -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(emulator.url) as session:
-        yield session
 
 
 async def ask(http: aiohttp.ClientSession, **params: str) -> dict[str, Any]:

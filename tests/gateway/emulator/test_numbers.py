@@ -20,7 +20,6 @@ from tests.support.scenes.emulation import (
     SECRET,
     Receiver,
     basic,
-    emulating,
     error_of,
     order,
     receiving,
@@ -33,18 +32,6 @@ FAILED = {"error-code": "420", "error-code-label": "method failed"}
 WRONG_CREDENTIALS = {"error-code": "401", "error-code-label": "authentication failed"}
 ACCOUNT = basic(KEY, SECRET)
 DESCRIPTION = DATA / "numbers-1.1.0.yml"
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as made:
-        yield made
-
-
-@pytest.fixture
-async def emulator() -> AsyncIterator[Emulator]:
-    async with emulating() as made:
-        yield made
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import hmac
 import json
 import logging
 import re
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,29 +26,8 @@ from tests.support.scenes.emulation import (
     Receiver,
     change,
     documented_signature,
-    emulating,
-    receiving,
     send,
 )
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as made:
-        yield made
-
-
-@pytest.fixture
-async def emulator(receiver: Receiver) -> AsyncIterator[Emulator]:
-    async with emulating(dlr_url=receiver.url) as made:
-        yield made
-
-
-@pytest.fixture
-async def http(emulator: Emulator) -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(emulator.url) as session:
-        yield session
-
 
 # -- receipts
 
