@@ -34,12 +34,15 @@ class SendHandler(ApiHandler):
         await self.serve(shown, partial(self._accept, asked), partial(self._accept_silently, asked))
 
     def refuse(self, refusal: RefusedError) -> None:
+        """Reply with an error document."""
         self._answer(int(refusal.status), refusal.text)
 
     def answer_ordered(self, failure: Failure) -> None:
+        """Reply with the HTTP status that was ordered."""
         self._answer(int(failure.status or failure.name), "as ordered")
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Reply with an error document, whatever was raised."""
         error = kwargs.get("exc_info", (None, None, None))[1]
         if isinstance(error, GatewayError):
             self._answer(error.status, str(error))

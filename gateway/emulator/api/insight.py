@@ -48,6 +48,7 @@ class InsightHandler(ApiHandler):
         await self.serve(params, partial(self._accept, params), lambda: None)
 
     def refuse(self, refusal: RefusedError) -> None:
+        """Reply with the status and its meaning, by HTTP 200."""
         self.reply(_refusal(int(refusal.status), refusal.text))
 
     async def _accept(self, params: Mapping[str, str]) -> None:
@@ -58,6 +59,7 @@ class InsightHandler(ApiHandler):
         self.reply(look_up(params))
 
     def answer_ordered(self, failure: Failure) -> None:
+        """Reply with the status that was ordered; 429 is one of HTTP."""
         if failure.name == "429":
             self.set_status(429)
         self.refuse(RefusedError(failure.status or "1"))

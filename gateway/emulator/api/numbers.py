@@ -49,12 +49,15 @@ class NumbersHandler(ApiHandler):
         )
 
     def refuse(self, refusal: RefusedError) -> None:
+        """Reply with the error code, which is the HTTP status as well."""
         self._answer(int(refusal.status), refusal.text)
 
     def answer_ordered(self, failure: Failure) -> None:
+        """Reply with the error code that was ordered."""
         self._answer(int(failure.status or failure.name))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Reply with an error code, whatever was raised."""
         error = kwargs.get("exc_info", (None, None, None))[1]
         if isinstance(error, GatewayError):
             self._answer(error.status, str(error))
@@ -83,9 +86,11 @@ class SearchHandler(NumbersHandler):
     """``GET /number/search``: what can be rented."""
 
     async def get(self) -> None:
+        """Reply with a page of the offers that fit."""
         await self.respond()
 
     def carry_out(self, params: Params) -> object:
+        """Return the page; raises RefusedError (420)."""
         query = number_requests.query(params, country_required=True)
         account = self.application.account
         offers = account.leases.available(account.settings)
@@ -96,9 +101,11 @@ class OwnedHandler(NumbersHandler):
     """``GET /account/numbers``: what is rented."""
 
     async def get(self) -> None:
+        """Reply with a page of the rented numbers that fit."""
         await self.respond()
 
     def carry_out(self, params: Params) -> object:
+        """Return the page; raises RefusedError (420)."""
         query = number_requests.query(params, country_required=False)
         account = self.application.account
         return query.page(
@@ -114,9 +121,11 @@ class ChangeHandler(NumbersHandler):
     """A POST about one number; the answer is the error code 200."""
 
     async def post(self) -> None:
+        """Reply with an error code, 200 when it is done."""
         await self.respond()
 
     def carry_out(self, params: Params) -> object:
+        """Change the number and return the error code; raises RefusedError (420)."""
         self.change(
             params, number_requests.number(params, self.application.account.settings.api_key)
         )
@@ -139,6 +148,7 @@ class BuyHandler(ChangeHandler):
     """``POST /number/buy``: the number leaves the stock, the price the balance."""
 
     def change(self, params: Params, msisdn: str) -> None:
+        """Rent the number; raises RefusedError (420) for one that is not to be had or too dear."""
         account = self.application.account
         offers = {offer.msisdn: offer for offer in account.leases.available(account.settings)}
         offer = offers.get(msisdn)
@@ -162,6 +172,7 @@ class UpdateHandler(ChangeHandler):
             raise RefusedError("420")
 
     def change(self, params: Params, msisdn: str) -> None:
+        """Set up the number; raises RefusedError (420) for one that is not rented."""
         number_requests.check_callbacks(params)
         account = self.application.account
         account.leases.set_callbacks(self.lease(params, msisdn), params)

@@ -42,9 +42,11 @@ class SmsHandler(ApiHandler):
         )
 
     def refuse(self, refusal: RefusedError) -> None:
+        """Reply with one item that refuses the message."""
         self._answer([refusal.item()])
 
     def answer_ordered(self, failure: Failure) -> None:
+        """Reply with the status that was ordered; 429 is one of HTTP."""
         if failure.name == "429":
             self.set_status(429)
             self.reply(TOO_MANY_REQUESTS)

@@ -22,6 +22,7 @@ class PageHandler(BaseHandler):
     """``GET /`` and the files that the page asks for."""
 
     def get(self, path: str) -> None:
+        """Reply with the file."""
         name, content_type = _FILES[path]
         self.set_header("Content-Type", content_type)
         self.finish((_FOLDER / name).read_bytes())
