@@ -95,9 +95,9 @@ class Account:
         """Put a message of Flowroute's API on the handset; it has one id whatever its length."""
         return self._keep(asked, [flowroute_id("2.1")], _FLOWROUTE_PRICE, "flowroute")
 
-    def hand_in(self, order: TextOrder) -> HandsetText:
+    def accept_text(self, order: TextOrder) -> HandsetText:
         """Keep the text that a handset sends and return it; raises BadRequest for wrong parts."""
-        pieces = texts.pieces(order, self.settings)
+        parts = texts.parts_of(order, self.settings)
         text = HandsetText(
             time=time.time(),
             sender=order.sender,
@@ -107,8 +107,8 @@ class Account:
             data=order.data,
             udh=order.udh,
             provider=order.provider,
-            ref=self._ref(order, len(pieces)),
-            parts=tuple(TextPart(self._inbound_id(order.provider), piece) for piece in pieces),
+            ref=self._ref(order, len(parts)),
+            parts=tuple(TextPart(self._inbound_id(order.provider), part) for part in parts),
         )
         self.texts.append(text)
         return text

@@ -85,12 +85,12 @@ def cut(text: str, count: int) -> list[str]:
     return [text[index * size : (index + 1) * size] for index in range(count)]
 
 
-def pieces(order: TextOrder, settings: Settings) -> list[str]:
+def parts_of(order: TextOrder, settings: Settings) -> list[str]:
     """Return the text of each webhook.
 
     Raises BadRequest for more parts than a header can number, and for dropping one there is not.
     """
-    found = _pieces(order, settings)
+    found = _parts_of(order, settings)
     if len(found) > MAX_PARTS:
         raise BadRequest(f"text: is longer than {MAX_PARTS} parts", field="text")
     if max(order.drop, default=0) > len(found):
@@ -98,7 +98,7 @@ def pieces(order: TextOrder, settings: Settings) -> list[str]:
     return found
 
 
-def _pieces(order: TextOrder, settings: Settings) -> list[str]:
+def _parts_of(order: TextOrder, settings: Settings) -> list[str]:
     if order.type == "binary" or _joins(order.provider, settings):
         return [order.text]
     return cut(order.text, order.parts) if order.parts else split(order.text, order.type)

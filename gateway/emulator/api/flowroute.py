@@ -16,7 +16,7 @@ from gateway.emulator.account.refusals import RefusedError
 from gateway.emulator.api import flowroute_requests
 from gateway.emulator.api.failing import ApiHandler
 from gateway.emulator.api.wire import read_object
-from gateway.emulator.webhooks.flowroute_webhooks import JSON_API
+from gateway.emulator.webhooks.flowroute import JSON_API
 from gateway.errors import GatewayError
 
 

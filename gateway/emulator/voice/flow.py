@@ -15,7 +15,7 @@ from gateway.emulator.settings import Settings
 from gateway.emulator.voice import ncco, wire
 from gateway.emulator.voice.answering import Answering, Question
 from gateway.emulator.voice.clock import CallClock
-from gateway.emulator.voice.event_line import EventLine
+from gateway.emulator.voice.events import EventQueue
 from gateway.emulator.voice.ncco import NccoError
 from gateway.emulator.webhooks.delivery import Deliveries
 
@@ -47,7 +47,7 @@ class CallFlow:
         self._owns = owns
         self._clock = CallClock(call, settings.call_time_scale)
         self._answering = Answering(call, deliveries, settings)
-        self._line = EventLine(call, deliveries, settings)
+        self._events = EventQueue(call, deliveries, settings)
         self._inputs = deque(call.order.digits)
         self._perform_by_name: Mapping[str, Callable[[Action], Awaitable[Following]]] = {
             "talk": self._talk,
@@ -76,7 +76,7 @@ class CallFlow:
         self._close(inbound, status, self._by(CALLER))
         self._post(inbound, status)
         self._call.over = True
-        await self._line.close()
+        await self._events.close()
 
     async def _perform(self, actions: Sequence[Action]) -> None:
         waiting = deque(actions)
@@ -202,7 +202,7 @@ class CallFlow:
     ) -> None:
         target = self._deliveries.target(url)
         event = CallEvent(self._clock.now(), status, leg.direction, leg.uuid, target, body)
-        self._line.post(event, method or self._settings.event_method)
+        self._events.post(event, method or self._settings.event_method)
 
     def _told(self, action: Action) -> tuple[str, str]:
         if "eventUrl" in action:

@@ -17,7 +17,7 @@ from gateway.emulator.webhooks.outgoing import Webhook, repeated, shuffled
 _RETRIED = RETRIED | {None}
 
 
-class EventLine:
+class EventQueue:
     """Tells of events in the way the account is set to; the call itself does not wait for it."""
 
     def __init__(self, call: Call, deliveries: Deliveries, settings: Settings) -> None:
