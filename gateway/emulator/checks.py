@@ -1,6 +1,6 @@
 """Checks of values that come from Python, JSON or the command line.
 
-Each but ``checked`` takes a value of any type and raises ValueError saying what it must be.
+Each but the first two takes a value of any type and raises ValueError saying what it must be.
 """
 
 from __future__ import annotations
@@ -39,6 +39,18 @@ def _checked(name: str, value: object, table: Mapping[str, Check], noun: str) ->
         return table[name](value)
     except ValueError as error:
         raise BadRequest(f"{name}: {error}", field=name) from None
+
+
+def handset_order(body: Mapping[str, object], table: Mapping[str, Check]) -> dict[str, object]:
+    """Return what a handset is told to do, checked, with its own number as ``sender``.
+
+    Raises BadRequest naming a key that is unknown or wrong, or a number that is missing.
+    """
+    for name in ("from", "to"):
+        if name not in body:
+            raise BadRequest(f"{name}: is missing", field=name)
+    given = checked(body, table, "key")
+    return {"sender": given.pop("from"), **given}
 
 
 def text(value: object) -> str:

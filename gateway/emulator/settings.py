@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, cast
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, TypeVar, cast
 
 from gateway.emulator import checks
+from gateway.emulator.checks import Check
 from gateway.providers.vonage import signatures
 
-WEBHOOK_METHODS = ("GET", "POST", "POST-JSON", "MESSAGES-V1")
+MESSAGES_V1 = "MESSAGES-V1"
+WEBHOOK_METHODS = ("GET", "POST", "POST-JSON", MESSAGES_V1)
 DLR_STATUSES = ("accepted", "buffered", "delivered", "expired", "failed", "rejected", "unknown")
-MESSAGE_IDS = ("uuid", "hex")
-# "classic" repeats after every answer but 2xx, "backoff" only after 429, 5xx and silence:
-# the provider's older and newer rule, both still found in its support articles.
-RETRY_POLICIES = ("classic", "backoff")
 # How Flowroute tells of an MO: the document of its newer API, or the flat object of the older.
 FLOWROUTE_VERSIONS = ("2", "2.1")
 VOICE_METHODS = ("GET", "POST")
-# Whether an update of a number clears what it does not name, as the provider's is said to do.
-NUMBER_UPDATES = ("replace", "merge")
 SECRETS = frozenset({"api_secret", "signature_secret", "jwt_secret", "flowroute_secret_key"})
+
+_LOST = re.compile(r"(?:(?:in|out)bound:)?[a-z]{1,20}")
+
+T = TypeVar("T")
+
+
+def _setting(default: T, check: Check) -> T:
+    """Declare a setting; check: of what is given for it."""
+    return field(default=default, metadata={"check": check})
+
+
+def _statuses(value: object) -> tuple[str, ...]:
+    return tuple(checks.one_of(DLR_STATUSES)(item) for item in checks.items(value))
+
+
+def _lost(value: object) -> tuple[str, ...]:
+    found = tuple(checks.text(item) for item in checks.items(value))
+    if not all(_LOST.fullmatch(item) for item in found):
+        raise ValueError("must be statuses, with inbound: or outbound: before them or not")
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,52 +62,49 @@ class Settings:
     What is not named for a provider (rate, delays, dlr_*, retry_delays) is for both.
     """
 
-    api_key: str = "emulator"
-    api_secret: str = "emulator-secret"  # noqa: S105  the emulator's public default
-    signature_secret: str = ""
-    signature_method: str = "md5hash"
-    application_id: str = ""
-    rate: int = 30
-    balance: float = 1_000_000.0
-    price: float = 0.0333
-    message_id: str = "uuid"
-    answer_delay: float = 0.0
-    dlr_url: str = ""
-    dlr_method: str = "POST-JSON"
-    dlr_content_type: bool = True
-    dlr_delay: float = 0.5
-    dlr_statuses: tuple[str, ...] = ("delivered",)
-    dlr_err_code: str = ""
-    dlr_repeat: int = 1
-    dlr_shuffle: bool = False
-    dlr_early: bool = False
-    dlr_off: bool = False
-    retry_delays: tuple[float, ...] = (0.2, 0.4, 0.8, 1.6, 3.2)
-    retry_policy: str = "classic"
-    mo_url: str = ""
-    mo_method: str = "POST-JSON"
-    jwt_secret: str = ""
-    owned_numbers: tuple[str, ...] = ()
-    number_update: str = "replace"
-    insight_delay: float = 0.0
-    answer_url: str = ""
-    answer_method: str = "GET"
-    fallback_answer_url: str = ""
-    event_url: str = ""
-    event_method: str = "POST"
-    voice_connect_timeout: float = 3.0
-    voice_read_timeout: float = 5.0
-    voice_timeout_scale: float = 1.0
-    call_time_scale: float = 1.0
-    event_shuffle: bool = False
-    event_repeat: int = 1
-    event_lost: tuple[str, ...] = ()
-    flowroute_access_key: str = "emulator"
-    flowroute_secret_key: str = "emulator-secret"  # noqa: S105  the emulator's public default
-    flowroute_numbers: tuple[str, ...] = ()
-    flowroute_dlr_url: str = ""
-    flowroute_mo_url: str = ""
-    flowroute_mo_version: str = "2.1"
+    api_key: str = _setting("emulator", checks.required_text)
+    api_secret: str = _setting("emulator-secret", checks.required_text)
+    signature_secret: str = _setting("", checks.text)
+    signature_method: str = _setting("md5hash", checks.one_of(signatures.METHODS))
+    application_id: str = _setting("", checks.text)
+    rate: int = _setting(30, checks.whole(0, 100_000))
+    balance: float = _setting(1_000_000.0, checks.real(1e9))
+    price: float = _setting(0.0333, checks.real(1000))
+    answer_delay: float = _setting(0.0, checks.real(checks.MAX_SECONDS))
+    dlr_url: str = _setting("", checks.url)
+    dlr_method: str = _setting("POST-JSON", checks.one_of(WEBHOOK_METHODS))
+    dlr_content_type: bool = _setting(True, checks.flag)
+    dlr_delay: float = _setting(0.5, checks.real(checks.MAX_SECONDS))
+    dlr_statuses: tuple[str, ...] = _setting(("delivered",), _statuses)
+    dlr_err_code: str = _setting("", checks.digits)
+    dlr_repeat: int = _setting(1, checks.whole(1, 100))
+    dlr_shuffle: bool = _setting(False, checks.flag)
+    dlr_early: bool = _setting(False, checks.flag)
+    dlr_off: bool = _setting(False, checks.flag)
+    retry_delays: tuple[float, ...] = _setting((0.2, 0.4, 0.8, 1.6, 3.2), checks.delays)
+    mo_url: str = _setting("", checks.url)
+    mo_method: str = _setting("POST-JSON", checks.one_of(WEBHOOK_METHODS))
+    jwt_secret: str = _setting("", checks.text)
+    owned_numbers: tuple[str, ...] = _setting((), checks.numbers)
+    insight_delay: float = _setting(0.0, checks.real(checks.MAX_SECONDS))
+    answer_url: str = _setting("", checks.url)
+    answer_method: str = _setting("GET", checks.one_of(VOICE_METHODS))
+    fallback_answer_url: str = _setting("", checks.url)
+    event_url: str = _setting("", checks.url)
+    event_method: str = _setting("POST", checks.one_of(VOICE_METHODS))
+    voice_connect_timeout: float = _setting(3.0, checks.real(60))
+    voice_read_timeout: float = _setting(5.0, checks.real(60))
+    voice_timeout_scale: float = _setting(1.0, checks.real(100))
+    call_time_scale: float = _setting(1.0, checks.real(100))
+    event_shuffle: bool = _setting(False, checks.flag)
+    event_repeat: int = _setting(1, checks.whole(1, 100))
+    event_lost: tuple[str, ...] = _setting((), _lost)
+    flowroute_access_key: str = _setting("emulator", checks.required_text)
+    flowroute_secret_key: str = _setting("emulator-secret", checks.required_text)
+    flowroute_numbers: tuple[str, ...] = _setting((), checks.numbers)
+    flowroute_dlr_url: str = _setting("", checks.url)
+    flowroute_mo_url: str = _setting("", checks.url)
+    flowroute_mo_version: str = _setting("2.1", checks.one_of(FLOWROUTE_VERSIONS))
 
     @property
     def token_secret(self) -> str:
@@ -137,66 +150,5 @@ def _hidden(secret: object) -> str:
     return "(set)" if secret else ""
 
 
-def _statuses(value: object) -> tuple[str, ...]:
-    return tuple(checks.one_of(DLR_STATUSES)(item) for item in checks.items(value))
-
-
-def _lost(value: object) -> tuple[str, ...]:
-    found = tuple(checks.text(item) for item in checks.items(value))
-    if not all(_LOST.fullmatch(item) for item in found):
-        raise ValueError("must be statuses, with inbound: or outbound: before them or not")
-    return found
-
-
-_LOST = re.compile(r"(?:(?:in|out)bound:)?[a-z]{1,20}")
-
-_CHECKS: Mapping[str, Callable[[object], object]] = {
-    "api_key": checks.required_text,
-    "api_secret": checks.required_text,
-    "signature_secret": checks.text,
-    "signature_method": checks.one_of(signatures.METHODS),
-    "application_id": checks.text,
-    "rate": checks.whole(0, 100_000),
-    "balance": checks.real(1e9),
-    "price": checks.real(1000),
-    "message_id": checks.one_of(MESSAGE_IDS),
-    "answer_delay": checks.real(checks.MAX_SECONDS),
-    "dlr_url": checks.url,
-    "dlr_method": checks.one_of(WEBHOOK_METHODS),
-    "dlr_content_type": checks.flag,
-    "dlr_delay": checks.real(checks.MAX_SECONDS),
-    "dlr_statuses": _statuses,
-    "dlr_err_code": checks.digits,
-    "dlr_repeat": checks.whole(1, 100),
-    "dlr_shuffle": checks.flag,
-    "dlr_early": checks.flag,
-    "dlr_off": checks.flag,
-    "retry_delays": checks.delays,
-    "retry_policy": checks.one_of(RETRY_POLICIES),
-    "mo_url": checks.url,
-    "mo_method": checks.one_of(WEBHOOK_METHODS),
-    "jwt_secret": checks.text,
-    "owned_numbers": checks.numbers,
-    "number_update": checks.one_of(NUMBER_UPDATES),
-    "insight_delay": checks.real(checks.MAX_SECONDS),
-    "answer_url": checks.url,
-    "answer_method": checks.one_of(VOICE_METHODS),
-    "fallback_answer_url": checks.url,
-    "event_url": checks.url,
-    "event_method": checks.one_of(VOICE_METHODS),
-    "voice_connect_timeout": checks.real(60),
-    "voice_read_timeout": checks.real(60),
-    "voice_timeout_scale": checks.real(100),
-    "call_time_scale": checks.real(100),
-    "event_shuffle": checks.flag,
-    "event_repeat": checks.whole(1, 100),
-    "event_lost": _lost,
-    "flowroute_access_key": checks.required_text,
-    "flowroute_secret_key": checks.required_text,
-    "flowroute_numbers": checks.numbers,
-    "flowroute_dlr_url": checks.url,
-    "flowroute_mo_url": checks.url,
-    "flowroute_mo_version": checks.one_of(FLOWROUTE_VERSIONS),
-}
-
-NAMES = tuple(field.name for field in fields(Settings))
+_CHECKS: Mapping[str, Check] = {each.name: each.metadata["check"] for each in fields(Settings)}
+NAMES = tuple(_CHECKS)

@@ -22,8 +22,6 @@ from gateway.emulator.settings import Settings, changed
 
 MAX_KEPT = 10_000
 
-_CREDENTIALS = frozenset({"api_secret", "sig"})
-
 # EUR; Flowroute's documents show $0.0040 for an SMS of a long code.
 _FLOWROUTE_PRICE = Decimal("0.004")
 
@@ -68,11 +66,9 @@ class Account:
         self._spent = Decimal(0)
         self._refs.clear()
 
-    def note(
-        self, params: Mapping[str, str], provider: str = "nexmo", path: str = ""
-    ) -> ApiRequest:
-        """Keep a request that has come, without its credentials, and return it."""
-        kept = {name: value for name, value in params.items() if name not in _CREDENTIALS}
+    def note(self, params: Mapping[str, str], provider: str, path: str) -> ApiRequest:
+        """Keep a request that has come, without its secret, and return it."""
+        kept = {name: value for name, value in params.items() if name != "api_secret"}
         request = ApiRequest(time=time.time(), params=kept, provider=provider, path=path)
         self.requests.append(request)
         return request
@@ -85,7 +81,7 @@ class Account:
         price = Decimal(str(self.settings.price))
         if self._balance() < price * parts:
             raise RefusedError("9")
-        message = self._keep(asked, [self._sms_id() for _ in range(parts)], price, "nexmo")
+        message = self._keep(asked, [str(uuid.uuid4()) for _ in range(parts)], price, "nexmo")
         return message, [self._charge(price) for _ in range(parts)]
 
     def pay(self, price: Decimal) -> bool:
@@ -99,9 +95,9 @@ class Account:
         """Put a message of Flowroute's API on the handset; it has one id whatever its length."""
         return self._keep(asked, [flowroute_id("2.1")], _FLOWROUTE_PRICE, "flowroute")
 
-    def hand_in(self, order: TextOrder) -> HandsetText:
+    def accept_text(self, order: TextOrder) -> HandsetText:
         """Keep the text that a handset sends and return it; raises BadRequest for wrong parts."""
-        pieces = texts.pieces(order, self.settings)
+        parts = texts.parts_of(order, self.settings)
         text = HandsetText(
             time=time.time(),
             sender=order.sender,
@@ -111,8 +107,8 @@ class Account:
             data=order.data,
             udh=order.udh,
             provider=order.provider,
-            ref=self._ref(order, len(pieces)),
-            parts=tuple(TextPart(self._inbound_id(order.provider), piece) for piece in pieces),
+            ref=self._ref(order, len(parts)),
+            parts=tuple(TextPart(self._inbound_id(order.provider), part) for part in parts),
         )
         self.texts.append(text)
         return text
@@ -149,11 +145,6 @@ class Account:
     def _inbound_id(self, provider: str) -> str:
         if provider == "flowroute":
             return flowroute_id(self.settings.flowroute_mo_version)
-        return self._sms_id()
-
-    def _sms_id(self) -> str:
-        if self.settings.message_id == "hex":
-            return f"0A{secrets.token_hex(7).upper()}"
         return str(uuid.uuid4())
 
     def _balance(self) -> Decimal:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from gateway.emulator import checks
-from gateway.errors import BadRequest
 
 # What becomes of the connect leg. https://developer.vonage.com/en/voice/voice-api/webhook-reference
 RESULTS = (
@@ -39,14 +38,14 @@ class CallOrder:
 
     sender: str
     to: str
-    answer: str
-    ring: float
-    duration: float
-    hold: bool
-    hangup_by: str
-    anonymous: bool
-    digits: tuple[str, ...]
-    detail: str
+    answer: str = "answered"
+    ring: float = 2.0
+    duration: float = 7.0
+    hold: bool = False
+    hangup_by: str = CALLER
+    anonymous: bool = False
+    digits: tuple[str, ...] = ()
+    detail: str = ""
 
     @property
     def shown_sender(self) -> str:
@@ -56,12 +55,7 @@ class CallOrder:
 
 def parse(body: Mapping[str, object]) -> CallOrder:
     """Return the order that JSON means; raises BadRequest naming a wrong or missing key."""
-    for name in ("from", "to"):
-        if name not in body:
-            raise BadRequest(f"{name}: is missing", field=name)
-    given = checks.checked(body, _CHECKS, "key")
-    values = {**_DEFAULTS, **given, "sender": given["from"]}
-    del values["from"]
+    values = checks.handset_order(body, _CHECKS)
     return CallOrder(**cast(dict[str, Any], values))
 
 
@@ -72,16 +66,6 @@ def _digits(value: object) -> tuple[str, ...]:
     return found
 
 
-_DEFAULTS: Mapping[str, object] = {
-    "answer": "answered",
-    "ring": 2.0,
-    "duration": 7.0,
-    "hold": False,
-    "hangup_by": CALLER,
-    "anonymous": False,
-    "digits": (),
-    "detail": "",
-}
 _CHECKS: Mapping[str, checks.Check] = {
     "from": checks.address,
     "to": checks.number,

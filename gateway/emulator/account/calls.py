@@ -8,10 +8,12 @@ import uuid
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 
 from gateway.emulator.account.call_order import CALLER, CallOrder
 from gateway.emulator.account.records import MAX_ATTEMPTS, Attempt
-from gateway.emulator.voice.ncco import Action
+
+Action = Mapping[str, Any]
 
 INBOUND, OUTBOUND = "inbound", "outbound"
 IN_PROGRESS = "in progress"

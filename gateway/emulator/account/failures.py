@@ -6,8 +6,9 @@ import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
+from gateway.emulator import checks
 from gateway.errors import BadRequest
 
 NAMES = ("timeout", "close", "html", "empty", "429", "partial")
@@ -17,7 +18,6 @@ MAX_SECONDS = 3600
 DEFAULT_TIMEOUT_SECONDS = 60.0
 
 _STATUS = re.compile(r"status:([1-9][0-9]{0,2})")
-_KEYS = frozenset({"failure", "count", "seconds", "http_status", "accepted", "path", "after"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,58 +111,35 @@ def parse_order(body: Mapping[str, object]) -> tuple[Failure, int]:
 
     Raises BadRequest naming the key that is unknown, absent or wrong.
     """
-    for key in body:
-        if key not in _KEYS:
-            raise BadRequest(f"{key}: there is no such key", field=key)
-    name = _name(body.get("failure"))
-    failure = Failure(
-        name=name,
-        seconds=_number(body, "seconds", _default_seconds(name), 0, MAX_SECONDS),
-        http_status=int(_number(body, "http_status", _default_http_status(name), 200, 599)),
-        accepted=_flag(body, "accepted"),
-        path=_path(body),
-        after=int(_number(body, "after", 0, 0, MAX_COUNT)),
-    )
-    return failure, int(_number(body, "count", 1, 1, MAX_COUNT))
+    given = checks.checked({"failure": None, **body}, _CHECKS, "key")
+    values = {"name": given.pop("failure"), **given}
+    count = cast(int, values.pop("count", 1))
+    defaults = _DEFAULTS.get(str(values["name"]), {})
+    return Failure(**cast(dict[str, Any], {**defaults, **values})), count
 
 
 def _name(value: object) -> str:
     if isinstance(value, str) and (value in NAMES or _STATUS.fullmatch(value)):
         return value
-    raise BadRequest(
-        f"failure: must be status:N or one of {', '.join(NAMES)}", field="failure"
-    ) from None
+    raise ValueError(f"must be status:N or one of {', '.join(NAMES)}")
 
 
-def _path(body: Mapping[str, object]) -> str:
-    value = body.get("path", "")
+def _path(value: object) -> str:
     if not isinstance(value, str) or (value and not value.startswith("/")):
-        raise BadRequest("path: must begin with a slash", field="path")
+        raise ValueError("must begin with a slash")
     return value.rstrip("/")
 
 
-def _default_seconds(name: str) -> float:
-    return DEFAULT_TIMEOUT_SECONDS if name == "timeout" else 0.0
-
-
-def _default_http_status(name: str) -> int:
-    return 502 if name == "html" else 200
-
-
-def _number(
-    body: Mapping[str, object], key: str, default: float, lowest: float, highest: float
-) -> float:
-    value = body.get(key, default)
-    whole = key != "seconds"
-    right_type = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-    if not right_type or not lowest <= cast(float, value) <= highest:
-        kind = "whole number" if whole else "number"
-        raise BadRequest(f"{key}: must be a {kind} from {lowest:g} to {highest:g}", field=key)
-    return cast(float, value)
-
-
-def _flag(body: Mapping[str, object], key: str) -> bool:
-    value = body.get(key, False)
-    if not isinstance(value, bool):
-        raise BadRequest(f"{key}: must be true or false", field=key)
-    return value
+_DEFAULTS: Mapping[str, Mapping[str, object]] = {
+    "timeout": {"seconds": DEFAULT_TIMEOUT_SECONDS},
+    "html": {"http_status": 502},
+}
+_CHECKS: Mapping[str, checks.Check] = {
+    "failure": _name,
+    "count": checks.whole(1, MAX_COUNT),
+    "seconds": checks.real(MAX_SECONDS),
+    "http_status": checks.whole(200, 599),
+    "accepted": checks.flag,
+    "path": _path,
+    "after": checks.whole(0, MAX_COUNT),
+}

@@ -9,6 +9,11 @@ from dataclasses import asdict, dataclass, field, fields
 MAX_ATTEMPTS = 200
 
 
+def is_taken(http_status: int | None) -> bool:
+    """Tell whether a webhook has taken what it was told; None: it did not answer."""
+    return http_status is not None and 200 <= http_status < 300
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One webhook sent once. http_status: ``None`` when no answer came, then ``error`` says why.
@@ -103,15 +108,15 @@ class HandsetText:
 
 @dataclass(slots=True)
 class ApiRequest:
-    """One request to an API, refused ones included, without its credentials.
+    """One request to an API, refused ones included, without its secret.
 
-    provider: ``nexmo`` and ``flowroute`` for sending, ``numbers``, ``insight``; path: '' for SMS;
-    outcome: ``accepted``, ``status:2`` (at Flowroute the HTTP status, ``status:422``), or the
-    name of the failure that was ordered for it.
+    provider: ``nexmo`` and ``flowroute`` for sending, ``numbers``, ``insight``; outcome:
+    ``accepted``, ``status:2`` (at Flowroute the HTTP status, ``status:422``), or the name of the
+    failure that was ordered for it.
     """
 
     time: float
     params: dict[str, str]
+    provider: str
+    path: str
     outcome: str = ""
-    provider: str = "nexmo"
-    path: str = ""

@@ -32,17 +32,18 @@ ERROR_TEXTS: Mapping[str, str] = {
 
 
 class RefusedError(Exception):
-    """The API refuses the message; ``text`` defaults to the usual one of the status."""
+    """An API refuses what is asked; text: '' = the usual one of the status."""
 
     def __init__(self, status: str, text: str = "", **fields: str) -> None:
         super().__init__(status)
         self.status = status
-        self.text = text or ERROR_TEXTS.get(status, "Error")
+        self.text = text
         self.fields = fields
 
     def item(self) -> dict[str, str]:
-        """Return the refusal as an element of ``messages``."""
-        return {**self.fields, "status": self.status, "error-text": self.text}
+        """Return the refusal as an element of ``messages`` in an answer of the SMS API."""
+        text = self.text or ERROR_TEXTS.get(self.status, "Error")
+        return {**self.fields, "status": self.status, "error-text": text}
 
 
 def throttled(wait: float, to: str, network: str) -> RefusedError:

@@ -15,11 +15,9 @@ from gateway.telephony import segments
 MAX_TEXT_CHARACTERS = 3200
 MAX_CALLBACK_CHARACTERS = 100
 MAX_CLIENT_REF_CHARACTERS = 100
-MAX_BINARY_OCTETS = 140
 MAX_SENDER_DIGITS = 15
 
 _RECIPIENT = re.compile(r"[0-9]{7,15}")
-_HEX = re.compile(r"(?:[0-9A-Fa-f]{2})*")
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _FLAGS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
@@ -53,17 +51,17 @@ class Submission:
 def parse(params: Mapping[str, str]) -> Submission:
     """Return what the parameters ask for; raises RefusedError as the API refuses it."""
     kind = params.get("type") or "text"
-    _check_present(params, "body" if kind == "binary" else "text")
+    _check_present(params)
     _check_recipient(params["to"])
     _check_sender(params["from"], params["to"])
     _check_options(params)
     _check_callback(params.get("callback", ""))
-    shown, encoding, parts = _content(kind, params)
+    shown, encoding, parts = _content(kind, params["text"])
     return Submission(
         to=params["to"],
         sender=params["from"],
         text=shown,
-        asked_text=params.get("text", ""),
+        asked_text=params["text"],
         type=kind,
         encoding=encoding,
         parts=parts,
@@ -78,8 +76,8 @@ def network(to: str) -> str:
     return next((code for prefix, code in _NETWORKS.items() if to.startswith(prefix)), "90101")
 
 
-def _check_present(params: Mapping[str, str], content: str) -> None:
-    for name in ("from", "to", content):
+def _check_present(params: Mapping[str, str]) -> None:
+    for name in ("from", "to", "text"):
         if not params.get(name):
             raise RefusedError("2", f"Missing {name} param")
 
@@ -127,15 +125,13 @@ def _check_callback(callback: str) -> None:
         raise RefusedError("23", "Bad callback :: Illegal Characters")
 
 
-def _content(kind: str, params: Mapping[str, str]) -> tuple[str, str, int]:
-    if kind == "binary":
-        return _binary(params)
+def _content(kind: str, text: str) -> tuple[str, str, int]:
     encode = _ENCODERS.get(kind)
     if encode is None:
         raise RefusedError("3", "Invalid type param")
-    if len(params["text"]) > MAX_TEXT_CHARACTERS:
+    if len(text) > MAX_TEXT_CHARACTERS:
         raise RefusedError("12")
-    return encode(params["text"])
+    return encode(text)
 
 
 def _plain(text: str) -> tuple[str, str, int]:
@@ -156,16 +152,6 @@ def _packed(widths: list[int], room: int) -> int:
             parts, used = parts + 1, 0
         used += width
     return parts
-
-
-def _binary(params: Mapping[str, str]) -> tuple[str, str, int]:
-    body, header = params["body"], params.get("udh", "")
-    if not (_HEX.fullmatch(body) and _HEX.fullmatch(header)):
-        raise RefusedError("3", "Invalid body or udh param")
-    octets = (len(body) + len(header)) // 2
-    if octets > MAX_BINARY_OCTETS:
-        raise RefusedError("12")
-    return f"({octets} octets of binary data)", "binary", 1
 
 
 _ENCODERS: Mapping[str, Callable[[str], tuple[str, str, int]]] = {

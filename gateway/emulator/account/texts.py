@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 from gateway.emulator import checks
-from gateway.emulator.settings import Settings
-from gateway.emulator.webhooks.outgoing import MESSAGES_V1
+from gateway.emulator.settings import MESSAGES_V1, Settings
 from gateway.errors import BadRequest
 from gateway.telephony import segments
 
@@ -34,29 +33,26 @@ class TextOrder:
 
     sender: str
     to: str
-    text: str
-    provider: str
-    type: str
-    data: str
-    udh: str
-    parts: int
-    shuffle: bool
-    repeat: int
-    ref: int | None
-    drop: frozenset[int]
+    text: str = ""
+    provider: str = ""
+    type: str = ""
+    data: str = ""
+    udh: str = ""
+    parts: int = 0
+    shuffle: bool = False
+    repeat: int = 1
+    ref: int | None = None
+    drop: frozenset[int] = frozenset()
 
 
 def parse(body: Mapping[str, object], settings: Settings) -> TextOrder:
     """Return the order that JSON means; raises BadRequest naming a wrong or missing key."""
-    for name in ("from", "to"):
-        if name not in body:
-            raise BadRequest(f"{name}: is missing", field=name)
-    given = checks.checked(body, _CHECKS, "key")
-    values = {**_DEFAULTS, **given, "sender": given["from"]}
-    del values["from"]
-    values["provider"] = values["provider"] or default_provider(str(values["to"]), settings)
-    values["type"] = values["type"] or _default_type(values)
-    order = TextOrder(**cast(dict[str, Any], values))
+    order = TextOrder(**cast(dict[str, Any], checks.handset_order(body, _CHECKS)))
+    order = replace(
+        order,
+        provider=order.provider or default_provider(order.to, settings),
+        type=order.type or _default_type(order),
+    )
     _check_binary(order, settings)
     return order
 
@@ -89,12 +85,12 @@ def cut(text: str, count: int) -> list[str]:
     return [text[index * size : (index + 1) * size] for index in range(count)]
 
 
-def pieces(order: TextOrder, settings: Settings) -> list[str]:
+def parts_of(order: TextOrder, settings: Settings) -> list[str]:
     """Return the text of each webhook.
 
     Raises BadRequest for more parts than a header can number, and for dropping one there is not.
     """
-    found = _pieces(order, settings)
+    found = _parts_of(order, settings)
     if len(found) > MAX_PARTS:
         raise BadRequest(f"text: is longer than {MAX_PARTS} parts", field="text")
     if max(order.drop, default=0) > len(found):
@@ -102,7 +98,7 @@ def pieces(order: TextOrder, settings: Settings) -> list[str]:
     return found
 
 
-def _pieces(order: TextOrder, settings: Settings) -> list[str]:
+def _parts_of(order: TextOrder, settings: Settings) -> list[str]:
     if order.type == "binary" or _joins(order.provider, settings):
         return [order.text]
     return cut(order.text, order.parts) if order.parts else split(order.text, order.type)
@@ -117,10 +113,10 @@ def _cost(char: str, gsm7: bool) -> int:
     return segments.count(char).units if gsm7 else len(char.encode("utf-16-le")) // 2
 
 
-def _default_type(values: Mapping[str, object]) -> str:
-    if values["data"] or values["udh"]:
+def _default_type(order: TextOrder) -> str:
+    if order.data or order.udh:
         return "binary"
-    return "text" if segments.is_gsm7(str(values["text"])) else "unicode"
+    return "text" if segments.is_gsm7(order.text) else "unicode"
 
 
 def _check_binary(order: TextOrder, settings: Settings) -> None:
@@ -136,18 +132,6 @@ def _part_numbers(value: object) -> frozenset[int]:
     return frozenset(checks.whole(1, MAX_PARTS)(item) for item in checks.items(value, MAX_PARTS))
 
 
-_DEFAULTS: Mapping[str, object] = {
-    "text": "",
-    "provider": "",
-    "type": "",
-    "data": "",
-    "udh": "",
-    "parts": 0,
-    "shuffle": False,
-    "repeat": 1,
-    "ref": None,
-    "drop": frozenset(),
-}
 _CHECKS: Mapping[str, checks.Check] = {
     "from": checks.address,
     "to": checks.number,

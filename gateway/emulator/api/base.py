@@ -33,9 +33,11 @@ class BaseHandler(RequestHandler):
     content_type = JSON
 
     def initialize(self) -> None:
+        """Begin with a client that waits for the answer; ``gone`` is set when it does no more."""
         self.gone = asyncio.Event()
 
     def set_default_headers(self) -> None:
+        """Let nothing be cached, framed, or loaded from elsewhere."""
         self.clear_header("Server")
         self.set_header("Cache-Control", "no-store")
         self.set_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
@@ -43,6 +45,7 @@ class BaseHandler(RequestHandler):
         self.set_header("Referrer-Policy", "no-referrer")
 
     def prepare(self) -> None:
+        """Raise Forbidden for a request that does not come from this machine."""
         if not is_loopback_host(url_host(f"http://{self.request.host}")):
             raise Forbidden("the emulator serves this machine only")
         origin = self.request.headers.get("Origin", "")
@@ -53,6 +56,7 @@ class BaseHandler(RequestHandler):
         """Return nothing: an answer says what is, a 304 would not."""
 
     def on_connection_close(self) -> None:
+        """Tell what waits for the client that it has gone."""
         self.gone.set()
 
     def reply(self, value: object) -> None:
@@ -61,6 +65,7 @@ class BaseHandler(RequestHandler):
         self.finish(json.dumps(value))
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Reply with the code and the text of an error."""
         error = kwargs.get("exc_info", (None, None, None))[1]
         if isinstance(error, GatewayError):
             self.set_status(error.status)
@@ -85,6 +90,7 @@ class UnknownPathHandler(BaseHandler):
     """404 for every path that is not the emulator's."""
 
     def prepare(self) -> None:
+        """Raise HTTPError (404), for strangers Forbidden."""
         super().prepare()
         raise HTTPError(404)
 

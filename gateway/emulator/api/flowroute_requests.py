@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Mapping
 
 from gateway.emulator.account import auth
+from gateway.emulator.account.refusals import RefusedError
 from gateway.emulator.account.submission import Submission
 from gateway.emulator.loopback import url_host
 from gateway.emulator.settings import Settings
@@ -33,15 +34,6 @@ _NUMBER = re.compile(r"1[2-9][0-9]{2}[2-9][0-9]{6}")
 _NAMES = ("to", "from", "body", "is_mms", "media_urls", "dlr_callback")
 
 
-class FlowrouteError(Exception):
-    """The API refuses the request with an HTTP status; ``detail`` says why."""
-
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.detail = detail
-
-
 def error_document(status: int, detail: str) -> dict[str, object]:
     """Return the body of a refusal."""
     title = TITLES.get(status, "Error")
@@ -50,11 +42,11 @@ def error_document(status: int, detail: str) -> dict[str, object]:
 
 
 def authenticate(authorization: str, settings: Settings) -> None:
-    """Return when the access key and the secret key are right; raises FlowrouteError (401)."""
+    """Return when the access key and the secret key are right; raises RefusedError (401)."""
     key, secret = auth.basic(authorization) or ("", "")
     known = auth.equal(key, settings.flowroute_access_key)
     if not (auth.equal(secret, settings.flowroute_secret_key) and known):
-        raise FlowrouteError(401, "The access key or the secret key is wrong")
+        raise RefusedError("401", "The access key or the secret key is wrong")
 
 
 def attributes(body: Mapping[str, object]) -> dict[str, object]:
@@ -75,14 +67,14 @@ def shown(asked: Mapping[str, object]) -> dict[str, str]:
 
 
 def parse(asked: Mapping[str, object], content_type: str, settings: Settings) -> Submission:
-    """Return what the attributes ask for; raises FlowrouteError (403, 415, 422)."""
+    """Return what the attributes ask for; raises RefusedError (403, 415, 422)."""
     if content_type.partition(";")[0].strip().lower() not in CONTENT_TYPES:
-        raise FlowrouteError(415, "The content type must be application/vnd.api+json")
+        raise RefusedError("415", "The content type must be application/vnd.api+json")
     sender, to = _number(asked, "from"), _number(asked, "to")
     if settings.flowroute_numbers and sender not in settings.flowroute_numbers:
-        raise FlowrouteError(403, "'from' is not a number of this account")
+        raise RefusedError("403", "'from' is not a number of this account")
     if asked.get("media_urls") or asked.get("is_mms") in {True, "true"}:
-        raise FlowrouteError(422, "the emulator sends no MMS")
+        raise RefusedError("422", "the emulator sends no MMS")
     body = _text(asked, "body")
     encoding = segments.count(body).encoding
     return Submission(
@@ -102,14 +94,14 @@ def parse(asked: Mapping[str, object], content_type: str, settings: Settings) ->
 def _number(asked: Mapping[str, object], name: str) -> str:
     value = _text(asked, name)
     if not _NUMBER.fullmatch(value):
-        raise FlowrouteError(422, f"'{name}' must be a number of the form 1NPANXXXXXX")
+        raise RefusedError("422", f"'{name}' must be a number of the form 1NPANXXXXXX")
     return value
 
 
 def _text(asked: Mapping[str, object], name: str) -> str:
     value = asked.get(name)
     if not isinstance(value, str) or not value:
-        raise FlowrouteError(422, f"'{name}' must be a text and not empty")
+        raise RefusedError("422", f"'{name}' must be a text and not empty")
     return value
 
 
@@ -117,4 +109,4 @@ def _callback(asked: Mapping[str, object]) -> str:
     value = asked.get("dlr_callback", "")
     if value == "" or (isinstance(value, str) and url_host(value)):
         return value
-    raise FlowrouteError(422, "'dlr_callback' must be an http or https URL")
+    raise RefusedError("422", "'dlr_callback' must be an http or https URL")

@@ -8,16 +8,14 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+from functools import partial
 
 from gateway.emulator.account import auth
 from gateway.emulator.account.failures import Failure
+from gateway.emulator.account.refusals import RefusedError
 from gateway.emulator.api.failing import ApiHandler
 from gateway.emulator.api.wire import read_params
 from gateway.telephony import phonenumber
-from gateway.telephony.phonenumber import PhoneNumber
 
 # https://developer.vonage.com/en/number-insight/guides/troubleshooting
 STATUSES: Mapping[int, str] = {
@@ -35,112 +33,59 @@ STATUSES: Mapping[int, str] = {
 }
 
 _NUMBER = re.compile(r"[0-9+()\s-]+")
-_COUNTRY = re.compile(r"[A-Z]{2}")
-_COUNTRIES = Path(__file__).with_name("countries.tsv")
 
 Document = dict[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Country:
-    """iso3: ISO 3166 three letters; prefix: country code; trunk: before national numbers."""
-
-    iso3: str
-    prefix: str
-    trunk: str
-    name: str
 
 
 class InsightHandler(ApiHandler):
     """``/ni/basic/json``: HTTP 200 with an integer status, or a failure that a test has ordered."""
 
+    provider = "insight"
+
     async def get(self) -> None:
-        await self._look_up()
-
-    async def post(self) -> None:
-        await self._look_up()
-
-    async def _look_up(self) -> None:
-        account = self.application.account
+        """Reply with what the number is, or with the status that says why not."""
         params = read_params(self.request)
-        request = account.note(params, "insight", self.request.path)
-        failure = account.failures.take(self.request.path)
-        if failure is not None:
-            request.outcome = failure.name
-            await self.fail(failure, lambda: None)
-            return
-        authorization = self.request.headers.get("Authorization", "")
-        known = auth.is_account(params, authorization, account.settings)
-        document = look_up(params) if known else refusal(4)
-        request.outcome = f"status:{document['status']}" if document["status"] else "accepted"
-        await self.pause(account.settings.insight_delay)
-        self.reply(document)
+        await self.serve(params, partial(self._accept, params), lambda: None)
+
+    def refuse(self, refusal: RefusedError) -> None:
+        """Reply with the status and its meaning, by HTTP 200."""
+        self.reply(_refusal(int(refusal.status), refusal.text))
+
+    async def _accept(self, params: Mapping[str, str]) -> None:
+        settings = self.application.account.settings
+        await self.pause(settings.insight_delay)
+        if not auth.is_account(params, self.authorization, settings):
+            raise RefusedError("4")
+        self.reply(look_up(params))
 
     def answer_ordered(self, failure: Failure) -> None:
+        """Reply with the status that was ordered; 429 is one of HTTP."""
         if failure.name == "429":
             self.set_status(429)
-        self.reply(refusal(int(failure.status or 1)))
+        self.refuse(RefusedError(failure.status or "1"))
 
 
 def look_up(params: Mapping[str, str]) -> Document:
-    """Return the answer about ``number``, read as one of ``country`` unless international."""
-    given, country = params.get("number", ""), params.get("country", "")
+    """Return the answer about an international ``number``; raises RefusedError (3) for no number.
+
+    What it says of the country is less than the provider's: its code and its prefix.
+    """
+    given = params.get("number", "")
     if not given:
-        return refusal(3, "Missing number")
-    if country and not _COUNTRY.fullmatch(country):
-        return refusal(3, f"Not valid country code detected [ {country} ]")
-    found = _parse(given, country)
-    known = countries().get(found.country or "") if found else None
-    if found is None or known is None:
-        return refusal(3, f"Not valid number format detected [ {given} ]")
-    return _description(found, known)
-
-
-def refusal(status: int, reason: str = "") -> Document:
-    """Return the answer of an error status."""
-    text = STATUSES.get(status, "Error")
-    return {"status": status, "status_message": f"{text} :: {reason}" if reason else text}
-
-
-@cache
-def countries() -> Mapping[str, Country]:
-    """Return what is known of each country, by its ISO 3166 two letters."""
-    rows = (row.split("\t") for row in _COUNTRIES.read_text("utf-8").splitlines())
-    return {iso2: Country(*rest) for iso2, *rest in rows}
-
-
-def _parse(given: str, country: str) -> PhoneNumber | None:
-    if not _NUMBER.fullmatch(given):
-        return None
-    if not country:
-        return phonenumber.parse_international(given)
-    found = phonenumber.parse(given, [country])
-    # Some countries share a code: a British and a Guernsey number both fit GB.
-    fits = found is not None and country in countries()
-    return found if fits and found and _prefix(found) == countries()[country].prefix else None
-
-
-def _prefix(number: PhoneNumber) -> str:
-    return number.international.partition(" ")[0].removeprefix("+")
-
-
-def _description(number: PhoneNumber, country: Country) -> Document:
+        raise RefusedError("3", "Missing number")
+    found = phonenumber.parse_international(given) if _NUMBER.fullmatch(given) else None
+    if found is None or not found.country:
+        raise RefusedError("3", f"Not valid number format detected [ {given} ]")
     return {
         "status": 0,
         "status_message": STATUSES[0],
         "request_id": str(uuid.uuid4()),
-        "international_format_number": number.e164.removeprefix("+"),
-        "national_format_number": _national(number, country),
-        "country_code": number.country,
-        "country_code_iso3": country.iso3,
-        "country_name": country.name,
-        "country_prefix": country.prefix,
+        "international_format_number": found.e164.removeprefix("+"),
+        "country_code": found.country,
+        "country_prefix": found.international.partition(" ")[0].removeprefix("+"),
     }
 
 
-def _national(number: PhoneNumber, country: Country) -> str:
-    digits = number.international.partition(" ")[2]
-    if country.prefix == "1":
-        area, _, rest = digits.partition("-")
-        return f"({area}) {rest}"
-    return f"{country.trunk}{digits}"
+def _refusal(status: int, reason: str) -> Document:
+    text = STATUSES.get(status, "Error")
+    return {"status": status, "status_message": f"{text} :: {reason}" if reason else text}

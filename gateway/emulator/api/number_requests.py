@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from gateway.emulator.account.refusals import RefusedError
 from gateway.emulator.rented.stock import FEATURES, TYPES
 
 MAX_SIZE = 100
@@ -35,14 +36,6 @@ _MATCHES: Mapping[str, Callable[[str, str], bool]] = {
     "1": str.__contains__,
     "2": str.endswith,
 }
-
-
-class NumbersError(Exception):
-    """The API refuses; ``status`` is the HTTP status and the error-code."""
-
-    def __init__(self, status: int, label: str = "") -> None:
-        super().__init__(label or LABELS.get(status, FAILED))
-        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +68,7 @@ class Query:
 
 
 def query(params: Mapping[str, str], country_required: bool) -> Query:
-    """Return what a search asks for; raises NumbersError for what it cannot mean."""
+    """Return what a search asks for; raises RefusedError for what it cannot mean."""
     given = params.get("features", "")
     country = params.get("country", "")
     features = frozenset(filter(None, given.split(",")))
@@ -95,7 +88,7 @@ def query(params: Mapping[str, str], country_required: bool) -> Query:
 
 
 def number(params: Mapping[str, str], api_key: str) -> str:
-    """Return the number that is meant; raises NumbersError without one, or for another account."""
+    """Return the number that is meant; raises RefusedError without one, or for another account."""
     _require(_COUNTRY.fullmatch(params.get("country", "")))
     _require(_DIGITS.fullmatch(params.get("msisdn", "")))
     _require(params.get("target_api_key", api_key) == api_key)
@@ -103,7 +96,7 @@ def number(params: Mapping[str, str], api_key: str) -> str:
 
 
 def check_callbacks(params: Mapping[str, str]) -> None:
-    """Raise NumbersError for callbacks of an unknown type, or with a type but no value."""
+    """Raise RefusedError for callbacks of an unknown type, or with a type but no value."""
     for name, types in _CALLBACK_TYPES.items():
         kind = params.get(name, "")
         _require(kind in {"", *types})
@@ -117,7 +110,7 @@ def answer(status: int, label: str = "") -> dict[str, str]:
 
 def _require(valid: object) -> None:
     if not valid:
-        raise NumbersError(420)
+        raise RefusedError("420")
 
 
 def _whole(text: str, highest: int) -> int:

@@ -1,4 +1,4 @@
-"""The SMS API: ``/sms/json``, with GET and POST, as form, JSON and query.
+"""The SMS API: ``POST /sms/json``.
 
 https://developer.vonage.com/en/api/sms
 """
@@ -6,9 +6,9 @@ https://developer.vonage.com/en/api/sms
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 
 from gateway.emulator.account import auth, submission
 from gateway.emulator.account.failures import Failure
@@ -33,31 +33,29 @@ class SmsHandler(ApiHandler):
 
     _to = ""
 
-    async def get(self) -> None:
-        await self._submit()
-
     async def post(self) -> None:
-        await self._submit()
-
-    async def _submit(self) -> None:
+        """Reply with one item for each part; receipts follow."""
         params = read_params(self.request)
         self._to = params.get("to", "")
-        request = self.application.account.note(params)
-        failure = self.application.account.failures.take(self.request.path)
-        if failure is not None:
-            request.outcome = failure.name
-            await self.fail(failure, lambda: self._accept_silently(params))
+        await self.serve(
+            params, partial(self._accept, params), partial(self._accept_silently, params)
+        )
+
+    def refuse(self, refusal: RefusedError) -> None:
+        """Reply with one item that refuses the message."""
+        self._answer([refusal.item()])
+
+    def answer_ordered(self, failure: Failure) -> None:
+        """Reply with the status that was ordered; 429 is one of HTTP."""
+        if failure.name == "429":
+            self.set_status(429)
+            self.reply(TOO_MANY_REQUESTS)
             return
-        try:
-            request.outcome = "accepted"
-            await self._accept(params)
-        except RefusedError as refusal:
-            request.outcome = f"status:{refusal.status}"
-            self._answer([refusal.item()])
+        self.refuse(_ordered_refusal(failure, self._to))
 
     async def _accept(self, params: Mapping[str, str]) -> None:
         account = self.application.account
-        auth.authenticate(params, self.request.headers.get("Authorization", ""), account.settings)
+        auth.authenticate(params, self.authorization, account.settings)
         self._throttle(params.get("to", ""))
         asked = submission.parse(params)
         cut = asked.parts > 1 and account.failures.take_partial(self.request.path)
@@ -76,21 +74,12 @@ class SmsHandler(ApiHandler):
         if wait > 0:
             raise throttled(wait, to, submission.network(to))
 
-    def answer_ordered(self, failure: Failure) -> None:
-        if failure.name == "429":
-            self.set_status(429)
-            self.reply(TOO_MANY_REQUESTS)
-            return
-        self._answer([_ordered_refusal(failure, self._to).item()])
-
     def _accept_silently(self, params: Mapping[str, str]) -> None:
         account = self.application.account
-        authorization = self.request.headers.get("Authorization", "")
-        with contextlib.suppress(RefusedError):
-            auth.authenticate(params, authorization, account.settings)
-            asked = submission.parse(params)
-            message, _ = account.accept(asked, asked.parts)
-            self.application.dispatcher.schedule(message)
+        auth.authenticate(params, self.authorization, account.settings)
+        asked = submission.parse(params)
+        message, _ = account.accept(asked, asked.parts)
+        self.application.dispatcher.schedule(message)
 
     def _answer(self, items: Sequence[Item]) -> None:
         self.reply({"message-count": str(len(items)), "messages": items})

@@ -16,9 +16,9 @@ MAX_FIELDS = 100
 
 
 def read_params(request: HTTPServerRequest) -> dict[str, str]:
-    """Return the parameters of query and body (form or JSON); the body wins.
+    """Return the parameters of query and form; the form wins.
 
-    Raises BadRequest for what is neither, PayloadTooLarge above MAX_BODY_BYTES.
+    Raises BadRequest for another body, PayloadTooLarge above MAX_BODY_BYTES.
     """
     params = _form(request.query.encode("latin-1"))
     if request.body:
@@ -42,11 +42,9 @@ def read_object(body: bytes) -> dict[str, object]:
 
 def _body(request: HTTPServerRequest) -> dict[str, str]:
     content_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if content_type == "application/json" or request.body.lstrip().startswith(b"{"):
-        return {name: _scalar(name, value) for name, value in read_object(request.body).items()}
     if content_type in {"", "application/x-www-form-urlencoded"}:
         return _form(request.body)
-    raise BadRequest("the body must be a form or JSON")
+    raise BadRequest("the body must be a form")
 
 
 def _form(encoded: bytes) -> dict[str, str]:
@@ -68,11 +66,3 @@ def _unique(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
             raise BadRequest(f"{name}: given more than once", field=name)
         params[name] = value
     return params
-
-
-def _scalar(name: str, value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str | int | float):
-        return str(value)
-    raise BadRequest(f"{name}: must be a text, a number or a boolean", field=name)

@@ -31,9 +31,11 @@ class CallHandler(BaseHandler):
     """``/emulator/calls/{uuid}``: one call; DELETE hangs up, ``?by=callee`` for the other side."""
 
     def get(self, uuid: str) -> None:
+        """Reply with the call; raises NotFound."""
         self.reply(self.application.switchboard.find(uuid).as_json())
 
     def delete(self, uuid: str) -> None:
+        """Hang up and reply with the call; raises NotFound, BadRequest for another side."""
         given = {"by": self.get_query_argument("by", CALLER)}
         by = checks.checked(given, {"by": checks.one_of((CALLER, CALLEE))}, "argument")
         call = self.application.switchboard.find(uuid)

@@ -1,8 +1,8 @@
-"""What one handset shows: the texts it received and sent, and the calls it is or was in."""
+"""What handsets show: the texts they received and sent, and the calls they are or were in."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
@@ -10,7 +10,7 @@ from typing import TypeVar
 from gateway.emulator.account.account import Account
 from gateway.emulator.account.call_order import CALLEE, CALLER
 from gateway.emulator.account.calls import Call, Leg
-from gateway.emulator.account.records import Attempt, HandsetText, SentMessage
+from gateway.emulator.account.records import Attempt, HandsetText, SentMessage, is_taken
 
 Kept = TypeVar("Kept", SentMessage, HandsetText)
 
@@ -28,7 +28,8 @@ class Entry:
 
     other: the number (bare digits) or name at the other end; text: '' for a call; state: a word
     of this module or the provider's; heard: what was read to this side of a call; seconds: from
-    its answer to its end; going_on: it can be hung up.
+    its answer to its end; going_on: it can be hung up; detail: what went wrong, '' for nothing;
+    provider: of a text.
     """
 
     kind: str
@@ -40,6 +41,8 @@ class Entry:
     heard: tuple[str, ...] = ()
     seconds: int = 0
     going_on: bool = False
+    detail: str = ""
+    provider: str = ""
 
 
 def of_handset(account: Account, number: str, limit: int) -> list[Entry]:
@@ -52,6 +55,22 @@ def of_handset(account: Account, number: str, limit: int) -> list[Entry]:
         *islice(_calls(account.calls, number), limit),
     ]
     return sorted(found, key=lambda entry: entry.time)[-limit:]
+
+
+def by_handset(account: Account, limit: int) -> Mapping[str, Sequence[Entry]]:
+    """Return the newest ``limit`` texts of each direction and calls, oldest first, by handset."""
+    calls = list(islice(reversed(account.calls), limit))
+    ends = [
+        *((message.to, _received(message)) for message in islice(reversed(account.sent), limit)),
+        *((text.sender, _sent(text)) for text in islice(reversed(account.texts), limit)),
+        *((call.sender, _placed(call)) for call in calls),
+        # A number may forward its calls to a SIP address, which is no handset.
+        *((leg.to, _answered(leg)) for call in calls for leg in call.rang if leg.to.isdecimal()),
+    ]
+    found: dict[str, list[Entry]] = {}
+    for number, entry in sorted(ends, key=lambda end: end[1].time):
+        found.setdefault(number, []).append(entry)
+    return found
 
 
 def hang_up(account: Account, number: str) -> int:
@@ -81,20 +100,36 @@ def _calls(kept: Sequence[Call], number: str) -> Iterator[Entry]:
 
 def _received(message: SentMessage) -> Entry:
     last = _last(attempt for part in message.parts for attempt in part.receipts)
-    state = NO_RECEIPT
+    state, detail = NO_RECEIPT, ""
     if last is not None:
-        state = last.status if _taken(last) else RECEIPT_NOT_TAKEN
-    return Entry(TEXT, message.time, False, message.sender, state, message.text)
+        taken = is_taken(last.http_status)
+        state, detail = (last.status, "") if taken else (RECEIPT_NOT_TAKEN, _reason(last))
+    return Entry(
+        TEXT,
+        message.time,
+        False,
+        message.sender,
+        state,
+        message.text,
+        detail=detail,
+        provider=message.provider,
+    )
 
 
 def _sent(text: HandsetText) -> Entry:
     last = [_last(part.attempts) for part in text.parts]
-    state = ON_ITS_WAY
-    if any(each is not None and not _taken(each) for each in last):
-        state = NOT_TAKEN
-    elif all(last):
-        state = SENT
-    return Entry(TEXT, text.time, True, text.to, state, text.text)
+    refused = next((each for each in last if each and not is_taken(each.http_status)), None)
+    state = SENT if all(last) else ON_ITS_WAY
+    return Entry(
+        TEXT,
+        text.time,
+        True,
+        text.to,
+        NOT_TAKEN if refused else state,
+        text.text,
+        detail=_reason(refused) if refused else "",
+        provider=text.provider,
+    )
 
 
 def _placed(call: Call) -> Entry:
@@ -112,6 +147,7 @@ def _placed(call: Call) -> Entry:
         heard=tuple(call.heard),
         seconds=seconds,
         going_on=not call.over,
+        detail=call.problem,
     )
 
 
@@ -137,5 +173,5 @@ def _last(attempts: Iterable[Attempt]) -> Attempt | None:
     return max(attempts, key=lambda attempt: attempt.time, default=None)
 
 
-def _taken(attempt: Attempt) -> bool:
-    return attempt.http_status is not None and 200 <= attempt.http_status < 300
+def _reason(refused: Attempt) -> str:
+    return refused.error if refused.http_status is None else f"HTTP {refused.http_status}"

@@ -15,7 +15,11 @@ from gateway.emulator.account.failures import parse_order
 from gateway.emulator.account.records import HandsetText, SentMessage
 from gateway.emulator.api.base import BaseHandler, number_argument
 from gateway.emulator.api.wire import read_object
+from gateway.emulator.control import conversation
 from gateway.emulator.settings import shown
+
+# So many texts of each direction, and calls, are on the page.
+SHOWN = 200
 
 Kept = TypeVar("Kept", SentMessage, HandsetText, Call)
 
@@ -24,6 +28,7 @@ class NextHandler(BaseHandler):
     """``POST /emulator/next``: how the next requests to the APIs are to fail."""
 
     def post(self) -> None:
+        """Reply with the order as it was understood; raises BadRequest naming a wrong key."""
         failure, count = parse_order(read_object(self.request.body))
         self.application.account.failures.order(failure, count)
         self.reply({**asdict(failure), "failure": failure.name, "count": count})
@@ -38,6 +43,7 @@ class MessagesHandler(BaseHandler):
         self.reply(newest(self, kept, "to", lambda message: message.to))
 
     async def delete(self) -> None:
+        """Reset the emulator; what is pending is not told any more."""
         await self.application.reset()
         self.reply({"status": "ok"})
 
@@ -62,10 +68,20 @@ class InboundHandler(BaseHandler):
         self.reply(answer)
 
 
+class HandsetsHandler(BaseHandler):
+    """``GET /emulator/handsets``: what each handset shows, as the page needs it."""
+
+    def get(self) -> None:
+        """Reply with pairs of a number and its entries, oldest first."""
+        found = conversation.by_handset(self.application.account, SHOWN)
+        self.reply([[number, [asdict(each) for each in shown]] for number, shown in found.items()])
+
+
 class RequestsHandler(BaseHandler):
     """``GET /emulator/requests``: every request to the APIs with its outcome, oldest first."""
 
     def get(self) -> None:
+        """Reply with at most the newest 10,000."""
         self.reply([asdict(request) for request in self.application.account.requests])
 
 
@@ -73,9 +89,11 @@ class SettingsHandler(BaseHandler):
     """``/emulator/settings``: the account's settings; POST changes the named ones until a reset."""
 
     def get(self) -> None:
+        """Reply with the settings, ``(set)`` in place of secrets."""
         self.reply(shown(self.application.account.settings))
 
     def post(self) -> None:
+        """Reply with the settings after the change; raises BadRequest naming a wrong one."""
         self.application.account.change(read_object(self.request.body))
         self.get()
 

@@ -51,7 +51,6 @@ class Leases:
 
     def __init__(self) -> None:
         self._leases: dict[str, Lease] = {}
-        self._added: set[str] = set()
         self._settings: Settings | None = None
 
     def available(self, settings: Settings) -> Iterator[Offer]:
@@ -73,29 +72,20 @@ class Leases:
         """Take a number out of the stock."""
         self._leases[offer.msisdn] = Lease(offer)
 
-    def give_back(self, lease: Lease) -> None:
-        """Put a number back into the stock."""
-        del self._leases[lease.offer.msisdn]
-
-    def set_callbacks(self, lease: Lease, values: Mapping[str, str], replace: bool) -> None:
-        """Set what ``values`` name; with ``replace`` what they do not name is cleared."""
-        kept = {} if replace else lease.callbacks
-        given = {name: values[name] for name in CALLBACKS if name in values}
-        lease.callbacks = {name: value for name, value in {**kept, **given}.items() if value}
+    def set_callbacks(self, lease: Lease, values: Mapping[str, str]) -> None:
+        """Set what ``values`` name; what they do not name is cleared, as the provider does."""
+        lease.callbacks = {name: values[name] for name in CALLBACKS if values.get(name)}
 
     def clear(self) -> None:
-        """Give back everything."""
+        """Return everything to the stock."""
         self._leases.clear()
-        self._added.clear()
         self._settings = None
 
     def _add(self, settings: Settings) -> None:
         if settings is self._settings:
             return
         self._settings = settings
-        # Each once: a number that was given back stays given back.
+        linked = {"app_id": settings.application_id} if settings.application_id else {}
         for number in settings.owned_numbers:
-            if number not in self._added and number not in self._leases:
-                linked = {"app_id": settings.application_id} if settings.application_id else {}
-                self._leases[number] = Lease(offer_of(number), linked)
-            self._added.add(number)
+            if number not in self._leases:
+                self._leases[number] = Lease(offer_of(number), dict(linked))

@@ -56,6 +56,7 @@ class _Range:
     features: tuple[str, ...]
 
     def offers(self) -> Iterator[Offer]:
+        """Yield the numbers of the range."""
         for number in range(self.first, self.first + self.count):
             yield Offer(self.country, str(number), self.type, self.cost, self.features)
 

@@ -11,13 +11,13 @@ async function post(path, order) {
 }
 
 // The provider of a number is that of the last message which came from it.
-function providerOf(number, received) {
+function providerOf(number, entries) {
   const bare = number.replace(/[^0-9]/g, "");
-  return received.findLast((message) => message.sender === bare)?.provider;
+  return entries.findLast((entry) => !entry.own && entry.other === bare)?.provider;
 }
 
-// received: returns the messages of all handsets, oldest first.
-export function prepareForm(form, number, received, refresh) {
+// shown: returns what the handset shows, oldest first.
+export function prepareForm(form, number, shown, refresh) {
   const { to, text } = form.elements;
   const problem = form.querySelector(".problem");
   to.addEventListener("input", () => { form.dataset.edited = "yes"; });
@@ -30,7 +30,7 @@ export function prepareForm(form, number, received, refresh) {
   };
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const provider = providerOf(to.value, received());
+    const provider = providerOf(to.value, shown());
     const order = { from: number, to: to.value, text: text.value, ...(provider && { provider }) };
     const result = await said("/emulator/inbound", order);
     if (result.field !== "to") text.focus();
@@ -46,7 +46,8 @@ export function prepareForm(form, number, received, refresh) {
 }
 
 // Proposes to answer whoever wrote last, unless a number was typed.
-export function proposeRecipient(form, messages) {
-  const sender = messages.findLast((message) => isNumber(message.sender))?.sender;
+export function proposeRecipient(form, entries) {
+  const received = entries.filter((entry) => !entry.own && entry.kind === "text");
+  const sender = received.findLast((entry) => isNumber(entry.other))?.other;
   if (sender && !form.dataset.edited) form.elements.to.value = `+${sender}`;
 }

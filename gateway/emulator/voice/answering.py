@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway.emulator.account.calls import Asked, Call
+from gateway.emulator.account.records import is_taken
 from gateway.emulator.settings import Settings
 from gateway.emulator.voice import wire
 from gateway.emulator.webhooks.delivery import Answer, Deliveries
@@ -44,7 +45,7 @@ class Answering:
     async def ask(self, question: Question) -> Answer:
         """Return the answer: a 2xx of the webhook or of the fallback, or the last failure."""
         answer = await self._try(question)
-        if _succeeded(answer):
+        if is_taken(answer.status):
             return answer
         fallback = self._deliveries.target(self._settings.fallback_answer_url)
         if not fallback:
@@ -73,7 +74,3 @@ class Answering:
             Asked(time.time(), question.kind, question.method, url, answer.status, answer.error)
         )
         return answer
-
-
-def _succeeded(answer: Answer) -> bool:
-    return answer.status is not None and 200 <= answer.status < 300

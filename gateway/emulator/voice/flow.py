@@ -9,14 +9,14 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from gateway.emulator.account.call_order import CALLEE, CALLER
-from gateway.emulator.account.calls import OUTBOUND, Call, CallEvent, Leg
-from gateway.emulator.account.records import Attempt
+from gateway.emulator.account.calls import OUTBOUND, Action, Call, CallEvent, Leg
+from gateway.emulator.account.records import Attempt, is_taken
 from gateway.emulator.settings import Settings
 from gateway.emulator.voice import ncco, wire
 from gateway.emulator.voice.answering import Answering, Question
 from gateway.emulator.voice.clock import CallClock
-from gateway.emulator.voice.event_line import EventLine
-from gateway.emulator.voice.ncco import Action, NccoError
+from gateway.emulator.voice.events import EventQueue
+from gateway.emulator.voice.ncco import NccoError
 from gateway.emulator.webhooks.delivery import Deliveries
 
 # An NCCO may lead to the next one for ever.
@@ -27,7 +27,6 @@ PLATFORM, USER = "platform", "user"
 _SPEECH_SECONDS_PER_CHARACTER = 0.06
 _CARRIER_GIVES_UP_SECONDS = 30.0
 _INPUT_SECONDS = 3.0
-_DEFAULT_DIGITS = 4
 
 Following = Sequence[Action] | None
 
@@ -48,15 +47,12 @@ class CallFlow:
         self._owns = owns
         self._clock = CallClock(call, settings.call_time_scale)
         self._answering = Answering(call, deliveries, settings)
-        self._line = EventLine(call, deliveries, settings)
+        self._events = EventQueue(call, deliveries, settings)
         self._inputs = deque(call.order.digits)
         self._perform_by_name: Mapping[str, Callable[[Action], Awaitable[Following]]] = {
             "talk": self._talk,
             "connect": self._connect,
             "input": self._input,
-            "notify": self._notify,
-            "record": self._record,
-            "wait": self._wait,
         }
 
     async def run(self) -> None:
@@ -76,12 +72,11 @@ class CallFlow:
             self._call.problem = str(error)
             body = wire.error_event(self._call, self._clock.now())
             self._tell("error", inbound, body, self._settings.event_url)
-        for leg in self._call.rang:
-            if not leg.ended:
-                self._end(leg, "completed", PLATFORM)
-        self._end(inbound, "completed" if inbound.answered else "failed", self._by(CALLER))
+        status = "completed" if inbound.answered else "failed"
+        self._close(inbound, status, self._by(CALLER))
+        self._post(inbound, status)
         self._call.over = True
-        await self._line.close()
+        await self._events.close()
 
     async def _perform(self, actions: Sequence[Action]) -> None:
         waiting = deque(actions)
@@ -91,71 +86,45 @@ class CallFlow:
                 return
             action = waiting.popleft()
             self._call.actions.append(action)
-            perform = self._perform_by_name.get(action["action"])
-            following = await perform(action) if perform else None
+            following = await self._perform_by_name[action["action"]](action)
             if following is not None:
                 waiting = deque(following)
 
     # -- actions
 
-    async def _talk(self, action: Action) -> Following:
-        await self._say(self._call.inbound, action)
-        return None
+    async def _talk(self, action: Action) -> None:
+        self._call.heard.append(action["text"])
+        await self._clock.sleep(len(action["text"]) * _SPEECH_SECONDS_PER_CHARACTER)
 
-    async def _connect(self, action: Action) -> Following:
+    async def _connect(self, action: Action) -> None:
         leg = self._dial(action)
         self._post(leg, "started", action)
         status = await self._ring(leg, action)
         if status == "answered":
             leg.answered = self._clock.now()
             self._post(leg, "answered", action)
-            await self._whisper(leg, action["endpoint"][0])
-            await self._converse(leg, action)
+            await self._converse(action)
             status = "completed"
-        return await self._end_connect(leg, status, action)
+        self._close(leg, status, self._by(CALLEE))
+        if self._call.hung_up_by == CALLEE:
+            self._call.resume()
+        self._post(leg, status, action)
 
     async def _input(self, action: Action) -> Following:
         await self._clock.sleep(_INPUT_SECONDS)
-        rules: Action = action.get("dtmf", {}) if "type" in action else action
+        rules = action.get("dtmf", {})
         typed = self._inputs.popleft() if self._inputs else ""
         if rules.get("submitOnHash"):
             typed = typed.partition("#")[0]
-        digits = typed[: int(rules.get("maxDigits", _DEFAULT_DIGITS))]
-        result = _input_result(digits, newer="type" in action)
-        return await self._ask(self._event_question("input", action, result))
-
-    async def _notify(self, action: Action) -> Following:
-        values = {"payload": action["payload"]}
-        return await self._ask(self._event_question("notify", action, values))
-
-    async def _record(self, action: Action) -> Following:
-        leg, now = self._call.inbound, wire.timestamp(self._clock.now())
-        body = {
-            "start_time": now,
-            "end_time": now,
-            "size": 0,
-            "recording_url": f"https://api.nexmo.com/v1/files/{leg.uuid}",
-            "recording_uuid": leg.uuid,
-            "conversation_uuid": self._call.conversation_uuid,
-            "timestamp": now,
-        }
-        url, method = self._told(action)
-        self._tell("record", leg, body, url, method)
-        return None
-
-    async def _wait(self, action: Action) -> Following:
-        await self._clock.sleep(action.get("timeout", 10))
-        return None
+        digits = typed[: rules.get("maxDigits", ncco.DEFAULT_DIGITS)]
+        return await self._ask(self._input_question(action, digits))
 
     # -- the second leg
 
     def _dial(self, action: Action) -> Leg:
-        endpoint, given = action["endpoint"][0], action.get("from", "")
-        names = ("number", "user", "extension", "uri")
-        to = next(str(endpoint[name]) for name in names if name in endpoint)
-        owned = given if given and self._owns(given) else UNKNOWN_CALLER
-        shown = self._call.to if action.get("randomFromNumber") else owned
-        leg = Leg(OUTBOUND, shown, to, self._clock.now())
+        given = action.get("from", "")
+        shown = given if self._owns(given) else UNKNOWN_CALLER
+        leg = Leg(OUTBOUND, shown, action["endpoint"][0]["number"], self._clock.now())
         self._call.legs.append(leg)
         return leg
 
@@ -174,17 +143,7 @@ class CallFlow:
             return "cancelled"
         return "timeout" if rings > limit else order.answer
 
-    async def _whisper(self, leg: Leg, endpoint: Action) -> None:
-        url = endpoint.get("onAnswer", {}).get("url")
-        if not url:
-            return
-        values = wire.question(self._call) | {"uuid": leg.uuid}
-        question = Question("answer", url, self._settings.answer_method, values)
-        for action in await self._ask(question) or ():
-            if action["action"] == "talk":
-                await self._say(leg, action)
-
-    async def _converse(self, leg: Leg, action: Action) -> None:
+    async def _converse(self, action: Action) -> None:
         order, limit = self._call.order, action.get("limit", ncco.MAX_CALL_SECONDS)
         if order.hold:
             await self._call.hung_up()
@@ -193,17 +152,6 @@ class CallFlow:
         if order.duration <= limit:
             self._call.hang_up(order.hangup_by)
 
-    async def _end_connect(self, leg: Leg, status: str, action: Action) -> Following:
-        self._close(leg, status, self._by(CALLEE))
-        if self._call.hung_up_by == CALLEE:
-            self._call.resume()
-        if action.get("eventType") != "synchronous":
-            self._post(leg, status, action)
-            return None
-        await self._line.drain()
-        body = wire.event(self._call, leg, status, leg.ended)
-        return await self._ask(self._event_question(status, action, body, leg))
-
     # -- what is asked and told
 
     def _first_question(self) -> Question:
@@ -211,21 +159,20 @@ class CallFlow:
         values = wire.question(self._call)
         return Question("answer", settings.answer_url, settings.answer_method, values)
 
-    def _event_question(
-        self, status: str, action: Action, values: Mapping[str, object], leg: Leg | None = None
-    ) -> Question:
-        leg = leg or self._call.inbound
+    def _input_question(self, action: Action, digits: str) -> Question:
+        leg = self._call.inbound
         body = {
             "from": leg.sender,
             "to": leg.to,
             "uuid": leg.uuid,
             "conversation_uuid": self._call.conversation_uuid,
             "timestamp": wire.timestamp(self._clock.now()),
-            **values,
+            "dtmf": {"digits": digits, "timed_out": not digits},
+            "speech": {"results": []},
         }
         url, method = self._told(action)
         target = self._deliveries.target(url)
-        event = CallEvent(self._clock.now(), status, leg.direction, leg.uuid, target, body)
+        event = CallEvent(self._clock.now(), "input", leg.direction, leg.uuid, target, body)
         self._call.events.append(event)
         return Question("event", url, method, body)
 
@@ -239,7 +186,7 @@ class CallFlow:
                 for each in self._call.asked[before:]
                 if each.kind == "event"
             )
-        taken = answer.status is not None and 200 <= answer.status < 300
+        taken = is_taken(answer.status)
         # A webhook of events may answer nothing: then the NCCO goes on.
         if not taken or (question.kind == "event" and not _means_ncco(answer.body)):
             return None
@@ -255,35 +202,20 @@ class CallFlow:
     ) -> None:
         target = self._deliveries.target(url)
         event = CallEvent(self._clock.now(), status, leg.direction, leg.uuid, target, body)
-        self._line.post(event, method or self._settings.event_method)
+        self._events.post(event, method or self._settings.event_method)
 
     def _told(self, action: Action) -> tuple[str, str]:
         if "eventUrl" in action:
-            return action["eventUrl"][0], action.get("eventMethod", "POST")
+            return action["eventUrl"][0], "POST"
         return self._settings.event_url, self._settings.event_method
 
-    # -- saying and ending
-
-    async def _say(self, leg: Leg, action: Action) -> None:
-        leg.heard.append(action["text"])
-        await self._clock.sleep(len(action["text"]) * _SPEECH_SECONDS_PER_CHARACTER)
+    # -- ending
 
     def _by(self, side: str) -> str:
         return USER if self._call.hung_up_by == side else PLATFORM
 
     def _close(self, leg: Leg, status: str, by: str) -> None:
         leg.status, leg.ended, leg.disconnected_by = status, self._clock.now(), by
-
-    def _end(self, leg: Leg, status: str, by: str) -> None:
-        self._close(leg, status, by)
-        self._post(leg, status)
-
-
-def _input_result(digits: str, newer: bool) -> Mapping[str, object]:
-    timed_out = not digits
-    if newer:
-        return {"dtmf": {"digits": digits, "timed_out": timed_out}, "speech": {"results": []}}
-    return {"dtmf": digits, "timed_out": timed_out}
 
 
 def _means_ncco(body: bytes) -> bool:

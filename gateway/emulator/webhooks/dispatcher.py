@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Mapping
 
 from gateway.emulator.account import texts
 from gateway.emulator.account.account import Account
-from gateway.emulator.account.records import HandsetText, SentMessage
+from gateway.emulator.account.records import HandsetText, SentMessage, is_taken
 from gateway.emulator.account.texts import TextOrder
 from gateway.emulator.rented.leases import Lease
 from gateway.emulator.settings import Settings
-from gateway.emulator.webhooks import flowroute_webhooks, inbound, receipts
+from gateway.emulator.webhooks import flowroute, inbound, receipts
 from gateway.emulator.webhooks.delivery import Deliveries, RetryPolicy
 from gateway.emulator.webhooks.outgoing import Lane, Webhook, repeated, shuffled
 from gateway.errors import BadRequest
@@ -44,8 +44,8 @@ class Dispatcher:
         settings = self._account.settings
         order = texts.parse(body, settings)
         url = self._mo_url(order, settings)
-        text = self._account.hand_in(order)
-        of_provider = flowroute_webhooks if order.provider == "flowroute" else inbound
+        text = self._account.accept_text(order)
+        of_provider = flowroute if order.provider == "flowroute" else inbound
         lane = _arranged(order, of_provider.lane(text, url, settings))
         policy = retry_policy(order.provider, settings)
         return text, self._deliveries.deliver(lane, policy)
@@ -53,12 +53,12 @@ class Dispatcher:
     def _receipts(self, message: SentMessage, settings: Settings) -> list[Lane]:
         if settings.dlr_off or not message.wants_receipt:
             return []
-        flowroute = message.provider == "flowroute"
-        of_account = settings.flowroute_dlr_url if flowroute else settings.dlr_url
+        is_flowroute = message.provider == "flowroute"
+        of_account = settings.flowroute_dlr_url if is_flowroute else settings.dlr_url
         url = self._deliveries.target(message.callback, of_account)
         if not url:
             return []
-        of_provider = flowroute_webhooks if flowroute else receipts
+        of_provider = flowroute if is_flowroute else receipts
         lanes = [
             repeated(lane, settings.dlr_repeat)
             for lane in of_provider.lanes(message, url, settings)
@@ -83,22 +83,11 @@ class Dispatcher:
 def retry_policy(provider: str, settings: Settings) -> RetryPolicy:
     """Return when the provider tells a webhook again."""
     if provider == "flowroute":
-        return flowroute_webhooks.retry_policy(settings)
-    return RetryPolicy(settings.retry_delays, _REPEATS[settings.retry_policy])
+        return flowroute.retry_policy(settings)
+    return RetryPolicy(settings.retry_delays, lambda status: not is_taken(status))
 
 
 def _arranged(order: TextOrder, lane: Lane) -> list[Webhook]:
     kept = [webhook for number, webhook in enumerate(lane, 1) if number not in order.drop]
     told = repeated(kept, order.repeat)
     return shuffled(told) if order.shuffle else told
-
-
-def _classic(status: int | None) -> bool:
-    return status is None or not 200 <= status < 300
-
-
-def _backoff(status: int | None) -> bool:
-    return status is None or status == 429 or status >= 500
-
-
-_REPEATS = {"classic": _classic, "backoff": _backoff}

@@ -11,7 +11,7 @@ from functools import partial
 
 from gateway.emulator.account import submission
 from gateway.emulator.account.records import HandsetText, TextPart
-from gateway.emulator.settings import Settings
+from gateway.emulator.settings import MESSAGES_V1, Settings
 from gateway.emulator.webhooks import outgoing
 from gateway.emulator.webhooks.outgoing import Outgoing, Webhook
 from gateway.telephony import segments
@@ -29,7 +29,7 @@ def lane(text: HandsetText, url: str, settings: Settings) -> list[Webhook]:
 
 def build(text: HandsetText, part: TextPart, url: str, settings: Settings) -> Outgoing:
     """Return the request that carries a part to ``url``: in the account's format, signed."""
-    if settings.mo_method == outgoing.MESSAGES_V1:
+    if settings.mo_method == MESSAGES_V1:
         return outgoing.messages_v1(messages_body(text, part), url, settings)
     return outgoing.plain(params(text, part, settings), settings.mo_method, url, settings)
 

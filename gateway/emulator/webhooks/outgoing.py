@@ -26,7 +26,6 @@ from gateway.providers.vonage import signatures
 USER_AGENT = "Vonage/MessagingHUB/v1.0"
 FORM = "application/x-www-form-urlencoded; charset=UTF-8"
 JSON = "application/json"
-MESSAGES_V1 = "MESSAGES-V1"
 
 Item = TypeVar("Item")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from gateway.emulator.account.records import Part, SentMessage
-from gateway.emulator.settings import Settings
+from gateway.emulator.settings import MESSAGES_V1, Settings
 from gateway.emulator.webhooks import outgoing
 from gateway.emulator.webhooks.outgoing import Outgoing, Webhook
 
@@ -68,7 +68,7 @@ def _webhook(receipt: Receipt, url: str, settings: Settings) -> Webhook:
 
 def build(receipt: Receipt, url: str, settings: Settings) -> Outgoing:
     """Return the request that carries a receipt to ``url``: in the account's format, signed."""
-    if settings.dlr_method == outgoing.MESSAGES_V1:
+    if settings.dlr_method == MESSAGES_V1:
         return outgoing.messages_v1(messages_body(receipt, settings), url, settings)
     return outgoing.plain(params(receipt, settings), settings.dlr_method, url, settings)
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
@@ -16,7 +15,8 @@ from aiohttp import web
 from gateway.emulator import Emulator
 from gateway.emulator.account.calls import Call
 from gateway.errors import BadRequest
-from tests.support.scenes.emulation import BERLIN, GIVEN_UP, SEATTLE, change, emulating, error_of
+from tests.support.scenes.emulation import BERLIN, SEATTLE, change, emulating, error_of
+from tests.support.scenes.masking import until
 from tests.support.stand_ins.voice_application import (
     CLOSE,
     MASK,
@@ -25,51 +25,13 @@ from tests.support.stand_ins.voice_application import (
     VIRTUAL,
     VoiceApplication,
     connect,
-    serving,
 )
 
 SYDNEY = "61491570156"
 APPLICATION = "aaaaaaaa-bbbb-cccc-dddd-0123456789ab"
 JWT_SECRET = "a-secret-of-web-tokens-with-40-characters"
 
-
-@pytest.fixture
-async def voice() -> AsyncIterator[VoiceApplication]:
-    async with serving() as made:
-        made.replies["/answer"] = [[TALK, connect()]]
-        yield made
-
-
-@pytest.fixture
-async def emulator(voice: VoiceApplication) -> AsyncIterator[Emulator]:
-    settings = {
-        "answer_url": f"{voice.url}/answer",
-        "fallback_answer_url": f"{voice.url}/fallback",
-        "event_url": f"{voice.url}/event",
-        "owned_numbers": [VIRTUAL, MASK],
-        "call_time_scale": 0,
-        # Patient with a busy machine, but not long between two tries.
-        "voice_connect_timeout": 60,
-        "voice_read_timeout": 60,
-        "voice_timeout_scale": 0.05,
-    }
-    async with emulating(**settings) as made:
-        yield made
-
-
-@pytest.fixture
-async def http(emulator: Emulator) -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(emulator.url) as session:
-        yield session
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Let the loop run until a condition holds."""
-    passed = asyncio.Event()
-    async with asyncio.timeout(GIVEN_UP):
-        while not condition():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(passed.wait(), 0.001)
+pytestmark = pytest.mark.usefixtures("voice")
 
 
 def asked(call: Call) -> list[tuple[str, int | None]]:
@@ -266,18 +228,6 @@ async def test_goes_on_with_the_ncco_when_nobody_answered(
     assert {"busy": ["Sorry"], "cancelled": [], "answered": []} == heard
 
 
-async def test_a_synchronous_connect_asks_what_comes_next(
-    emulator: Emulator, voice: VoiceApplication
-) -> None:
-    """Its last event is answered with the next NCCO."""
-    url = f"{voice.url}/next"
-    voice.replies["/answer"] = [[connect(eventType="synchronous", eventUrl=[url])]]
-    voice.replies["/next"] = [200, 200, [SORRY]]
-    call = await emulator.call(SEATTLE, VIRTUAL, answer="busy")
-    assert (["Sorry"], "") == (call.heard, call.problem)
-    assert ["started", "ringing", "busy"] == [each.values["status"] for each in voice.at("/next")]
-
-
 @pytest.mark.parametrize(
     ("options", "more", "duration", "by"),
     [
@@ -310,31 +260,12 @@ async def test_events_of_a_connect_go_to_its_own_webhook(
     emulator: Emulator, voice: VoiceApplication
 ) -> None:
     """Those of the caller's leg still go to the application's."""
-    own = connect(eventUrl=[f"{voice.url}/own"], eventMethod="GET")
+    own = connect(eventUrl=[f"{voice.url}/own"])
     voice.replies["/answer"] = [[own]]
     await emulator.call(SEATTLE, VIRTUAL)
     assert {"inbound"} == {direction for direction, _ in voice.told()}
-    states = [("GET", each.values["status"]) for each in voice.at("/own")]
-    assert [("GET", state) for state in ("started", "ringing", "answered", "completed")] == states
-
-
-async def test_the_callee_hears_a_whisper(emulator: Emulator, voice: VoiceApplication) -> None:
-    """The NCCO of ``onAnswer`` is his alone."""
-    whisper = {"type": "phone", "number": BERLIN, "onAnswer": {"url": f"{voice.url}/whisper"}}
-    voice.replies["/answer"] = [[connect(endpoint=[whisper])]]
-    voice.replies["/whisper"] = [[SORRY]]
-    call = await emulator.call(SEATTLE, VIRTUAL)
-    assert ([], ["Sorry"]) == (call.heard, call.rang[0].heard)
-
-
-async def test_a_bad_whisper_ends_both_legs(emulator: Emulator, voice: VoiceApplication) -> None:
-    """The error is told, and nobody is left on the line."""
-    whisper = {"type": "phone", "number": BERLIN, "onAnswer": {"url": f"{voice.url}/whisper"}}
-    voice.replies["/answer"] = [[connect(endpoint=[whisper])]]
-    voice.replies["/whisper"] = [[{"action": "sing"}]]
-    call = await emulator.call(SEATTLE, VIRTUAL)
-    last = [("", "error"), ("outbound", "completed"), ("inbound", "completed")]
-    assert (last, True) == (voice.told()[-3:], bool(call.problem))
+    states = [(each.method, each.values["status"]) for each in voice.at("/own")]
+    assert [("POST", state) for state in ("started", "ringing", "answered", "completed")] == states
 
 
 # -- the answer URL and its fallback
@@ -435,40 +366,38 @@ async def test_a_bad_ncco_ends_the_call(
 
 async def test_an_ncco_that_never_ends_is_cut(emulator: Emulator, voice: VoiceApplication) -> None:
     """One that leads to itself is left after a hundred actions."""
-    again = {"action": "input", "eventUrl": [f"{voice.url}/answer"]}
+    again = {"action": "input", "type": ["dtmf"], "eventUrl": [f"{voice.url}/answer"]}
     voice.replies["/answer"] = [[again]]
     call = await emulator.call(SEATTLE, VIRTUAL)
     assert (100, "more than 100 actions") == (len(call.actions), call.problem)
 
 
-# -- input, notify, record
+# -- input
 
 
-def asking(voice: VoiceApplication, **more: Any) -> list[dict[str, Any]]:
-    return [TALK, {"action": "input", "eventUrl": [f"{voice.url}/pin"], **more}]
+def asking(voice: VoiceApplication, **dtmf: Any) -> list[dict[str, Any]]:
+    url = f"{voice.url}/pin"
+    return [TALK, {"action": "input", "type": ["dtmf"], "dtmf": dtmf, "eventUrl": [url]}]
 
 
 @pytest.mark.parametrize(
-    ("more", "expected"),
-    [
-        ({"maxDigits": 4}, {"dtmf": "1234", "timed_out": False}),
-        ({"maxDigits": 6}, {"dtmf": "123456", "timed_out": False}),
-        (
-            {"type": ["dtmf"], "dtmf": {"maxDigits": 6}},
-            {"dtmf": {"digits": "123456", "timed_out": False}, "speech": {"results": []}},
-        ),
-    ],
-    ids=["four", "six", "newer"],
+    ("dtmf", "digits"), [({}, "1234"), ({"maxDigits": 6}, "123456")], ids=["four", "six"]
 )
 async def test_tells_what_was_typed(
-    more: dict[str, Any], expected: dict[str, Any], emulator: Emulator, voice: VoiceApplication
+    dtmf: dict[str, Any], digits: str, emulator: Emulator, voice: VoiceApplication
 ) -> None:
     """The answer is the next NCCO."""
-    voice.replies |= {"/answer": [asking(voice, **more)], "/pin": [[connect()]]}
+    voice.replies |= {"/answer": [asking(voice, **dtmf)], "/pin": [[connect()]]}
     call = await emulator.call(SEATTLE, VIRTUAL, digits="123456#")
     [told] = voice.at("/pin")
+    expected = {
+        "dtmf": {"digits": digits, "timed_out": False},
+        "speech": {"results": []},
+        "uuid": call.uuid,
+        "from": SEATTLE,
+        "to": VIRTUAL,
+    }
     assert ("POST", expected) == (told.method, {name: told.values[name] for name in expected})
-    assert (call.uuid, SEATTLE, VIRTUAL) == tuple(told.values[k] for k in ("uuid", "from", "to"))
     assert [BERLIN] == [leg.to for leg in call.rang]
 
 
@@ -479,7 +408,7 @@ async def test_types_something_else_at_each_input(
     again = asking(voice, submitOnHash=True, maxDigits=8)
     voice.replies |= {"/answer": [again], "/pin": [again, again, [SORRY]]}
     call = await emulator.call(SEATTLE, VIRTUAL, digits=["1111#", "22#22"])
-    typed = [(each.values["dtmf"], each.values["timed_out"]) for each in voice.at("/pin")]
+    typed = [tuple(each.values["dtmf"].values()) for each in voice.at("/pin")]
     assert [("1111", False), ("22", False), ("", True)] == typed
     assert ["Please wait"] * 3 + ["Sorry"] == call.heard
 
@@ -496,24 +425,6 @@ async def test_a_failed_input_webhook_leads_to_the_fallback(
     call = await emulator.call(SEATTLE, VIRTUAL)
     original = voice.at("/fallback")[0].values["original_request"]
     assert ({"url": f"{voice.url}/pin", "type": "event"}, "Sorry") == (original, call.heard[-1])
-
-
-async def test_carries_out_the_other_actions(emulator: Emulator, voice: VoiceApplication) -> None:
-    """They are kept as they came; a recording and a notification are told."""
-    tells = {"eventUrl": [f"{voice.url}/other"]}
-    actions = [
-        {"action": "stream", "streamUrl": ["https://example.com/a.mp3"]},
-        {"action": "record", **tells},
-        {"action": "notify", "payload": {"a": 1}, **tells},
-        {"action": "wait", "timeout": 5},
-        {"action": "conversation", "name": "one"},
-    ]
-    voice.replies["/answer"] = [actions]
-    call = await emulator.call(SEATTLE, VIRTUAL)
-    assert (actions, "") == (call.actions, call.problem)
-    told = [each.values for each in voice.at("/other")]
-    assert 1 == sum("recording_url" in each for each in told)
-    assert [{"a": 1}] == [each["payload"] for each in told if "payload" in each]
 
 
 # -- events that go astray
@@ -761,7 +672,6 @@ WRONG_SETTINGS: list[tuple[str, Any]] = [
     ("call_time_scale", -1),
     ("voice_timeout_scale", "1"),
     ("owned_numbers", ["Acme"]),
-    ("number_update", "forget"),
     ("insight_delay", -1),
 ]
 

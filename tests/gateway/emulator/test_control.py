@@ -6,7 +6,6 @@ import asyncio
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -21,31 +20,10 @@ from tests.support.scenes.emulation import (
     VALID,
     Receiver,
     change,
-    emulating,
     error_of,
     order,
-    receiving,
     send,
 )
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as made:
-        yield made
-
-
-@pytest.fixture
-async def emulator(receiver: Receiver) -> AsyncIterator[Emulator]:
-    async with emulating(dlr_url=receiver.url) as made:
-        yield made
-
-
-@pytest.fixture
-async def http(emulator: Emulator) -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(emulator.url) as session:
-        yield session
-
 
 # -- settings, messages, life
 

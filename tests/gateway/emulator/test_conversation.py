@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
-
 import aiohttp
 import pytest
 
@@ -13,52 +9,14 @@ from gateway.emulator import Emulator
 from gateway.emulator.control.conversation import Entry
 from tests.support.scenes.emulation import (
     BERLIN,
-    GIVEN_UP,
     SEATTLE,
     Receiver,
-    emulating,
-    receiving,
     send,
 )
-from tests.support.stand_ins.voice_application import MASK, TALK, VIRTUAL, VoiceApplication, connect
-from tests.support.stand_ins.voice_application import serving as voice_application
+from tests.support.scenes.masking import until
+from tests.support.stand_ins.voice_application import MASK, VIRTUAL, VoiceApplication
 
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as made:
-        yield made
-
-
-@pytest.fixture
-async def voice() -> AsyncIterator[VoiceApplication]:
-    async with voice_application() as made:
-        made.replies["/answer"] = [[TALK, connect()]]
-        yield made
-
-
-@pytest.fixture
-async def emulator(receiver: Receiver, voice: VoiceApplication) -> AsyncIterator[Emulator]:
-    """An emulator whose calls are told to Berlin's application, its texts to the receiver."""
-    settings = {
-        "mo_url": receiver.url,
-        "dlr_url": receiver.url,
-        "answer_url": f"{voice.url}/answer",
-        "event_url": f"{voice.url}/event",
-        "owned_numbers": [VIRTUAL, MASK],
-        "call_time_scale": 0,
-    }
-    async with emulating(**settings) as made:
-        yield made
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Let the loop run until a condition holds."""
-    passed = asyncio.Event()
-    async with asyncio.timeout(GIVEN_UP):
-        while not condition():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(passed.wait(), 0.001)
+pytestmark = pytest.mark.usefixtures("voice")
 
 
 def texts(entries: list[Entry]) -> list[tuple[bool, str, str]]:
@@ -194,3 +152,24 @@ async def test_a_phone_that_rings_can_be_declined(emulator: Emulator) -> None:
     await until(lambda: call.over)
     shown = emulator.conversation_of(SEATTLE) + emulator.conversation_of(BERLIN)
     assert ["rejected", "rejected"] == [entry.state for entry in shown]
+
+
+async def test_all_handsets_are_shown_over_http(
+    emulator: Emulator, receiver: Receiver, http: aiohttp.ClientSession
+) -> None:
+    """Each with its own side of what happened, oldest first, and what went wrong."""
+    receiver.answers.extend([503, 503, 503])
+    await emulator.text(BERLIN, VIRTUAL, "Hello")
+    await emulator.call(SEATTLE, VIRTUAL)
+    async with http.get("/emulator/handsets") as response:
+        found = dict(await response.json())
+    words = {
+        number: [(each["kind"], each["own"], each["other"], each["detail"]) for each in entries]
+        for number, entries in found.items()
+    }
+    expected = {
+        SEATTLE: [("call", True, VIRTUAL, "")],
+        BERLIN: [("text", True, VIRTUAL, "HTTP 503"), ("call", False, MASK, "")],
+    }
+    assert expected == words
+    assert "nexmo" == found[BERLIN][0]["provider"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,9 +18,7 @@ from tests.support.scenes.emulation import (
     Receiver,
     basic,
     change,
-    emulating,
     order,
-    receiving,
 )
 from tests.support.scenes.emulation import send as send_by_vonage
 
@@ -29,28 +26,6 @@ LEASED, OTHER = "12065550161", "12065550162"
 JSON_API = "application/vnd.api+json"
 KEYS = basic("emulator", "emulator-secret")
 VALID = {"to": SEATTLE, "from": LEASED, "body": "Hello"}
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as made:
-        yield made
-
-
-@pytest.fixture
-async def emulator(receiver: Receiver) -> AsyncIterator[Emulator]:
-    async with emulating(
-        flowroute_dlr_url=receiver.url,
-        flowroute_mo_url=receiver.url,
-        retry_delays=[0.01] * 9,
-    ) as made:
-        yield made
-
-
-@pytest.fixture
-async def http(emulator: Emulator) -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(emulator.url) as session:
-        yield session
 
 
 async def post(
@@ -337,40 +312,10 @@ async def test_repeats_all_but_200(
     answers: list[int], expected: list[int], emulator: Emulator, receiver: Receiver
 ) -> None:
     """Flowroute's own rule, for texts as for receipts."""
+    emulator.configure(retry_delays=[0.01] * 9)
     receiver.answers = list(answers)
     attempts = await emulator.text(SEATTLE, LEASED, "Hello", provider="flowroute")
     assert expected == [attempt.http_status for attempt in attempts]
-
-
-async def test_looks_a_message_up(
-    emulator: Emulator, http: aiohttp.ClientSession, receiver: Receiver
-) -> None:
-    """The record of a message has its receipts; that of a text is inbound."""
-    sent = await send(http)
-    await receiver.wait(2)
-    await emulator.text(SEATTLE, LEASED, "Yes", provider="flowroute")
-    received = emulator.texts[0].parts[0].message_id
-    records = []
-    for record_id in (sent, received):
-        async with http.get(f"/v2.1/messages/{record_id}", headers=KEYS) as response:
-            assert (200, JSON_API) == (response.status, response.content_type)
-            records.append((await response.json())["data"])
-    assert [sent, received] == [record["id"] for record in records]
-    told = [(record["attributes"]["direction"], record["attributes"]["from"]) for record in records]
-    assert [("outbound", LEASED), ("inbound", SEATTLE)] == told
-    assert 1 == records[0]["attributes"]["delivery_receipts"][0]["level"]
-
-
-@pytest.mark.parametrize(
-    ("record_id", "auth", "status"), [("mdr2-0", KEYS, 404), ("mdr2-0", {}, 401)]
-)
-async def test_refuses_to_look_up(
-    record_id: str, auth: dict[str, str], status: int, http: aiohttp.ClientSession
-) -> None:
-    """Unknown ids and unknown callers get an error document."""
-    async with http.get(f"/v2.1/messages/{record_id}", headers=auth) as response:
-        answer = await response.json()
-    assert (status, status) == (response.status, answer["errors"][0]["status"])
 
 
 # -- texts of handsets

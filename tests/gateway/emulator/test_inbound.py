@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -26,31 +23,12 @@ from tests.support.scenes.emulation import (
     Receiver,
     change,
     documented_signature,
-    emulating,
     error_of,
-    receiving,
 )
+from tests.support.scenes.masking import until
 
 LEASED = "4917604069001"
 METHODS = ["GET", "POST", "POST-JSON"]
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as made:
-        yield made
-
-
-@pytest.fixture
-async def emulator(receiver: Receiver) -> AsyncIterator[Emulator]:
-    async with emulating(mo_url=receiver.url) as made:
-        yield made
-
-
-@pytest.fixture
-async def http(emulator: Emulator) -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(emulator.url) as session:
-        yield session
 
 
 async def text(http: aiohttp.ClientSession, **more: object) -> dict[str, Any]:
@@ -59,14 +37,6 @@ async def text(http: aiohttp.ClientSession, **more: object) -> dict[str, Any]:
     async with http.post("/emulator/inbound", json=body) as response:
         assert 200 == response.status
         return dict(await response.json())
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Let the loop run until a condition holds."""
-    passed = asyncio.Event()
-    while not condition():
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(passed.wait(), 0.001)
 
 
 def parts_of(receiver: Receiver) -> list[tuple[str, str]]:
@@ -277,34 +247,22 @@ async def test_sends_parts_repeated_and_not_at_all(emulator: Emulator, receiver:
 # -- delivery
 
 
-@dataclass
-class Retries:
-    """What the receiver answers, the policy, and the HTTP results that come of it."""
-
-    id: str
-    answers: list[int]
-    policy: str
-    expected: list[int]
+RETRIES: dict[str, tuple[list[int], list[int]]] = {
+    "taken at once": ([204], [204]),
+    "after 503": ([503], [503, 200]),
+    "gives up after the list": ([500] * 5, [500, 500, 500]),
+    "a redirect is not followed": ([302], [302, 200]),
+}
 
 
-RETRIES = [
-    Retries("taken at once", [204], "classic", [204]),
-    Retries("after 503", [503], "classic", [503, 200]),
-    Retries("gives up after the list", [500] * 5, "classic", [500, 500, 500]),
-    Retries("backoff loses what was answered 401", [401], "backoff", [401]),
-    Retries("a redirect is not followed", [302], "classic", [302, 200]),
-]
-
-
-@pytest.mark.parametrize("case", RETRIES, ids=lambda case: case.id)
+@pytest.mark.parametrize(("answers", "expected"), RETRIES.values(), ids=RETRIES.keys())
 async def test_repeats_what_was_not_taken(
-    case: Retries, emulator: Emulator, receiver: Receiver
+    answers: list[int], expected: list[int], emulator: Emulator, receiver: Receiver
 ) -> None:
     """``text`` returns when it is over, with every attempt."""
-    emulator.configure(retry_policy=case.policy)
-    receiver.answers = list(case.answers)
+    receiver.answers = list(answers)
     attempts = await emulator.text(BERLIN, LEASED, "Hello")
-    assert case.expected == [attempt.http_status for attempt in attempts]
+    assert expected == [attempt.http_status for attempt in attempts]
     assert {"inbound"} == {attempt.status for attempt in attempts}
     assert 1 == len({each.body for each in receiver.delivered})
 
@@ -339,13 +297,6 @@ async def test_answers_before_or_after_the_delivery(
     assert ["ids"] == list(at_once)
     delivered = await receiver.wait(4)
     assert at_once["ids"] == [delivered[-1].values["messageId"]]
-
-
-async def test_gives_ids_in_the_old_style(emulator: Emulator, receiver: Receiver) -> None:
-    """The setting for ids holds for texts, too."""
-    emulator.configure(message_id="hex")
-    await emulator.text(BERLIN, LEASED, "Hello")
-    assert re.fullmatch("[0-9A-F]{16}", receiver.delivered[0].values["messageId"])
 
 
 async def test_shows_what_handsets_sent(emulator: Emulator, http: aiohttp.ClientSession) -> None:
@@ -402,6 +353,7 @@ async def test_refuses_a_wrong_order(
     change_: dict[str, object], name: str, emulator: Emulator, http: aiohttp.ClientSession
 ) -> None:
     """A wrong order is a 400 that names the key, and nothing is told or kept."""
+    emulator.configure(flowroute_mo_url="")
     body = {"from": BERLIN, "to": LEASED, "text": "Hello", **change_}
     async with http.post("/emulator/inbound", json=body) as response:
         status, answer = await error_of(response)

@@ -1,4 +1,4 @@
-"""The emulator's Numbers API: search, rent, set up, list, give back, and what goes wrong."""
+"""The emulator's Numbers API: search, rent, set up, list, and what goes wrong."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from tests.support.scenes.emulation import (
     SECRET,
     Receiver,
     basic,
-    emulating,
     error_of,
     order,
     receiving,
@@ -33,18 +32,6 @@ FAILED = {"error-code": "420", "error-code-label": "method failed"}
 WRONG_CREDENTIALS = {"error-code": "401", "error-code-label": "authentication failed"}
 ACCOUNT = basic(KEY, SECRET)
 DESCRIPTION = DATA / "numbers-1.1.0.yml"
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    async with receiving() as made:
-        yield made
-
-
-@pytest.fixture
-async def emulator() -> AsyncIterator[Emulator]:
-    async with emulating() as made:
-        yield made
 
 
 @pytest.fixture
@@ -193,7 +180,6 @@ REQUESTS = {
     "search": ("GET", "/number/search"),
     "owned": ("GET", "/account/numbers"),
     "buy": ("POST", "/number/buy"),
-    "cancel": ("POST", "/number/cancel"),
     "update": ("POST", "/number/update"),
 }
 
@@ -245,17 +231,14 @@ async def test_takes_key_and_secret_as_parameters(place: str, emulator: Emulator
     assert SECRET not in request.params.values()
 
 
-# -- rent, give back
+# -- rent
 
 
 async def test_a_rented_number_leaves_the_stock(http: aiohttp.ClientSession) -> None:
-    """It is listed as owned, cannot be rented twice, and comes back when it is cancelled."""
+    """It is listed as owned and cannot be rented twice."""
     assert (200, SUCCESS) == await post(http, "buy")
     assert (420, FAILED) == await post(http, "buy")
     assert (US in await search(http, country="US"), [US]) == (False, await owned(http))
-    assert (200, SUCCESS) == await post(http, "cancel")
-    assert (420, FAILED) == await post(http, "cancel")
-    assert (US in await search(http, country="US"), []) == (True, await owned(http))
 
 
 NOT_TO_BE_HAD: dict[str, tuple[dict[str, str], str]] = {
@@ -293,8 +276,7 @@ async def test_a_reset_gives_everything_back(
     """But for the numbers that the settings say are owned."""
     emulator.configure(owned_numbers="+4917604069001")
     await post(http, "buy")
-    await post(http, "cancel", "4917604069001", "DE")
-    assert [US] == list(emulator.owned)
+    assert ["4917604069001", US] == list(emulator.owned)
     await emulator.reset()
     assert ["4917604069001"] == list(emulator.owned)
 
@@ -321,27 +303,14 @@ async def test_an_update_is_shown_with_the_number(
     assert callbacks == emulator.owned[US].callbacks
 
 
-@pytest.mark.parametrize(("rule", "kept"), [("replace", {}), ("merge", {"app_id": APPLICATION})])
-async def test_what_an_update_does_not_name(
-    rule: str, kept: dict[str, str], emulator: Emulator, http: aiohttp.ClientSession
+async def test_an_update_clears_what_it_does_not_name(
+    emulator: Emulator, http: aiohttp.ClientSession
 ) -> None:
-    """Is cleared as the provider's updates are said to do, or kept, as the account is set."""
-    emulator.configure(number_update=rule)
+    """As the provider's updates are said to do."""
     await post(http, "buy")
     await post(http, "update", app_id=APPLICATION)
-    await post(http, "update", voiceStatusCallback="http://127.0.0.1:9/")
-    assert kept | {"voiceStatusCallback": "http://127.0.0.1:9/"} == emulator.owned[US].callbacks
-
-
-async def test_an_empty_webhook_is_removed(
-    emulator: Emulator, http: aiohttp.ClientSession, receiver: Receiver
-) -> None:
-    emulator.configure(number_update="merge")
-    await post(http, "buy")
-    await post(http, "update", moHttpUrl=receiver.url)
-    assert {"moHttpUrl": receiver.url} == emulator.owned[US].callbacks
-    assert (200, SUCCESS) == await post(http, "update", moHttpUrl="")
-    assert {} == emulator.owned[US].callbacks
+    await post(http, "update", app_id="", voiceStatusCallback="http://127.0.0.1:9/")
+    assert {"voiceStatusCallback": "http://127.0.0.1:9/"} == emulator.owned[US].callbacks
 
 
 @pytest.mark.parametrize(

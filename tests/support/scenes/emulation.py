@@ -8,8 +8,8 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +17,7 @@ import aiohttp
 from aiohttp import web
 
 from gateway.emulator import Emulator
+from tests.support.servers.processes import Process, wait_for
 
 KEY, SECRET = "emulator", "emulator-secret"
 SIGNATURE_SECRET = "a-signature-secret-of-32-characters"
@@ -110,6 +111,15 @@ async def emulating(**settings: object) -> AsyncIterator[Emulator]:
     await made.start()
     yield made
     await made.stop()
+
+
+@contextmanager
+def alone(*options: str) -> Iterator[str]:
+    """Yield the address of an emulator in a process of its own."""
+    with Process("-m", "gateway.emulator", "--port=0", *options) as process:
+        pattern = r"listening on (http://\S+)"
+        wait_for(lambda: re.search(pattern, process.log))
+        yield re.findall(pattern, process.log)[0]
 
 
 async def send(http: aiohttp.ClientSession, **changes: str) -> list[dict[str, str]]:

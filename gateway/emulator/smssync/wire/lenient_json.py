@@ -51,10 +51,12 @@ class _Reader:
         self._depth = 0
 
     def at_end(self) -> bool:
+        """Tell whether nothing but blanks and comments is left."""
         self._skip()
         return self._at >= len(self._text)
 
     def value(self) -> Json:
+        """Return the value that begins here; raises Unreadable."""
         opening = self._peek()
         if opening in ("{", "["):
             return self._nested(opening)

@@ -9,14 +9,15 @@ from functools import partial
 from gateway.emulator.account.calls import Call, CallEvent
 from gateway.emulator.settings import Settings
 from gateway.emulator.voice import wire
+from gateway.emulator.voice.answering import RETRIED
 from gateway.emulator.webhooks.delivery import Deliveries, RetryPolicy
 from gateway.emulator.webhooks.outgoing import Webhook, repeated, shuffled
 
 # "Retried at most once", after these and after silence.
-_RETRIED = frozenset({None, 429, 502, 503, 504})
+_RETRIED = RETRIED | {None}
 
 
-class EventLine:
+class EventQueue:
     """Tells of events in the way the account is set to; the call itself does not wait for it."""
 
     def __init__(self, call: Call, deliveries: Deliveries, settings: Settings) -> None:
@@ -41,10 +42,6 @@ class EventLine:
         else:
             self._waiting.put_nowait(told)
 
-    async def drain(self) -> None:
-        """Return when everything so far was told or given up; what is held back stays."""
-        await self._waiting.join()
-
     async def close(self) -> None:
         """Return when everything was told or given up."""
         self._waiting.put_nowait(shuffled(self._held) if self._held else [])
@@ -59,4 +56,3 @@ class EventLine:
         while webhooks := await self._waiting.get():
             for webhook in webhooks:
                 await self._deliveries.deliver([webhook], self._policy)
-            self._waiting.task_done()

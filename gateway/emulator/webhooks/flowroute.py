@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import partial
 
-from gateway.emulator.account.records import HandsetText, Part, SentMessage
+from gateway.emulator.account.records import HandsetText, SentMessage
 from gateway.emulator.settings import Settings
 from gateway.emulator.webhooks import outgoing
 from gateway.emulator.webhooks.delivery import RetryPolicy
@@ -73,66 +73,24 @@ def lane(text: HandsetText, url: str, settings: Settings) -> list[Webhook]:
     ]
 
 
-def sent_record(message: SentMessage) -> Document:
-    """Return the record of a message; its status is that of the last receipt that was tried."""
-    [part] = message.parts
-    status = part.receipts[-1].status if part.receipts else "accepted"
-    return _record(
-        part.message_id,
-        {
-            **_common(message.time, message.sender, message.to, message.asked_text),
-            "direction": "outbound",
-            "status": _STATUSES[status][0],
-            "message_type": _kind(message.sender),
-            "delivery_receipts": _receipts_so_far(part),
-        },
-    )
-
-
 def text_record(text: HandsetText) -> Document:
     """Return the record of a text that a handset sent to one of our numbers."""
-    return _record(
-        text.parts[0].message_id,
-        {
-            **_common(text.time, text.sender, text.to, text.text),
-            "direction": "inbound",
-            "status": "delivered",
-            "message_type": _kind(text.to),
-            "delivery_receipts": [],
-        },
-    )
-
-
-def _record(record_id: str, attributes: Mapping[str, object]) -> Document:
-    return {"data": {"type": "message", "id": record_id, "attributes": attributes}}
-
-
-def _common(at: float, sender: str, to: str, body: str) -> Document:
-    return {
-        "from": sender,
-        "to": to,
-        "body": body,
+    attributes = {
+        "from": text.sender,
+        "to": text.to,
+        "body": text.text,
         "is_mms": False,
-        "message_encoding": 0 if segments.is_gsm7(body) else 8,
-        "timestamp": _timestamp(at),
+        "message_encoding": 0 if segments.is_gsm7(text.text) else 8,
+        "timestamp": _timestamp(text.time),
         "amount_nanodollars": 4_000_000,
         "amount_display": "$0.0040",
+        "direction": "inbound",
+        "status": "delivered",
+        "message_type": "toll-free" if text.to.startswith(TOLL_FREE) else "longcode",
+        "delivery_receipts": [],
     }
-
-
-def _kind(number: str) -> str:
-    return "toll-free" if number.startswith(TOLL_FREE) else "longcode"
-
-
-def _receipts_so_far(part: Part) -> list[Document]:
-    return [
-        {
-            "level": 1 if attempt.status == "accepted" else 2,
-            **_status(attempt.status),
-            "timestamp": _timestamp(attempt.time),
-        }
-        for attempt in part.receipts
-    ]
+    record_id = text.parts[0].message_id
+    return {"data": {"type": "message", "id": record_id, "attributes": attributes}}
 
 
 def _status(status: str, code: str = "") -> Document:
