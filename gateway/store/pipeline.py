@@ -12,12 +12,10 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
+from hiredis import pack_command
 from redis import asyncio as aioredis
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import (
-    NoScriptError,
-    ResponseError,
-)
+from redis.exceptions import NoScriptError, ResponseError
 
 from gateway.errors import StoreUnavailable
 from gateway.store.budget import STORE_SECONDS, current
@@ -42,21 +40,11 @@ def _pack(command: tuple[Argument, ...]) -> bytes:
 
     Done as the command is given, so that one that cannot be written fails alone. Raises BadCommand.
     """
-    pieces = [f"*{len(command)}\r\n"]
     try:
-        for value in command:
-            text = value if type(value) is str else _plain(value)
-            length = len(text) if text.isascii() else len(text.encode())
-            pieces.append(f"${length}\r\n{text}\r\n")
-    except UnicodeEncodeError as error:
+        packed: bytes = pack_command(command)  # type: ignore[arg-type]  # typed for one item
+    except (TypeError, UnicodeEncodeError) as error:
         raise BadCommand(str(error)) from None
-    return "".join(pieces).encode()
-
-
-def _plain(value: object) -> str:
-    if type(value) is int or type(value) is float:
-        return str(value)
-    raise BadCommand(f"{type(value).__name__} is nothing that Redis stores")
+    return packed
 
 
 class _Command:
