@@ -2,8 +2,8 @@
 
 Errors of the Redis library end here: everything that keeps an answer away becomes
 ``StoreUnavailable``. A request may wait for the store one second in all (``STORE_SECONDS``),
-however many calls it makes; ``fresh_budget`` gives work that comes after a provider's answer
-a second of its own.
+however many calls it makes; ``budget`` gives work that comes after a provider's answer a second
+of its own.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import ujson
 from gateway.errors import BadRequest
 from gateway.providers.base import Inbound
 from gateway.store import keys
-from gateway.store.budget import fresh_budget
+from gateway.store.budget import budget
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
 
@@ -74,18 +74,18 @@ class Inbox:
         """Erase all that a number has sent, or was sent; return how many MOs that were."""
         number, start, erased = _digits(e164), "-", 0
         while True:
-            fresh_budget()
-            found = await self._store.execute("XRANGE", keys.INBOX, start, "+", "COUNT", CHUNK)
-            ids = [
-                inbox_id
-                for inbox_id, (_, text) in found
-                if (item := _item(inbox_id, text)) and number in {item["from"], item["to"]}
-            ]
-            if ids:
-                erased += await self._store.execute("XDEL", keys.INBOX, *ids)
-            if len(found) < CHUNK:
-                return erased
-            start = f"({found[-1][0]}"
+            with budget():
+                found = await self._store.execute("XRANGE", keys.INBOX, start, "+", "COUNT", CHUNK)
+                ids = [
+                    inbox_id
+                    for inbox_id, (_, text) in found
+                    if (item := _item(inbox_id, text)) and number in {item["from"], item["to"]}
+                ]
+                if ids:
+                    erased += await self._store.execute("XDEL", keys.INBOX, *ids)
+                if len(found) < CHUNK:
+                    return erased
+                start = f"({found[-1][0]}"
 
 
 def _item(inbox_id: str, text: str) -> dict[str, Any] | None:

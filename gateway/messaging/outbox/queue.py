@@ -21,7 +21,7 @@ import ujson
 from gateway.errors import BadRequest
 from gateway.messaging.status import SPOKEN
 from gateway.store import keys
-from gateway.store.budget import fresh_budget
+from gateway.store.budget import budget
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
 
@@ -291,14 +291,14 @@ class Outbox:
         """Drop the dead letters to a number and those of sessions; return how many."""
         cursor, dropped = "0", 0
         while True:
-            fresh_budget()
-            cursor, flat = await self._store.execute("HSCAN", keys.DEAD, cursor, "COUNT", CHUNK)
-            for letter_id, text in zip(flat[::2], flat[1::2], strict=True):
-                letter = _public(letter_id, text)
-                if f"+{letter['to']}" == e164 or letter["session"] in sessions:
-                    dropped += await self.discard(letter_id)
-            if cursor == "0":
-                return dropped
+            with budget():
+                cursor, flat = await self._store.execute("HSCAN", keys.DEAD, cursor, "COUNT", CHUNK)
+                for letter_id, text in zip(flat[::2], flat[1::2], strict=True):
+                    letter = _public(letter_id, text)
+                    if f"+{letter['to']}" == e164 or letter["session"] in sessions:
+                        dropped += await self.discard(letter_id)
+                if cursor == "0":
+                    return dropped
 
     async def trim_dead(self) -> None:
         """Drop dead letters that are too old."""
