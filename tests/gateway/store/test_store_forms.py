@@ -136,7 +136,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     process = valkey_process.start_temporary(
         directory, requirepass=PASSWORD, unixsocket="valkey.sock"
     )
-    with valkey_process.client(process.port, password=PASSWORD) as client:
+    with valkey_process.blocking_client(process.port, password=PASSWORD) as client:
         client.execute_command("ACL", "SETUSER", "gate/way", "on", f">{PASSWORD}", "~*", "+@all")
     yield Server(process.port, directory / "valkey.sock")
     process.stop()
@@ -318,7 +318,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
             tmp_path_factory.mktemp("replica"), replicaof=f"{LOOPBACK} {master.port}", **auth
         )
         stack.callback(replica.stop)
-        with valkey_process.client(replica.port, password=PASSWORD) as client:
+        with valkey_process.blocking_client(replica.port, password=PASSWORD) as client:
             wait_for(lambda: client.info("replication")["master_link_status"] == "up")
         sentinel = SentinelProcess(tmp_path_factory.mktemp("sentinel"), master.port)
         stack.callback(sentinel.stop)
@@ -428,7 +428,7 @@ class ClusterOfValkeys:
 
     def on(self, index: int, action: Callable[[Any], Any]) -> Any:
         """Return what ``action`` makes of a connection to one node."""
-        with valkey_process.client(self.nodes[index].port, password=PASSWORD) as client:
+        with valkey_process.blocking_client(self.nodes[index].port, password=PASSWORD) as client:
             return action(client)
 
     def id_of(self, index: int) -> str:
