@@ -11,7 +11,7 @@ import pytest
 
 from conf.messages import MessageEndpoint
 from gateway.access import limiter
-from gateway.access.limiter import Limit, Limiter, Look, MessageLimits, ValidationLimits
+from gateway.access.limiter import Limit, Limiter, Look, MessageLimits, Quota, ValidationLimits
 from gateway.access.refusals import MOST_NOTES, Blocked, Refusals
 from gateway.errors import BadRequest, LimitExceeded, StoreUnavailable
 from gateway.store import keys
@@ -453,14 +453,11 @@ async def test_a_look_at_an_endpoint_agrees_with_a_call_of_it(
     process: Process, asked: MessageEndpoint, limit: tuple[int, int], kind: str
 ) -> None:
     limits = MessageLimits(process.limiter, Limit(1, HOUR), Limit(1, HOUR))
-    look, hit = {
-        "address": (limits.look_address, limits.hit_address),
-        "receiver": (limits.look_receiver, limits.hit_receiver),
-    }[kind]
+    quota: Quota = getattr(limits.of(asked), kind)
     for _ in range(4):
-        found = await look(asked, NUMBER)
+        found = await quota.look(NUMBER)
         assert limit == (found.amount, found.seconds)
-        assert found.wait == await told(hit(asked, NUMBER))
+        assert found.wait == await told(quota.hit(NUMBER))
 
 
 async def test_a_look_at_validation_agrees_with_a_call_of_it(process: Process) -> None:
@@ -480,9 +477,9 @@ async def test_endpoints_that_share_a_count_are_refused_and_let_through_together
     limits = MessageLimits(process.limiter, Limit(1, HOUR), Limit(1, HOUR))
     one, two = endpoint("/message/"), endpoint("/app/")
     for _ in range(2):
-        await told(limits.hit_address(one, "2001:db8::1"))
-    assert 3600 == (await limits.look_address(two, "2001:db8::2")).wait
+        await told(limits.of(one).address.hit("2001:db8::1"))
+    assert 3600 == (await limits.of(two).address.look("2001:db8::2")).wait
     _, (blocked,), _ = await process.blocks.page(10, "")
     assert ("message", "2001:db8::/64") == (blocked.limit_class, blocked.subject)
     await process.blocks.unblock(blocked.limit_class, blocked.subject)
-    assert 0 == (await limits.look_address(two, "2001:db8::2")).wait
+    assert 0 == (await limits.of(two).address.look("2001:db8::2")).wait
