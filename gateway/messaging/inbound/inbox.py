@@ -15,6 +15,7 @@ from gateway.store import keys
 from gateway.store.budget import budget
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
+from gateway.store.values import days_ms
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class Inbox:
 
     def __init__(self, store: Store, *, days: float) -> None:
         self._store = store
-        self.lifetime = int(days * 86_400_000)
+        self.lifetime = days_ms(days)
 
     def entry(self, inbound: Inbound, reason: str) -> str:
         """Return the JSON of an MO that a script keeps; reason: a word that says why."""

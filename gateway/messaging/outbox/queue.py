@@ -24,6 +24,7 @@ from gateway.store import keys
 from gateway.store.budget import budget
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
+from gateway.store.values import days_ms
 
 # Directions that must wait for a turn are looked at without being claimed: so many more a call.
 LOOKS_PER_CLAIM = 4
@@ -116,7 +117,7 @@ class Outbox:
 
     def __init__(self, store: Store, *, dead_days: float = 7) -> None:
         self._store = store
-        self._dead_ms = int(dead_days * 86_400_000)
+        self._dead_ms = days_ms(dead_days)
         self._unanswered: set[str] = set()  # tokens of claim calls that may have run
 
     async def push(self, entry: OutboxEntry) -> None:
