@@ -225,7 +225,7 @@ def digits(e164: str) -> str:
     return e164.removeprefix("+")
 
 
-def utc(ms: int) -> str | None:
+def utc(ms: float) -> str | None:
     """Return a time of the store as ``2016-05-19 22:19:58`` in UTC, None for 0 (never)."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(ms / 1000)) if ms else None
 

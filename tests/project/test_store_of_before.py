@@ -330,7 +330,7 @@ async def test_who_is_refused_stays_so_and_who_is_signed_in_too(place: PhonesTow
     """By the counts and the cookie of before."""
     services = place.gateway.application.services
     assert [("message", "127.0.0.1")] == [
-        (each.limit_class, each.subject) for each in (await services.refusals.page(10, ""))[1]
+        (each.limit_class, each.subject) for each in (await services.refusals.page(10, "")).items
     ]
     assert "limit_acceded" == (await place.visitor.send()).json["error"]
     found = await services.sign_ins.find(COOKIE)

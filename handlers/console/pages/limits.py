@@ -89,12 +89,12 @@ class LimitsPage(Action):
     async def data(self, *args: str) -> dict[str, Any]:
         """Return who is refused, and the limits."""
         after = self.get_query_argument("after", "")
-        total, blocked, following = await page_or_first(self.services.refusals.page, ROWS, after)
+        page = await page_or_first(self.services.refusals.page, ROWS, after)
         of = self.services.message_limits.of
         return {
-            "total": total,
-            "rows": [Refused(each, what(each.limit_class), self.mark(each)) for each in blocked],
-            "next": following,
+            "total": page.total,
+            "rows": [Refused(each, what(each.limit_class), self.mark(each)) for each in page.items],
+            "next": page.next,
             "limits": [
                 (each.path, of(each).address.limit, of(each).receiver.limit)
                 for each in self.application.endpoints
@@ -115,8 +115,8 @@ class LimitsPage(Action):
         until, mark = given.text("until", 15), given.text("mark", 32)
         if not (until.isascii() and until.isdecimal()):
             raise BadRequest("until: is missing")
-        _, found, _ = await self.services.refusals.page(MOST_AT_ONCE, f"{until}.0")
-        who = next((each for each in found if self.mark(each) == mark), None)
+        found = await self.services.refusals.page(MOST_AT_ONCE, f"{until}.0")
+        who = next((each for each in found.items if self.mark(each) == mark), None)
         if who is None:
             return path("limits", done="over")
         await self.services.refusals.unblock(who.limit_class, who.subject)
