@@ -23,6 +23,7 @@ from gateway.access.client_address import FORWARDING_HEADERS, is_loopback
 from gateway.errors import GatewayError, LimitExceeded, PayloadTooLarge
 from gateway.monitoring.metrics import RESPONSES
 from gateway.store.budget import fresh_budget
+from gateway.store.values import ID
 from gateway.telephony import phonenumber
 from gateway.wiring.services import Services
 from handlers import arguments
@@ -39,9 +40,6 @@ MAX_BODY_BYTES = 64 * 1024
 @lru_cache(maxsize=4)
 def _http_date(second: int) -> str:
     return format_timestamp(second)
-
-
-_MESSAGE_ID = re.compile("[0-9a-f]{32}")
 
 
 class Guard(StrEnum):
@@ -91,7 +89,7 @@ class BaseHandler(RequestHandler):
         """
         plain, escaped, _ = self.request.path.partition("%")
         for element in getattr(self, "path_args", None) or ():
-            if element and not _MESSAGE_ID.fullmatch(element):
+            if element and not ID.fullmatch(element):
                 plain = plain.replace(element, "…")
         return phonenumber.mask_digits(plain) + ("…" if escaped else "")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from conf.messages import MessageEndpoint
@@ -116,8 +117,37 @@ class LocalLimiter:
             calls.popleft()
 
 
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """A limit and the class under which its calls are counted.
+
+    subject: makes what is counted of who calls.
+    """
+
+    limiter: Limiter
+    limit_class: str
+    limit: Limit
+    subject: Callable[[str], str] = str
+
+    async def hit(self, who: str) -> None:
+        """Count a call; raises LimitExceeded or StoreUnavailable."""
+        await self.limiter.hit(self.limit_class, self.subject(who), self.limit)
+
+    async def look(self, who: str) -> Look:
+        """Return what a call would meet, and count none; raises StoreUnavailable."""
+        return await self.limiter.look(self.limit_class, self.subject(who), self.limit)
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointLimits:
+    """Calls of one message endpoint by a client address, and its messages to a number (E.164)."""
+
+    address: Quota
+    receiver: Quota
+
+
 class MessageLimits:
-    """The limits of the message endpoints: calls per client address, messages per receiver.
+    """The limits of the message endpoints.
 
     All endpoints share one count of each; one with limits of its own has counts of its own.
     """
@@ -126,52 +156,33 @@ class MessageLimits:
         self._limiter = limiter
         self._address = address
         self._receiver = receiver
+        self._of: dict[MessageEndpoint, EndpointLimits] = {}
 
-    def address_limit(self, endpoint: MessageEndpoint) -> Limit:
-        """Return how many calls an address may make."""
-        return self._of_addresses(endpoint)[1]
+    def of(self, endpoint: MessageEndpoint) -> EndpointLimits:
+        """Return the limits of an endpoint."""
+        if endpoint not in self._of:
+            self._of[endpoint] = EndpointLimits(
+                self._by_address(endpoint), self._to_receiver(endpoint)
+            )
+        return self._of[endpoint]
 
-    def receiver_limit(self, endpoint: MessageEndpoint) -> Limit:
-        """Return how many messages a number may get."""
-        return self._of_receivers(endpoint)[1]
-
-    async def hit_address(self, endpoint: MessageEndpoint, address: str) -> None:
-        """Count a call; raises LimitExceeded or StoreUnavailable."""
-        limit_class, limit = self._of_addresses(endpoint)
-        await self._limiter.hit(limit_class, limit_subject(address), limit)
-
-    async def look_address(self, endpoint: MessageEndpoint, address: str) -> Look:
-        """Return what a call would meet, and count none; raises StoreUnavailable."""
-        limit_class, limit = self._of_addresses(endpoint)
-        return await self._limiter.look(limit_class, limit_subject(address), limit)
-
-    async def hit_receiver(self, endpoint: MessageEndpoint, number: str) -> None:
-        """Count a message to ``number`` (E.164); raises LimitExceeded or StoreUnavailable."""
-        limit_class, limit = self._of_receivers(endpoint)
-        await self._limiter.hit(limit_class, number, limit)
-
-    async def look_receiver(self, endpoint: MessageEndpoint, e164: str) -> Look:
-        """Return what a message to ``e164`` would meet, and count none; raises StoreUnavailable."""
-        limit_class, limit = self._of_receivers(endpoint)
-        return await self._limiter.look(limit_class, e164, limit)
-
-    def _of_addresses(self, endpoint: MessageEndpoint) -> tuple[str, Limit]:
-        """Return the limit class and the limit of calls."""
+    def _by_address(self, endpoint: MessageEndpoint) -> Quota:
         limit = _own(endpoint.limit_amount, endpoint.limit_expires, self._address)
-        return "message" if limit is self._address else f"message:{endpoint.path}", limit
+        limit_class = _class("message", endpoint, shared=limit is self._address)
+        return Quota(self._limiter, limit_class, limit, limit_subject)
 
-    def _of_receivers(self, endpoint: MessageEndpoint) -> tuple[str, Limit]:
-        """Return the limit class and the limit of messages to one number."""
+    def _to_receiver(self, endpoint: MessageEndpoint) -> Quota:
         amount, seconds = endpoint.receiver_limit_amount, endpoint.receiver_limit_expires
         limit = _own(amount, seconds, self._receiver)
-        return "receiver" if limit is self._receiver else f"receiver:{endpoint.path}", limit
+        limit_class = _class("receiver", endpoint, shared=limit is self._receiver)
+        return Quota(self._limiter, limit_class, limit)
 
 
 class ValidationLimits:
     """The limit of number validations per client address; ``limit``: its amount and window."""
 
     def __init__(self, limiter: Limiter, limit: Limit) -> None:
-        self._limiter = limiter
+        self._quota = Quota(limiter, "validation", limit, limit_subject)
         self._local = LocalLimiter()
         self.limit = limit
 
@@ -180,15 +191,18 @@ class ValidationLimits:
 
         Raises LimitExceeded.
         """
-        subject = limit_subject(address)
         try:
-            await self._limiter.hit("validation", subject, self.limit)
+            await self._quota.hit(address)
         except StoreUnavailable:
-            self._local.hit("validation", subject, self.limit)
+            self._local.hit("validation", limit_subject(address), self.limit)
 
     async def look(self, address: str) -> Look:
         """Return what a call would meet, and count none; raises StoreUnavailable."""
-        return await self._limiter.look("validation", limit_subject(address), self.limit)
+        return await self._quota.look(address)
+
+
+def _class(kind: str, endpoint: MessageEndpoint, *, shared: bool) -> str:
+    return kind if shared else f"{kind}:{endpoint.path}"
 
 
 def _own(amount: int | None, seconds: int | None, common: Limit) -> Limit:

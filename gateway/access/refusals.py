@@ -12,8 +12,9 @@ import re
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from gateway.errors import BadRequest, StoreUnavailable
+from gateway.errors import StoreUnavailable, UnknownPlace
 from gateway.store import keys
+from gateway.store.paging import Page
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
 
@@ -65,21 +66,21 @@ class Refusals:
         except Exception:  # whatever is wrong with the list, who called is refused, not failed
             log.exception("a refusal of the limit %s was not noted", limit_class)
 
-    async def page(self, limit: int, after: str) -> tuple[int, list[Blocked], str | None]:
-        """Return how many there are, those following ``after`` ('' = all), and the next.
+    async def page(self, limit: int, after: str) -> Page[Blocked]:
+        """Return those who are refused and follow ``after`` ('' = from the first).
 
         Who is refused for longest comes first, so that those whose time is over leave at the
-        end and shift no page. Raises BadRequest for an ``after`` that is none, StoreUnavailable.
+        end and shift no page. Raises UnknownPlace for an ``after`` that is none, StoreUnavailable.
         """
         found = _AFTER.fullmatch(after)
         if after and not found:
-            raise BadRequest("after: no such entry")
+            raise UnknownPlace("after: no such entry")
         end, shown = found.groups() if found else ("", "0")
         total, *flat = await self._store.run(_PAGE, [keys.BLOCKED], [limit, end, shown])
         entries = [_read(*each) for each in zip(flat[::2], flat[1::2], strict=True)]
         listed = entries[:limit]
         following = _after(listed, end, int(shown)) if len(entries) > limit else None
-        return total, listed, following
+        return Page(total, listed, following)
 
     async def unblock(self, limit_class: str, subject: str) -> bool:
         """Forget what was counted, so that the next call passes; False when nothing was known.

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from gateway.access.gates import AdminGate
 from gateway.access.limiter import Limit, Limiter
 from gateway.errors import BadRequest, Unauthenticated
+from gateway.providers.vonage.signatures import same
 from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
@@ -48,7 +49,7 @@ class SignIn:
 
     def owns(self, token: str) -> bool:
         """Tell, in constant time, whether a form's token is this person's."""
-        return hmac.compare_digest(self.xsrf.encode(), token.encode("utf-8", "surrogatepass"))
+        return same(self.xsrf, token)
 
 
 class SignIns:

@@ -33,6 +33,7 @@ from gateway.providers.vonage.voice import (
 from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Script, pairs
+from gateway.store.values import DAY_MS, days_ms
 from gateway.telephony import phonenumber
 from gateway.telephony.phonenumber import mask_digits
 from gateway.virtual_numbers.pool import Mode
@@ -48,7 +49,6 @@ _CLOSE = Script.load(__file__, "call_close", "_enqueue", "_call")
 # Lists what is due in any such index.
 _DUE = Script.load(__file__, "session_due")
 
-DAY_MS = 86_400_000
 # What is said before the other phone rings, and what the provider needs to report that it does.
 FIRST_WORDS_MS = 60_000
 # A call without a word from the provider is lost so long after its longest time.
@@ -116,7 +116,7 @@ class Calls:
         self._call_limit = min(call_limit, MAX_CALL_SECONDS)
         self._event_url = event_url
         self._input_url = input_url
-        self._kept_ms = max(int(log_days * DAY_MS), DAY_MS)
+        self._kept_ms = max(days_ms(log_days), DAY_MS)
         self._first_ms = ring_timeout * 1000 + FIRST_WORDS_MS
         self._silence_ms = (self._call_limit + ring_timeout) * 1000 + SLACK_MS
 

@@ -23,6 +23,7 @@ from gateway.providers.base import Inbound
 from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
+from gateway.store.values import DAY_MS
 from gateway.telephony.phonenumber import country_of
 
 _ANSWER = Script.load(__file__, "lobby_answer", "_enqueue", "_once")
@@ -38,7 +39,7 @@ WAITING = "Waiting for another user..."
 ANSWERS = Limit(10, 3600)
 MOST_TRIES = 10
 # A chat in which nobody says anything for a day is over: later texts belong to nobody in it.
-CHAT_IDLE_MS = 86_400_000
+CHAT_IDLE_MS = DAY_MS
 
 # https://www.rfc-editor.org/rfc/rfc5321#section-4.5.3.1: 64 and 255 octets
 _EMAIL = re.compile(

@@ -16,6 +16,7 @@ from gateway.messaging.inbound.dedup import Token
 from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Argument, Script, pairs
+from gateway.store.values import DAY_MS, ID, days_ms
 from gateway.telephony.phonenumber import country_of, is_north_american
 from gateway.virtual_numbers.pool import DOMESTIC, Mode
 
@@ -50,7 +51,6 @@ class Session:
     texts: int = 0
 
 
-DAY_MS = 86_400_000
 # How long a participant's late text is still known to belong to a session of his.
 PAST_MS = 30 * DAY_MS
 # Sessions closed in one pipeline.
@@ -58,7 +58,6 @@ BATCH = 100
 SOME = 20
 # Sessions may end while their names and numbers are asked for; not that often.
 MOST_TRIES = 10
-SESSION_ID = re.compile(r"[0-9a-f]{32}")
 # By which a participant calls from another phone than his own.
 PIN = re.compile(r"[0-9]{4,8}")
 
@@ -149,7 +148,7 @@ class Sessions:
         self._reserved = frozenset(reserved)
         self._exclusive = exclusive
         self._cooldown_ms = int(cooldown * 1000)
-        self._log_ms = int(log_days * DAY_MS)
+        self._log_ms = days_ms(log_days)
 
     async def create(self, wanted: NewSession) -> tuple[Session, bool]:
         """Return the session, and whether it is new: False if its unique_name existed already.
@@ -185,7 +184,7 @@ class Sessions:
 
     async def find(self, session_id: str) -> Session | None:
         """Return a session, a closed one too as long as it is kept, else None."""
-        if not SESSION_ID.fullmatch(session_id):
+        if not ID.fullmatch(session_id):
             return None
         fields = pairs(await self._store.execute("HGETALL", keys.session(session_id)))
         return read_session(session_id, fields) if fields else None

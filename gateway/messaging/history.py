@@ -11,11 +11,12 @@ from typing import Any
 import ujson
 
 from gateway.errors import BadRequest
-from gateway.messaging.receipts import MESSAGE_ID, Receipts
+from gateway.messaging.receipts import Receipts
 from gateway.messaging.status import summarise
 from gateway.monitoring.metrics import provider_label
 from gateway.store import keys
 from gateway.store.pipeline import Store
+from gateway.store.values import ID, days_ms
 
 SHOWN = (
     *("sender", "text", "provider", "source", "session"),
@@ -35,11 +36,11 @@ class History:
     def __init__(self, store: Store, receipts: Receipts, *, days: float) -> None:
         self._store = store
         self._receipts = receipts
-        self._lifetime = int(days * 86_400_000)
+        self._lifetime = days_ms(days)
 
     async def message(self, message_id: str) -> dict[str, Any] | None:
         """Return the life of one message, its events in order of time; None when unknown."""
-        if not MESSAGE_ID.fullmatch(message_id):
+        if not ID.fullmatch(message_id):
             return None
         fields, events = await asyncio.gather(
             self._receipts.fields(message_id),
@@ -57,7 +58,7 @@ class History:
         """
         if not _PROVIDER_ID.fullmatch(written):
             return ""
-        own = written.lower() if MESSAGE_ID.fullmatch(written.lower()) else ""
+        own = written.lower() if ID.fullmatch(written.lower()) else ""
         kinds = {provider_label(each) for each in providers}
         known, *parts = await asyncio.gather(
             self._store.execute("EXISTS", keys.message(own)),
@@ -84,7 +85,7 @@ class History:
     async def _page(self, index: str, limit: int, after: str) -> Page:
         start = 0
         if after:
-            known = MESSAGE_ID.fullmatch(after)
+            known = ID.fullmatch(after)
             rank = await self._store.execute("ZREVRANK", index, after) if known else None
             if rank is None:
                 raise BadRequest("after: no such message")

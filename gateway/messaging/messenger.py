@@ -16,7 +16,7 @@ from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
 from gateway.monitoring.metrics import MESSAGES, PROVIDER_SECONDS, RETRIES, provider_label
 from gateway.providers.base import Outcome, Provider, Sms, SubmitResult
-from gateway.store.budget import fresh_budget
+from gateway.store.budget import budget
 from gateway.telephony import segments
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,8 @@ class Messenger:
         if result.outcome is not Outcome.ACCEPTED:
             # Providers quote the request in what they say: that is for the operator's list alone.
             log.warning("message %s: %s, code %s", sms.id, result.outcome, result.code or "-")
-        await self._record(sms, chosen.name, result, attempts)
+        with budget():
+            await self._record(sms, chosen.name, result, attempts)
         MESSAGES[provider_label(chosen.name), result.outcome.value].inc()
         return Sent(sms.id, result.outcome)
 
@@ -121,7 +122,6 @@ class Messenger:
         if turn is None:
             raise NoTurn
         await asyncio.sleep(turn)
-        fresh_budget()
         expected = segments.count(sms.text).parts
         await self._receipts.create(
             sms, provider=chosen.name, source=source, expected=expected, session=session
@@ -130,7 +130,6 @@ class Messenger:
             return None
         started = time.monotonic()
         result = await _submitted(chosen, sms)
-        fresh_budget()
         PROVIDER_SECONDS[(provider_label(chosen.name),)].observe(time.monotonic() - started)
         if result.outcome is Outcome.THROTTLED:
             await self._hold_back(chosen, result)
@@ -166,11 +165,11 @@ class Messenger:
             attempts += 1
             started = time.monotonic()
             result = await _submitted(provider, sms)
-            fresh_budget()
             PROVIDER_SECONDS[(provider_label(provider.name),)].observe(time.monotonic() - started)
             if result.outcome not in RETRYABLE:
                 break
-            turn = await self._next_turn(provider, result, attempts, give_up)
+            with budget():
+                turn = await self._next_turn(provider, result, attempts, give_up)
             if turn is not None:
                 RETRIES[(provider_label(provider.name),)].inc()
         return result, attempts
@@ -226,8 +225,7 @@ class Messenger:
         try:
             for delay in RECORD_AGAIN_AFTER:
                 await asyncio.sleep(delay)
-                fresh_budget()
-                with suppress(StoreUnavailable):
+                with suppress(StoreUnavailable), budget():
                     await self._receipts.record(sms, provider, result, attempts)
                     return
         except asyncio.CancelledError:

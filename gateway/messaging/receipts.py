@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
@@ -30,6 +29,7 @@ from gateway.providers.base import DeliveryState, Receipt, Sms, SubmitResult
 from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Script, ScriptCall, pairs
+from gateway.store.values import ID, days_ms
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,6 @@ MOST_PARKED = 20
 MOST_EVENTS = 500
 # Who searches by a number looks for the last messages to it; an index has no use for more.
 MOST_OF_A_NUMBER = 1000
-MESSAGE_ID = re.compile(r"[0-9a-f]{32}")
 
 _CREATE = Script.load(__file__, "message_create")
 _INDEX = Script.load(__file__, "message_index")
@@ -61,7 +60,7 @@ class Receipts:
 
     def __init__(self, store: Store, *, days: float, changed: Changed | None = None) -> None:
         self._store = store
-        self._lifetime = int(days * 86_400_000)
+        self._lifetime = days_ms(days)
         self._changed = changed
 
     async def create(
@@ -153,7 +152,7 @@ class Receipts:
         Returns what happened: changed, kept, repeated, foreign or parked.
         """
         happened = "unknown"
-        if MESSAGE_ID.fullmatch(receipt.client_ref):
+        if ID.fullmatch(receipt.client_ref):
             happened = await self._apply(receipt.client_ref, receipt)
         if happened == "unknown":
             happened = await self._apply_by_provider_id(receipt)
@@ -166,7 +165,7 @@ class Receipts:
 
     async def status(self, message_id: str) -> Status | None:
         """Return what is known of a message, None when there is no such message (any more)."""
-        if not MESSAGE_ID.fullmatch(message_id):
+        if not ID.fullmatch(message_id):
             return None
         fields = await self.fields(message_id)
         return summarise(fields) if fields else None

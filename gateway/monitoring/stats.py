@@ -18,7 +18,7 @@ from gateway.errors import StoreUnavailable
 from gateway.monitoring import metrics
 from gateway.monitoring.time_series import Series, read
 from gateway.store import keys
-from gateway.store.budget import fresh_budget
+from gateway.store.budget import budget
 from gateway.store.pipeline import Store
 from gateway.store.script import Argument, Script
 
@@ -144,12 +144,7 @@ class Stats:
 
     async def close(self) -> None:
         """Flush for the last time; a store that is down is not waited for."""
-        # In a task of its own: its second for the store is not the caller's.
-        await asyncio.create_task(self._last_flush())
-
-    async def _last_flush(self) -> None:
-        fresh_budget()
-        with suppress(StoreUnavailable):
+        with suppress(StoreUnavailable), budget():
             await self.flush(gauges=False)
 
     async def hour(self) -> Series:

@@ -13,6 +13,7 @@ import aiohttp
 import ujson
 
 from gateway.providers.base import Outcome, SubmitResult
+from gateway.store.values import well_formed
 
 
 def word(value: object, longest: int) -> str:
@@ -128,14 +129,11 @@ def json_object(body: bytes) -> dict[str, Any] | None:
 
 
 def scalar(value: object) -> str | None:
-    """Return a JSON text or number as text, '' for null, None for what is neither.
-
-    Half a surrogate pair is no character and fits no store: U+FFFD stands for it.
-    """
+    """Return a JSON text or number as text, '' for null, None for what is neither."""
     if value is None:
         return ""
     if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return well_formed(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return str(value) if abs(value) < _LARGEST_NUMBER else None

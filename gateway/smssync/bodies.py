@@ -12,6 +12,8 @@ from xml.parsers import expat
 
 from tornado import httputil
 
+from gateway.store.values import well_formed
+
 # A post has seven; versions 3.0.0 to 3.0.3 send those of all earlier SMS before them.
 MAX_FIELDS = 100
 
@@ -143,12 +145,9 @@ def json_value(text: str) -> Any:
 
 
 def word(value: object) -> str:
-    """Return a text, number or boolean of JSON as text, '' for everything else.
-
-    Half a surrogate pair is no character and fits no store: U+FFFD stands for it.
-    """
+    """Return a text, number or boolean of JSON as text, '' for everything else."""
     if isinstance(value, bool):
         return str(value).lower()
     if not isinstance(value, str):
         return ""
-    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return well_formed(value)

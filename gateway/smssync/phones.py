@@ -10,13 +10,13 @@ from dataclasses import dataclass
 
 from conf.devices import Device
 from conf.providers import SMSSYNC
-from gateway.access.gates import same
 from gateway.access.limiter import Limit, Limiter
 from gateway.conversations.relay import Relay
 from gateway.errors import LimitExceeded
 from gateway.messaging.optouts import Keywords, OptOuts
 from gateway.messaging.receipts import Receipts
 from gateway.providers.base import DeliveryState, Inbound, Outcome, Part, Receipt, Sms, SubmitResult
+from gateway.providers.vonage.signatures import same
 from gateway.smssync.queue import Tasks
 from gateway.smssync.tasks import NewTask
 from gateway.smssync.wire import Post, inbound_id

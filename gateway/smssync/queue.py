@@ -34,7 +34,7 @@ from gateway.smssync.tasks import (
     plain,
 )
 from gateway.store import keys
-from gateway.store.budget import fresh_budget
+from gateway.store.budget import budget
 from gateway.store.pipeline import Store
 from gateway.store.script import Argument, Reply, Script, pairs
 
@@ -228,15 +228,15 @@ class Tasks:
         """Forget all SMS to a number, also those that wait; return how many there were."""
         cursor, erased = "0", 0
         while True:
-            fresh_budget()
-            cursor, flat = await self._store.execute(
-                "HSCAN", keys.TASK_CONTENTS, cursor, "COUNT", ERASED_AT_ONCE
-            )
-            for uuid, content in zip(flat[::2], flat[1::2], strict=True):
-                if ujson.loads(content)["to"] == e164:
-                    erased += await self._run(_ERASE, uuid)
-            if cursor == "0":
-                return erased
+            with budget():
+                cursor, flat = await self._store.execute(
+                    "HSCAN", keys.TASK_CONTENTS, cursor, "COUNT", ERASED_AT_ONCE
+                )
+                for uuid, content in zip(flat[::2], flat[1::2], strict=True):
+                    if ujson.loads(content)["to"] == e164:
+                        erased += await self._run(_ERASE, uuid)
+                if cursor == "0":
+                    return erased
 
     async def note_battery(self, device: str, level: int) -> None:
         """Note a battery's level (percent), which a phone tells without its secret.

@@ -1,7 +1,13 @@
-"""How long one request may wait for the store: a second in all, however many calls it makes."""
+"""How long one request may wait for the store: a second in all, however many calls it makes.
+
+What no request waits for, such as the outbox worker, has no budget: each of its calls may wait a
+second.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 STORE_SECONDS = 1.0
@@ -37,6 +43,19 @@ class Budget:
 current: ContextVar[Budget | None] = ContextVar("store_budget", default=None)
 
 
-def fresh_budget(seconds: float = STORE_SECONDS) -> None:
-    """Let the current task wait ``seconds`` in all for the store from now on."""
-    current.set(Budget(seconds))
+def fresh_budget() -> None:
+    """Begin a request: its task waits STORE_SECONDS in all for the store from now on."""
+    current.set(Budget())
+
+
+@contextmanager
+def budget() -> Iterator[None]:
+    """Let the block wait STORE_SECONDS in all, whatever was spent before it.
+
+    For work that comes after a provider's answer, and for each step of work that is long.
+    """
+    before = current.set(Budget())
+    try:
+        yield
+    finally:
+        current.reset(before)

@@ -16,23 +16,24 @@ from gateway.store.valkey_process import (
     START_SECONDS,
     STOP_SECONDS,
     ValkeyProcess,
-    client,
+    blocking_client,
     is_ready,
     on_free_port,
     redis_url,
     wait_until,
 )
 
-_STATE_NAME = "server.json"
-
 log = logging.getLogger(__name__)
+
+_STATE_NAME = "server.json"
 
 
 class EmbeddedStore:
     """One gateway's hold on the shared server.
 
-    ``owned`` is true for the gateway that started the server, or found it left behind.
-    ``child`` is the server's process where this gateway started it.
+    url: the server's address; owned: this gateway has started it, or found it left behind.
+    presence: the lock that all gateways share; alone: nobody else held it; child: the server, if
+    it was started here.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class EmbeddedStore:
         self._child = child
 
     def stop(self) -> None:
-        """Let go of the server; the last gateway to do so stops it. Safe to call again."""
+        """Let go of the server; the last gateway to do so stops it. May be called again."""
         if self._presence.closed:
             return
         with self._presence:
@@ -67,7 +68,7 @@ class EmbeddedStore:
 
 
 def start(data_dir: Path, patience: float = START_SECONDS) -> EmbeddedStore:
-    """The server on ``data_dir``/valkey: the one that already runs there, else a new one.
+    """Return a hold on the server in ``data_dir``/valkey: the one that runs there, else a new one.
 
     Blocks until the server answers, for a running one at most ``patience`` seconds. Raises
     ValueError, in one line with the place, when the directory cannot be used, its files cannot
@@ -100,7 +101,10 @@ def _join_or_launch(directory: Path, patience: float) -> EmbeddedStore:
 
 
 def _find_running(directory: Path, patience: float) -> int | None:
-    """The port of the server that works on these files, None when there is no such server."""
+    """Return the port of the server that works on these files, None when there is none.
+
+    Raises ValueError when it does not answer.
+    """
     with (directory / _STATE_NAME).open("a+b") as state:
         if _try_lock(state):
             return None
@@ -114,10 +118,10 @@ def _find_running(directory: Path, patience: float) -> int | None:
 
 
 def _launch_shared(directory: Path) -> ValkeyProcess:
-    """Start the server with the locked state file in its hands.
+    """Return a new server that holds the locked state file open.
 
-    The lock lasts exactly as long as the server: whoever comes later needs no guess about
-    process ids to know whether the files are in use.
+    The lock lasts exactly as long as the server: who comes later need not guess by process ids
+    whether the files are in use.
     """
     with (directory / _STATE_NAME).open("a+b") as state:
         fcntl.flock(state, fcntl.LOCK_EX)
@@ -134,19 +138,22 @@ def _launch_shared(directory: Path) -> ValkeyProcess:
 
 
 def _shut_down(directory: Path) -> None:
+    """End the server that works on these files, if there is one."""
     with (directory / _STATE_NAME).open("a+b") as state:
         # Without this look a stranger that took over the port of a dead server would be ended.
         if _try_lock(state):
             return
         # Not the port we were given: another gateway may have replaced a crashed server.
         port, _ = _read_state(state)
-        with contextlib.suppress(redis.RedisError), client(port, STOP_SECONDS) as connection:
-            connection.shutdown()
+        server = blocking_client(port, STOP_SECONDS)
+        with contextlib.suppress(redis.RedisError), server:
+            server.shutdown()
         if not wait_until(lambda: _try_lock(state), STOP_SECONDS):
             log.warning("the embedded Valkey on port %d did not stop", port)
 
 
 def _read_state(state: IO[bytes]) -> tuple[int, int | None]:
+    """Return the server's port and process id, None until that is known; raises ValueError."""
     state.seek(0)
     try:
         fields = json.load(state)
@@ -166,13 +173,14 @@ def _write_state(state: IO[bytes], **fields: int) -> None:
 
 @contextlib.contextmanager
 def _exclusive(directory: Path) -> Iterator[None]:
-    """One gateway at a time decides who starts and who stops the server."""
+    """Let one gateway at a time decide who starts and who stops the server."""
     with (directory / "start.lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
 def _try_lock(file: IO[bytes]) -> bool:
+    """Lock a file for this process alone; False when another one has locked it."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

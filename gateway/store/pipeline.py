@@ -2,8 +2,8 @@
 
 Errors of the Redis library end here: everything that keeps an answer away becomes
 ``StoreUnavailable``. A request may wait for the store one second in all (``STORE_SECONDS``),
-however many calls it makes; ``fresh_budget`` gives work that comes after a provider's answer
-a second of its own.
+however many calls it makes; ``budget`` gives work that comes after a provider's answer a second
+of its own.
 """
 
 from __future__ import annotations
@@ -12,12 +12,10 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
+from hiredis import pack_command
 from redis import asyncio as aioredis
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import (
-    NoScriptError,
-    ResponseError,
-)
+from redis.exceptions import NoScriptError, ResponseError
 
 from gateway.errors import StoreUnavailable
 from gateway.store.budget import STORE_SECONDS, current
@@ -42,21 +40,11 @@ def _pack(command: tuple[Argument, ...]) -> bytes:
 
     Done as the command is given, so that one that cannot be written fails alone. Raises BadCommand.
     """
-    pieces = [f"*{len(command)}\r\n"]
     try:
-        for value in command:
-            text = value if type(value) is str else _plain(value)
-            length = len(text) if text.isascii() else len(text.encode())
-            pieces.append(f"${length}\r\n{text}\r\n")
-    except UnicodeEncodeError as error:
+        packed: bytes = pack_command(command)  # type: ignore[arg-type]  # typed for one item
+    except (TypeError, UnicodeEncodeError) as error:
         raise BadCommand(str(error)) from None
-    return "".join(pieces).encode()
-
-
-def _plain(value: object) -> str:
-    if type(value) is int or type(value) is float:
-        return str(value)
-    raise BadCommand(f"{type(value).__name__} is nothing that Redis stores")
+    return packed
 
 
 class _Command:

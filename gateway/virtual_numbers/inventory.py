@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gateway.errors import UnknownPlace
 from gateway.providers.vonage.numbers import NumbersApi
 from gateway.providers.vonage.numbers_wire import Rental
-from gateway.store.budget import fresh_budget
+from gateway.store.budget import budget
 from gateway.store.paging import Page
 from gateway.virtual_numbers.pool import Pool, VirtualNumber
 from gateway.virtual_numbers.setup import PROVIDER, Webhooks
@@ -94,8 +94,8 @@ class Inventory:
         found: dict[str, VirtualNumber] = {}
         after: str | None = ""
         while after is not None:
-            fresh_budget()
-            page = await self._numbers.page(CHUNK, after)
+            with budget():
+                page = await self._numbers.page(CHUNK, after)
             found |= {entry.number.e164: entry.number for entry in page.items}
             after = page.next
         return found

@@ -18,12 +18,13 @@ from gateway.store import keys
 from gateway.store.paging import Page
 from gateway.store.pipeline import Store
 from gateway.store.script import Argument, Script
+from gateway.store.values import ID
 from gateway.telephony.phonenumber import mask
 
 log = logging.getLogger(__name__)
 
 # A place in the list of a number's sessions: when one was created (ms), and its id.
-_PLACE = re.compile(r"[0-9]{1,15}:[0-9a-f]{32}")
+_PLACE = re.compile(rf"[0-9]{{1,15}}:{ID.pattern}")
 
 # A single refusal is as a rule the receiver's fault; five in a row are the number's.
 MOST_REFUSALS = 5

@@ -29,7 +29,7 @@ from gateway.providers.base import Outcome
 from gateway.providers.vonage.numbers import NumbersApi
 from gateway.providers.vonage.numbers_wire import PAGE_SIZE, Change, Offer, Offers
 from gateway.store import keys
-from gateway.store.budget import fresh_budget
+from gateway.store.budget import budget
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
 from gateway.telephony.phonenumber import mask
@@ -142,9 +142,9 @@ class Provisioning:
                 await self._hold(token, 0)
 
     async def _hold(self, token: str, seconds: int) -> bool:
-        fresh_budget()
         lock = keys.renting(f"{PROVIDER}:{self._account}")
-        return bool(await self._store.run(_HOLD, [lock], [token, seconds * 1000]))
+        with budget():
+            return bool(await self._store.run(_HOLD, [lock], [token, seconds * 1000]))
 
     async def _rent(self, wanted: Wanted, first: Sequence[Offer], token: str) -> list[Purchase]:
         made: list[Purchase] = []

@@ -10,7 +10,7 @@ from gateway.errors import BadRequest, GatewayError, ProviderFailed, StoreUnavai
 from gateway.providers.base import Outcome
 from gateway.providers.vonage.numbers import NumbersApi
 from gateway.providers.vonage.numbers_wire import Offer, Rental
-from gateway.store.budget import fresh_budget
+from gateway.store.budget import budget
 from gateway.virtual_numbers.pool import Pool, VirtualNumber
 
 # Whose numbers are rented.
@@ -95,12 +95,12 @@ class NumberSetup:
 
     async def add(self, offer: Offer, features: frozenset[str]) -> str:
         """Put a number into the pool; return why that failed, '' when it is there."""
-        fresh_budget()
         number = VirtualNumber(offer.e164, PROVIDER, offer.country, features)
         try:
-            await self._numbers.add(number)
+            with budget():
+                await self._numbers.add(number)
         except GatewayError as error:
-            with suppress(StoreUnavailable):
+            with suppress(StoreUnavailable), budget():
                 known = await self._numbers.get(offer.e164)
                 if known is not None and known.provider == PROVIDER:
                     return ""

@@ -8,7 +8,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 
 from gateway.errors import StoreUnavailable
-from gateway.store.budget import fresh_budget
+from gateway.store.budget import budget
 
 log = logging.getLogger(__name__)
 
@@ -44,9 +44,9 @@ class Periodic:
 
 
 async def _done(chore: Callable[[], Awaitable[object]]) -> None:
-    fresh_budget()
     try:
-        await chore()
+        with budget():
+            await chore()
     except StoreUnavailable:
         pass  # said by the store; the next turn tries again
     except Exception:

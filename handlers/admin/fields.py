@@ -15,6 +15,7 @@ from tornado.httputil import HTTPServerRequest
 
 from conf.values import boolean
 from gateway.errors import BadRequest, NotFound
+from gateway.store.values import ID
 from gateway.telephony import phonenumber
 from gateway.telephony.phonenumber import PhoneNumber
 from handlers import arguments
@@ -26,7 +27,6 @@ CAPABILITIES = frozenset({"sms", "voice"})
 
 _WHOLE = re.compile(r"-?[0-9]{1,9}")
 _DECIMAL = re.compile(r"[0-9]{1,20}(\.[0-9]{1,20})?")
-_SESSION_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +215,7 @@ def read(request: HTTPServerRequest, known: Collection[str], elements: Mapping[s
 
 def session_id(text: str) -> str:
     """Return ``text`` as a session's id; raises NotFound when it cannot be one."""
-    if not _SESSION_ID.fullmatch(text.lower()):
+    if not ID.fullmatch(text.lower()):
         raise NotFound("session_id: must be 32 hexadecimal digits")
     return text.lower()
 
@@ -225,7 +225,7 @@ def digits(e164: str) -> str:
     return e164.removeprefix("+")
 
 
-def utc(ms: int) -> str | None:
+def utc(ms: float) -> str | None:
     """Return a time of the store as ``2016-05-19 22:19:58`` in UTC, None for 0 (never)."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(ms / 1000)) if ms else None
 

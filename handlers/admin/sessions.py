@@ -8,7 +8,7 @@ from typing import Any
 
 from gateway.conversations.sessions import PIN, NewSession, Session
 from gateway.errors import BadRequest, NotFound
-from gateway.store.budget import fresh_budget
+from gateway.store.budget import budget
 from gateway.virtual_numbers.pool import Mode
 from gateway.wiring.services import Services
 from handlers.admin.fields import Fields, FieldsHandler, digits, session_id, utc
@@ -79,9 +79,8 @@ class ErasingHandler(FieldsHandler):
     async def forget_messages(self, ids: Sequence[str]) -> None:
         """Delete the records of messages, before the list that names them."""
         for start in range(0, len(ids), FORGOTTEN_AT_ONCE):
-            fresh_budget()
-            await self.services.receipts.forget(ids[start : start + FORGOTTEN_AT_ONCE])
-        fresh_budget()
+            with budget():
+                await self.services.receipts.forget(ids[start : start + FORGOTTEN_AT_ONCE])
 
 
 class SessionLogHandler(ErasingHandler):

@@ -12,7 +12,7 @@ from tornado.http1connection import HTTP1Connection
 from tornado.iostream import StreamClosedError
 
 from gateway.errors import GatewayError, StoreUnavailable, Unauthenticated
-from gateway.store.budget import fresh_budget
+from gateway.store.budget import budget
 from handlers.base import BaseHandler
 
 log = logging.getLogger(__name__)
@@ -71,9 +71,9 @@ class EventStream:
         """
         sent: object = None
         while not self.over:
-            fresh_budget()
             try:
-                looked = await look()
+                with budget():
+                    looked = await look()
                 if looked != sent:
                     sent = looked
                     await self.send("part", render(looked))

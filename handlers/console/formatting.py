@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from types import MappingProxyType
@@ -15,6 +14,7 @@ from tornado.httputil import HTTPServerRequest
 from conf.providers import is_phone
 from gateway.errors import GatewayError, StoreUnavailable
 from gateway.telephony import phonenumber
+from handlers.admin.fields import utc
 
 # How a state is coloured; a word that is not here is neutral.
 TONES = {
@@ -78,10 +78,10 @@ def when(moment: str | int | float | None, empty: str = "–") -> str:
 
     moment: ms since 1970, or ``2016-05-19 22:19:58`` in UTC; ``empty`` for none.
     """
+    if not isinstance(moment, str):
+        moment = utc(moment or 0)
     if not moment:
         return xhtml_escape(empty)
-    if not isinstance(moment, str):
-        moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(moment / 1000))
     iso = moment.replace(" ", "T") + "Z"
     return (
         f'<time datetime="{xhtml_escape(iso)}" title="{xhtml_escape(moment)} UTC">'

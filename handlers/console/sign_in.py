@@ -8,6 +8,7 @@ import re
 from tornado.web import HTTPError
 
 from gateway.errors import BadRequest, LimitExceeded, Unauthenticated
+from gateway.store.values import ID
 from gateway.telephony.phonenumber import mask_digits
 from handlers.base import Guard
 from handlers.console import formatting
@@ -18,7 +19,8 @@ log = logging.getLogger(__name__)
 LONGEST_TOKEN = 1000
 # What can be unmasked, by its kind and its id or name.
 _THING = re.compile(
-    r"(session|message|letter):[0-9a-f]{32}|inbox:[0-9]{1,19}-[0-9]{1,19}"
+    rf"(session|message|letter):{ID.pattern}"
+    r"|inbox:[0-9]{1,19}-[0-9]{1,19}"
     r"|(limit|optout):[0-9a-f]{1,64}|(device|queue):[0-9A-Za-z_.-]{1,64}"
 )
 

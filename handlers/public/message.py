@@ -31,9 +31,9 @@ class MessageHandler(PublicHandler):
 
     async def get(self, *_: str) -> None:
         """Answer the contract's bodies; the endpoint's own errors are HTTP 200."""
-        guard = self.services.message_limits
+        limits = self.services.message_limits.of(self.endpoint)
         try:
-            await guard.hit_address(self.endpoint, self.client_address)
+            await limits.address.hit(self.client_address)
             given = self.arguments()
             receiver = given.get("receiver", "")
             if not receiver.strip():
@@ -43,7 +43,7 @@ class MessageHandler(PublicHandler):
             if number is None or not number.sms:
                 self.fail("receiver_validation")
                 return
-            await guard.hit_receiver(self.endpoint, number.e164)
+            await limits.receiver.hit(number.e164)
         except LimitExceeded as error:
             self.limited(error)
             return

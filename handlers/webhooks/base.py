@@ -11,6 +11,7 @@ from gateway.access.gates import WebhookCall
 from gateway.errors import Unauthenticated
 from gateway.monitoring.metrics import WEBHOOKS
 from gateway.providers.vonage import webhooks
+from gateway.store.values import well_formed
 from handlers.base import MAX_BODY_BYTES, BaseHandler, Guard
 
 log = logging.getLogger(__name__)
@@ -141,5 +142,4 @@ def _is_scalar(value: object) -> bool:
 def _wire(value: str | bool | None) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    # Half a surrogate pair is no character; U+FFFD stands for it from here on.
-    return (value or "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return well_formed(value or "")

@@ -167,7 +167,7 @@ def _filled_store(title: str, size: Size) -> Iterator[tuple[ValkeyProcess, Path,
                 found.append(await fill(server, Path(folder), size))
 
             uvloop.run(filled())
-            with valkey_process.client(server.port) as store:
+            with valkey_process.blocking_client(server.port) as store:
                 used = store.info("memory")["used_memory"] / GIGABYTE
             print(f"{title}: filled in {time.monotonic() - began:.0f} s, {used:.2f} GB", flush=True)
             yield server, Path(folder), found[0]

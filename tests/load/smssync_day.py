@@ -305,7 +305,7 @@ class Day:
             await asyncio.sleep(0.5)
 
     def _owed(self) -> int:
-        with valkey_process.client(self.store.port, 10) as store:
+        with valkey_process.blocking_client(self.store.port, 10) as store:
             return int(store.zcard(keys.TASK_REPORTS))
 
 

@@ -29,6 +29,7 @@ from gateway.providers.base import Inbound, LongText
 from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Script, pairs
+from gateway.store.values import DAY_MS, well_formed
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ WAIT_MS = 60_000
 TAKEOVER_MS = 5_000
 # Deleted when it is relayed. Parts were acknowledged and nobody sends them again: this is a net
 # below a net, and longer than any outage of the gateway that one hopes to survive.
-LIFETIME_MS = 7 * 86_400_000
+LIFETIME_MS = 7 * DAY_MS
 # Providers repeat a webhook for 24 h.
 SEEN_MS = 48 * 3_600_000
 # The part count of a long SMS is one octet (3GPP TS 23.040, 9.2.3.24.1).
@@ -224,4 +225,4 @@ def _text(parts: Iterable[Mapping[str, str] | None]) -> str:
     )
     # A part may end within a character of two UTF-16 units, such as an emoji: its halves become
     # one again, and a half whose other one stayed away becomes U+FFFD.
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return well_formed(text)

@@ -12,9 +12,10 @@ import ujson
 from gateway.errors import BadRequest
 from gateway.providers.base import Inbound
 from gateway.store import keys
-from gateway.store.budget import fresh_budget
+from gateway.store.budget import budget
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
+from gateway.store.values import days_ms
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class Inbox:
 
     def __init__(self, store: Store, *, days: float) -> None:
         self._store = store
-        self.lifetime = int(days * 86_400_000)
+        self.lifetime = days_ms(days)
 
     def entry(self, inbound: Inbound, reason: str) -> str:
         """Return the JSON of an MO that a script keeps; reason: a word that says why."""
@@ -74,18 +75,18 @@ class Inbox:
         """Erase all that a number has sent, or was sent; return how many MOs that were."""
         number, start, erased = _digits(e164), "-", 0
         while True:
-            fresh_budget()
-            found = await self._store.execute("XRANGE", keys.INBOX, start, "+", "COUNT", CHUNK)
-            ids = [
-                inbox_id
-                for inbox_id, (_, text) in found
-                if (item := _item(inbox_id, text)) and number in {item["from"], item["to"]}
-            ]
-            if ids:
-                erased += await self._store.execute("XDEL", keys.INBOX, *ids)
-            if len(found) < CHUNK:
-                return erased
-            start = f"({found[-1][0]}"
+            with budget():
+                found = await self._store.execute("XRANGE", keys.INBOX, start, "+", "COUNT", CHUNK)
+                ids = [
+                    inbox_id
+                    for inbox_id, (_, text) in found
+                    if (item := _item(inbox_id, text)) and number in {item["from"], item["to"]}
+                ]
+                if ids:
+                    erased += await self._store.execute("XDEL", keys.INBOX, *ids)
+                if len(found) < CHUNK:
+                    return erased
+                start = f"({found[-1][0]}"
 
 
 def _item(inbox_id: str, text: str) -> dict[str, Any] | None:

@@ -21,7 +21,6 @@ from gateway.messaging.messenger import NO_SUCH_PROVIDER, Messenger, NoTurn
 from gateway.messaging.outbox.queue import Claim, Outbox, OutboxEntry
 from gateway.messaging.pacer import JITTER_MARGIN
 from gateway.providers.base import Outcome, Sms, SubmitResult
-from gateway.store.budget import fresh_budget
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +114,6 @@ class Delivery:
 
     async def run(self) -> None:
         """Send the head and decide; whatever fails before the request leaves it to a later look."""
-        fresh_budget()
         try:
             await self._send_head()
         except StoreUnavailable:
@@ -174,7 +172,6 @@ class Delivery:
         means = self._means
         patience = min(means.interval_ms, LONGEST_PACE_WAIT_MS)
         while True:
-            fresh_budget()
             wait = await self._outbox.mark(
                 self.claim,
                 lease_ms=means.lease_ms,
@@ -229,7 +226,6 @@ class Delivery:
             log.warning("message %s: its claim was lost before it was decided", entry.id)
             return
         for pause in (*TELL_AGAIN_AFTER, None):
-            fresh_budget()
             try:
                 await self._means.decided(entry, state, result)
             except StoreUnavailable:
@@ -248,7 +244,6 @@ class Delivery:
         self.returnable = False
         unanswered = False
         while True:
-            fresh_budget()
             try:
                 return await decision() or unanswered
             except StoreUnavailable:

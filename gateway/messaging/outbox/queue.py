@@ -21,9 +21,10 @@ import ujson
 from gateway.errors import BadRequest
 from gateway.messaging.status import SPOKEN
 from gateway.store import keys
-from gateway.store.budget import fresh_budget
+from gateway.store.budget import budget
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
+from gateway.store.values import days_ms
 
 # Directions that must wait for a turn are looked at without being claimed: so many more a call.
 LOOKS_PER_CLAIM = 4
@@ -116,7 +117,7 @@ class Outbox:
 
     def __init__(self, store: Store, *, dead_days: float = 7) -> None:
         self._store = store
-        self._dead_ms = int(dead_days * 86_400_000)
+        self._dead_ms = days_ms(dead_days)
         self._unanswered: set[str] = set()  # tokens of claim calls that may have run
 
     async def push(self, entry: OutboxEntry) -> None:
@@ -291,14 +292,14 @@ class Outbox:
         """Drop the dead letters to a number and those of sessions; return how many."""
         cursor, dropped = "0", 0
         while True:
-            fresh_budget()
-            cursor, flat = await self._store.execute("HSCAN", keys.DEAD, cursor, "COUNT", CHUNK)
-            for letter_id, text in zip(flat[::2], flat[1::2], strict=True):
-                letter = _public(letter_id, text)
-                if f"+{letter['to']}" == e164 or letter["session"] in sessions:
-                    dropped += await self.discard(letter_id)
-            if cursor == "0":
-                return dropped
+            with budget():
+                cursor, flat = await self._store.execute("HSCAN", keys.DEAD, cursor, "COUNT", CHUNK)
+                for letter_id, text in zip(flat[::2], flat[1::2], strict=True):
+                    letter = _public(letter_id, text)
+                    if f"+{letter['to']}" == e164 or letter["session"] in sessions:
+                        dropped += await self.discard(letter_id)
+                if cursor == "0":
+                    return dropped
 
     async def trim_dead(self) -> None:
         """Drop dead letters that are too old."""

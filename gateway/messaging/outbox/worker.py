@@ -25,7 +25,6 @@ from gateway.messaging.outbox.delivery import (
     interval_ms,
 )
 from gateway.messaging.outbox.queue import Claim, Outbox
-from gateway.store.budget import fresh_budget
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +134,6 @@ class OutboxWorker:
         if free <= 0:
             return LONGEST_REST
         take_over = not self._away and time.monotonic() >= self._grace_until
-        fresh_budget()
         try:
             claims, pause = await self._outbox.claim(
                 free,
@@ -190,7 +188,6 @@ class OutboxWorker:
             claims = self._claims()
             if not claims:
                 continue
-            fresh_budget()
             try:
                 await self._outbox.renew(claims, lease_ms=self._means.lease_ms)
                 self._means.places.waiting = (await self._outbox.counts()).directions

@@ -56,7 +56,7 @@ def verify(params: Mapping[str, str], secret: str, method: str, *, max_age: floa
     candidates = [rest]
     if "" in rest.values():
         candidates.append({key: value for key, value in rest.items() if value})
-    matches = [_equal(sign(each, secret, method).lower(), given) for each in candidates]
+    matches = [same(sign(each, secret, method).lower(), given) for each in candidates]
     return any(matches) and (max_age <= 0 or _fresh(rest.get("timestamp", ""), max_age))
 
 
@@ -99,7 +99,7 @@ def verify_jwt(
     )
     if foreign:
         return False
-    if body and not _equal(_sha256(body), str(claims.get("payload_hash", "")).lower()):
+    if body and not same(_sha256(body), str(claims.get("payload_hash", "")).lower()):
         return False
     return _issued_in_time(claims["iat"], max_age)
 
@@ -117,7 +117,8 @@ def _fresh(timestamp: str, max_age: float) -> bool:
     return abs(time.time() - int(timestamp)) <= max_age
 
 
-def _equal(expected: str, given: str) -> bool:
+def same(expected: str, given: str) -> bool:
+    """Compare two secrets in constant time."""
     return hmac.compare_digest(expected.encode(), given.encode("utf-8", "surrogatepass"))
 
 

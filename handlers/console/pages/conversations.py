@@ -7,8 +7,9 @@ import re
 from functools import partial
 from typing import Any, ClassVar
 
-from gateway.conversations.sessions import SESSION_ID, NoNumberFree, Session
+from gateway.conversations.sessions import NoNumberFree, Session
 from gateway.errors import BadRequest, NotFound
+from gateway.store.values import ID
 from gateway.telephony import phonenumber
 from gateway.virtual_numbers.pool import Mode
 from handlers.admin.sessions import NEW_SESSION_FIELDS, begin, end, wanted_session, with_calls
@@ -179,7 +180,7 @@ class ConversationPage(Page):
     async def data(self, *args: str) -> dict[str, Any]:
         """Return the session and a page of its log, the oldest entry first."""
         wanted = args[0].lower()
-        if not SESSION_ID.fullmatch(wanted):
+        if not ID.fullmatch(wanted):
             raise NotFound(GONE)
         before = self.get_query_argument("before", "")
         log = self.services.transcript

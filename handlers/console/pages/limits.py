@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from conf.messages import MessageEndpoint
 from gateway.access.client_address import limit_subject, parse_address
-from gateway.access.limiter import Limit, Look, MessageLimits
+from gateway.access.limiter import EndpointLimits, Limit, Look
 from gateway.access.refusals import Blocked
 from gateway.access.sign_ins import TRIES
 from gateway.errors import BadRequest
@@ -89,14 +89,14 @@ class LimitsPage(Action):
     async def data(self, *args: str) -> dict[str, Any]:
         """Return who is refused, and the limits."""
         after = self.get_query_argument("after", "")
-        total, blocked, following = await page_or_first(self.services.refusals.page, ROWS, after)
-        limits = self.services.message_limits
+        page = await page_or_first(self.services.refusals.page, ROWS, after)
+        of = self.services.message_limits.of
         return {
-            "total": total,
-            "rows": [Refused(each, what(each.limit_class), self.mark(each)) for each in blocked],
-            "next": following,
+            "total": page.total,
+            "rows": [Refused(each, what(each.limit_class), self.mark(each)) for each in page.items],
+            "next": page.next,
             "limits": [
-                (each.path, limits.address_limit(each), limits.receiver_limit(each))
+                (each.path, of(each).address.limit, of(each).receiver.limit)
                 for each in self.application.endpoints
             ],
             "validation": self.services.validation_limits.limit,
@@ -115,8 +115,8 @@ class LimitsPage(Action):
         until, mark = given.text("until", 15), given.text("mark", 32)
         if not (until.isascii() and until.isdecimal()):
             raise BadRequest("until: is missing")
-        _, found, _ = await self.services.refusals.page(MOST_AT_ONCE, f"{until}.0")
-        who = next((each for each in found if self.mark(each) == mark), None)
+        found = await self.services.refusals.page(MOST_AT_ONCE, f"{until}.0")
+        who = next((each for each in found.items if self.mark(each) == mark), None)
         if who is None:
             return path("limits", done="over")
         await self.services.refusals.unblock(who.limit_class, who.subject)
@@ -148,18 +148,16 @@ def what(limit_class: str) -> str:
     return f"{words} at {endpoint}" if endpoint else words
 
 
-async def look(
-    limits: MessageLimits, endpoint: MessageEndpoint, address: str, e164: str
-) -> EndpointCheck:
-    """Return what a request of ``address`` for ``e164`` meets at an endpoint; counts nothing.
+async def look(place: str, limits: EndpointLimits, address: str, e164: str) -> EndpointCheck:
+    """Return what a request of ``address`` for ``e164`` meets at a path; counts nothing.
 
     e164: '' for what is no number, and so meets no limit of one.
     """
     by_address, by_receiver = await asyncio.gather(
-        limits.look_address(endpoint, address),
-        limits.look_receiver(endpoint, e164) if e164 else _unused(limits.receiver_limit(endpoint)),
+        limits.address.look(address),
+        limits.receiver.look(e164) if e164 else _unused(limits.receiver.limit),
     )
-    return EndpointCheck(endpoint.path, by_address, by_receiver)
+    return EndpointCheck(place, by_address, by_receiver)
 
 
 async def would_pass(
@@ -172,8 +170,9 @@ async def would_pass(
     regions = services.countries.candidates(None, address, None)
     number = phonenumber.parse(written, regions)
     e164 = number.e164 if number else ""
+    limits = [(each.path, services.message_limits.of(each)) for each in endpoints]
     checks, validation, opted_out = await asyncio.gather(
-        asyncio.gather(*(look(services.message_limits, each, address, e164) for each in endpoints)),
+        asyncio.gather(*(look(*each, address, e164) for each in limits)),
         services.validation_limits.look(address),
         services.optouts.is_out(e164),
     )

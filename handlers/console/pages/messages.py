@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from conf.providers import is_phone
 from gateway.errors import NotFound
+from gateway.store.values import ID
 from gateway.telephony import phonenumber
 from gateway.telephony.segments import MAX_CHARACTERS
 from handlers.admin.messages import read_message, send
@@ -136,5 +137,5 @@ ROUTES = [
     (r"/console/messages/?", MessagesPage),
     (r"/console/messages/search/?", SearchMessages),
     (r"/console/messages/send/?", SendMessage),
-    (r"/console/messages/([0-9a-f]{32})/?", MessagePage),
+    (rf"/console/messages/({ID.pattern})/?", MessagePage),
 ]

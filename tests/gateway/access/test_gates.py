@@ -11,9 +11,9 @@ from dataclasses import replace
 import jwt
 import pytest
 
-from gateway.access.gates import AdminGate, WebhookCall, WebhookGate, same
+from gateway.access.gates import AdminGate, WebhookCall, WebhookGate
 from gateway.errors import Forbidden, GatewayError, NotFound, Unauthenticated
-from gateway.providers.vonage.signatures import sign
+from gateway.providers.vonage.signatures import same, sign
 
 TOKEN = "operator-token"
 

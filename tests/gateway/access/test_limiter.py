@@ -269,23 +269,23 @@ def limits(store: Store) -> MessageLimits:
 async def test_endpoints_share_the_address_limit_unless_they_have_their_own(
     limits: MessageLimits, called: list[MessageEndpoint], expected: list[bool]
 ) -> None:
-    assert expected == [await passes(limits.hit_address(each, CLIENT)) for each in called]
+    assert expected == [await passes(limits.of(each).address.hit(CLIENT)) for each in called]
 
 
 @pytest.mark.parametrize(("called", "expected"), ENDPOINT_CASES)
 async def test_endpoints_share_the_receiver_limit_unless_they_have_their_own(
     limits: MessageLimits, called: list[MessageEndpoint], expected: list[bool]
 ) -> None:
-    assert expected == [await passes(limits.hit_receiver(each, NUMBER)) for each in called]
+    assert expected == [await passes(limits.of(each).receiver.hit(NUMBER)) for each in called]
 
 
 async def test_a_shorter_window_of_one_endpoint_does_not_end_the_common_count_early(
     store: Store, limits: MessageLimits
 ) -> None:
-    await limits.hit_address(ONE, CLIENT)
-    await limits.hit_address(WINDOW, CLIENT)
-    await eventually(lambda: passes(limits.hit_address(WINDOW, CLIENT)))
-    assert not await passes(limits.hit_address(ONE, CLIENT))
+    await limits.of(ONE).address.hit(CLIENT)
+    await limits.of(WINDOW).address.hit(CLIENT)
+    await eventually(lambda: passes(limits.of(WINDOW).address.hit(CLIENT)))
+    assert not await passes(limits.of(ONE).address.hit(CLIENT))
     assert await store.execute("PTTL", keys.limit("message", CLIENT)) > MINUTE * 1000
 
 
@@ -304,13 +304,13 @@ async def test_a_shorter_window_of_one_endpoint_does_not_end_the_common_count_ea
 async def test_addresses_of_one_customer_share_a_count(
     limits: MessageLimits, first: str, second: str, shared: bool
 ) -> None:
-    await limits.hit_address(ONE, first)
-    assert shared is not await passes(limits.hit_address(ONE, second))
+    await limits.of(ONE).address.hit(first)
+    assert shared is not await passes(limits.of(ONE).address.hit(second))
 
 
 async def test_address_and_receiver_are_counted_apart(limits: MessageLimits) -> None:
-    await limits.hit_address(ONE, NUMBER)
-    await limits.hit_receiver(ONE, NUMBER)
+    await limits.of(ONE).address.hit(NUMBER)
+    await limits.of(ONE).receiver.hit(NUMBER)
 
 
 OWN_LIMITS = {
@@ -327,14 +327,14 @@ def test_the_limits_of_an_endpoint_are_told_without_the_store(
 ) -> None:
     limits = MessageLimits(Limiter(connect(NOWHERE)), Limit(1, HOUR), Limit(2, HOUR))
     endpoint = replace(ONE, **own)  # type: ignore[arg-type]
-    assert address == limits.address_limit(endpoint)
-    assert receiver == limits.receiver_limit(endpoint)
+    assert address == limits.of(endpoint).address.limit
+    assert receiver == limits.of(endpoint).receiver.limit
     assert address == ValidationLimits(Limiter(connect(NOWHERE)), address).limit
 
 
 async def test_what_spends_money_refuses_without_the_store() -> None:
     limits = MessageLimits(Limiter(connect(NOWHERE)), Limit(1, HOUR), Limit(1, HOUR))
-    for call in (limits.hit_address(ONE, CLIENT), limits.hit_receiver(ONE, NUMBER)):
+    for call in (limits.of(ONE).address.hit(CLIENT), limits.of(ONE).receiver.hit(NUMBER)):
         with pytest.raises(StoreUnavailable):
             await call
 
@@ -360,8 +360,8 @@ async def test_refusals_are_counted_in_the_metrics(
 ) -> None:
     validation = ValidationLimits(Limiter(store), Limit(1, HOUR))
     call: Callable[[], Awaitable[None]] = {
-        "message": lambda: limits.hit_address(ONE, CLIENT),
-        "receiver": lambda: limits.hit_receiver(ONE, NUMBER),
+        "message": lambda: limits.of(ONE).address.hit(CLIENT),
+        "receiver": lambda: limits.of(ONE).receiver.hit(NUMBER),
         "validation": lambda: validation.hit(CLIENT),
     }[name]
     before = refusals(name)

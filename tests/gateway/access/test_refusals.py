@@ -11,11 +11,12 @@ import pytest
 
 from conf.messages import MessageEndpoint
 from gateway.access import limiter
-from gateway.access.limiter import Limit, Limiter, Look, MessageLimits, ValidationLimits
+from gateway.access.limiter import Limit, Limiter, Look, MessageLimits, Quota, ValidationLimits
 from gateway.access.refusals import MOST_NOTES, Blocked, Refusals
-from gateway.errors import BadRequest, LimitExceeded, StoreUnavailable
+from gateway.errors import LimitExceeded, StoreUnavailable, UnknownPlace
 from gateway.store import keys
 from gateway.store.client import client
+from gateway.store.paging import Page
 from gateway.store.pipeline import Store, connect
 from gateway.store.script import Argument, Reply, Script
 from tests.support.visitor import eventually
@@ -60,8 +61,9 @@ class Process:
         found: list[str] = []
         after: str | None = ""
         while after is not None:
-            _, page, after = await self.blocks.page(limit, after)
-            found += [each.subject for each in page]
+            page = await self.blocks.page(limit, after)
+            found += [each.subject for each in page.items]
+            after = page.next
         return found
 
 
@@ -105,11 +107,11 @@ async def test_a_refusal_is_shown_until_the_moment_when_the_next_call_passes(
 ) -> None:
     limit = Limit(1, MINUTE)
     assert 0 == await process.refused(limit_class, subject, limit)
-    assert (0, [], None) == await process.blocks.page(10, "")
+    assert Page(0, [], None) == await process.blocks.page(10, "")
     await process.refused(limit_class, subject, limit)
     counted = int(await process.store.execute("LINDEX", keys.limit(limit_class, subject), 0))
     noted = Blocked(limit_class, subject, counted + MINUTE * 1000)
-    assert (1, [noted], None) == await process.blocks.page(10, "")
+    assert Page(1, [noted], None) == await process.blocks.page(10, "")
 
 
 async def test_calls_that_pass_ask_nothing_more_of_the_store(process: Process) -> None:
@@ -133,14 +135,14 @@ async def test_a_new_block_of_the_same_subject_is_noted_anew(process: Process) -
     limit = Limit(1, 1)
     for _ in range(2):
         await process.refused("message", "a", limit)
-    _, (first,), _ = await process.blocks.page(10, "")
+    [first] = (await process.blocks.page(10, "")).items
 
     async def passes() -> bool:
         return not await process.refused("message", "a", limit)
 
     await eventually(passes)
     await process.refused("message", "a", limit)
-    _, (second,), _ = await process.blocks.page(10, "")
+    [second] = (await process.blocks.page(10, "")).items
     assert first.until_ms + 1000 <= second.until_ms
 
 
@@ -202,15 +204,16 @@ async def test_no_more_than_the_most_are_kept_and_those_that_end_soonest_go(
     await process.store.execute("ZADD", keys.BLOCKED, *many)
     await process.note("longest", ends=later * 2)
     assert MOST_NOTES == await process.store.execute("ZCARD", keys.BLOCKED)
-    total, page, _ = await process.blocks.page(2, "")
-    assert (MOST_NOTES, ["longest", str(MOST_NOTES - 1)]) == (total, [e.subject for e in page])
+    page = await process.blocks.page(2, "")
+    assert MOST_NOTES == page.total
+    assert ["longest", str(MOST_NOTES - 1)] == [each.subject for each in page.items]
     assert await process.store.execute("ZSCORE", keys.BLOCKED, "message 0") is None
 
 
 async def test_notes_that_are_over_are_never_shown_and_go_with_the_next(process: Process) -> None:
     now = await process.now()
     await process.store.execute("ZADD", keys.BLOCKED, now - 1, "message over", now, "message now")
-    assert (0, [], None) == await process.blocks.page(10, "")
+    assert Page(0, [], None) == await process.blocks.page(10, "")
     await process.note("a")
     assert ["message a"] == await process.store.execute("ZRANGE", keys.BLOCKED, 0, -1)
 
@@ -248,24 +251,25 @@ async def test_the_longest_come_first_page_by_page(
         await process.note(str(number), ends=later + end)
     expected = sorted(range(7), key=lambda number: (ends[number], number), reverse=True)
     assert [str(number) for number in expected] == await process.shown(limit)
-    assert 7 == (await process.blocks.page(limit, ""))[0]
+    assert 7 == (await process.blocks.page(limit, "")).total
 
 
 async def test_what_leaves_meanwhile_shifts_no_page(process: Process) -> None:
     later = await process.now() + HOUR * 1000
     for number in range(6):
         await process.note(str(number), ends=later + number)
-    _, first, after = await process.blocks.page(3, "")
+    first = await process.blocks.page(3, "")
     for gone in ("3", "5"):  # the last one shown, behind which the next page begins, is gone too
         await process.blocks.unblock("message", gone)
-    _, second, end = await process.blocks.page(3, after or "")
-    assert ["5", "4", "3", "2", "1", "0"] == [each.subject for each in (*first, *second)]
-    assert end is None
+    second = await process.blocks.page(3, first.next or "")
+    listed = (*first.items, *second.items)
+    assert ["5", "4", "3", "2", "1", "0"] == [each.subject for each in listed]
+    assert second.next is None
 
 
 @pytest.mark.parametrize("after", ["junk", "1", "1.", ".1", "-1.1", "1.1.1", "٣.٣", "\ud800", " "])
 async def test_a_page_after_junk_is_refused(process: Process, after: str) -> None:
-    with pytest.raises(BadRequest, match="after"):
+    with pytest.raises(UnknownPlace, match="after"):
         await process.blocks.page(10, after)
 
 
@@ -310,7 +314,7 @@ async def test_nobody_else_is_let_through(process: Process) -> None:
     assert 0 < await process.refused("message", "b", limit)
     assert 0 < await process.refused("receiver", "a", limit)
     assert {("message", "b"), ("receiver", "a")} == {
-        (each.limit_class, each.subject) for each in (await process.blocks.page(10, ""))[1]
+        (each.limit_class, each.subject) for each in (await process.blocks.page(10, "")).items
     }
 
 
@@ -453,14 +457,11 @@ async def test_a_look_at_an_endpoint_agrees_with_a_call_of_it(
     process: Process, asked: MessageEndpoint, limit: tuple[int, int], kind: str
 ) -> None:
     limits = MessageLimits(process.limiter, Limit(1, HOUR), Limit(1, HOUR))
-    look, hit = {
-        "address": (limits.look_address, limits.hit_address),
-        "receiver": (limits.look_receiver, limits.hit_receiver),
-    }[kind]
+    quota: Quota = getattr(limits.of(asked), kind)
     for _ in range(4):
-        found = await look(asked, NUMBER)
+        found = await quota.look(NUMBER)
         assert limit == (found.amount, found.seconds)
-        assert found.wait == await told(hit(asked, NUMBER))
+        assert found.wait == await told(quota.hit(NUMBER))
 
 
 async def test_a_look_at_validation_agrees_with_a_call_of_it(process: Process) -> None:
@@ -480,9 +481,9 @@ async def test_endpoints_that_share_a_count_are_refused_and_let_through_together
     limits = MessageLimits(process.limiter, Limit(1, HOUR), Limit(1, HOUR))
     one, two = endpoint("/message/"), endpoint("/app/")
     for _ in range(2):
-        await told(limits.hit_address(one, "2001:db8::1"))
-    assert 3600 == (await limits.look_address(two, "2001:db8::2")).wait
-    _, (blocked,), _ = await process.blocks.page(10, "")
+        await told(limits.of(one).address.hit("2001:db8::1"))
+    assert 3600 == (await limits.of(two).address.look("2001:db8::2")).wait
+    [blocked] = (await process.blocks.page(10, "")).items
     assert ("message", "2001:db8::/64") == (blocked.limit_class, blocked.subject)
     await process.blocks.unblock(blocked.limit_class, blocked.subject)
-    assert 0 == (await limits.look_address(two, "2001:db8::2")).wait
+    assert 0 == (await limits.of(two).address.look("2001:db8::2")).wait

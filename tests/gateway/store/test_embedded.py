@@ -21,7 +21,7 @@ from tests.support import ROOT
 
 GATEWAY = """
 import json, pathlib, sys
-from gateway import embedded
+from gateway.store import embedded
 
 store = embedded.start(pathlib.Path(sys.argv[1]))
 print(json.dumps({"url": store.url, "owned": store.owned}), flush=True)

@@ -15,7 +15,7 @@ from redis.exceptions import ResponseError
 from gateway.access import limiter
 from gateway.errors import StoreUnavailable
 from gateway.store import valkey_process
-from gateway.store.budget import Budget, fresh_budget
+from gateway.store.budget import Budget, budget, fresh_budget
 from gateway.store.pipeline import BadCommand, Store, connect
 from gateway.store.script import Script, pairs
 from tests.conftest import RestartableValkey
@@ -233,7 +233,7 @@ async def test_a_call_without_a_budget_waits_one_second(
         assert [StoreUnavailable] == await answers(own_store.execute("GET", "a"))
 
 
-async def test_a_budget_that_is_used_up_is_renewed_by_fresh_budget(
+async def test_a_block_with_a_budget_of_its_own_spends_nothing_of_the_request_s(
     valkey_server: RestartableValkey, own_store: Store
 ) -> None:
     async def request() -> list[Any]:
@@ -241,11 +241,11 @@ async def test_a_budget_that_is_used_up_is_renewed_by_fresh_budget(
         valkey_server.pause()
         paused = await answers(own_store.execute("ECHO", "paused"))
         valkey_server.resume()
-        spent = await answers(own_store.execute("ECHO", "spent"))
-        fresh_budget()
-        return [*paused, *spent, await own_store.execute("ECHO", "fresh")]
+        with budget():
+            fresh = await own_store.execute("ECHO", "fresh")
+        return [*paused, fresh, *await answers(own_store.execute("ECHO", "spent"))]
 
-    expected = [StoreUnavailable, StoreUnavailable, "fresh"]
+    expected = [StoreUnavailable, "fresh", StoreUnavailable]
     assert expected == await asyncio.create_task(request())
 
 

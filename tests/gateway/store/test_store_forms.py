@@ -136,7 +136,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     process = valkey_process.start_temporary(
         directory, requirepass=PASSWORD, unixsocket="valkey.sock"
     )
-    with valkey_process.client(process.port, password=PASSWORD) as client:
+    with valkey_process.blocking_client(process.port, password=PASSWORD) as client:
         client.execute_command("ACL", "SETUSER", "gate/way", "on", f">{PASSWORD}", "~*", "+@all")
     yield Server(process.port, directory / "valkey.sock")
     process.stop()
@@ -318,7 +318,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
             tmp_path_factory.mktemp("replica"), replicaof=f"{LOOPBACK} {master.port}", **auth
         )
         stack.callback(replica.stop)
-        with valkey_process.client(replica.port, password=PASSWORD) as client:
+        with valkey_process.blocking_client(replica.port, password=PASSWORD) as client:
             wait_for(lambda: client.info("replication")["master_link_status"] == "up")
         sentinel = SentinelProcess(tmp_path_factory.mktemp("sentinel"), master.port)
         stack.callback(sentinel.stop)
@@ -428,7 +428,7 @@ class ClusterOfValkeys:
 
     def on(self, index: int, action: Callable[[Any], Any]) -> Any:
         """Return what ``action`` makes of a connection to one node."""
-        with valkey_process.client(self.nodes[index].port, password=PASSWORD) as client:
+        with valkey_process.blocking_client(self.nodes[index].port, password=PASSWORD) as client:
             return action(client)
 
     def id_of(self, index: int) -> str:
@@ -595,13 +595,13 @@ async def test_who_is_refused_is_shown_and_let_through_in_a_cluster(cluster_stor
     for subject in [f"198.51.100.{n}" for n in range(30)] * 2:
         with contextlib.suppress(LimitExceeded):
             await limiter.hit("message", subject, limit)
-    total, found, _ = await blocks.page(100, "")
-    assert 30 == total
-    for each in found:
+    found = await blocks.page(100, "")
+    assert 30 == found.total
+    for each in found.items:
         assert 0 < (await limiter.look(each.limit_class, each.subject, limit)).wait <= 60
         assert await blocks.unblock(each.limit_class, each.subject)
         assert 0 == (await limiter.look(each.limit_class, each.subject, limit)).wait
-    assert (0, [], None) == await blocks.page(100, "")
+    assert 0 == (await blocks.page(100, "")).total
 
 
 async def test_a_slot_that_moved_to_another_node_is_followed(

@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from gateway.store import valkey_process
-from gateway.store.valkey_process import PortTakenError, ValkeyProcess
+from gateway.store.valkey_process import PortTaken, ValkeyProcess
 
 
 def client(url: str) -> redis.Redis:
@@ -19,7 +19,7 @@ def client(url: str) -> redis.Redis:
 
 def test_a_port_taken_meanwhile_is_told_apart_from_other_failures(tmp_path: Path) -> None:
     port = valkey_process.free_port()
-    with socket.create_server(("127.0.0.1", port)), pytest.raises(PortTakenError):
+    with socket.create_server(("127.0.0.1", port)), pytest.raises(PortTaken):
         ValkeyProcess(tmp_path, port).start()
 
 
@@ -29,7 +29,7 @@ def test_the_next_free_port_is_used_when_one_was_taken_meanwhile(tmp_path: Path)
     def launch(port: int) -> ValkeyProcess:
         tried.append(port)
         if len(tried) < 3:
-            raise PortTakenError(f"port {port} is taken")
+            raise PortTaken(f"port {port} is taken")
         return ValkeyProcess(tmp_path, port)
 
     assert valkey_process.on_free_port(launch).port == tried[2]
