@@ -112,7 +112,7 @@ class OwnedHandler(NumbersHandler):
             [
                 lease.as_json()
                 for lease in account.leases.owned(account.settings)
-                if _wanted(query, lease.offer) and _linked_as_wanted(params, lease)
+                if _wanted(query, lease.offer)
             ]
         )
 
@@ -189,9 +189,3 @@ class UpdateHandler(ChangeHandler):
 
 def _wanted(query: number_requests.Query, offer: Offer) -> bool:
     return query.matches(offer.country, offer.msisdn, offer.type, offer.features)
-
-
-def _linked_as_wanted(params: Params, lease: Lease) -> bool:
-    application, wanted = params.get("application_id", ""), params.get("has_application", "")
-    fits = application in {"", lease.application}
-    return fits and wanted.lower() in {"", str(bool(lease.application)).lower()}
