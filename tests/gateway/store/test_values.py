@@ -21,7 +21,7 @@ from gateway.store.values import ID, days_ms, well_formed
 )
 def test_text_is_made_of_characters(text: str, expected: str) -> None:
     assert expected == well_formed(text)
-    assert well_formed(text).encode()
+    well_formed(text).encode()
 
 
 @pytest.mark.parametrize(("days", "expected"), [(0, 0), (1, 86_400_000), (0.5, 43_200_000)])
