@@ -36,9 +36,9 @@ class Holding:
 class Inventory:
     """Lists numbers; account: the API key, '' when there is none and nobody can be asked."""
 
-    def __init__(self, api: NumbersApi, numbers: Pool, webhooks: Webhooks, *, account: str) -> None:
+    def __init__(self, api: NumbersApi, pool: Pool, webhooks: Webhooks, *, account: str) -> None:
         self._api = api
-        self._numbers = numbers
+        self._pool = pool
         self._webhooks = webhooks
         self._account = account
 
@@ -50,7 +50,7 @@ class Inventory:
         """
         if after and not _AFTER.fullmatch(after):
             raise UnknownPlace("after: is no number")
-        pool = await self._pool()
+        pool = await self._in_pool()
         rentals = {each.e164: each for each in await self._api.rentals()} if self._account else {}
         names = sorted(pool.keys() | rentals.keys())
         following = [name for name in names if name > f"+{after}"]
@@ -90,12 +90,12 @@ class Inventory:
             configured=False,
         )
 
-    async def _pool(self) -> dict[str, VirtualNumber]:
+    async def _in_pool(self) -> dict[str, VirtualNumber]:
         found: dict[str, VirtualNumber] = {}
         after: str | None = ""
         while after is not None:
             with budget():
-                page = await self._numbers.page(CHUNK, after)
+                page = await self._pool.page(CHUNK, after)
             found |= {entry.number.e164: entry.number for entry in page.items}
             after = page.next
         return found

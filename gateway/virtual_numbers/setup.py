@@ -56,9 +56,9 @@ class Webhooks:
 class NumberSetup:
     """Sets up numbers of one account and puts them into the pool."""
 
-    def __init__(self, api: NumbersApi, numbers: Pool, webhooks: Webhooks) -> None:
+    def __init__(self, api: NumbersApi, pool: Pool, webhooks: Webhooks) -> None:
         self._api = api
-        self._numbers = numbers
+        self._pool = pool
         self._webhooks = webhooks
 
     def check(self, features: frozenset[str]) -> None:
@@ -98,10 +98,10 @@ class NumberSetup:
         number = VirtualNumber(offer.e164, PROVIDER, offer.country, features)
         try:
             with budget():
-                await self._numbers.add(number)
+                await self._pool.add(number)
         except GatewayError as error:
             with suppress(StoreUnavailable), budget():
-                known = await self._numbers.get(offer.e164)
+                known = await self._pool.get(offer.e164)
                 if known is not None and known.provider == PROVIDER:
                     return ""
             return str(error)
