@@ -10,6 +10,7 @@ from gateway.access.limiter import Limiter
 from gateway.conversations.calls import Calls
 from gateway.conversations.lobby import Lobby
 from gateway.conversations.notices import Notices, NoticeTexts
+from gateway.conversations.opening import Opening
 from gateway.conversations.relay import Relay
 from gateway.conversations.sessions import Sessions
 from gateway.conversations.transcript import Transcript
@@ -22,6 +23,7 @@ from gateway.messaging.outbox.worker import OutboxWorker
 from gateway.monitoring.metrics import OUTBOX_REPEATS
 from gateway.monitoring.stats import Stats
 from gateway.providers.base import SubmitResult
+from gateway.providers.vonage.insight import Insight
 from gateway.smssync.queue import Tasks
 from gateway.store.pipeline import Store
 from gateway.virtual_numbers.forecast import Forecast
@@ -35,6 +37,7 @@ class Relaying:
 
     numbers: Pool
     sessions: Sessions
+    opening: Opening
     notices: Notices
     optouts: OptOuts
     words: Keywords
@@ -56,6 +59,7 @@ def wire(
     transcript: Transcript,
     tasks: Tasks,
     stats: Stats,
+    insight: Insight | None,
 ) -> Relaying:
     """Return the parts, made of the settings; none of them runs yet."""
     numbers, optouts = Pool(store), OptOuts(store)
@@ -63,11 +67,7 @@ def wire(
     inbox = Inbox(store, days=settings.message_log_days)
     chat_numbers = [each for each in settings.chat_numbers.split(",") if each]
     sessions = Sessions(
-        store,
-        reserved=chat_numbers,
-        exclusive=settings.tn_exclusive,
-        cooldown=settings.number_cooldown,
-        log_days=settings.session_log_days,
+        store, cooldown=settings.number_cooldown, log_days=settings.session_log_days
     )
     outbox = Outbox(store, dead_days=settings.message_log_days)
     worker = OutboxWorker(
@@ -79,6 +79,15 @@ def wire(
         number_rate=settings.number_rate,
     )
     notices = Notices(store, notice_texts(settings), worker.wake)
+    opening = Opening(
+        store,
+        sessions=sessions,
+        notices=notices,
+        insight=insight,
+        exclusive=settings.tn_exclusive,
+        cooldown=settings.number_cooldown,
+        reserved=chat_numbers,
+    )
     lobby = Lobby(
         store,
         numbers=chat_numbers,
@@ -132,6 +141,7 @@ def wire(
     return Relaying(
         numbers,
         sessions,
+        opening,
         notices,
         optouts,
         words,

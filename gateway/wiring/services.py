@@ -15,7 +15,9 @@ from gateway.access.limiter import Limit, Limiter, MessageLimits, ValidationLimi
 from gateway.access.refusals import Refusals
 from gateway.access.sign_ins import SignIns
 from gateway.conversations.calls import Calls
+from gateway.conversations.erasure import Erasure
 from gateway.conversations.notices import Notices
+from gateway.conversations.opening import Opening
 from gateway.conversations.relay import Relay
 from gateway.conversations.sessions import Sessions
 from gateway.conversations.transcript import Transcript
@@ -75,6 +77,8 @@ class Services:
     pool_providers: tuple[str, ...]
     pool: Pool
     sessions: Sessions
+    opening: Opening
+    erasure: Erasure
     forecast: Forecast
     transcript: Transcript
     notices: Notices
@@ -90,7 +94,6 @@ class Services:
     phones: Phones
     provisioning: Provisioning
     inventory: Inventory
-    insight: Insight | None
     stats: Stats
 
 
@@ -123,6 +126,8 @@ async def open_services(
         {each.name: each for each in providers}, settings.provider, receipts, Pacer(store)
     )
     stats = Stats(store)
+    history = History(store, receipts, days=settings.message_log_days)
+    numbers_api, insight = vonage_numbers_api(settings), vonage_insight(settings)
     relaying = wire(
         settings,
         store,
@@ -131,8 +136,8 @@ async def open_services(
         transcript=transcript,
         tasks=tasks,
         stats=stats,
+        insight=insight,
     )
-    numbers_api, insight = vonage_numbers_api(settings), vonage_insight(settings)
     own = Webhooks.at(settings.public_url, settings.webhook_token, settings.nexmo_application_id)
     gate = AdminGate(settings.admin_token, development=settings.development_mode)
     trusted = [each for each in settings.trusted_proxies.split(",") if each]
@@ -158,7 +163,7 @@ async def open_services(
             refusals=blocks,
             messenger=messenger,
             receipts=receipts,
-            history=History(store, receipts, days=settings.message_log_days),
+            history=history,
             admin=gate,
             sign_ins=SignIns(store, limiter, gate),
             webhooks=webhook_gate(settings),
@@ -168,6 +173,15 @@ async def open_services(
             transcript=transcript,
             pool=relaying.numbers,
             sessions=relaying.sessions,
+            opening=relaying.opening,
+            erasure=Erasure(
+                transcript=transcript,
+                history=history,
+                receipts=receipts,
+                inbox=relaying.inbox,
+                outbox=relaying.outbox,
+                erase_tasks=tasks.erase_number,
+            ),
             forecast=relaying.forecast,
             notices=relaying.notices,
             optouts=relaying.optouts,
@@ -197,7 +211,6 @@ async def open_services(
                 account=settings.nexmo_api_key,
             ),
             inventory=Inventory(numbers_api, relaying.numbers, own, account=settings.nexmo_api_key),
-            insight=insight,
             stats=stats,
         )
     finally:
