@@ -7,9 +7,9 @@ import logging
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 
-import ujson
+import msgspec
+from msgspec.structs import replace
 
 from gateway.conversations.call_records import CallRecord, find
 from gateway.errors import UnknownPlace
@@ -56,9 +56,8 @@ _STATE = Script.load(__file__, "log_state")
 _ERASE = Script.load(__file__, "log_erase")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What was said, or a call.
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True, rename={"side": "from"}):
+    """What was said, or a call; but for ``call`` it lies in the store as JSON.
 
     at: ms; side: who said it or called, ``a``, ``b`` or '' (the gateway); id: of the message or
     the call, '' = none; kind: text, notice, event or call; state: a word of RANKS, '' = not known;
@@ -72,6 +71,9 @@ class Entry:
     kind: str
     state: str = ""
     call: CallRecord | None = None
+
+
+_encoder, _decoder = msgspec.json.Encoder(), msgspec.json.Decoder(Entry)
 
 
 class Transcript:
@@ -94,8 +96,7 @@ class Transcript:
         message.
         """
         now = int(time.time() * 1000)
-        fields = {"at": now, "from": side, "text": text, "id": message_id, "kind": kind}
-        return ujson.dumps(fields | ({"state": state} if state else {}))
+        return _encoder.encode(Entry(now, side, text, message_id, kind, state)).decode()
 
     async def page(self, session_id: str, limit: int, after: str) -> Page[Entry]:
         """Return the entries that follow the one of the index ``after`` ('' = all), oldest first.
@@ -241,11 +242,7 @@ def _read(texts: Iterable[str]) -> list[Entry]:
 
 def _read_one(text: str) -> Entry | None:
     try:
-        found = ujson.loads(text)
-        moment = int(found["at"])
-        time.gmtime(moment / 1000)
-        said = (found["from"], found["text"], found["id"], found["kind"])
-        return Entry(moment, *said, found.get("state", ""))
-    except (ValueError, TypeError, KeyError, AttributeError):
+        return _decoder.decode(text)
+    except msgspec.DecodeError:
         log.error("an entry of a session log cannot be read and is left out")
         return None
