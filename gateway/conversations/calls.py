@@ -16,7 +16,7 @@ import ujson
 from gateway.conversations import call_records
 from gateway.conversations.call_records import CallRecord, total
 from gateway.conversations.outcomes import CALLS, CallAnswer, NotTaken
-from gateway.conversations.session import PIN, Route, log_keys
+from gateway.conversations.session import PIN, Route, Session, log_keys
 from gateway.conversations.sessions import Sessions
 from gateway.conversations.transcript import CALL, Transcript
 from gateway.errors import StoreUnavailable
@@ -35,7 +35,7 @@ from gateway.providers.vonage.voice import (
 )
 from gateway.store import keys
 from gateway.store.pipeline import Store
-from gateway.store.script import Script
+from gateway.store.script import Argument, Script
 from gateway.telephony.phonenumber import country_of, e164_of, mask_digits
 from gateway.virtual_numbers.pool import Mode
 
@@ -142,24 +142,13 @@ class Calls:
     async def digits(self, keyed: Keyed) -> list[Action]:
         """Return what a caller hears who has keyed in a PIN; raises StoreUnavailable."""
         number, caller, leg = await self._fields(keyed.id, "number", "caller", "leg")
+        # Whoever withholds his number shares the tries of all who do so on this one.
+        tries = (keys.pin_tries(caller or f"withheld>{number}"), keys.pin_tries(number))
+        digits = keyed.digits if PIN.fullmatch(keyed.digits) else ""
         happened, *whose = await self._store.run(
             _PIN,
-            [
-                keys.call(keyed.id),
-                keys.PINS,
-                # Whoever withholds his number shares the tries of all who do so on this one.
-                keys.pin_tries(caller or f"withheld>{number}"),
-                keys.pin_tries(number),
-            ],
-            [
-                number,
-                keyed.digits if PIN.fullmatch(keyed.digits) else "",
-                keyed.at,
-                MOST_TRIES,
-                WRONG_PER_CALLER,
-                WRONG_PER_NUMBER,
-                HOUR_MS,
-            ],
+            [keys.call(keyed.id), keys.PINS, *tries],
+            [number, digits, keyed.at, MOST_TRIES, WRONG_PER_CALLER, WRONG_PER_NUMBER, HOUR_MS],
         )
         if happened == CallAnswer.PIN:
             return self._ask(number)
@@ -172,23 +161,16 @@ class Calls:
 
     async def event(self, event: CallEvent) -> str:
         """Take an event and return "taken" or "repeated"; raises StoreUnavailable."""
-        leg = {"inbound": "in", "outbound": "out"}.get(event.direction, "")
-        text = ujson.dumps({"leg": event.leg, "side": leg, "status": event.status, **event.fields})
+        side = {"inbound": "in", "outbound": "out"}.get(event.direction, "")
+        # A repeat is known by this very text, so that it is written as it always was.
+        text = ujson.dumps({"leg": event.leg, "side": side, "status": event.status, **event.fields})
+        token = hashlib.sha256(text.encode()).hexdigest()[:16]
         happened, session_id, state = await self._store.run(
             _EVENT,
             [keys.call(event.id), keys.IN_CALL, keys.CALLS],
             [
-                event.id,
-                event.leg,
-                leg,
-                event.rank,
-                event.status,
-                hashlib.sha256(text.encode()).hexdigest()[:16],
-                text,
-                MOST_EVENTS,
-                DAY_MS,
-                self._silence_ms,
-                GRACE_MS,
+                *(event.id, event.leg, side, event.rank, event.status, token, text),
+                *(MOST_EVENTS, DAY_MS, self._silence_ms, GRACE_MS),
             ],
         )
         if happened == "taken" and event.rank == RANKS["completed"]:
@@ -239,8 +221,8 @@ class Calls:
         )
         provider = ujson.loads(found)["provider"] if found else ""
         if route and not session:
-            own_route = Route.parse(route)
-            session, side = own_route.session, own_route.side
+            by_route = Route.parse(route)
+            session, side = by_route.session, by_route.side
         return _Look(provider, bool(own), bool(pins), answered, session, side)
 
     async def _start(
@@ -250,34 +232,36 @@ class Calls:
         session = await self._sessions.find(session_id)
         if session is None or session.mode is Mode.MESSAGE:
             return self._refuse(number)
-        caller, callee = session.seat(side), session.other(side)
-        entry = self._log.entry(side, "", call_id, CALL, "calling") if self._log.enabled else ""
-        happened = await self._store.run(
-            _START,
-            [
-                keys.call(call_id),
-                keys.session(session.id),
-                keys.OPTOUTS,
-                keys.IN_CALL,
-                keys.CALLS,
-                *log_keys(session),
-            ],
-            [
-                *(call_id, session.id, side, caller.person, callee.person, leg, entry),
-                *(self._kept_ms, self._first_ms, self._silence_ms),
-            ],
-        )
+        happened = await self._store.run(_START, *self._starting(call_id, leg, session, side))
         if happened == NotTaken.OVER:
             return self._refuse(number)
         if happened != CallAnswer.CONNECT:
             return self._refuse(number, CallAnswer(happened))
         CALLS[CallAnswer.CONNECT,].inc()
+        callee = session.other(side)
         return talk(self._wait_text, country_of(callee.person)) + connect(
             callee.person,
             caller_id=callee.number,
             ring_timeout=self._ring_timeout,
             call_limit=self._call_limit,
             event_url=self._event_url,
+        )
+
+    def _starting(
+        self, call_id: str, leg: str, session: Session, side: str
+    ) -> tuple[list[str], list[Argument]]:
+        """Return the keys and arguments of the script that connects a call."""
+        caller, callee = session.seat(side).person, session.other(side).person
+        entry = self._log.entry(side, "", call_id, CALL, "calling") if self._log.enabled else ""
+        return (
+            [
+                *(keys.call(call_id), keys.session(session.id), keys.OPTOUTS),
+                *(keys.IN_CALL, keys.CALLS, *log_keys(session)),
+            ],
+            [
+                *(call_id, session.id, side, caller, callee, leg, entry),
+                *(self._kept_ms, self._first_ms, self._silence_ms),
+            ],
         )
 
     def _ask(self, number: str) -> list[Action]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import ujson
 
 from gateway.conversations.notices import Notices
-from gateway.conversations.session import Session, read_session, session_keys
+from gateway.conversations.session import SIDES, Session, read_session, session_keys
 from gateway.conversations.sessions import Sessions
 from gateway.errors import BadRequest, NotFound, StoreUnavailable
 from gateway.providers.vonage.insight import Insight
@@ -151,14 +151,14 @@ class Opening:
         if self._insight is None:
             return
         reasons = await asyncio.gather(*map(self._insight.check, wanted.participants))
-        for side, reason in zip("ab", reasons, strict=True):
+        for side, reason in zip(SIDES, reasons, strict=True):
             if reason:
                 raise BadRequest(f"participant_{side}: {reason}")
 
     def _check_participants(self, wanted: NewSession) -> None:
         if wanted.participant_a == wanted.participant_b:
             raise BadRequest("participant_b: must differ from participant_a")
-        for side, person in zip("ab", wanted.participants, strict=True):
+        for side, person in zip(SIDES, wanted.participants, strict=True):
             if person in self._reserved:
                 raise BadRequest(_REFUSALS[f"own_{side}"])
 

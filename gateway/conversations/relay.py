@@ -152,12 +152,8 @@ class Relay:
         )
         provider = ujson.loads(found)["provider"] if found else ""
         ours = bool(own) or self._lobby.answers(mo.sender)
-        return _Look(
-            provider or self._lobby.provider_of(mo.number),
-            Route.parse(route) if route else None,
-            ours,
-            now,
-        )
+        provider = provider or self._lobby.provider_of(mo.number)
+        return _Look(provider, Route.parse(route) if route else None, ours, now)
 
     async def _decide(self, mo: _Mo, look: _Look) -> str:
         """Return what became of an MO, or that it is to be looked at again, "changed"."""
