@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 
 from gateway.conversations.session import (
     SESSION_ID,
@@ -65,6 +66,11 @@ class Sessions:
         fields = pairs(await self._store.execute("HGETALL", keys.session(session_id)))
         return read_session(session_id, fields) if fields else None
 
+    async def find_all(self, ids: Iterable[str]) -> list[Session]:
+        """Return those sessions that are kept, in the same order."""
+        found = await asyncio.gather(*(self.find(each) for each in ids))
+        return [each for each in found if each]
+
     async def page(self, limit: int, after: str) -> Page[Session]:
         """Return the open sessions that follow ``after`` ('' = from the newest).
 
@@ -77,8 +83,8 @@ class Sessions:
             self._store.execute("ZRANGE", keys.SESSIONS, start, start + limit, "REV"),
         )
         following = ids[limit - 1] if len(ids) > limit else None
-        found = await asyncio.gather(*(self.find_open(each) for each in ids[:limit]))
-        return Page(total, [each for each in found if each], following)
+        found = await self.find_all(ids[:limit])
+        return Page(total, [each for each in found if not each.closed], following)
 
     async def set_expiry(self, session_id: str, expires_in_ms: int) -> Session:
         """Let an open session end so many milliseconds from now, 0 = never.

@@ -72,12 +72,12 @@ class ConversationsPage(Page):
         await services.sessions.expire_some()
         on_it = partial(services.pool.sessions_on, number)
         total, ids, older = await page_or_first(on_it, ROWS, after)
-        found = await asyncio.gather(*(services.sessions.find(each) for each in ids))
+        found = await services.sessions.find_all(ids)
         return {
             "through": number,
             "query": f"through={through}",
             "total": total,
-            "sessions": [each for each in found if each and not each.closed],
+            "sessions": [each for each in found if not each.closed],
             "older": older,
         }
 
@@ -93,15 +93,15 @@ class ConversationsPage(Page):
         ended, ids = await self.services.transcript.ended_of(
             person, ROWS, max(0, skip - len(opened))
         )
-        total, ids = len(opened) + ended, [*opened[skip:], *ids][:ROWS]
-        found = await asyncio.gather(*(self.services.sessions.find(each) for each in ids))
+        total = len(opened) + ended
+        shown = [*opened[skip:], *ids][:ROWS]
         return {
             "of": of,
             "query": f"of={of}",
             "person": person,
             "known": known.id,
             "total": total,
-            "sessions": [each for each in found if each],
+            "sessions": await self.services.sessions.find_all(shown),
             "older": str(skip + ROWS) if skip + ROWS < total else None,
         }
 
