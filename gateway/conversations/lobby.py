@@ -117,7 +117,9 @@ class Lobby:
             await self._limiter.hit("lobby", seat.person, ANSWERS)
         except LimitExceeded:
             return await self._keep(inbound, token, "lobby_limit")
-        return await (self._join if is_email(inbound.text) else self._help)(token, seat)
+        if is_email(inbound.text):
+            return await self._join(token, seat)
+        return await self._help(token, seat)
 
     async def end(self, session: Session, token: Token) -> str:
         """End a chat because one of both texted ``#end``; both are thanked."""
