@@ -44,10 +44,10 @@ class NoticeTexts:
 
 
 class Notices:
-    """Writes notices and puts those of which a session's participants are to hear into the outbox.
+    """Writes notices, and queues those that are owed to the participants of a session.
 
-    What is owed to them stands in ``announce`` as "<word> <session id>", noted by the script that
-    causes it. word: "start", "end", or one of OPTED_OUT.
+    What is owed stands in ``announce`` as "<word> <session id>", noted by the script that causes
+    it; the word is "start", "end" or one of OPTED_OUT. tells_of_stop: whether anybody hears those.
     """
 
     def __init__(self, store: Store, texts: NoticeTexts, wake: Callable[[], None]) -> None:

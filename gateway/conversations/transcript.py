@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 from msgspec.structs import replace
 
-from gateway.conversations.call_records import CallRecord, find
+from gateway.conversations import call_records
+from gateway.conversations.call_records import CallRecord
 from gateway.errors import UnknownPlace
 from gateway.store import keys
 from gateway.store.paging import Page
@@ -205,13 +206,16 @@ class Transcript:
         entries = _read(texts)
         states, calls = await asyncio.gather(
             self._states(session_id, [each.id for each in entries]),
-            asyncio.gather(*(find(self._store, each.id) for each in entries if each.kind == CALL)),
+            self._calls([each.id for each in entries if each.kind == CALL]),
         )
-        by_id = {call.id: call for call in calls if call}
         return [
-            replace(each, state=states.get(each.id, each.state), call=by_id.get(each.id))
+            replace(each, state=states.get(each.id, each.state), call=calls.get(each.id))
             for each in entries
         ]
+
+    async def _calls(self, ids: Iterable[str]) -> dict[str, CallRecord]:
+        found = await asyncio.gather(*(call_records.find(self._store, each) for each in ids))
+        return {call.id: call for call in found if call}
 
     async def _states(self, session_id: str, ids: Iterable[str]) -> dict[str, str]:
         known = [each for each in ids if each]
