@@ -10,12 +10,15 @@ import ujson
 
 from gateway.conversations.notices import OPTED_OUT, Notices, NoticeTexts
 from gateway.conversations.opening import NewSession
+from gateway.conversations.outcomes import Taken
 from gateway.conversations.session import Session
+from gateway.providers.base import Inbound
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
 from gateway.virtual_numbers.pool import Pool, VirtualNumber
-from tests.support.conversations import OpenedSessions
+from tests.support.conversations import OpenedSessions, relay_on
 
+NOWHERE = "redis://127.0.0.1:1"
 ANNA, BEN, NUMBER = "+4917604069091", "+4917604069092", "+12065550100"
 TEXTS = NoticeTexts("Acme", "start", "end", "no session", "opted out", "call")
 
@@ -80,6 +83,23 @@ async def test_what_is_not_owed_is_not_said(store: Store, session: Session) -> N
     await owe(store, OPTED_OUT["a"], session)
     await notices.announce(OPTED_OUT["a"], session)
     assert (["[ACME]: opted out"], [1]) == (await heard(store, ANNA), woken)
+
+
+async def test_a_stop_is_told_though_the_store_failed_when_it_was_to_be_said(
+    store: Store, session: Session
+) -> None:
+    """To the counterpart, and to one who hears of it when he texts; once each time."""
+    no_store = connect(NOWHERE)
+    relay = relay_on(store, Notices(no_store, TEXTS, lambda: None))
+    for number, text in enumerate(["STOP", "hello", "are you there?"]):
+        sender = ANNA if text == "STOP" else BEN
+        taken = await relay.receive(Inbound("nexmo", str(number), sender, NUMBER, text))
+        assert (Taken.STOPPED if sender == ANNA else Taken.SUPPRESSED) == taken
+    assert ([], []) == (await heard(store, ANNA), await heard(store, BEN))
+    await store.execute("ZADD", keys.ANNOUNCE, "XX", 1, f"{OPTED_OUT['b']} {session.id}")
+    await finish_stale(store)
+    assert ([], ["[ACME]: opted out"]) == (await heard(store, ANNA), await heard(store, BEN))
+    await no_store.close()
 
 
 async def test_a_notice_that_is_switched_off_is_forgotten(store: Store, session: Session) -> None:
