@@ -10,6 +10,9 @@ from decimal import Decimal
 import ujson
 
 from gateway.providers.vonage.voice import RANKS
+from gateway.store import keys
+from gateway.store.pipeline import Store
+from gateway.store.script import pairs
 
 _DECIMAL = re.compile(r"[0-9]{1,12}(\.[0-9]{1,12})?")
 
@@ -19,7 +22,7 @@ class CallRecord:
     """What became of a call; times as the provider writes them, '' for what is not known.
 
     session, side: whose call it is, '' for one that was not connected; state: a word of
-    session_log.RANKS; duration: seconds of the leg to the counterpart; price: EUR, of all legs;
+    transcript.RANKS; duration: seconds of the leg to the counterpart; price: EUR, of all legs;
     reason: the provider's detail of what went wrong; events: all that was reported.
     """
 
@@ -34,6 +37,12 @@ class CallRecord:
     price: str
     reason: str
     events: list[dict[str, str]]
+
+
+async def find(store: Store, call_id: str) -> CallRecord | None:
+    """Return what became of a call, None when nothing is known of it."""
+    fields = pairs(await store.execute("HGETALL", keys.call(call_id)))
+    return record(call_id, fields) if fields else None
 
 
 def record(call_id: str, fields: Mapping[str, str]) -> CallRecord:

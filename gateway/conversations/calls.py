@@ -13,11 +13,14 @@ from dataclasses import dataclass
 
 import ujson
 
-from gateway.conversations.call_records import CallRecord, record, total
-from gateway.conversations.sessions import PIN, Session, Sessions
-from gateway.conversations.transcript import Transcript
+from gateway.conversations import call_records
+from gateway.conversations.call_records import CallRecord, total
+from gateway.conversations.outcomes import CALLS, CallAnswer, NotTaken
+from gateway.conversations.session import PIN, Route, Session, log_keys
+from gateway.conversations.sessions import Sessions
+from gateway.conversations.transcript import CALL, Transcript
 from gateway.errors import StoreUnavailable
-from gateway.monitoring.metrics import CALLS, SPEND
+from gateway.monitoring.metrics import SPEND
 from gateway.providers.vonage.sms import NAME
 from gateway.providers.vonage.voice import (
     MAX_CALL_SECONDS,
@@ -32,10 +35,9 @@ from gateway.providers.vonage.voice import (
 )
 from gateway.store import keys
 from gateway.store.pipeline import Store
-from gateway.store.script import Script, pairs
+from gateway.store.script import Argument, Script
 from gateway.store.values import DAY_MS, days_ms
-from gateway.telephony import phonenumber
-from gateway.telephony.phonenumber import mask_digits
+from gateway.telephony.phonenumber import country_of, e164_of, mask_digits
 from gateway.virtual_numbers.pool import Mode
 
 log = logging.getLogger(__name__)
@@ -46,8 +48,7 @@ _ASK = Script.load(__file__, "call_ask")
 _PIN = Script.load(__file__, "call_pin", "_enqueue")
 _EVENT = Script.load(__file__, "call_event", "_enqueue", "_call")
 _CLOSE = Script.load(__file__, "call_close", "_enqueue", "_call")
-# Lists what is due in any such index.
-_DUE = Script.load(__file__, "session_due")
+_DUE = Script.load(__file__, "due")
 
 # What is said before the other phone rings, and what the provider needs to report that it does.
 FIRST_WORDS_MS = 60_000
@@ -71,10 +72,14 @@ OPEN_STATES = frozenset({"calling", "answered"})
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What an incoming call meets; answered: what it was answered before, '' = nothing."""
+    """What an incoming call meets.
+
+    provider: of the number that is called; own: the caller is one of our numbers; pins: the
+    number has some; answered: what the call was answered before, '' = nothing; session, side:
+    whose call it is, by that answer or by the caller's route, '' = nobody's.
+    """
 
     provider: str
-    route: str
     own: bool
     pins: bool
     answered: str
@@ -122,14 +127,14 @@ class Calls:
 
     async def answer(self, call: IncomingCall) -> list[Action]:
         """Return what a caller hears, the same for a repeat; raises StoreUnavailable."""
-        number, caller = _e164(call.number), _e164(call.caller)
+        number, caller = e164_of(call.number), e164_of(call.caller)
         look = await self._look(call.id, number, caller)
-        if not call.id or look.provider != NAME or look.own or look.answered == "refused":
+        refused = look.answered == CallAnswer.REFUSED
+        if not call.id or look.provider != NAME or look.own or refused:
             return self._refuse(number)
-        if look.session or look.route:
-            session_id, side = (look.session, look.side) if look.session else look.route.split()[:2]
-            return await self._start(call.id, call.leg, session_id, side, number)
-        if look.answered == "pin" or (look.pins and self._input_url):
+        if look.session:
+            return await self._start(call.id, call.leg, look.session, look.side, number)
+        if look.answered == CallAnswer.PIN or (look.pins and self._input_url):
             await self._store.run(_ASK, [keys.call(call.id)], (number, caller, call.leg, ASKED_MS))
             return self._ask(number)
         return self._refuse(number)
@@ -137,28 +142,17 @@ class Calls:
     async def digits(self, keyed: Keyed) -> list[Action]:
         """Return what a caller hears who has keyed in a PIN; raises StoreUnavailable."""
         number, caller, leg = await self._fields(keyed.id, "number", "caller", "leg")
+        # Whoever withholds his number shares the tries of all who do so on this one.
+        tries = (keys.pin_tries(caller or f"withheld>{number}"), keys.pin_tries(number))
+        digits = keyed.digits if PIN.fullmatch(keyed.digits) else ""
         happened, *whose = await self._store.run(
             _PIN,
-            [
-                keys.call(keyed.id),
-                keys.PINS,
-                # Whoever withholds his number shares the tries of all who do so on this one.
-                keys.pin_tries(caller or f"withheld>{number}"),
-                keys.pin_tries(number),
-            ],
-            [
-                number,
-                keyed.digits if PIN.fullmatch(keyed.digits) else "",
-                keyed.at,
-                MOST_TRIES,
-                WRONG_PER_CALLER,
-                WRONG_PER_NUMBER,
-                HOUR_MS,
-            ],
+            [keys.call(keyed.id), keys.PINS, *tries],
+            [number, digits, keyed.at, MOST_TRIES, WRONG_PER_CALLER, WRONG_PER_NUMBER, HOUR_MS],
         )
-        if happened == "pin":
+        if happened == CallAnswer.PIN:
             return self._ask(number)
-        if happened == "connect":  # a repeat
+        if happened == CallAnswer.CONNECT:  # a repeat
             whose = await self._fields(keyed.id, "session", "side")
         if not whose:
             return self._refuse(number)
@@ -167,23 +161,16 @@ class Calls:
 
     async def event(self, event: CallEvent) -> str:
         """Take an event and return "taken" or "repeated"; raises StoreUnavailable."""
-        leg = {"inbound": "in", "outbound": "out"}.get(event.direction, "")
-        text = ujson.dumps({"leg": event.leg, "side": leg, "status": event.status, **event.fields})
+        side = {"inbound": "in", "outbound": "out"}.get(event.direction, "")
+        # A repeat is known by this very text, so that it is written as it always was.
+        text = ujson.dumps({"leg": event.leg, "side": side, "status": event.status, **event.fields})
+        token = hashlib.sha256(text.encode()).hexdigest()[:16]
         happened, session_id, state = await self._store.run(
             _EVENT,
             [keys.call(event.id), keys.IN_CALL, keys.CALLS],
             [
-                event.id,
-                event.leg,
-                leg,
-                event.rank,
-                event.status,
-                hashlib.sha256(text.encode()).hexdigest()[:16],
-                text,
-                MOST_EVENTS,
-                DAY_MS,
-                self._silence_ms,
-                GRACE_MS,
+                *(event.id, event.leg, side, event.rank, event.status, token, text),
+                *(MOST_EVENTS, DAY_MS, self._silence_ms, GRACE_MS),
             ],
         )
         if happened == "taken" and event.rank == RANKS["completed"]:
@@ -193,7 +180,7 @@ class Calls:
 
     async def failed(self, call: IncomingCall) -> None:
         """Note, if the store takes it, that the usual address did not answer a call."""
-        CALLS[("fallback",)].inc()
+        CALLS[CallAnswer.FALLBACK,].inc()
         log.warning(
             "the answer to a call has failed, the fallback was asked: %r", mask_digits(call.reason)
         )
@@ -220,8 +207,7 @@ class Calls:
 
     async def find(self, call_id: str) -> CallRecord | None:
         """Return what became of a call, None when nothing is known of it."""
-        reply = await self._store.execute("HGETALL", keys.call(call_id))
-        return record(call_id, pairs(reply)) if reply else None
+        return await call_records.find(self._store, call_id)
 
     def sorry(self, country: str = "") -> list[Action]:
         """Return what a caller hears who cannot be connected; country: see ``talk``."""
@@ -234,7 +220,10 @@ class Calls:
             [number, caller],
         )
         provider = ujson.loads(found)["provider"] if found else ""
-        return _Look(provider, route, bool(own), bool(pins), answered, session, side)
+        if route and not session:
+            by_route = Route.parse(route)
+            session, side = by_route.session, by_route.side
+        return _Look(provider, bool(own), bool(pins), answered, session, side)
 
     async def _start(
         self, call_id: str, leg: str, session_id: str, side: str, number: str
@@ -243,44 +232,45 @@ class Calls:
         session = await self._sessions.find(session_id)
         if session is None or session.mode is Mode.MESSAGE:
             return self._refuse(number)
-        caller, callee, caller_id = _ends(session, side)
-        entry = self._log.entry(side, "", call_id, "call", "calling") if self._log.enabled else ""
-        happened = await self._store.run(
-            _START,
+        happened = await self._store.run(_START, *self._starting(call_id, leg, session, side))
+        if happened == NotTaken.OVER:
+            return self._refuse(number)
+        if happened != CallAnswer.CONNECT:
+            return self._refuse(number, CallAnswer(happened))
+        CALLS[CallAnswer.CONNECT,].inc()
+        callee = session.other(side)
+        return talk(self._wait_text, country_of(callee.person)) + connect(
+            callee.person,
+            caller_id=callee.number,
+            ring_timeout=self._ring_timeout,
+            call_limit=self._call_limit,
+            event_url=self._event_url,
+        )
+
+    def _starting(
+        self, call_id: str, leg: str, session: Session, side: str
+    ) -> tuple[list[str], list[Argument]]:
+        """Return the keys and arguments of the script that connects a call."""
+        caller, callee = session.seat(side).person, session.other(side).person
+        entry = self._log.entry(side, "", call_id, CALL, "calling") if self._log.enabled else ""
+        return (
             [
-                keys.call(call_id),
-                keys.session(session.id),
-                keys.OPTOUTS,
-                keys.IN_CALL,
-                keys.CALLS,
-                keys.session_log(session.id),
-                keys.session_log_states(session.id),
-                keys.logs_of(session.participant_a),
-                keys.logs_of(session.participant_b),
+                *(keys.call(call_id), keys.session(session.id), keys.OPTOUTS),
+                *(keys.IN_CALL, keys.CALLS, *log_keys(session)),
             ],
             [
                 *(call_id, session.id, side, caller, callee, leg, entry),
                 *(self._kept_ms, self._first_ms, self._silence_ms),
             ],
         )
-        if happened != "connect":
-            return self._refuse(number, "refused" if happened == "over" else happened)
-        CALLS[("connect",)].inc()
-        return talk(self._wait_text, _country(callee)) + connect(
-            callee,
-            caller_id=caller_id,
-            ring_timeout=self._ring_timeout,
-            call_limit=self._call_limit,
-            event_url=self._event_url,
-        )
 
     def _ask(self, number: str) -> list[Action]:
-        CALLS[("pin",)].inc()
-        return talk(self._pin_text, _country(number)) + key_in(self._input_url)
+        CALLS[CallAnswer.PIN,].inc()
+        return talk(self._pin_text, country_of(number)) + key_in(self._input_url)
 
-    def _refuse(self, number: str, why: str = "refused") -> list[Action]:
-        CALLS[(why,)].inc()
-        return self.sorry(_country(number))
+    def _refuse(self, number: str, why: CallAnswer = CallAnswer.REFUSED) -> list[Action]:
+        CALLS[why,].inc()
+        return self.sorry(country_of(number))
 
     async def _tell(self, call_id: str, session_id: str, state: str) -> None:
         """Write the state of a call into its session's log; a final one is told only once."""
@@ -293,21 +283,3 @@ class Calls:
     async def _fields(self, call_id: str, *names: str) -> list[str]:
         found = await self._store.execute("HMGET", keys.call(call_id), *names)
         return [each or "" for each in found]
-
-
-def _e164(written: str) -> str:
-    """Return the number a provider wrote, '' when it is none: withheld, a name, malformed."""
-    number = phonenumber.parse_international(written)
-    return number.e164 if number else ""
-
-
-def _country(e164: str) -> str:
-    number = phonenumber.parse_international(e164)
-    return (number.country or "") if number else ""
-
-
-def _ends(session: Session, side: str) -> tuple[str, str, str]:
-    """Return who calls, who is called, and the number that stands for the caller there."""
-    if side == "a":
-        return session.participant_a, session.participant_b, session.number_b
-    return session.participant_b, session.participant_a, session.number_a

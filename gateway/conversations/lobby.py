@@ -14,7 +14,9 @@ import ujson
 
 from gateway.access.limiter import Limit, Limiter
 from gateway.conversations.notices import THANKS, Notices, outgoing
-from gateway.conversations.sessions import Session, Sessions, session_keys
+from gateway.conversations.outcomes import NotTaken, Taken
+from gateway.conversations.session import Seat, Session, session_keys
+from gateway.conversations.sessions import Sessions
 from gateway.errors import LimitExceeded, StoreUnavailable
 from gateway.messaging.inbound.dedup import Token
 from gateway.messaging.inbound.inbox import Inbox
@@ -100,31 +102,25 @@ class Lobby:
         """Return the provider of a chat number that is not in the pool, '' for other numbers."""
         return self._provider if number in self._numbers else ""
 
-    async def receive(
-        self, inbound: Inbound, token: Token, *, sender: str, number: str, provider: str
-    ) -> str:
-        """Take a text of a person who is in no chat; returns what became of it."""
-        waiting = await self._store.execute("HEXISTS", keys.LOBBY_PEOPLE, sender)
+    async def receive(self, inbound: Inbound, token: Token, seat: Seat) -> str:
+        """Take a text of a person who is in no chat; returns what became of it.
+
+        seat: who texts which number.
+        """
+        waiting = await self._store.execute("HEXISTS", keys.LOBBY_PEOPLE, seat.person)
         if waiting and is_end(inbound.text):
-            return await self._leave(sender, number, provider, token)
+            return await self._leave(seat, token)
         if waiting:
             return await self._keep(inbound, token, "waiting")
-        if await self._optouts.is_out(sender):
+        if await self._optouts.is_out(seat.person):
             return await self._keep(inbound, token, "opted_out")
         try:
-            await self._limiter.hit("lobby", sender, ANSWERS)
+            await self._limiter.hit("lobby", seat.person, ANSWERS)
         except LimitExceeded:
             return await self._keep(inbound, token, "lobby_limit")
         if is_email(inbound.text):
-            return await self._join(token, sender=sender, number=number, provider=provider)
-        entry = outgoing(sender, number, provider, HELP, kind="chat")
-        happened: str = await self._store.run(
-            _ANSWER,
-            [*token.keys, keys.DUE, keys.queue(entry.direction)],
-            [token.digest, entry.direction, entry.to_json()],
-        )
-        self._wake()
-        return happened
+            return await self._join(token, seat)
+        return await self._help(token, seat)
 
     async def end(self, session: Session, token: Token) -> str:
         """End a chat because one of both texted ``#end``; both are thanked."""
@@ -132,7 +128,7 @@ class Lobby:
         if closed is None:
             return happened
         await self._notices.announce("end", closed)
-        return "ended"
+        return Taken.ENDED
 
     async def expire_waiting(self) -> None:
         """Thank those who waited too long and let them go."""
@@ -147,77 +143,75 @@ class Lobby:
             state = await self._store.execute("HGET", keys.LOBBY_PEOPLE, person)
             if state:
                 place = ujson.loads(state)
-                await self._leave(person, place["number"], place["provider"], None)
+                await self._leave(Seat(person, place["number"], place["provider"]), None)
             else:
                 await self._store.execute("ZREM", keys.LOBBY, person)
 
-    async def _join(self, token: Token, *, sender: str, number: str, provider: str) -> str:
-        """Pair a person with the one who waits for longest, or let him wait."""
-        place = ujson.dumps({"number": number, "provider": provider})
-        for _ in range(MOST_TRIES):
-            first = await self._store.execute("ZRANGE", keys.LOBBY, 0, 0)
-            if first:
-                happened = await self._pair(token, first[0], sender, place)
-            else:
-                happened = await self._wait(token, sender, number, provider, place)
-            if happened != "changed":
-                return happened
-        raise StoreUnavailable
-
-    async def _wait(self, token: Token, person: str, number: str, provider: str, place: str) -> str:
-        entry = outgoing(person, number, provider, WAITING, kind="chat")
+    async def _help(self, token: Token, seat: Seat) -> str:
+        """Say how to begin a chat."""
+        entry = outgoing(seat, HELP, kind="chat")
         happened: str = await self._store.run(
-            _WAIT,
-            [*token.keys, keys.LOBBY, keys.LOBBY_PEOPLE, keys.DUE, keys.queue(entry.direction)],
-            [token.digest, person, place, entry.direction, entry.to_json()],
+            _ANSWER,
+            [*token.keys, keys.DUE, keys.queue(entry.direction)],
+            [token.digest, entry.direction, entry.to_json()],
         )
         self._wake()
         return happened
 
-    async def _pair(self, token: Token, waiting: str, joining: str, place: str) -> str:
+    async def _join(self, token: Token, seat: Seat) -> str:
+        """Pair a person with the one who waits for longest, or let him wait."""
+        for _ in range(MOST_TRIES):
+            first = await self._store.execute("ZRANGE", keys.LOBBY, 0, 0)
+            joining = self._pair(token, first[0], seat) if first else self._wait(token, seat)
+            happened = await joining
+            if happened != NotTaken.CHANGED:
+                return happened
+        raise StoreUnavailable
+
+    async def _wait(self, token: Token, seat: Seat) -> str:
+        entry = outgoing(seat, WAITING, kind="chat")
+        place = ujson.dumps({"number": seat.number, "provider": seat.provider})
+        happened: str = await self._store.run(
+            _WAIT,
+            [*token.keys, keys.LOBBY, keys.LOBBY_PEOPLE, keys.DUE, keys.queue(entry.direction)],
+            [token.digest, seat.person, place, entry.direction, entry.to_json()],
+        )
+        self._wake()
+        return happened
+
+    async def _pair(self, token: Token, waiting: str, joining: Seat) -> str:
         """Open a chat between one who waits and one who comes; both are told."""
         state = await self._store.execute("HGET", keys.LOBBY_PEOPLE, waiting)
         if not state:
             await self._store.execute("ZREM", keys.LOBBY, waiting)
-            return "changed"
-        there, here = ujson.loads(state), ujson.loads(place)
+            return NotTaken.CHANGED
+        place = ujson.loads(state)
         session_id = secrets.token_hex(16)
+        people = (waiting, joining.person)
         happened: str = await self._store.run(
             _PAIR,
+            [*token.keys, keys.LOBBY, keys.LOBBY_PEOPLE, *session_keys(session_id, *people)],
             [
-                *token.keys,
-                keys.LOBBY,
-                keys.LOBBY_PEOPLE,
-                *session_keys(session_id, waiting, joining),
-            ],
-            [
-                token.digest,
-                session_id,
-                CHAT_IDLE_MS,
-                waiting,
-                state,
-                there["number"],
-                there["provider"],
-                joining,
-                here["number"],
-                here["provider"],
-                country_of(waiting),
-                country_of(joining),
+                *(token.digest, session_id, CHAT_IDLE_MS),
+                *(waiting, state, place["number"], place["provider"]),
+                *joining,
+                *map(country_of, people),
             ],
         )
-        if happened == "paired":
+        if happened == Taken.PAIRED:
             session = await self._sessions.get(session_id)
             if session is not None:
                 await self._notices.announce("start", session)
         return happened
 
-    async def _leave(self, person: str, number: str, provider: str, token: Token | None) -> str:
-        entry = outgoing(person, number, provider, THANKS, kind="chat")
+    async def _leave(self, seat: Seat, token: Token | None) -> str:
+        """Let one who waits go; token: of his own ``#end``, None = he waited too long."""
+        entry = outgoing(seat, THANKS, kind="chat")
         taking = token.keys if token else ()
         happened: str = await self._store.run(
             _LEAVE,
             [keys.LOBBY, keys.LOBBY_PEOPLE, keys.DUE, keys.queue(entry.direction), *taking],
-            [person, entry.direction, entry.to_json(), token.digest if token else ""],
+            [seat.person, entry.direction, entry.to_json(), token.digest if token else ""],
         )
         self._wake()
         return happened

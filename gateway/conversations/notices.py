@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from gateway.conversations.sessions import Session
+from gateway.conversations.session import SIDES, Seat, Session
 from gateway.errors import StoreUnavailable
 from gateway.messaging.outbox.queue import OutboxEntry
 from gateway.store import keys
@@ -27,6 +27,9 @@ STALE_MS = 5_000
 CONNECTED = "Connected, text #end to stop."
 THANKS = "Thanks for chatting. Text your email address to start chat."
 
+# The word of the announcement that the participant on a side has to hear: the other texted STOP.
+OPTED_OUT = {"a": "opted-out-to-a", "b": "opted-out-to-b"}
+
 
 @dataclass(frozen=True, slots=True)
 class NoticeTexts:
@@ -41,31 +44,28 @@ class NoticeTexts:
 
 
 class Notices:
-    """Writes notices and puts those of a session's start and end into the outbox."""
+    """Writes notices, and queues those that are owed to the participants of a session.
+
+    What is owed stands in ``announce`` as "<word> <session id>", noted by the script that causes
+    it; the word is "start", "end" or one of OPTED_OUT. tells_of_stop: whether anybody hears those.
+    """
 
     def __init__(self, store: Store, texts: NoticeTexts, wake: Callable[[], None]) -> None:
         self._store = store
         self._texts = texts
         self._wake = wake
+        self.tells_of_stop = bool(texts.opted_out)
 
-    def end(self, to: str, number: str, provider: str) -> OutboxEntry | None:
+    def end(self, seat: Seat) -> OutboxEntry | None:
         """Return what the late texter of an expired session is told."""
-        return self._notice(self._texts.end, to, number, provider)
+        return self._notice(self._texts.end, seat)
 
-    def no_session(self, to: str, number: str, provider: str) -> OutboxEntry | None:
+    def no_session(self, seat: Seat) -> OutboxEntry | None:
         """Return what a stranger is told."""
-        return self._notice(self._texts.no_session, to, number, provider)
-
-    def opted_out(self, session: Session, side: str) -> OutboxEntry | None:
-        """Return what the participant on ``side`` is told when the other one texts STOP."""
-        to, number, provider = _on_side(session, side)
-        text = self._texts.opted_out
-        if text and session.kind == "chat":
-            return outgoing(to, number, provider, text, kind="chat", session=session.id)
-        return self._notice(text, to, number, provider, session.id)
+        return self._notice(self._texts.no_session, seat)
 
     async def announce(self, word: str, session: Session) -> None:
-        """Queue the notices of a session's "start" or "end" to both, a before b, once.
+        """Queue the notices of a word if they are owed, those of "start" and "end" a before b.
 
         When the store is down just now, ``finish_stale`` of any process does so later.
         """
@@ -75,11 +75,7 @@ class Notices:
             log.warning("session %s: its %s notices wait for the store", session.id, word)
 
     async def _announce(self, word: str, session: Session) -> None:
-        notices = [
-            notice
-            for side in ("a", "b")
-            if (notice := self._announcement(word, session, side)) is not None
-        ]
+        notices = self._owed(word, session)
         queues = [keys.queue(notice.direction) for notice in notices]
         args = [item for notice in notices for item in (notice.direction, notice.to_json())]
         done = await self._store.run(
@@ -99,48 +95,43 @@ class Notices:
             else:
                 await self._announce(word, session)
 
-    def _announcement(self, word: str, session: Session, side: str) -> OutboxEntry | None:
-        to, number, provider = _on_side(session, side)
-        if session.kind == "chat":
-            text = CONNECTED if word == "start" else THANKS
-            return outgoing(to, number, provider, text, kind="chat", session=session.id)
-        if word == "end":
-            return self._notice(self._texts.end, to, number, provider, session.id)
-        return self._notice(self._start(session.mode), to, number, provider, session.id)
+    def _owed(self, word: str, session: Session) -> list[OutboxEntry]:
+        """Return the notices that a word stands for."""
+        told = [side for side in SIDES if word in {"start", "end", OPTED_OUT[side]}]
+        notices = (self._announcement(word, session, session.seat(side)) for side in told)
+        return [notice for notice in notices if notice is not None]
+
+    def _announcement(self, word: str, session: Session, seat: Seat) -> OutboxEntry | None:
+        texts = {"start": self._start(session.mode), "end": self._texts.end}
+        if session.is_chat:
+            texts = {"start": CONNECTED, "end": THANKS}
+        text = texts.get(word, self._texts.opted_out)
+        if session.is_chat and text:
+            return outgoing(seat, text, kind="chat", session=session.id)
+        return self._notice(text, seat, session.id)
 
     def _start(self, mode: Mode) -> str:
         texts = {Mode.MESSAGE: [self._texts.start], Mode.VOICE: [self._texts.voice_start]}
         both = [self._texts.start, self._texts.voice_start]
         return " ".join(text for text in texts.get(mode, both) if text)
 
-    def _notice(
-        self, text: str, to: str, number: str, provider: str, session: str = ""
-    ) -> OutboxEntry | None:
+    def _notice(self, text: str, seat: Seat, session: str = "") -> OutboxEntry | None:
         if not text:
             return None
         name = self._texts.org_name.strip().upper()
         prefixed = f"[{name}]: {text}" if name else text
-        return outgoing(to, number, provider, prefixed, kind="notice", session=session)
+        return outgoing(seat, prefixed, kind="notice", session=session)
 
 
-def outgoing(
-    to: str, number: str, provider: str, text: str, *, kind: str, session: str = ""
-) -> OutboxEntry:
-    """Return a text for the outbox with an id of its own."""
+def outgoing(seat: Seat, text: str, *, kind: str, session: str = "") -> OutboxEntry:
+    """Return a text for the outbox with an id of its own, to one from the number that he knows."""
     return OutboxEntry(
         id=secrets.token_hex(16),
-        to=to,
-        sender=number,
-        provider=provider,
+        to=seat.person,
+        sender=seat.number,
+        provider=seat.provider,
         text=text,
         kind=kind,
         session=session,
         created=int(time.time() * 1000),
     )
-
-
-def _on_side(session: Session, side: str) -> tuple[str, str, str]:
-    """Return the participant on a side, the number he knows, and that number's provider."""
-    if side == "a":
-        return session.participant_a, session.number_a, session.provider_a
-    return session.participant_b, session.number_b, session.provider_b

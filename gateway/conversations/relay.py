@@ -15,31 +15,33 @@ from dataclasses import dataclass, replace
 import ujson
 
 from gateway.conversations.lobby import CHAT_IDLE_MS, Lobby, is_end
-from gateway.conversations.notices import Notices, outgoing
-from gateway.conversations.sessions import Session, Sessions
+from gateway.conversations.notices import OPTED_OUT, Notices, outgoing
+from gateway.conversations.outcomes import MOS, NotTaken, Taken
+from gateway.conversations.session import Route, Seat, Session, across, log_keys
+from gateway.conversations.sessions import Sessions
 from gateway.conversations.transcript import Transcript
 from gateway.errors import StoreUnavailable
 from gateway.messaging.inbound.concatenation import Concatenation
 from gateway.messaging.inbound.dedup import Token, single
 from gateway.messaging.inbound.inbox import Inbox
 from gateway.messaging.optouts import Keywords
-from gateway.messaging.outbox.queue import OutboxEntry
-from gateway.monitoring.metrics import MOS, provider_label
+from gateway.monitoring.metrics import provider_label
 from gateway.providers.base import Inbound
 from gateway.store import keys
 from gateway.store.pipeline import Store
-from gateway.store.script import Script
-from gateway.telephony import phonenumber, segments
+from gateway.store.script import Argument, Script
+from gateway.telephony import segments
+from gateway.telephony.phonenumber import e164_of
 from gateway.virtual_numbers.pool import Mode
 
 log = logging.getLogger(__name__)
 
 _LOOK = Script.load(__file__, "relay_look", "_enqueue")
-_TEXT = Script.load(__file__, "relay_text", "_enqueue", "_once", "_loops", "_log")
+_TEXT = Script.load(__file__, "relay_text", "_enqueue", "_once", "_loops", "_log", "_owe")
 _STRANGER = Script.load(__file__, "relay_stranger", "_enqueue", "_once", "_inbox")
 _KEEP = Script.load(__file__, "relay_keep", "_enqueue", "_once", "_inbox")
 _STRAY = Script.load(__file__, "relay_stray", "_enqueue", "_once", "_inbox")
-_STOP = Script.load(__file__, "relay_stop", "_enqueue", "_once", "_log")
+_STOP = Script.load(__file__, "relay_stop", "_enqueue", "_once", "_log", "_owe")
 _START = Script.load(__file__, "relay_start", "_once")
 
 # A stranger hears once in so many milliseconds that he has no session on a number.
@@ -56,11 +58,11 @@ SHORTEST_NUMBER = len("+123456")
 class _Look:
     """What an MO meets: the number's provider, the sender's route, whether he is our number.
 
-    now: the time of the look by the store's clock, ms.
+    provider: '' for a number that is not ours; now: the time of the look by the store's clock, ms.
     """
 
     provider: str
-    route: str
+    route: Route | None
     own: bool
     now: int
 
@@ -101,8 +103,8 @@ class Relay:
         self._lobby = lobby
         self._wake = wake
 
-    async def receive(self, inbound: Inbound) -> str:
-        """Take one MO and return what became of it, in one word; stored when this returns.
+    async def receive(self, inbound: Inbound) -> Taken:
+        """Take one MO and return what became of it; it is stored when this returns.
 
         Raises StoreUnavailable when it may not be stored: the provider is to repeat it.
         """
@@ -113,7 +115,7 @@ class Relay:
             for each in joined:
                 happened = await self._take(each.inbound, Token(each.token, each.digest))
             if not joined:
-                happened = "part"
+                happened = Taken.PART
         MOS[provider_label(inbound.provider), happened].inc()
         return happened
 
@@ -129,30 +131,32 @@ class Relay:
             else:
                 MOS[provider_label(each.inbound.provider), happened].inc()
 
-    async def _take(self, inbound: Inbound, token: Token) -> str:
-        mo = _Mo(inbound, token, _e164(inbound.sender), _e164(inbound.to))
+    async def _take(self, inbound: Inbound, token: Token) -> Taken:
+        mo = _Mo(inbound, token, e164_of(inbound.sender), e164_of(inbound.to))
         if ":" in inbound.provider and not self._lobby.answers(mo.number):
             happened = await self._keep_stray(mo)
             if happened:
-                return happened
+                return Taken(happened)
         for _ in range(MOST_LOOKS):
             happened = await self._decide(mo, await self._look(mo))
-            if happened != "changed":
-                return happened
+            if happened != NotTaken.CHANGED:
+                return Taken(happened)
         log.error("an MO found no rest: its session changed %d times", MOST_LOOKS)
         raise StoreUnavailable
 
     async def _look(self, mo: _Mo) -> _Look:
         if not mo.number:  # a phone that does not know its own, a short code of ours
-            return _Look("", "", own=False, now=0)
+            return _Look("", None, own=False, now=0)
         found, route, own, now = await self._store.run(
             _LOOK, [keys.NUMBERS, keys.routes(mo.sender)], [mo.number, mo.sender]
         )
         provider = ujson.loads(found)["provider"] if found else ""
         ours = bool(own) or self._lobby.answers(mo.sender)
-        return _Look(provider or self._lobby.provider_of(mo.number), route, ours, now)
+        provider = provider or self._lobby.provider_of(mo.number)
+        return _Look(provider, Route.parse(route) if route else None, ours, now)
 
     async def _decide(self, mo: _Mo, look: _Look) -> str:
+        """Return what became of an MO, or that it is to be looked at again, "changed"."""
         reason = _only_kept(mo, look)
         if reason:
             return await self._keep(mo, reason)
@@ -168,75 +172,75 @@ class Relay:
             return await self._chat(mo, look)
         return await self._stranger(mo, look.provider)
 
-    async def _text(self, mo: _Mo, look: _Look, route: str) -> str:
+    async def _text(self, mo: _Mo, look: _Look, route: Route) -> str:
         """Take a text of a participant."""
-        session = await self._sessions.find(route.partition(" ")[0])
-        if session is None or session.closed:
-            return "changed"
-        if _is_over(session, look):
+        session = await self._sessions.find_open(route.session)
+        if session is None:
+            return NotTaken.CHANGED
+        if session.is_over(look.now):
             await self._sessions.expire(session.id)
-            return "changed"
-        if session.kind == "chat" and is_end(mo.inbound.text):
+            return NotTaken.CHANGED
+        if session.is_chat and is_end(mo.inbound.text):
             return await self._lobby.end(session, mo.token)
         reason = _not_for_counterpart(mo, session)
         return await (self._keep(mo, reason) if reason else self._relay(mo, session, route))
 
-    async def _relay(self, mo: _Mo, session: Session, route: str) -> str:
+    async def _relay(self, mo: _Mo, session: Session, route: Route) -> str:
         """Queue a text for the counterpart."""
-        _, side, counterpart = route.split(" ")
-        there = "b" if side == "a" else "a"
-        number, provider = _leaves_from(session, there)
-        kind = "chat" if session.kind == "chat" else "relay"
+        happened: str = await self._store.run(_TEXT, *self._relaying(mo, session, route))
+        if happened == NotTaken.OVER:
+            await self._sessions.expire(session.id)
+            return NotTaken.CHANGED
+        if happened == Taken.SUPPRESSED:
+            await self._notices.announce(OPTED_OUT[route.side], session)
+        if happened == Taken.PAUSED:
+            log.warning("session %s: two machines answer each other, paused", session.id)
+        self._wake_for(happened)
+        return happened
+
+    def _relaying(
+        self, mo: _Mo, session: Session, route: Route
+    ) -> tuple[list[str], list[Argument]]:
+        """Return the keys and arguments of the script that relays a text."""
+        to, text = session.other(route.side), mo.inbound.text
+        kind = "chat" if session.is_chat else "relay"
         entry, *more = [
-            outgoing(counterpart, number, provider, text, kind=kind, session=session.id)
-            for text in _sendable(mo.inbound.text)
+            outgoing(to, piece, kind=kind, session=session.id) for piece in _sendable(text)
         ]
-        back = self._notices.opted_out(session, side)
-        happened: str = await self._store.run(
-            _TEXT,
+        return (
             [
                 *mo.token.keys,
                 keys.routes(mo.sender),
                 keys.session(session.id),
                 keys.OPTOUTS,
-                keys.session_log(session.id),
-                keys.session_log_states(session.id),
-                keys.logs_of(session.participant_a),
-                keys.logs_of(session.participant_b),
+                *log_keys(session),
                 keys.DUE,
                 keys.queue(entry.direction),
-                keys.queue(f"{mo.number}>{mo.sender}"),
+                keys.ANNOUNCE,
                 keys.EXPIRIES,
             ],
             [
                 mo.token.digest,
                 mo.number,
-                route,
-                counterpart,
+                str(route),
+                route.counterpart,
                 session.id,
-                side,
+                route.side,
                 entry.id,
-                _digest(mo.inbound.text),
+                _digest(text),
                 entry.direction,
                 entry.to_json(),
-                self._logged(side, mo.inbound.text, entry.id),
-                *_flat(back),
-                CHAT_IDLE_MS if session.kind == "chat" else 0,
+                self._logged(route.side, text, entry.id),
+                self._word_of_stop(route.side),
+                CHAT_IDLE_MS if session.is_chat else 0,
                 *(each.to_json() for each in more),
             ],
         )
-        if happened == "over":
-            await self._sessions.expire(session.id)
-            return "changed"
-        if happened == "paused":
-            log.warning("session %s: two machines answer each other, paused", session.id)
-        self._wake_for(happened)
-        return happened
 
     async def _stranger(self, mo: _Mo, provider: str) -> str:
         """Keep a text that belongs to no session and answer it, seldom enough."""
-        end = self._notices.end(mo.sender, mo.number, provider)
-        no_session = self._notices.no_session(mo.sender, mo.number, provider)
+        seat = Seat(mo.sender, mo.number, provider)
+        end, no_session = self._notices.end(seat), self._notices.no_session(seat)
         direction = f"{mo.number}>{mo.sender}"
         happened: str = await self._store.run(
             _STRANGER,
@@ -288,27 +292,21 @@ class Relay:
     async def _stop(self, mo: _Mo, look: _Look) -> str:
         """Never text this person again, and tell the one he was talking with."""
         found = [*mo.token.keys, keys.OPTOUTS, keys.LOBBY, keys.LOBBY_PEOPLE]
-        args: list[str] = [mo.token.digest, mo.sender]
-        session_id, side, _ = look.route.split(" ") if look.route else ("", "", "")
-        session = await self._sessions.find(session_id) if session_id else None
-        if session is not None and not session.closed and not _is_over(session, look):
-            there = "b" if side == "a" else "a"
-            notice = self._notices.opted_out(session, there)
-            found += [
-                keys.session(session.id),
-                keys.session_log(session.id),
-                keys.logs_of(session.participant_a),
-                keys.logs_of(session.participant_b),
-                keys.DUE,
-            ]
-            direction, entry = _flat(notice)
-            if entry:
-                found.append(keys.queue(direction))
-            logged = self._logged(side, mo.inbound.text, "", kind="event")
-            args += [session.id, there, logged, direction, entry]
-        happened: str = await self._store.run(_STOP, found, args)
-        self._wake_for(happened)
-        return happened
+        args = [mo.token.digest, mo.sender]
+        session = await self._sessions.find_open(look.route.session) if look.route else None
+        if look.route is None or session is None or session.is_over(look.now):
+            stopped: str = await self._store.run(_STOP, found, args)
+            return stopped
+        there = across(look.route.side)
+        logged = self._logged(look.route.side, mo.inbound.text, "", kind="event")
+        stopped = await self._store.run(
+            _STOP,
+            [*found, keys.session(session.id), *log_keys(session), keys.ANNOUNCE],
+            [*args, session.id, there, logged, self._word_of_stop(there)],
+        )
+        if stopped == Taken.STOPPED:
+            await self._notices.announce(OPTED_OUT[there], session)
+        return stopped
 
     async def _start(self, mo: _Mo) -> str:
         happened: str = await self._store.run(
@@ -320,29 +318,31 @@ class Relay:
         """Hand a text on a chat number to the chat its sender has elsewhere, or to the lobby."""
         for number, session_id in (await self._sessions.open_of(mo.sender)).items():
             session = await self._sessions.get(session_id)
-            if session is not None and session.kind == "chat":
-                side = "a" if session.participant_a == mo.sender else "b"
-                other = session.participant_b if side == "a" else session.participant_a
-                there = replace(mo, number=number)
-                return await self._text(there, look, f"{session_id} {side} {other}")
+            if session is not None and session.is_chat:
+                side = session.side_of(mo.sender)
+                route = Route(session_id, side, session.other(side).person)
+                return await self._text(replace(mo, number=number), look, route)
         # A repeat must not count against the lobby's limit.
-        if bool(await self._store.execute("EXISTS", mo.token.key)) is not bool(mo.token.digest):
-            return "repeated"
-        return await self._lobby.receive(
-            mo.inbound, mo.token, sender=mo.sender, number=mo.number, provider=look.provider
-        )
+        if await self._was_taken(mo.token):
+            return Taken.REPEATED
+        seat = Seat(mo.sender, mo.number, look.provider)
+        return await self._lobby.receive(mo.inbound, mo.token, seat)
+
+    async def _was_taken(self, token: Token) -> bool:
+        """Tell whether an MO was taken: a single one is marked then, the parts of one deleted."""
+        exists = bool(await self._store.execute("EXISTS", token.key))
+        return not exists if token.digest else exists
+
+    def _word_of_stop(self, side: str) -> str:
+        """Return by which word the one on a side is told of a STOP, '' when nobody is."""
+        return OPTED_OUT[side] if self._notices.tells_of_stop else ""
 
     def _logged(self, side: str, text: str, message_id: str, kind: str = "text") -> str:
         return self._log.entry(side, text, message_id, kind) if self._log.enabled else ""
 
     def _wake_for(self, happened: str) -> None:
-        if happened not in {"repeated", "changed"}:
+        if happened not in {Taken.REPEATED, NotTaken.CHANGED}:
             self._wake()
-
-
-def _is_over(session: Session, look: _Look) -> bool:
-    """Tell whether a session had expired, be it closed by now or not."""
-    return 0 < session.expires <= look.now
 
 
 def _not_for_counterpart(mo: _Mo, session: Session) -> str:
@@ -372,22 +372,5 @@ def _sendable(text: str) -> list[str]:
     return [text[start : start + longest] for start in range(0, len(text), longest)]
 
 
-def _e164(written: str) -> str:
-    """Return the number a provider wrote, '' when it is none: a name, a short code."""
-    number = phonenumber.parse_international(written)
-    return number.e164 if number else ""
-
-
-def _leaves_from(session: Session, side: str) -> tuple[str, str]:
-    """Return the number from which the participant on ``side`` hears, and its provider."""
-    if side == "a":
-        return session.number_a, session.provider_a
-    return session.number_b, session.provider_b
-
-
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
-
-
-def _flat(entry: OutboxEntry | None) -> tuple[str, str]:
-    return (entry.direction, entry.to_json()) if entry else ("", "")

@@ -7,12 +7,15 @@ import logging
 import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
-import ujson
+import msgspec
+from msgspec.structs import replace
 
-from gateway.errors import BadRequest
+from gateway.conversations import call_records
+from gateway.conversations.call_records import CallRecord
+from gateway.errors import UnknownPlace
 from gateway.store import keys
+from gateway.store.paging import Page
 from gateway.store.pipeline import Store
 from gateway.store.script import Script, ScriptCall
 
@@ -40,6 +43,8 @@ RANKS: Mapping[str, int] = {
     "cancelled": 4,
     "timeout": 4,
 }
+# The kind of an entry that is a call, under whose id what became of it is kept.
+CALL = "call"
 # The prelude _log keeps 10,000 entries: states of dropped ones are looked for at twice as many,
 # so that the search, which reads the whole log, is rare.
 MOST_STATES = 20_000
@@ -50,6 +55,26 @@ _INDEX = re.compile(r"[0-9]{1,9}")
 
 _STATE = Script.load(__file__, "log_state")
 _ERASE = Script.load(__file__, "log_erase")
+
+
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True, rename={"side": "from"}):
+    """What was said, or a call; but for ``call`` it lies in the store as JSON.
+
+    at: ms; side: who said it or called, ``a``, ``b`` or '' (the gateway); id: of the message or
+    the call, '' = none; kind: text, notice, event or call; state: a word of RANKS, '' = not known;
+    call: what became of a call, as long as that is kept.
+    """
+
+    at: int
+    side: str
+    text: str
+    id: str
+    kind: str
+    state: str = ""
+    call: CallRecord | None = None
+
+
+_encoder, _decoder = msgspec.json.Encoder(), msgspec.json.Decoder(Entry)
 
 
 class Transcript:
@@ -72,19 +97,15 @@ class Transcript:
         message.
         """
         now = int(time.time() * 1000)
-        fields = {"at": now, "from": side, "text": text, "id": message_id, "kind": kind}
-        return ujson.dumps(fields | ({"state": state} if state else {}))
+        return _encoder.encode(Entry(now, side, text, message_id, kind, state)).decode()
 
-    async def page(
-        self, session_id: str, limit: int, after: str
-    ) -> tuple[int, list[dict[str, Any]], str | None]:
-        """Return how many entries there are, those following ``after`` ('' = all), and the next.
+    async def page(self, session_id: str, limit: int, after: str) -> Page[Entry]:
+        """Return the entries that follow the one of the index ``after`` ('' = all), oldest first.
 
-        The oldest comes first: ``at`` (UTC), ``from``, ``text``, ``id``, ``kind``, ``state``.
-        ``after`` and the next are the index of an entry. Raises BadRequest for what is no index.
+        Raises UnknownPlace for what is no index.
         """
         if after and not _INDEX.fullmatch(after):
-            raise BadRequest("after: no such entry")
+            raise UnknownPlace("after: no such entry")
         start = int(after) + 1 if after else 0
         log_key = keys.session_log(session_id)
         total, texts = await asyncio.gather(
@@ -93,18 +114,16 @@ class Transcript:
         )
         last = start + len(texts) - 1
         following = str(last) if texts and last + 1 < total else None
-        return total, await self._entries(session_id, texts), following
+        return Page(total, await self._entries(session_id, texts), following)
 
-    async def page_before(
-        self, session_id: str, limit: int, before: str
-    ) -> tuple[int, list[dict[str, Any]], int]:
-        """Return how many entries there are, the last ones, and the index of their first.
+    async def page_before(self, session_id: str, limit: int, before: str) -> Page[Entry]:
+        """Return the last entries in front of the index ``before`` ('' and 0 = the newest).
 
-        before: only entries in front of this index, '' and 0 = up to the newest. The oldest comes
-        first, in the form of ``page``. Raises BadRequest for what is no index.
+        The oldest comes first; its index is the next ``before``. Raises UnknownPlace for what is
+        no index.
         """
         if before and not _INDEX.fullmatch(before):
-            raise BadRequest("before: no such entry")
+            raise UnknownPlace("before: no such entry")
         end = int(before or 0)
         start = max(0, end - limit) if end else -limit
         log_key = keys.session_log(session_id)
@@ -112,8 +131,9 @@ class Transcript:
             self._store.execute("LRANGE", log_key, start, end - 1),
             self._store.execute("LLEN", log_key),
         )
-        entries = await self._entries(session_id, texts)
-        return total, entries, start if end else total - len(texts)
+        first = start if end else total - len(texts)
+        earlier = str(first) if 0 < first < total else None
+        return Page(total, await self._entries(session_id, texts), earlier)
 
     async def set_state(self, session_id: str, message_id: str, state: str) -> None:
         """Note what became of a text, if it is in a log and this is news.
@@ -132,8 +152,7 @@ class Transcript:
     async def message_ids(self, session_id: str) -> list[str]:
         """Return the ids of the messages in a log, oldest first."""
         texts = await self._store.execute("LRANGE", keys.session_log(session_id), 0, -1)
-        entries = [entry for text in texts if (entry := _read(text))]
-        return [entry["id"] for entry in entries if entry["id"]]
+        return [entry.id for entry in _read(texts) if entry.id]
 
     async def sessions_of(self, e164: str) -> list[str]:
         """Return the ids of the sessions whose log names a number; some may have no log left."""
@@ -182,11 +201,21 @@ class Transcript:
         )
         return found
 
-    async def _entries(self, session_id: str, texts: Iterable[str]) -> list[dict[str, Any]]:
-        """Return entries that were read, each with its state."""
-        entries = [entry for text in texts if (entry := _read(text))]
-        states = await self._states(session_id, [entry["id"] for entry in entries])
-        return [_shown(entry, states) for entry in entries]
+    async def _entries(self, session_id: str, texts: Iterable[str]) -> list[Entry]:
+        """Return entries that were read, each with what became of it."""
+        entries = _read(texts)
+        states, calls = await asyncio.gather(
+            self._states(session_id, [each.id for each in entries]),
+            self._calls([each.id for each in entries if each.kind == CALL]),
+        )
+        return [
+            replace(each, state=states.get(each.id, each.state), call=calls.get(each.id))
+            for each in entries
+        ]
+
+    async def _calls(self, ids: Iterable[str]) -> dict[str, CallRecord]:
+        found = await asyncio.gather(*(call_records.find(self._store, each) for each in ids))
+        return {call.id: call for call in found if call}
 
     async def _states(self, session_id: str, ids: Iterable[str]) -> dict[str, str]:
         known = [each for each in ids if each]
@@ -210,22 +239,14 @@ def _erasing(session_id: str, participants: Sequence[str]) -> ScriptCall:
     )
 
 
-def _read(text: str) -> dict[str, Any] | None:
-    """Return an entry, None when another release has written what this one cannot read."""
+def _read(texts: Iterable[str]) -> list[Entry]:
+    """Return entries, without those of another release that this one cannot read."""
+    return [entry for text in texts if (entry := _read_one(text))]
+
+
+def _read_one(text: str) -> Entry | None:
     try:
-        entry = ujson.loads(text)
-        return {
-            "at": time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(entry["at"] / 1000)),
-            "from": entry["from"],
-            "text": entry["text"],
-            "id": entry["id"],
-            "kind": entry["kind"],
-            "state": entry.get("state", ""),
-        }
-    except (ValueError, TypeError, KeyError, AttributeError):
+        return _decoder.decode(text)
+    except msgspec.DecodeError:
         log.error("an entry of a session log cannot be read and is left out")
         return None
-
-
-def _shown(entry: dict[str, Any], states: Mapping[str, str]) -> dict[str, Any]:
-    return entry | {"state": states.get(entry["id"], entry["state"])}

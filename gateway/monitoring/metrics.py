@@ -37,6 +37,13 @@ def _children(family: _Family, *values: Iterable[str]) -> dict[tuple[str, ...], 
     return {labels: family.labels(*labels) for labels in product(*values)}
 
 
+def counted(
+    name: str, documentation: str, **values: Iterable[str]
+) -> dict[tuple[str, ...], Counter]:
+    """Return the children of a counter; values: those of each label."""
+    return _children(Counter(name, documentation, tuple(values)), *values.values())
+
+
 MESSAGES = _children(
     Counter("gateway_messages", "Messages by what the provider did", ("provider", "outcome")),
     PROVIDERS,
@@ -77,18 +84,6 @@ LIMITED = _children(
 WEBHOOKS = _children(
     Counter("gateway_webhooks", "Webhook calls by how they were taken", ("result",)),
     ("accepted", "ignored", "unauthenticated"),
-)
-MOS = _children(
-    Counter("gateway_inbound_messages", "MOs by what became of them", ("provider", "result")),
-    PROVIDERS,
-    (
-        *("relayed", "suppressed", "paused", "repeated", "part", "kept", "stopped", "started"),
-        *("told", "ended", "ignored", "answered", "waiting", "paired"),
-    ),
-)
-CALLS = _children(
-    Counter("gateway_calls", "Calls on virtual numbers by how they were answered", ("result",)),
-    ("connect", "pin", "refused", "suppressed", "busy", "fallback"),
 )
 OUTBOX_REPEATS = Counter(
     "gateway_outbox_repeats", "Texts sent again because their process died while it sent them"

@@ -104,6 +104,12 @@ def parse_international(text: str) -> PhoneNumber | None:
     return _read("+" + found[1].removeprefix("00"), None)
 
 
+def e164_of(text: str) -> str:
+    """Return the E.164 form of what ``parse_international`` reads, '' for what is no number."""
+    number = parse_international(text)
+    return number.e164 if number else ""
+
+
 def is_region(code: str) -> bool:
     """Return whether ``code`` is an upper-case two-letter region with telephone numbers."""
     return code in phonenumbers.SUPPORTED_REGIONS

@@ -14,8 +14,10 @@ from gateway.access.limiter import Limiter, MessageLimits, ValidationLimits
 from gateway.access.refusals import Refusals
 from gateway.access.sign_ins import SignIns
 from gateway.conversations.calls import Calls
+from gateway.conversations.erasure import Erasure
 from gateway.conversations.lobby import Lobby
 from gateway.conversations.notices import Notices
+from gateway.conversations.opening import Opening
 from gateway.conversations.relay import Relay
 from gateway.conversations.sessions import Sessions
 from gateway.conversations.transcript import Transcript
@@ -31,7 +33,6 @@ from gateway.messaging.receipts import Receipts
 from gateway.monitoring.metrics import OUTBOX_REPEATS
 from gateway.monitoring.stats import Stats
 from gateway.providers.base import SubmitResult
-from gateway.providers.vonage.insight import Insight
 from gateway.smssync.phones import Phones, reporting
 from gateway.smssync.queue import Tasks
 from gateway.store.pipeline import Store, connect
@@ -69,6 +70,8 @@ class Services:
     pool_providers: tuple[str, ...]
     pool: Pool
     sessions: Sessions
+    opening: Opening
+    erasure: Erasure
     forecast: Forecast
     transcript: Transcript
     notices: Notices
@@ -84,7 +87,6 @@ class Services:
     phones: Phones
     provisioning: Provisioning
     inventory: Inventory
-    insight: Insight | None
     stats: Stats
 
 
@@ -121,11 +123,7 @@ def _open(
 
     chat_numbers = from_settings.chat_numbers(settings)
     sessions = Sessions(
-        store,
-        reserved=chat_numbers,
-        exclusive=settings.tn_exclusive,
-        cooldown=settings.number_cooldown,
-        log_days=settings.session_log_days,
+        store, cooldown=settings.number_cooldown, log_days=settings.session_log_days
     )
     pool, optouts = Pool(store, sessions.expire_some), OptOuts(store)
     words = from_settings.keywords(settings)
@@ -162,6 +160,15 @@ def _open(
     closing.push_async_callback(worker.stop, OUTBOX_STOP_SECONDS)
 
     notices = Notices(store, from_settings.notice_texts(settings), worker.wake)
+    opening = Opening(
+        store,
+        sessions=sessions,
+        notices=notices,
+        insight=insight,
+        exclusive=settings.tn_exclusive,
+        cooldown=settings.number_cooldown,
+        reserved=chat_numbers,
+    )
     lobby = Lobby(
         store,
         numbers=chat_numbers,
@@ -184,6 +191,15 @@ def _open(
         words=words,
         lobby=lobby,
         wake=worker.wake,
+    )
+    history = History(store, receipts, days=days)
+    erasure = Erasure(
+        transcript=transcript,
+        history=history,
+        receipts=receipts,
+        inbox=inbox,
+        outbox=outbox,
+        erase_tasks=tasks.erase_number,
     )
     calls = from_settings.calls(settings, store, sessions, transcript)
     forecast = Forecast(store)
@@ -215,7 +231,7 @@ def _open(
         refusals=refusals,
         messenger=messenger,
         receipts=receipts,
-        history=History(store, receipts, days=days),
+        history=history,
         admin=admin,
         sign_ins=SignIns(store, limiter, admin),
         webhooks=from_settings.webhook_gate(settings),
@@ -225,6 +241,8 @@ def _open(
         transcript=transcript,
         pool=pool,
         sessions=sessions,
+        opening=opening,
+        erasure=erasure,
         forecast=forecast,
         notices=notices,
         optouts=optouts,
@@ -251,7 +269,6 @@ def _open(
             store, numbers_api, NumberSetup(numbers_api, pool, webhooks), account=account
         ),
         inventory=Inventory(numbers_api, pool, webhooks, account=account),
-        insight=insight,
         stats=stats,
     )
 

@@ -15,7 +15,7 @@ from typing import Any, Self, TypeVar
 import redis
 
 from gateway.access.limiter import Limit, Limiter
-from gateway.conversations.sessions import NewSession
+from gateway.conversations.opening import NewSession
 from gateway.errors import LimitExceeded
 from gateway.providers.base import Inbound
 from gateway.smssync.tasks import NewTask
@@ -140,7 +140,7 @@ async def _sessions(services: Services, size: Size) -> list[Talk]:
     talks: list[Talk] = []
 
     async def begin(wanted: NewSession) -> None:
-        session, _ = await services.sessions.create(wanted)
+        session, _ = await services.opening.create(wanted)
         talks.append(Talk.of(session))
 
     await _together(partial(begin, each) for each in _plan(size))

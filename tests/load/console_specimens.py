@@ -10,7 +10,8 @@ from typing import Self
 
 import redis
 
-from gateway.conversations.sessions import NewSession, Session
+from gateway.conversations.opening import NewSession
+from gateway.conversations.session import Session
 from gateway.providers.vonage.voice import CallEvent, IncomingCall
 from gateway.store import keys
 from gateway.virtual_numbers.pool import Mode, VirtualNumber
@@ -87,7 +88,7 @@ async def specimens_of(made: Town, store: redis.Redis) -> Specimens:
     """Let everything happen once in a gateway whose store is empty still."""
     services = made.gateway.application.services
     await services.pool.add(rented(0))
-    session, _ = await services.sessions.create(wanted(ANNA, BERT))
+    session, _ = await services.opening.create(wanted(ANNA, BERT))
     await services.store.execute("DEL", keys.ANNOUNCE)
     marks = Talk.of(session).marks()
     number = marks["number"].decode()

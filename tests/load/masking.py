@@ -25,8 +25,11 @@ from conf.settings import Settings, load
 from gateway.access.limiter import Limiter
 from gateway.conversations.lobby import Lobby
 from gateway.conversations.notices import Notices
+from gateway.conversations.opening import NewSession
+from gateway.conversations.outcomes import Taken
 from gateway.conversations.relay import Relay
-from gateway.conversations.sessions import NewSession, Session, Sessions
+from gateway.conversations.session import Session
+from gateway.conversations.sessions import Sessions
 from gateway.conversations.transcript import Transcript
 from gateway.errors import StoreUnavailable
 from gateway.messaging.inbound.concatenation import Concatenation
@@ -40,6 +43,7 @@ from gateway.virtual_numbers.pool import Pool, VirtualNumber
 from gateway.wiring.from_settings import notice_texts
 from gateway.wiring.services import open_services
 from tests.load.scenarios import fictional_numbers
+from tests.support.conversations import OpenedSessions
 from tests.support.servers.processes import Process, wait_for
 
 MOST = 1.5  # times the cost at the smallest size that a larger one may take
@@ -110,7 +114,7 @@ class Town:
         self.size = size
         self.url, self.pid = server.url, server.pid
         self.store = connect(server.url)
-        self.sessions = Sessions(self.store, exclusive=size.exclusive, log_days=0)
+        self.sessions = OpenedSessions(self.store, exclusive=size.exclusive, log_days=0)
         self.relay = _relay(self.store, self.sessions, settings)
         self.talks: dict[str, list[Session]] = {"shared": [], "per-side": [], "his": []}
         self.texts = 0
@@ -415,7 +419,7 @@ async def take(town: Town, calls: int, *, label: str, talks: Sequence[str]) -> C
     """Measure how texts of sessions are taken; they lie in the outbox then."""
     meter, texts = Meter(town), _texts(town, calls, talks)
     results = await meter.run([partial(town.relay.receive, each) for each in texts], 2)
-    town.expect("texts relayed", calls, results.count("relayed"))
+    town.expect("texts relayed", calls, results.count(Taken.RELAYED))
     town.expect("texts in the outbox", calls, await _empty_outbox(town.store))
     return {label: meter.cost()}
 

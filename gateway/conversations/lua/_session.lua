@@ -1,8 +1,8 @@
 -- Prelude of scripts that open or close a session. It needs _load before it.
--- session_keys(first)  the keys from KEYS[first] on by name; gateway.conversations.sessions.session_keys gives
+-- session_keys(first)  the keys from KEYS[first] on by name; gateway.conversations.session.session_keys gives
 --           them in this order
 -- open_session(k, id, s)  writes a session down, with its routes and its place in every index;
---           s: its fields as text: those of models.Session but id, texts and, of a chat, the PINs;
+--           s: its fields as text: those of session.Session but id, texts and, of a chat, the PINs;
 --           and the countries of the participants as _parallel is to count them, '' = unknown
 local NAMES = 'session routes_a routes_b past_a past_b sessions expiries unique_names announce '
   .. 'numbers number_sessions load pool_message pool_voice pool_both idle_message idle_voice idle_both '

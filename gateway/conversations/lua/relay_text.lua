@@ -1,12 +1,12 @@
--- Take a text of one participant and queue it for the other. Preludes: _enqueue _once _loops _log
+-- Take a text of one participant and queue it for the other.
+-- Preludes: _enqueue _once _loops _log _owe
 -- KEYS[1]  token, KEYS[2] assemblies, KEYS[3] routes of the sender, KEYS[4] session,
 --          KEYS[5] optouts, KEYS[6] log, KEYS[7] its states, KEYS[8] and KEYS[9] logs of both,
---          KEYS[10] due, KEYS[11] queue to the counterpart, KEYS[12] queue back to the sender,
---          KEYS[13] expiries
+--          KEYS[10] due, KEYS[11] queue to the counterpart, KEYS[12] announce, KEYS[13] expiries
 -- ARGV     digest of the parts or '', virtual number, route, counterpart, session id, side,
---          message id, digest of the text, direction, entry, log entry ('' = no log),
---          direction back, entry back ('' = none): that the counterpart has opted out; how long
---          the session may be silent from now on (ms, 0 = its expiry stays); more entries
+--          message id, digest of the text, direction, entry, log entry ('' = no log), word that
+--          announces to the sender that the counterpart has opted out ('' = he is not told); how
+--          long the session may be silent from now on (ms, 0 = its expiry stays); more entries
 -- Returns  changed (look again), over (the session has expired), repeated, relayed,
 --          suppressed (opted out) or paused (a loop).
 local now = now_ms()
@@ -19,20 +19,15 @@ local result, state = 'relayed', 'queued'
 local since = redis.call('ZSCORE', KEYS[5], ARGV[4])
 if since then
   result, state = 'suppressed', 'suppressed'
-  -- He is told once for each time that the counterpart opts out.
-  local told = 'told_' .. ARGV[6]
-  if ARGV[13] ~= '' and redis.call('HGET', KEYS[4], told) ~= since then
-    redis.call('HSET', KEYS[4], told, since)
-    enqueue(KEYS[12], KEYS[10], ARGV[12], ARGV[13], now)
-  end
+  owe_opted_out(KEYS[12], KEYS[4], ARGV[5], ARGV[6], since, ARGV[12], now)
 elseif loops(KEYS[4], ARGV[6], ARGV[8], now) then
   result, state = 'paused', 'paused'
 else
   enqueue(KEYS[11], KEYS[10], ARGV[9], ARGV[10], now)
-  for i = 15, #ARGV do enqueue(KEYS[11], KEYS[10], ARGV[9], ARGV[i], now) end
+  for i = 14, #ARGV do enqueue(KEYS[11], KEYS[10], ARGV[9], ARGV[i], now) end
 end
-if ARGV[14] ~= '0' then
-  local silent = string.format('%.0f', now + tonumber(ARGV[14]))
+if ARGV[13] ~= '0' then
+  local silent = string.format('%.0f', now + tonumber(ARGV[13]))
   redis.call('HSET', KEYS[4], 'expires', silent)
   redis.call('ZADD', KEYS[13], silent, ARGV[5])
 end

@@ -7,11 +7,10 @@ import hashlib
 from collections.abc import Sequence
 
 from conf.providers import NEXMO, is_phone
-from gateway.conversations.sessions import NewSession, NoNumberFree
+from gateway.conversations.opening import NewSession, NoNumberFree
 from gateway.errors import BadRequest
 from gateway.telephony.phonenumber import country_of
 from gateway.virtual_numbers.pool import Mode
-from handlers.admin.sessions import begin
 from handlers.console.base import path
 from handlers.console.handsets.page import COOKIE, HandsetsPage
 from handlers.console.handsets.phones import FEWEST, MOST, Phone, next_phone, write_phones
@@ -56,7 +55,8 @@ class ConnectHandler(HandsetsAction):
         )
         if not set(routes[0].values()) & set(routes[1].values()):
             try:
-                await begin(self.services, _wanted(*sorted((one, other), key=self.phones.index)))
+                wanted = _wanted(*sorted((one, other), key=self.phones.index))
+                await self.services.opening.begin(wanted)
             except NoNumberFree:
                 raise BadRequest(
                     "no number is free that texts and calls both; add one under Numbers,"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
-from gateway.conversations.sessions import Session
+from gateway.conversations.session import Session
 from handlers.console import formatting
 from handlers.console.handsets.phones import Phone
 from handlers.handsets import Conversations, Entry
@@ -36,13 +36,9 @@ class PhoneLine:
 
 def line_of(session: Session, participant: str) -> PhoneLine:
     """Return the line of one participant of a session."""
-    to_b = PhoneLine(
-        session.number_a, session.participant_b, session.number_b, session.id, session.created
-    )
-    to_a = PhoneLine(
-        session.number_b, session.participant_a, session.number_a, session.id, session.created
-    )
-    return to_b if participant == session.participant_a else to_a
+    side = session.side_of(participant)
+    own, other = session.seat(side), session.other(side)
+    return PhoneLine(own.number, other.person, other.number, session.id, session.created)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ import re
 from functools import partial
 from typing import Any, ClassVar
 
-from gateway.conversations.sessions import NoNumberFree, Session
+from gateway.conversations.opening import NoNumberFree
+from gateway.conversations.session import SIDES, Session
 from gateway.errors import BadRequest, NotFound
 from gateway.store.values import ID
 from gateway.telephony import phonenumber
 from gateway.virtual_numbers.pool import Mode
-from handlers.admin.sessions import NEW_SESSION_FIELDS, begin, end, wanted_session, with_calls
+from handlers.admin.sessions import NEW_SESSION_FIELDS, wanted_session
 from handlers.console.base import path
 from handlers.console.page import Action, Page, page_or_first
 
@@ -61,8 +62,8 @@ class ConversationsPage(Page):
         return {"of": "", "person": "", "through": "", "query": ""} | found | more
 
     async def _open(self, after: str) -> dict[str, Any]:
-        total, rows, older = await page_or_first(self.services.sessions.page, ROWS, after)
-        return {"total": total, "sessions": rows, "older": older}
+        page = await page_or_first(self.services.sessions.page, ROWS, after)
+        return {"total": page.total, "sessions": page.items, "older": page.next}
 
     async def _through(self, through: str, after: str) -> dict[str, Any]:
         """Return those that are open on a number of the pool."""
@@ -72,12 +73,12 @@ class ConversationsPage(Page):
         await services.sessions.expire_some()
         on_it = partial(services.pool.sessions_on, number)
         page = await page_or_first(on_it, ROWS, after)
-        found = await asyncio.gather(*(services.sessions.find(each) for each in page.items))
+        found = await services.sessions.find_all(page.items)
         return {
             "through": number,
             "query": f"through={through}",
             "total": page.total,
-            "sessions": [each for each in found if each and not each.closed],
+            "sessions": [each for each in found if not each.closed],
             "older": page.next,
         }
 
@@ -85,23 +86,23 @@ class ConversationsPage(Page):
         """Return the open ones, then those that have ended and are kept."""
         element, _, side = of.partition(".")
         known = await self.services.sessions.find(element)
-        if known is None or side not in {"a", "b"}:
+        if known is None or side not in SIDES:
             raise NotFound(GONE)
-        person = known.participant_a if side == "a" else known.participant_b
+        person = known.seat(side).person
         skip = int(after) if _SKIP.fullmatch(after) else 0
         opened = await self.services.sessions.newest_of(person)
         ended, ids = await self.services.transcript.ended_of(
             person, ROWS, max(0, skip - len(opened))
         )
-        total, ids = len(opened) + ended, [*opened[skip:], *ids][:ROWS]
-        found = await asyncio.gather(*(self.services.sessions.find(each) for each in ids))
+        total = len(opened) + ended
+        shown = [*opened[skip:], *ids][:ROWS]
         return {
             "of": of,
             "query": f"of={of}",
             "person": person,
             "known": known.id,
             "total": total,
-            "sessions": [each for each in found if each],
+            "sessions": await self.services.sessions.find_all(shown),
             "older": str(skip + ROWS) if skip + ROWS < total else None,
         }
 
@@ -131,8 +132,7 @@ class SearchAction(Action, ConversationsPage):
                 "nothing was found. Look for the id of a session, the unique name of an open one, "
                 "or an international number: of a participant, or of the pool."
             )
-        side = "a" if session.participant_a == number.e164 else "b"
-        return f"{path('conversations')}?of={session.id}.{side}"
+        return f"{path('conversations')}?of={session.id}.{session.side_of(number.e164)}"
 
     async def _any_of(self, e164: str) -> Session | None:
         """Return the newest session of a participant, an open one if there is any."""
@@ -154,9 +154,9 @@ class NewAction(Action):
 
     async def perform(self, *args: str) -> str:
         """Begin a conversation as ``POST /session`` does."""
-        wanted = wanted_session(self.fields(*NEW_SESSION_FIELDS), self.services)
+        wanted = wanted_session(self.fields(*NEW_SESSION_FIELDS), self.services.public_url)
         try:
-            session, new = await begin(self.services, wanted)
+            session, new = await self.services.opening.begin(wanted)
         except NoNumberFree:
             raise BadRequest(
                 "no number of the pool is free for these two: add one, or end a conversation"
@@ -184,24 +184,21 @@ class ConversationPage(Page):
             raise NotFound(GONE)
         before = self.get_query_argument("before", "")
         log = self.services.transcript
-        session, (total, entries, first) = await asyncio.gather(
+        session, page = await asyncio.gather(
             self.services.sessions.find(wanted), log.page_before(wanted, ENTRIES, before)
         )
         if session is None:
             raise NotFound(GONE)
         end_at = int(before or 0)  # 0 is the end of the log
-        texts = [entry["id"] for entry in entries if entry["kind"] == "text" and entry["id"]]
-        entries, written = await asyncio.gather(
-            with_calls(self.services, entries), self.services.receipts.known(texts)
-        )
+        texts = [entry.id for entry in page.items if entry.kind == "text" and entry.id]
         return {
             "session": session,
-            "entries": entries,
-            "written": written,
-            "total": total,
-            "first": first,
-            "older": str(first) if 0 < first < total else "",
-            "newer": str(end_at + ENTRIES) if 0 < end_at < total else "",
+            "entries": page.items,
+            "written": await self.services.receipts.known(texts),
+            "total": page.total,
+            "first": int(page.next or 0),
+            "older": page.next or "",
+            "newer": str(end_at + ENTRIES) if 0 < end_at < page.total else "",
             "logs": log.enabled,
             "modes": MODES,
             "both": BOTH,
@@ -215,7 +212,7 @@ class EndAction(Action, ConversationPage):
         """End it and tell both, as ``DELETE /session`` does."""
         self.fields()
         try:
-            await end(self.services, args[0])
+            await self.services.opening.end(args[0])
         except NotFound:
             raise NotFound("this conversation is not open any more") from None
         return path("conversations", args[0], done="ended")

@@ -15,7 +15,9 @@ import pytest
 from jsonschema import Draft4Validator
 
 from gateway.conversations.calls import MOST_EVENTS, WRONG_PER_CALLER, WRONG_PER_NUMBER, Calls
-from gateway.conversations.sessions import NewSession, Session, Sessions
+from gateway.conversations.opening import NewSession
+from gateway.conversations.session import Session
+from gateway.conversations.sessions import Sessions
 from gateway.conversations.transcript import Transcript
 from gateway.errors import BadRequest, StoreUnavailable
 from gateway.providers.vonage.voice import Action, CallEvent, IncomingCall, Keyed
@@ -23,6 +25,7 @@ from gateway.store import keys
 from gateway.store.pipeline import Store, connect
 from gateway.virtual_numbers.pool import Mode, Pool, VirtualNumber
 from tests.support import DATA
+from tests.support.conversations import OpenedSessions
 
 SCHEMA = json.loads((DATA / "ncco-schema.json").read_text("utf-8"))
 ANNA, BEN, CLEO, STRANGER = (f"+491760406909{n}" for n in range(1, 5))
@@ -68,7 +71,7 @@ class Exchange:
     """The store, what works on it, and three numbers of the pool."""
 
     store: Store
-    sessions: Sessions
+    sessions: OpenedSessions
     log: Transcript
     calls: Calls
     ids: Any = field(default_factory=lambda: (f"CON-{n}" for n in itertools.count()))
@@ -100,9 +103,9 @@ class Exchange:
 
     async def logged(self, session: Session) -> list[tuple[str, str, str]]:
         """Return (id, from, state) of the calls in a session's log."""
-        _, entries, _ = await self.log.page(session.id, 1000, "")
-        assert {"call"} >= {each["kind"] for each in entries}
-        return [(each["id"], each["from"], each["state"]) for each in entries]
+        entries = (await self.log.page(session.id, 1000, "")).items
+        assert {"call"} >= {each.kind for each in entries}
+        return [(each.id, each.side, each.state) for each in entries]
 
     async def busy(self) -> set[str]:
         """Return who is in a call."""
@@ -124,7 +127,7 @@ async def exchange(redis_url: str) -> AsyncIterator[Exchange]:
     for number, provider in ((ONE, "nexmo"), (TWO, "nexmo"), (THREE, "nexmo")):
         can = frozenset({"sms", "voice"})
         await Pool(store).add(VirtualNumber(number, provider, "US", can, 1))
-    yield Exchange(store, Sessions(store), Transcript(store, days=30), calls_on(store))
+    yield Exchange(store, OpenedSessions(store), Transcript(store, days=30), calls_on(store))
     await store.close()
 
 

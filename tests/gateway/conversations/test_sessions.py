@@ -1,4 +1,4 @@
-"""Sessions: who gets which number, what is written down, and what is left when they end."""
+"""OpenedSessions: who gets which number, what is written down, and what is left when they end."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from typing import Any
 import pytest
 import ujson
 
-from gateway.conversations import sessions as sessions_module
-from gateway.conversations.sessions import NewSession, NoNumberFree, Session, Sessions, session_keys
+from gateway.conversations import session as session_module
+from gateway.conversations.opening import NewSession, NoNumberFree
+from gateway.conversations.session import Session, session_keys
 from gateway.errors import BadRequest, NotFound, StoreUnavailable
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
 from gateway.store.script import Script
 from gateway.virtual_numbers.pool import Mode, Pool, VirtualNumber
+from tests.support.conversations import OpenedSessions
 from tests.support.visitor import eventually
 
 ANNA, BEN, CLEO = "+4917604069091", "+4917604069092", "+4917604069093"
@@ -66,8 +68,8 @@ def store(stores: list[Store]) -> Store:
 
 
 @pytest.fixture
-def sessions(store: Store) -> Sessions:
-    return Sessions(store)
+def sessions(store: Store) -> OpenedSessions:
+    return OpenedSessions(store)
 
 
 async def fill(
@@ -107,7 +109,9 @@ async def refusals(calls: Sequence[Any]) -> tuple[list[tuple[Session, bool]], li
 # -- what is written down --------------------------------------------------------------------------
 
 
-async def test_a_shared_session_has_one_number_for_both(store: Store, sessions: Sessions) -> None:
+async def test_a_shared_session_has_one_number_for_both(
+    store: Store, sessions: OpenedSessions
+) -> None:
     await fill(store, US[:1])
     session, new = await sessions.create(wanted(mode=Mode.BOTH, unique_name="order 7"))
     assert new
@@ -134,7 +138,7 @@ async def test_a_shared_session_has_one_number_for_both(store: Store, sessions: 
 
 
 async def test_the_sides_of_a_per_side_session_have_numbers_of_their_own(
-    store: Store, sessions: Sessions
+    store: Store, sessions: OpenedSessions
 ) -> None:
     await fill(store, US[:2])
     session, _ = await sessions.create(wanted(numbers="per-side"))
@@ -144,7 +148,7 @@ async def test_the_sides_of_a_per_side_session_have_numbers_of_their_own(
     assert {US[0]: "1", US[1]: "1"} == await hash_of(store, keys.LOAD)
 
 
-async def test_each_number_brings_its_own_provider(store: Store, sessions: Sessions) -> None:
+async def test_each_number_brings_its_own_provider(store: Store, sessions: OpenedSessions) -> None:
     for number, country, provider in ((US[0], "US", "flowroute"), (DE[0], "DE", "smssync:phone")):
         await Pool(store).add(VirtualNumber(number, provider, country, frozenset({"sms"})))
     session, _ = await sessions.create(
@@ -159,7 +163,7 @@ async def test_a_script_that_runs_twice_opens_one_session(store: Store) -> None:
     await fill(store, US[:5])
     preludes = "_enqueue _load _session _pins _parallel _suit _pick _choose".split()
     script, session_id = (
-        Script.load(sessions_module.__file__, "session_create", *preludes),
+        Script.load(session_module.__file__, "session_create", *preludes),
         secrets.token_hex(16),
     )
     used = [*session_keys(session_id, ANNA, BEN), *[keys.pool("message")] * 4]
@@ -190,7 +194,9 @@ async def test_a_script_that_runs_twice_opens_one_session(store: Store) -> None:
 # -- which numbers ---------------------------------------------------------------------------------
 
 
-async def test_a_number_is_any_of_the_suitable_at_random(store: Store, sessions: Sessions) -> None:
+async def test_a_number_is_any_of_the_suitable_at_random(
+    store: Store, sessions: OpenedSessions
+) -> None:
     await fill(store, US[:4])
     opened = await asyncio.gather(
         *(sessions.create(wanted(person(n), person(1000 + n))) for n in range(200))
@@ -202,7 +208,7 @@ async def test_a_number_is_any_of_the_suitable_at_random(store: Store, sessions:
 
 
 async def test_one_number_serves_many_pairs_but_no_participant_twice(
-    store: Store, sessions: Sessions
+    store: Store, sessions: OpenedSessions
 ) -> None:
     await fill(store, US[:2])
     first, _ = await sessions.create(wanted(ANNA, BEN))
@@ -224,7 +230,7 @@ async def test_one_number_serves_many_pairs_but_no_participant_twice(
 )
 @pytest.mark.parametrize("virtual_number", ["", US[0]], ids=["any", "asked for"])
 async def test_a_number_carries_what_it_is_capable_of(
-    store: Store, sessions: Sessions, can: str, possible: set[Mode], virtual_number: str
+    store: Store, sessions: OpenedSessions, can: str, possible: set[Mode], virtual_number: str
 ) -> None:
     await fill(store, US[:1], can=can)
     for number, mode in enumerate(Mode):
@@ -238,7 +244,7 @@ async def test_a_number_carries_what_it_is_capable_of(
 
 
 async def test_an_unhealthy_number_is_given_only_when_asked_for(
-    store: Store, sessions: Sessions
+    store: Store, sessions: OpenedSessions
 ) -> None:
     await fill(store, US[:1])
     await Pool(store).set_health(US[0], False)
@@ -250,7 +256,7 @@ async def test_an_unhealthy_number_is_given_only_when_asked_for(
 
 @pytest.mark.parametrize("numbers", ["shared", "per-side"])
 async def test_the_number_asked_for_is_that_of_a(
-    store: Store, sessions: Sessions, numbers: str
+    store: Store, sessions: OpenedSessions, numbers: str
 ) -> None:
     await fill(store, US[:40])
     session, _ = await sessions.create(wanted(virtual_number=US[7], numbers=numbers))
@@ -276,7 +282,7 @@ async def test_the_number_asked_for_is_that_of_a(
     ids=["unknown", "busy", "busy b", "own a", "own b", "same", "name", "name, roles swapped"],
 )
 async def test_what_cannot_be_is_refused_with_its_field(
-    store: Store, sessions: Sessions, new: NewSession, problem: str
+    store: Store, sessions: OpenedSessions, new: NewSession, problem: str
 ) -> None:
     await fill(store, US[:3])
     await sessions.create(wanted(unique_name="taken", virtual_number=US[0]))
@@ -286,7 +292,7 @@ async def test_what_cannot_be_is_refused_with_its_field(
 
 
 async def test_a_per_side_counterpart_may_use_the_number_asked_for_elsewhere(
-    store: Store, sessions: Sessions
+    store: Store, sessions: OpenedSessions
 ) -> None:
     await fill(store, US[:2])
     await sessions.create(wanted(BEN, CLEO, virtual_number=US[0]))
@@ -313,7 +319,7 @@ async def test_each_side_has_a_number_of_its_country_where_there_is_one(
 ) -> None:
     await fill(store, US)
     await fill(store, DE, country="DE")
-    sessions = Sessions(store, exclusive=exclusive)
+    sessions = OpenedSessions(store, exclusive=exclusive)
     country = dict.fromkeys(US, "US") | dict.fromkeys(DE, "DE")
     for number in range(4):
         session, _ = await sessions.create(
@@ -330,7 +336,7 @@ async def test_each_side_has_a_number_of_its_country_where_there_is_one(
 
 
 async def test_numbers_of_the_country_are_used_up_before_others(
-    store: Store, sessions: Sessions
+    store: Store, sessions: OpenedSessions
 ) -> None:
     await fill(store, US)
     await fill(store, DE[:3], country="DE")
@@ -356,7 +362,7 @@ async def test_a_pair_of_numbers_is_found_whenever_there_is_one(
     possible = any(
         free_a & 1 << x and free_b & 1 << y for x, y in itertools.permutations(range(2), 2)
     )
-    sessions = Sessions(store, exclusive=exclusive)
+    sessions = OpenedSessions(store, exclusive=exclusive)
     for _ in range(6):
         try:
             session, _ = await sessions.create(wanted(numbers="per-side"))
@@ -378,7 +384,7 @@ async def test_a_number_that_was_never_had_comes_first_in_a_pool_of_hundreds(
     await fill(store, US)
     past = [item for number in US[:-2] for item in (number, f"1 {CLEO} 0")]
     await store.execute("HSET", keys.past(ANNA), *past)
-    sessions = Sessions(store, exclusive=exclusive)
+    sessions = OpenedSessions(store, exclusive=exclusive)
     # The other one that she never had carries a session: hers, or anybody's if it is exclusive.
     holder = person(1) if exclusive else ANNA
     await sessions.create(wanted(holder, CLEO, virtual_number=US[-2]))
@@ -388,7 +394,7 @@ async def test_a_number_that_was_never_had_comes_first_in_a_pool_of_hundreds(
 
 @pytest.mark.parametrize("numbers", ["shared", "per-side"])
 async def test_who_had_all_of_a_large_pool_gets_any_of_it(
-    store: Store, sessions: Sessions, numbers: str
+    store: Store, sessions: OpenedSessions, numbers: str
 ) -> None:
     """To compare thousands for him would make everybody wait."""
     await fill(store, MANY)
@@ -399,7 +405,7 @@ async def test_who_had_all_of_a_large_pool_gets_any_of_it(
 
 
 async def test_then_comes_the_one_that_both_have_not_had_for_longest(
-    store: Store, sessions: Sessions
+    store: Store, sessions: OpenedSessions
 ) -> None:
     await fill(store, US)
     for place, number in enumerate(US):
@@ -410,7 +416,7 @@ async def test_then_comes_the_one_that_both_have_not_had_for_longest(
 
 
 async def test_per_side_the_history_of_the_own_side_counts(
-    store: Store, sessions: Sessions
+    store: Store, sessions: OpenedSessions
 ) -> None:
     await fill(store, US[:3])
     for place, number in enumerate(US[:3]):
@@ -422,7 +428,7 @@ async def test_per_side_the_history_of_the_own_side_counts(
 
 @pytest.mark.parametrize("numbers", ["shared", "per-side"])
 async def test_the_last_free_number_of_a_large_pool_is_found(
-    store: Store, sessions: Sessions, numbers: str
+    store: Store, sessions: OpenedSessions, numbers: str
 ) -> None:
     await fill(store, MANY)
     used = [item for number in MANY[:-1] for item in (number, "x a +1")]
@@ -455,7 +461,7 @@ async def test_a_number_cools_down_before_it_leads_to_somebody_else(
     await fill(store, US[:2])
     await had(store, ANNA, US[1], 10, CLEO)
     await had(store, ANNA, US[0], seconds_ago, whom)
-    sessions = Sessions(store, cooldown=3600)
+    sessions = OpenedSessions(store, cooldown=3600)
     call = sessions.create(wanted(virtual_number=asked_for, numbers=numbers))
     if problem:
         with pytest.raises(BadRequest, match=problem):
@@ -465,7 +471,7 @@ async def test_a_number_cools_down_before_it_leads_to_somebody_else(
 
 
 async def test_without_cooldown_a_number_may_be_had_again_at_once(
-    store: Store, sessions: Sessions
+    store: Store, sessions: OpenedSessions
 ) -> None:
     await fill(store, US[:1])
     for counterpart in (BEN, CLEO):
@@ -476,7 +482,7 @@ async def test_without_cooldown_a_number_may_be_had_again_at_once(
 async def test_the_history_is_kept_for_30_days_or_as_long_as_the_cooldown(store: Store) -> None:
     await fill(store, US[:1])
     for cooldown, expected in ((0, 30 * DAY_MS), (60 * 86_400, 60 * DAY_MS)):
-        sessions = Sessions(store, cooldown=cooldown)
+        sessions = OpenedSessions(store, cooldown=cooldown)
         session, _ = await sessions.create(wanted())
         await sessions.close(session.id, notify=False)
         for participant in (ANNA, BEN):
@@ -489,7 +495,7 @@ async def test_the_history_is_kept_for_30_days_or_as_long_as_the_cooldown(store:
 
 async def test_an_exclusive_number_carries_one_session_and_then_the_next(store: Store) -> None:
     await fill(store, US[:1])
-    sessions = Sessions(store, exclusive=True)
+    sessions = OpenedSessions(store, exclusive=True)
     session, _ = await sessions.create(wanted())
     with pytest.raises(NoNumberFree):
         await sessions.create(wanted(person(1), person(2)))
@@ -505,7 +511,7 @@ async def test_exclusive_numbers_of_a_country_are_used_up_before_others(
 ) -> None:
     await fill(store, US)
     await fill(store, DE, country="DE")
-    sessions = Sessions(store, exclusive=True)
+    sessions = OpenedSessions(store, exclusive=True)
     own, others = (US, DE) if country == "US" else (DE, US)
     used: list[str] = []
     for n in range(len(own) // 2 + 1):
@@ -529,7 +535,7 @@ async def test_parallel_exclusive_sessions_use_every_number_once(
     stores: list[Store], numbers: str, possible: int
 ) -> None:
     await fill(stores[0], US[:60])
-    everywhere = [Sessions(each, exclusive=True) for each in stores]
+    everywhere = [OpenedSessions(each, exclusive=True) for each in stores]
     opened, errors = await refusals(
         [
             everywhere[n % 4].create(wanted(person(n), person(1000 + n), numbers=numbers))
@@ -553,7 +559,7 @@ async def test_of_200_parallel_creations_that_need_100_numbers_the_possible_ones
 ) -> None:
     """Two participants have 100 counterparts each: each of the two needs 100 numbers."""
     await fill(stores[0], US[:pool])
-    everywhere = [Sessions(each) for each in stores]
+    everywhere = [OpenedSessions(each) for each in stores]
     opened, errors = await refusals(
         [
             everywhere[n % 4].create(wanted((ANNA, BEN)[n % 2], person(n), numbers=numbers))
@@ -571,7 +577,7 @@ async def test_of_200_parallel_creations_that_need_100_numbers_the_possible_ones
 
 async def test_parallel_creations_of_one_pair_never_share_a_number(stores: list[Store]) -> None:
     await fill(stores[0], US)
-    everywhere = [Sessions(each) for each in stores]
+    everywhere = [OpenedSessions(each) for each in stores]
     pairs = [(ANNA, BEN), (BEN, ANNA)]
     opened, errors = await refusals(
         [everywhere[n % 4].create(wanted(*pairs[n % 2])) for n in range(200)]
@@ -585,7 +591,7 @@ async def test_parallel_creations_of_one_pair_never_share_a_number(stores: list[
 
 async def test_of_parallel_creations_under_one_name_one_is_new(stores: list[Store]) -> None:
     await fill(stores[0], US[:3])
-    everywhere = [Sessions(each) for each in stores]
+    everywhere = [OpenedSessions(each) for each in stores]
     opened, errors = await refusals(
         [everywhere[n % 4].create(wanted(unique_name="order 7")) for n in range(100)]
     )
@@ -595,7 +601,9 @@ async def test_of_parallel_creations_under_one_name_one_is_new(stores: list[Stor
     assert ["1"] == await stores[0].execute("HVALS", keys.LOAD)
 
 
-async def test_a_name_is_free_again_after_its_session(store: Store, sessions: Sessions) -> None:
+async def test_a_name_is_free_again_after_its_session(
+    store: Store, sessions: OpenedSessions
+) -> None:
     await fill(store, US[:1])
     first, _ = await sessions.create(wanted(unique_name="order 7"))
     await sessions.close(first.id, notify=False)
@@ -604,7 +612,7 @@ async def test_a_name_is_free_again_after_its_session(store: Store, sessions: Se
     assert first.id != second.id
 
 
-async def test_a_name_whose_session_is_over_is_free(store: Store, sessions: Sessions) -> None:
+async def test_a_name_whose_session_is_over_is_free(store: Store, sessions: OpenedSessions) -> None:
     await fill(store, US[:1])
     first, _ = await sessions.create(wanted(unique_name="order 7", expires_in_ms=1))
     await over(sessions, first)
@@ -617,7 +625,7 @@ async def test_a_name_whose_session_is_over_is_free(store: Store, sessions: Sess
 # -- the end ---------------------------------------------------------------------------------------
 
 
-async def over(sessions: Sessions, session: Session) -> None:
+async def over(sessions: OpenedSessions, session: Session) -> None:
     """Wait until a session's time has come; nobody has closed it yet."""
 
     async def is_over() -> bool:
@@ -627,7 +635,7 @@ async def over(sessions: Sessions, session: Session) -> None:
 
 
 async def test_a_closed_session_leaves_its_past_and_itself_for_a_while(
-    store: Store, sessions: Sessions
+    store: Store, sessions: OpenedSessions
 ) -> None:
     await fill(store, US[:2])
     session, _ = await sessions.create(
@@ -661,7 +669,7 @@ async def test_without_log_days_nothing_is_kept_but_what_the_notices_need(
     store: Store, notify: bool, kept_ms: int
 ) -> None:
     await fill(store, US[:1])
-    sessions = Sessions(store, log_days=0)
+    sessions = OpenedSessions(store, log_days=0)
     session, _ = await sessions.create(wanted())
     await store.execute("RPUSH", keys.session_log(session.id), "{}")
     await store.execute("HSET", keys.session_log_states(session.id), "id", "accepted")
@@ -673,7 +681,7 @@ async def test_without_log_days_nothing_is_kept_but_what_the_notices_need(
 
 
 @pytest.mark.parametrize("session_id", ["0" * 32, "", "x", "\ud800"])
-async def test_an_unknown_session_is_not_there(sessions: Sessions, session_id: str) -> None:
+async def test_an_unknown_session_is_not_there(sessions: OpenedSessions, session_id: str) -> None:
     assert await sessions.get(session_id) is None
     assert await sessions.find(session_id) is None
     assert await sessions.close(session_id, notify=True) is None
@@ -681,7 +689,7 @@ async def test_an_unknown_session_is_not_there(sessions: Sessions, session_id: s
 
 async def test_of_parallel_ends_of_one_session_one_is_told(stores: list[Store]) -> None:
     await fill(stores[0], US[:1])
-    everywhere = [Sessions(each) for each in stores]
+    everywhere = [OpenedSessions(each) for each in stores]
     session, _ = await everywhere[0].create(wanted())
     other, _ = await everywhere[0].create(wanted(CLEO, person(1)))
     done = await asyncio.gather(
@@ -692,7 +700,7 @@ async def test_of_parallel_ends_of_one_session_one_is_told(stores: list[Store]) 
     assert other == await everywhere[0].get(other.id)
 
 
-async def test_an_expired_session_owes_both_a_word(store: Store, sessions: Sessions) -> None:
+async def test_an_expired_session_owes_both_a_word(store: Store, sessions: OpenedSessions) -> None:
     await fill(store, US[:1])
     session, _ = await sessions.create(wanted(expires_in_ms=1))
     await over(sessions, session)
@@ -709,7 +717,7 @@ async def test_an_expired_session_owes_both_a_word(store: Store, sessions: Sessi
 
 async def test_many_are_closed_once_by_all_processes_and_others_stay(stores: list[Store]) -> None:
     await fill(stores[0], US[:1])
-    everywhere = [Sessions(each) for each in stores]
+    everywhere = [OpenedSessions(each) for each in stores]
     opened = [
         (await everywhere[n % 4].create(wanted(person(n), person(1000 + n), expires_in_ms=life)))[0]
         for n, life in enumerate([1] * 250 + [0, 60_000])
@@ -734,16 +742,16 @@ async def test_a_session_that_is_over_does_not_hold_the_last_number(
     store: Store, exclusive: bool, new: NewSession
 ) -> None:
     await fill(store, US[:1])
-    sessions = Sessions(store, exclusive=exclusive)
+    sessions = OpenedSessions(store, exclusive=exclusive)
     session, _ = await sessions.create(wanted(expires_in_ms=1))
     await over(sessions, session)
     assert US[0] == (await sessions.create(new))[0].number_a
 
 
 async def test_the_number_of_texts_is_kept_as_long_as_the_session(
-    store: Store, sessions: Sessions
+    store: Store, sessions: OpenedSessions
 ) -> None:
-    """Sessions of older releases have none."""
+    """OpenedSessions of older releases have none."""
     await fill(store, US[:1])
     session, _ = await sessions.create(wanted(unique_name="order 7"))
     assert 0 == session.texts
@@ -757,12 +765,14 @@ async def test_the_number_of_texts_is_kept_as_long_as_the_session(
     assert 2 == closed.texts
 
 
-async def test_the_end_of_a_chat_is_that_of_any_session(store: Store, sessions: Sessions) -> None:
+async def test_the_end_of_a_chat_is_that_of_any_session(
+    store: Store, sessions: OpenedSessions
+) -> None:
     """The lobby writes its sessions itself, between numbers that need not be in the pool."""
     await fill(store, US[:1])
     masked, _ = await sessions.create(wanted(CLEO, person(1)))
     session_id = secrets.token_hex(16)
-    preludes = [Script.load(sessions_module.__file__, name).text for name in ("_load", "_session")]
+    preludes = [Script.load(session_module.__file__, name).text for name in ("_load", "_session")]
     open_it = "open_session(session_keys(1), ARGV[1], cjson.decode(ARGV[2]))"
     fields = CHAT | {"participant_a": ANNA, "participant_b": BEN}
     await store.run(
@@ -781,7 +791,7 @@ async def test_the_end_of_a_chat_is_that_of_any_session(store: Store, sessions: 
 
 
 async def test_an_end_touches_nothing_that_belongs_to_another_session(
-    store: Store, sessions: Sessions
+    store: Store, sessions: OpenedSessions
 ) -> None:
     await fill(store, US[:1])
     session, _ = await sessions.create(wanted(unique_name="order 7"))
@@ -797,7 +807,9 @@ async def test_an_end_touches_nothing_that_belongs_to_another_session(
 # -- another end -----------------------------------------------------------------------------------
 
 
-async def test_an_expiry_is_set_changed_and_taken_away(store: Store, sessions: Sessions) -> None:
+async def test_an_expiry_is_set_changed_and_taken_away(
+    store: Store, sessions: OpenedSessions
+) -> None:
     await fill(store, US[:1])
     session, _ = await sessions.create(wanted())
     for wait in (60_000, 3_600_000):
@@ -810,7 +822,9 @@ async def test_an_expiry_is_set_changed_and_taken_away(store: Store, sessions: S
 
 
 @pytest.mark.parametrize("end", ["closed", "over", "unknown"])
-async def test_what_has_ended_is_not_extended(store: Store, sessions: Sessions, end: str) -> None:
+async def test_what_has_ended_is_not_extended(
+    store: Store, sessions: OpenedSessions, end: str
+) -> None:
     await fill(store, US[:1])
     session, _ = await sessions.create(wanted(expires_in_ms=1 if end == "over" else 0))
     if end == "closed":
@@ -826,7 +840,7 @@ async def test_what_has_ended_is_not_extended(store: Store, sessions: Sessions, 
 async def test_a_session_is_extended_or_expires_but_not_both(stores: list[Store]) -> None:
     """Sweepers and PATCHes race around the moment at which sessions end."""
     await fill(stores[0], US[:1])
-    sweeper, patcher = Sessions(stores[0]), Sessions(stores[1])
+    sweeper, patcher = OpenedSessions(stores[0]), OpenedSessions(stores[1])
     ids = [
         (await sweeper.create(wanted(person(n), person(1000 + n), expires_in_ms=20 + n)))[0].id
         for n in range(100)
@@ -858,7 +872,7 @@ async def test_a_session_is_extended_or_expires_but_not_both(stores: list[Store]
 
 
 async def test_the_pages_show_the_open_ones_once_newest_first(
-    store: Store, sessions: Sessions
+    store: Store, sessions: OpenedSessions
 ) -> None:
     await fill(store, US[:1])
     opened = [(await sessions.create(wanted(person(n), person(100 + n))))[0] for n in range(8)]
@@ -867,37 +881,41 @@ async def test_the_pages_show_the_open_ones_once_newest_first(
     shown: list[Session] = []
     after: str | None = ""
     while after is not None:
-        total, some, after = await sessions.page(3, after)
-        assert 7 == total
-        shown += some
+        page = await sessions.page(3, after)
+        assert 7 == page.total
+        shown += page.items
+        after = page.next
     newest_first = sorted(opened, key=lambda each: (each.created, each.id), reverse=True)
     assert newest_first == shown
 
 
 async def test_a_page_goes_on_behind_a_session_that_has_ended_meanwhile(
-    store: Store, sessions: Sessions
+    store: Store, sessions: OpenedSessions
 ) -> None:
     await fill(store, US[:1])
     opened = [(await sessions.create(wanted(person(n), person(100 + n))))[0] for n in range(4)]
     for score, session in enumerate(opened, 1000):
         await store.execute("ZADD", keys.SESSIONS, score, session.id)
         await store.execute("HSET", keys.session(session.id), "created", score)
-    _, _, after = await sessions.page(2, "")
+    after = (await sessions.page(2, "")).next
     assert opened[2].id == after
     await sessions.close(after, notify=False)
-    _, shown, _ = await sessions.page(2, after)
-    assert [opened[1].id, opened[0].id] == [each.id for each in shown]
+    behind = await sessions.page(2, after)
+    assert [opened[1].id, opened[0].id] == [each.id for each in behind.items]
 
 
-async def test_what_is_over_is_in_no_page(store: Store, sessions: Sessions) -> None:
+async def test_what_is_over_is_in_no_page(store: Store, sessions: OpenedSessions) -> None:
     await fill(store, US[:1])
     session, _ = await sessions.create(wanted(expires_in_ms=1))
     await over(sessions, session)
-    assert (0, [], None) == await sessions.page(10, "")
+    page = await sessions.page(10, "")
+    assert (0, [], None) == (page.total, page.items, page.next)
 
 
 @pytest.mark.parametrize("after", ["0" * 32, "x"])
-async def test_a_page_behind_an_unknown_session_is_refused(sessions: Sessions, after: str) -> None:
+async def test_a_page_behind_an_unknown_session_is_refused(
+    sessions: OpenedSessions, after: str
+) -> None:
     with pytest.raises(BadRequest, match=r"^after: no such session$"):
         await sessions.page(10, after)
 
@@ -905,7 +923,7 @@ async def test_a_page_behind_an_unknown_session_is_refused(sessions: Sessions, a
 async def test_without_a_store_nothing_is_promised() -> None:
     store = connect(NOWHERE)
     with pytest.raises(StoreUnavailable):
-        await Sessions(store).create(wanted())
+        await OpenedSessions(store).create(wanted())
     await store.close()
 
 
@@ -968,7 +986,7 @@ class Play:
         self.model = Model()
         self.pool = Pool(store)
         self.kinds = {
-            exclusive: Sessions(store, exclusive=exclusive) for exclusive in (False, True)
+            exclusive: OpenedSessions(store, exclusive=exclusive) for exclusive in (False, True)
         }
 
     async def step(self) -> None:
@@ -1094,7 +1112,7 @@ async def test_whatever_happens_the_store_is_what_a_simple_model_says(
 
 
 async def test_the_open_sessions_of_a_participant_come_newest_first(
-    store: Store, sessions: Sessions
+    store: Store, sessions: OpenedSessions
 ) -> None:
     """On whichever side he is; ended ones are not among them."""
     await fill(store, US[:6])
@@ -1111,7 +1129,7 @@ async def test_the_open_sessions_of_a_participant_come_newest_first(
     assert [] == await sessions.newest_of(BEN)
 
 
-async def test_an_open_session_is_found_by_its_name(store: Store, sessions: Sessions) -> None:
+async def test_an_open_session_is_found_by_its_name(store: Store, sessions: OpenedSessions) -> None:
     await fill(store, US[:1])
     session, _ = await sessions.create(wanted(unique_name="ride 1"))
     assert [session.id, "", ""] == [await sessions.named(each) for each in ("ride 1", "ride", "")]

@@ -10,6 +10,7 @@ from math import inf
 import pytest
 
 from gateway.conversations.calls import Calls
+from gateway.conversations.outcomes import MOS
 from gateway.conversations.sessions import Sessions
 from gateway.conversations.transcript import Transcript
 from gateway.errors import StoreUnavailable
@@ -365,7 +366,7 @@ async def test_every_series_is_there_by_its_name(store: Store) -> None:
         *(f"spend.{provider}" for provider in ("nexmo", "flowroute")),
         *(f"latency.{provider}.{what}" for provider in each for what in ("mean", "p95")),
         *(f"limits.{limit}" for limit in ("message", "receiver", "validation", "console")),
-        *(f"inbound.{result}" for _, result in metrics.MOS),
+        *(f"inbound.{result}" for _, result in MOS),
         *("queue.outbox", "queue.dead_letters", "queue.smssync", "sessions.open"),
     }
     assert expected == set((await Stats(store).hour()).values)
@@ -576,7 +577,7 @@ async def test_the_price_that_the_provider_tells_is_counted(
 
 async def test_the_price_of_a_call_is_counted_once_for_each_leg(store: Store) -> None:
     log = Transcript(store, days=7)
-    sessions = Sessions(store, reserved=[], exclusive=False, cooldown=0, log_days=7)
+    sessions = Sessions(store, log_days=7)
     calls = Calls(
         store,
         sessions=sessions,

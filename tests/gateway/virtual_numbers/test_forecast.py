@@ -12,12 +12,14 @@ from typing import Any, TypeVar
 
 import pytest
 
-from gateway.conversations.sessions import NewSession, NoNumberFree, Session, Sessions
+from gateway.conversations.opening import NewSession, NoNumberFree
+from gateway.conversations.session import Session
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
 from gateway.telephony.phonenumber import country_of
 from gateway.virtual_numbers.forecast import DAYS, Forecast, Need
 from gateway.virtual_numbers.pool import Pool, VirtualNumber
+from tests.support.conversations import OpenedSessions
 from tests.support.visitor import eventually
 
 Found = TypeVar("Found")
@@ -46,8 +48,8 @@ def store(stores: list[Store]) -> Store:
 
 
 @pytest.fixture
-def sessions(store: Store) -> Sessions:
-    return Sessions(store)
+def sessions(store: Store) -> OpenedSessions:
+    return OpenedSessions(store)
 
 
 @pytest.fixture
@@ -62,7 +64,7 @@ async def fill(store: Store, numbers: Sequence[str], country: str = "US", can: A
     await asyncio.gather(*(pool.add(each) for each in made))
 
 
-async def begin(sessions: Sessions, a: str, b: str, **more: Any) -> Session:
+async def begin(sessions: OpenedSessions, a: str, b: str, **more: Any) -> Session:
     session, _ = await sessions.create(NewSession(participant_a=a, participant_b=b, **more))
     return session
 
@@ -110,7 +112,7 @@ async def test_an_empty_store_needs_nothing(forecast: Forecast) -> None:
 
 
 async def test_a_country_needs_what_the_busiest_of_its_participants_has(
-    store: Store, sessions: Sessions, forecast: Forecast
+    store: Store, sessions: OpenedSessions, forecast: Forecast
 ) -> None:
     """Its pool is shown beside it; a country without numbers or without sessions is shown too."""
     await fill(store, US[:4])
@@ -133,7 +135,7 @@ async def test_a_country_needs_what_the_busiest_of_its_participants_has(
 
 
 async def test_both_sides_of_a_session_per_side_count(
-    store: Store, sessions: Sessions, forecast: Forecast
+    store: Store, sessions: OpenedSessions, forecast: Forecast
 ) -> None:
     await fill(store, US[:3])
     await begin(sessions, GERMANS[0], GERMANS[1], numbers="per-side")
@@ -144,7 +146,7 @@ async def test_both_sides_of_a_session_per_side_count(
 
 @pytest.mark.parametrize("end", ["closed", "expired"])
 async def test_the_peak_stays_when_sessions_end(
-    store: Store, sessions: Sessions, forecast: Forecast, end: str
+    store: Store, sessions: OpenedSessions, forecast: Forecast, end: str
 ) -> None:
     await fill(store, US[:3])
     made = [await begin(sessions, GERMANS[0], each) for each in AMERICANS[:3]]
@@ -167,7 +169,7 @@ async def test_the_peak_stays_when_sessions_end(
 
 
 async def test_a_peak_that_lasts_for_months_is_noted_when_it_ends(
-    store: Store, sessions: Sessions, forecast: Forecast
+    store: Store, sessions: OpenedSessions, forecast: Forecast
 ) -> None:
     """The day on which it began may be forgotten by then."""
     await fill(store, US[:2])
@@ -225,7 +227,7 @@ async def test_old_days_are_dropped_once_a_day_by_each_process(store: Store) -> 
     ],
 )
 async def test_the_end_of_a_session_is_counted_where_its_begin_was(
-    store: Store, sessions: Sessions, written_down: dict[str, str], left: dict[str, str]
+    store: Store, sessions: OpenedSessions, written_down: dict[str, str], left: dict[str, str]
 ) -> None:
     """A newer table of numbers may say another country; what stays behind would never go."""
     await fill(store, US[:1])
@@ -243,7 +245,7 @@ async def test_the_end_of_a_session_is_counted_where_its_begin_was(
 
 
 async def test_a_session_is_the_same_with_its_countries_written_down(
-    store: Store, sessions: Sessions
+    store: Store, sessions: OpenedSessions
 ) -> None:
     await fill(store, US[:1])
     session = await begin(sessions, GERMANS[0], AMERICANS[0], country_a="FR", country_b="FR")
@@ -256,7 +258,7 @@ async def test_a_session_is_the_same_with_its_countries_written_down(
 
 
 async def test_the_pool_is_told_by_country_and_by_what_its_numbers_can(
-    store: Store, sessions: Sessions, forecast: Forecast
+    store: Store, sessions: OpenedSessions, forecast: Forecast
 ) -> None:
     """Unhealthy numbers are in no pool; numbers without a country have a line of their own."""
     await fill(store, US[:5])
@@ -304,7 +306,7 @@ class Play:
 
     def __init__(self, stores: Sequence[Store], seed: int) -> None:
         self.random = random.Random(seed)
-        self.processes = [Sessions(each) for each in stores]
+        self.processes = [OpenedSessions(each) for each in stores]
         self.open: list[Session] = []
 
     async def steps(self, count: int) -> None:
@@ -312,20 +314,20 @@ class Play:
         kinds = self.random.choices([self.create, self.close, self.expire], [4, 2, 1], k=count)
         await asyncio.gather(*(each(self.random.choice(self.processes)) for each in kinds))
 
-    async def create(self, sessions: Sessions) -> None:
+    async def create(self, sessions: OpenedSessions) -> None:
         a, b = self.random.sample(PEOPLE, 2)
         kind = self.random.choice(["shared", "per-side"])
         with suppress(NoNumberFree):
             self.open.append(await begin(sessions, a, b, numbers=kind))
 
-    async def close(self, sessions: Sessions) -> None:
+    async def close(self, sessions: OpenedSessions) -> None:
         """End one, perhaps by both processes at the same time."""
         if self.open:
             session = self.open.pop(self.random.randrange(len(self.open)))
             ends = [each.close(session.id, notify=False) for each in (sessions, *self.processes)]
             assert 1 == sum(each is not None for each in await asyncio.gather(*ends))
 
-    async def expire(self, sessions: Sessions) -> None:
+    async def expire(self, sessions: OpenedSessions) -> None:
         if self.open:
             session = self.open.pop(self.random.randrange(len(self.open)))
             await sessions.set_expiry(session.id, 1)

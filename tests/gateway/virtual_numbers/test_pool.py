@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.conversations.sessions import NewSession, NoNumberFree, Sessions
+from gateway.conversations.opening import NewSession, NoNumberFree
 from gateway.errors import BadRequest, NotFound
 from gateway.store import keys
 from gateway.store.paging import Page
@@ -17,6 +17,7 @@ from gateway.store.pipeline import Store, connect
 from gateway.store.script import Script
 from gateway.virtual_numbers import pool
 from gateway.virtual_numbers.pool import MOST_REFUSALS, Mode, Pool, PoolEntry, VirtualNumber
+from tests.support.conversations import OpenedSessions
 
 NUMBER = "+12065550100"
 OTHER = "+12065550101"
@@ -36,8 +37,8 @@ def numbers(store: Store) -> Pool:
 
 
 @pytest.fixture
-def sessions(store: Store) -> Sessions:
-    return Sessions(store)
+def sessions(store: Store) -> OpenedSessions:
+    return OpenedSessions(store)
 
 
 def virtual(
@@ -88,7 +89,7 @@ async def test_a_number_stands_in_the_sets_of_what_it_can_carry(
 
 
 async def test_a_number_of_flowroute_does_not_reach_the_world(
-    store: Store, numbers: Pool, sessions: Sessions
+    store: Store, numbers: Pool, sessions: OpenedSessions
 ) -> None:
     """It goes to participants in North America, and to nobody else even when it is named."""
     await numbers.add(replace(virtual(), provider="flowroute"))
@@ -126,7 +127,7 @@ async def test_of_parallel_additions_of_one_number_one_succeeds(redis_url: str) 
 
 
 async def test_a_participant_of_an_open_session_is_not_added(
-    numbers: Pool, sessions: Sessions
+    numbers: Pool, sessions: OpenedSessions
 ) -> None:
     await numbers.add(virtual())
     session, _ = await sessions.create(NewSession(participant_a=ANNA, participant_b=BEN))
@@ -154,7 +155,7 @@ async def test_an_unknown_number_is_not_removed(numbers: Pool) -> None:
 
 
 async def test_a_number_in_use_stays_and_its_oldest_session_is_named(
-    numbers: Pool, sessions: Sessions
+    numbers: Pool, sessions: OpenedSessions
 ) -> None:
     await numbers.add(virtual())
     # A number that begins alike has nothing to do with it.
@@ -175,7 +176,7 @@ async def test_a_number_in_use_stays_and_its_oldest_session_is_named(
 async def test_no_session_is_ever_opened_on_a_number_that_is_removed(redis_url: str) -> None:
     """Removals and creations race; a number is either removed or has its sessions, never both."""
     stores = [connect(redis_url) for _ in range(4)]
-    pools, all_sessions = [Pool(each) for each in stores], [Sessions(each) for each in stores]
+    pools, all_sessions = [Pool(each) for each in stores], [OpenedSessions(each) for each in stores]
     names = [f"+120655501{n:02}" for n in range(40)]
     await asyncio.gather(*(pools[0].add(virtual(name)) for name in names))
     wanted = [
@@ -263,7 +264,7 @@ async def test_an_unhealthy_number_is_in_no_set_until_it_is_healthy_again(
 
 
 async def test_an_unhealthy_number_keeps_its_session_and_is_idle_only_after_both(
-    store: Store, numbers: Pool, sessions: Sessions
+    store: Store, numbers: Pool, sessions: OpenedSessions
 ) -> None:
     await numbers.add(virtual())
     session, _ = await sessions.create(NewSession(participant_a=ANNA, participant_b=BEN))
@@ -359,7 +360,7 @@ async def test_the_pages_show_every_number_once_in_order(numbers: Pool) -> None:
     assert [3, 3, 1] == lengths
 
 
-async def test_a_page_tells_use_and_health(numbers: Pool, sessions: Sessions) -> None:
+async def test_a_page_tells_use_and_health(numbers: Pool, sessions: OpenedSessions) -> None:
     await numbers.add(virtual())
     await numbers.add(virtual(OTHER))
     opened = [
@@ -415,7 +416,7 @@ async def test_what_is_over_is_settled_before_the_pool_is_looked_at_or_changed(
 # -- sessions on a number --------------------------------------------------------------------------
 
 
-async def open_on(numbers: Pool, sessions: Sessions, e164: str, count: int) -> list[str]:
+async def open_on(numbers: Pool, sessions: OpenedSessions, e164: str, count: int) -> list[str]:
     """Add a number and open sessions on it; return their ids, the newest first."""
     await numbers.add(virtual(e164))
     opened = [
@@ -433,7 +434,7 @@ async def open_on(numbers: Pool, sessions: Sessions, e164: str, count: int) -> l
 
 
 async def test_the_sessions_on_a_number_are_listed_once_newest_first(
-    numbers: Pool, sessions: Sessions
+    numbers: Pool, sessions: OpenedSessions
 ) -> None:
     """Those that end while somebody turns the pages leave no gap."""
     expected = await open_on(numbers, sessions, NUMBER, 5)

@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from gateway.conversations.sessions import NewSession, Sessions
+from gateway.conversations.opening import NewSession
 from gateway.errors import BadRequest, Conflict, NotFound, ProviderFailed
 from gateway.store import keys
 from gateway.virtual_numbers.pool import VirtualNumber
 from gateway.virtual_numbers.provisioning import LEASE_SECONDS, MOST_REFUSED, Purchase, Wanted
 from gateway.virtual_numbers.setup import Webhooks
 from tests.conftest import RestartableValkey
+from tests.support.conversations import OpenedSessions
 from tests.support.scenes.renting import (
     APP,
     BOTH,
@@ -361,7 +362,7 @@ async def test_the_last_update_is_looked_at_as_well(office: Office) -> None:
 async def test_a_number_that_cannot_be_set_up_is_rented_but_not_in_the_pool(
     office: Office, orders: list[Order], error: str
 ) -> None:
-    """Sessions on it would lose every text."""
+    """OpenedSessions on it would lose every text."""
     office.standin.offer(ONE, TWO)
     office.standin.next(UPDATE, *orders)
     [purchase] = await office.rent()
@@ -380,7 +381,7 @@ async def test_a_participant_s_number_is_not_put_into_the_pool(office: Office) -
     office.standin.offer(ONE)
     await office.numbers.add(VirtualNumber(f"+{TWO}", "nexmo", "US", BOTH))
     people = NewSession(participant_a=f"+{ONE}", participant_b=f"+{THREE}")
-    await Sessions(office.store).create(people)
+    await OpenedSessions(office.store).create(people)
     [purchase] = await office.rent()
     assert [(ONE, True, True, False)] == told([purchase])
     assert "could not be put to use: value: is a participant of a session" == purchase.error

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gateway.conversations.sessions import NewSession
+from gateway.conversations.opening import NewSession
 from gateway.providers.vonage.voice import CallEvent, IncomingCall
 from gateway.store import keys
 from gateway.telephony.phonenumber import mask_digits
@@ -96,9 +96,9 @@ def leads_to(page: str, words: str) -> str:
 
 async def fill(here: Town, count: int, **more: Any) -> list[str]:
     """Begin sessions without notices and return their ids, the oldest first."""
-    sessions = here.gateway.application.services.sessions
+    opening = here.gateway.application.services.opening
     made = [
-        await sessions.create(
+        await opening.create(
             NewSession(
                 participant_a=more.get("a", f"+4917612{n:06}"), participant_b=f"+4917613{n:06}"
             )

@@ -1,0 +1,61 @@
+"""Sessions and a relay without a gateway around them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gateway.access.limiter import Limiter
+from gateway.conversations.lobby import Lobby
+from gateway.conversations.notices import Notices, NoticeTexts
+from gateway.conversations.opening import NewSession, Opening
+from gateway.conversations.relay import Relay
+from gateway.conversations.session import Session
+from gateway.conversations.sessions import Sessions
+from gateway.conversations.transcript import Transcript
+from gateway.messaging.inbound.concatenation import Concatenation
+from gateway.messaging.inbound.inbox import Inbox
+from gateway.messaging.optouts import Keywords, OptOuts
+from gateway.store.pipeline import Store
+
+
+class OpenedSessions(Sessions):
+    """The sessions of a store and the way to open some without a word; options: of ``Opening``."""
+
+    def __init__(
+        self, store: Store, *, cooldown: float = 0, log_days: float = 30, **options: Any
+    ) -> None:
+        super().__init__(store, cooldown=cooldown, log_days=log_days)
+        silent = Notices(store, NoticeTexts("", "", "", "", "", ""), lambda: None)
+        self._opening = Opening(store, sessions=self, notices=silent, cooldown=cooldown, **options)
+
+    async def create(self, wanted: NewSession) -> tuple[Session, bool]:
+        """Return the session, and whether it is new."""
+        return await self._opening.create(wanted)
+
+
+def relay_on(store: Store, notices: Notices) -> Relay:
+    """Return a relay without chat numbers; nothing sends what it queues."""
+    sessions, inbox = Sessions(store), Inbox(store, days=30)
+    lobby = Lobby(
+        store,
+        numbers=(),
+        provider="nexmo",
+        wait=0,
+        limiter=Limiter(store),
+        sessions=sessions,
+        notices=notices,
+        inbox=inbox,
+        optouts=OptOuts(store),
+        wake=lambda: None,
+    )
+    return Relay(
+        store,
+        sessions=sessions,
+        notices=notices,
+        inbox=inbox,
+        assemblies=Concatenation(store),
+        transcript=Transcript(store, days=30),
+        words=Keywords(["STOP"], ["START"]),
+        lobby=lobby,
+        wake=lambda: None,
+    )
