@@ -10,6 +10,7 @@ from typing import Any
 import ujson
 
 from gateway.errors import BadRequest
+from gateway.messaging.inbound.dedup import Token
 from gateway.providers.base import Inbound
 from gateway.store import keys
 from gateway.store.budget import fresh_budget
@@ -25,7 +26,8 @@ _NUMBER = re.compile(r"\+[0-9]+")
 # Items looked at in one call when a number is erased.
 CHUNK = 500
 
-_ADD = Script.load(__file__, "inbox_add", "_inbox")
+_KEEP = Script.load(__file__, "inbox_keep", "_enqueue", "_once", "_inbox")
+_KEEP_STRAY = Script.load(__file__, "inbox_keep_stray", "_enqueue", "_once", "_inbox")
 _PAGE = Script.load(__file__, "inbox_page")
 
 
@@ -52,9 +54,27 @@ class Inbox:
         optional = {"data": inbound.data, "sent": inbound.sent}
         return ujson.dumps(item | {name: value for name, value in optional.items() if value})
 
-    async def add(self, inbound: Inbound, reason: str) -> None:
-        """Keep an MO; stored when this returns."""
-        await self._store.run(_ADD, [keys.INBOX], [self.entry(inbound, reason), self.lifetime])
+    async def keep(self, inbound: Inbound, token: Token, reason: str) -> str:
+        """Take an MO that nobody is answered for; returns kept or repeated."""
+        happened: str = await self._store.run(
+            _KEEP,
+            [*token.keys, keys.INBOX],
+            [token.digest, self.entry(inbound, reason), self.lifetime],
+        )
+        return happened
+
+    async def keep_stray(self, inbound: Inbound, token: Token, number: str) -> str:
+        """Take an MO unless its ``number`` (E.164) is one of its provider's in the pool.
+
+        Returns kept or repeated, '' when it is and nothing was done.
+        """
+        item = self.entry(inbound, "not_our_number")
+        happened: str = await self._store.run(
+            _KEEP_STRAY,
+            [*token.keys, keys.INBOX, keys.NUMBERS],
+            [token.digest, item, self.lifetime, number, inbound.provider],
+        )
+        return happened
 
     async def page(self, limit: int, after: str) -> tuple[int, list[dict[str, Any]], str | None]:
         """Return how many there are, those following ``after`` ('' = the newest), and the next.

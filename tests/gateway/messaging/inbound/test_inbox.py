@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -11,6 +12,7 @@ import pytest
 import ujson
 
 from gateway.errors import BadRequest, StoreUnavailable
+from gateway.messaging.inbound.dedup import single
 from gateway.messaging.inbound.inbox import Inbox
 from gateway.providers.base import Inbound
 from gateway.store import keys
@@ -48,6 +50,12 @@ async def put(store: Store, days_ago: float, text: str = "old") -> None:
     await store.execute("XADD", keys.INBOX, f"{ms}-0", "j", ujson.dumps({"text": text}))
 
 
+async def keep(inbox: Inbox, inbound: Inbound) -> None:
+    """Keep an MO that nobody has taken before."""
+    token = single(replace(inbound, id=secrets.token_hex(8)))
+    assert await inbox.keep(inbound, token, "no_session") == "kept"
+
+
 async def texts(inbox: Inbox) -> list[str]:
     """Return the texts of all that is shown."""
     total, items, _ = await inbox.page(1000, "")
@@ -75,7 +83,7 @@ async def texts(inbox: Inbox) -> list[str]:
 async def test_an_mo_is_shown_as_it_came_with_numbers_as_digits(
     inbox: Inbox, changed: dict[str, Any], expected: dict[str, str]
 ) -> None:
-    await inbox.add(replace(MO, **changed), "no_session")
+    await keep(inbox, replace(MO, **changed))
     total, [item], following = await inbox.page(10, "")
     when = time.strptime(item.pop("at"), "%Y-%m-%d %H:%M:%S")
     ms, _, _ = item.pop("inbox_id").partition("-")
@@ -91,9 +99,26 @@ async def test_what_the_provider_did_not_say_is_not_shown(inbox: Inbox) -> None:
 async def test_what_cannot_be_read_is_left_out(inbox: Inbox, store: Store) -> None:
     for text in ("{", "[]", "7"):
         await store.execute("XADD", keys.INBOX, "*", "j", text)
-    await inbox.add(MO, "no_session")
+    await keep(inbox, MO)
     _, items, following = await inbox.page(10, "")
     assert (["the text"], None) == ([item["text"] for item in items], following)
+
+
+async def test_an_mo_that_comes_twice_is_kept_once(inbox: Inbox) -> None:
+    happened = [await inbox.keep(MO, single(MO), "empty") for _ in range(2)]
+    assert (["kept", "repeated"], ["the text"]) == (happened, await texts(inbox))
+
+
+@pytest.mark.parametrize(
+    ("provider", "happened", "kept"), [("nexmo", "", []), ("smssync:1", "kept", ["the text"])]
+)
+async def test_a_stray_mo_is_kept_unless_its_number_is_in_the_pool_of_its_provider(
+    inbox: Inbox, store: Store, provider: str, happened: str, kept: list[str]
+) -> None:
+    await store.execute("HSET", keys.NUMBERS, "+12065550100", ujson.dumps({"provider": "nexmo"}))
+    mo = replace(MO, provider=provider)
+    assert happened == await inbox.keep_stray(mo, single(mo), "+12065550100")
+    assert kept == await texts(inbox)
 
 
 # -- pages ------------------------------------------------------------------------------------
@@ -102,7 +127,7 @@ async def test_what_cannot_be_read_is_left_out(inbox: Inbox, store: Store) -> No
 @pytest.mark.parametrize("limit", [1, 2, 6, 7, 8])
 async def test_pages_show_every_mo_once_the_newest_first(inbox: Inbox, limit: int) -> None:
     for n in range(7):
-        await inbox.add(replace(MO, text=str(n)), "no_session")
+        await keep(inbox, replace(MO, text=str(n)))
     found: list[dict[str, Any]] = []
     after: str | None = ""
     while after is not None:
@@ -114,15 +139,15 @@ async def test_pages_show_every_mo_once_the_newest_first(inbox: Inbox, limit: in
 
 async def test_an_mo_that_comes_between_two_pages_moves_none_of_them(inbox: Inbox) -> None:
     for text in ("first", "second"):
-        await inbox.add(replace(MO, text=text), "no_session")
+        await keep(inbox, replace(MO, text=text))
     _, _, after = await inbox.page(1, "")
-    await inbox.add(replace(MO, text="third"), "no_session")
+    await keep(inbox, replace(MO, text="third"))
     total, [item], _ = await inbox.page(1, after or "")
     assert (3, "first") == (total, item["text"])
 
 
 async def test_a_page_begins_after_an_mo_that_is_gone_as_well(inbox: Inbox) -> None:
-    await inbox.add(MO, "no_session")
+    await keep(inbox, MO)
     total, items, _ = await inbox.page(10, "9999999999999999999-9999999999999999999")
     assert (1, 1) == (total, len(items))
     assert (1, [], None) == await inbox.page(10, "1-0")
@@ -148,13 +173,13 @@ async def test_an_mo_is_shown_for_so_many_days_exactly(inbox: Inbox, store: Stor
 async def test_every_new_mo_drops_those_that_are_too_old(inbox: Inbox, store: Store) -> None:
     for days in (30, 8, 6):
         await put(store, days, f"{days} days")
-    await inbox.add(MO, "no_session")
+    await keep(inbox, MO)
     assert 2 == await store.execute("XLEN", keys.INBOX)
     assert ["the text", "6 days"] == await texts(inbox)
 
 
 async def test_the_last_mo_goes_with_its_days(inbox: Inbox, store: Store) -> None:
-    await inbox.add(MO, "no_session")
+    await keep(inbox, MO)
     left = await store.execute("PTTL", keys.INBOX)
     assert 7 * DAY_MS - 60_000 < left <= 7 * DAY_MS
 
@@ -165,4 +190,4 @@ async def test_an_empty_inbox_is_an_empty_page(inbox: Inbox) -> None:
 
 async def test_without_the_store_an_mo_is_not_taken() -> None:
     with pytest.raises(StoreUnavailable):
-        await Inbox(connect(NOWHERE), days=7).add(MO, "no_session")
+        await keep(Inbox(connect(NOWHERE), days=7), MO)
