@@ -12,7 +12,7 @@ import re
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from gateway.errors import BadRequest, StoreUnavailable
+from gateway.errors import StoreUnavailable, UnknownPlace
 from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
@@ -73,7 +73,7 @@ class Refusals:
         """
         found = _AFTER.fullmatch(after)
         if after and not found:
-            raise BadRequest("after: no such entry")
+            raise UnknownPlace("after: no such entry")
         end, shown = found.groups() if found else ("", "0")
         total, *flat = await self._store.run(_PAGE, [keys.BLOCKED], [limit, end, shown])
         entries = [_read(*each) for each in zip(flat[::2], flat[1::2], strict=True)]

@@ -131,7 +131,7 @@ class Relay:
         mo = _Mo(inbound, token, _e164(inbound.sender), _e164(inbound.to))
         if ":" in inbound.provider and not self._lobby.answers(mo.number):
             # Most of a phone's SMS are its owner's, all of another provider's MOs are ours.
-            happened = await self._inbox.keep_stray(inbound, token, mo.number)
+            happened: str = await self._inbox.keep_stray(inbound, token, mo.number)
             if happened:
                 return happened
         for _ in range(MOST_LOOKS):

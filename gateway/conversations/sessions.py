@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import ujson
 
-from gateway.errors import BadRequest, NotFound, StoreUnavailable
+from gateway.errors import BadRequest, NotFound, StoreUnavailable, UnknownPlace
 from gateway.messaging.inbound.dedup import Token
 from gateway.store import keys
 from gateway.store.pipeline import Store
@@ -336,7 +336,7 @@ class Sessions:
             return int(rank) + 1
         closed = await self.find(after)  # it ended while somebody turned the pages
         if closed is None:
-            raise BadRequest("after: no such session")
+            raise UnknownPlace("after: no such session")
         return int(await self._store.execute("ZCOUNT", keys.SESSIONS, closed.created, "+inf"))
 
     async def _close(self, session_id: str, cause: str, *, notify: bool = False) -> Session | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import ujson
 
-from gateway.errors import BadRequest
+from gateway.errors import UnknownPlace
 from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Script, ScriptCall
@@ -84,7 +84,7 @@ class Transcript:
         ``after`` and the next are the index of an entry. Raises BadRequest for what is no index.
         """
         if after and not _INDEX.fullmatch(after):
-            raise BadRequest("after: no such entry")
+            raise UnknownPlace("after: no such entry")
         start = int(after) + 1 if after else 0
         log_key = keys.session_log(session_id)
         total, texts = await asyncio.gather(
@@ -104,7 +104,7 @@ class Transcript:
         first, in the form of ``page``. Raises BadRequest for what is no index.
         """
         if before and not _INDEX.fullmatch(before):
-            raise BadRequest("before: no such entry")
+            raise UnknownPlace("before: no such entry")
         end = int(before or 0)
         start = max(0, end - limit) if end else -limit
         log_key = keys.session_log(session_id)

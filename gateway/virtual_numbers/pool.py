@@ -12,7 +12,7 @@ from enum import StrEnum
 
 import ujson
 
-from gateway.errors import BadRequest, NotFound
+from gateway.errors import BadRequest, NotFound, UnknownPlace
 from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Argument, Script
@@ -164,7 +164,7 @@ class Pool:
         no harm. Raises BadRequest when ``after`` is no number.
         """
         if after and not (after.isascii() and after.isdecimal()):
-            raise BadRequest("after: is no number")
+            raise UnknownPlace("after: is no number")
         names, size, in_use = await asyncio.gather(
             self._store.execute("HKEYS", keys.NUMBERS),
             self._store.execute("HLEN", keys.NUMBERS),
@@ -200,7 +200,7 @@ class Pool:
         stay valid when their session ends. Raises BadRequest when ``after`` is none.
         """
         if after and not _PLACE.fullmatch(after):
-            raise BadRequest("after: no such session")
+            raise UnknownPlace("after: no such session")
         newest = f"({e164}:{after}" if after else f"({e164};"
         total, found = await asyncio.gather(
             self._store.execute("HGET", keys.LOAD, e164),

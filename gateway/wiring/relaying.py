@@ -17,6 +17,7 @@ from gateway.messaging.inbound.concatenation import Concatenation
 from gateway.messaging.inbound.inbox import Inbox
 from gateway.messaging.messenger import Messenger
 from gateway.messaging.optouts import Keywords, OptOuts
+from gateway.messaging.outbox.dead_letters import DeadLetters
 from gateway.messaging.outbox.queue import Outbox, OutboxEntry
 from gateway.messaging.outbox.worker import OutboxWorker
 from gateway.monitoring.metrics import OUTBOX_REPEATS
@@ -40,6 +41,7 @@ class Relaying:
     words: Keywords
     inbox: Inbox
     outbox: Outbox
+    dead_letters: DeadLetters
     outbox_worker: OutboxWorker
     relay: Relay
     calls: Calls
@@ -69,7 +71,8 @@ def wire(
         cooldown=settings.number_cooldown,
         log_days=settings.session_log_days,
     )
-    outbox = Outbox(store, dead_days=settings.message_log_days)
+    outbox = Outbox(store)
+    dead_letters = DeadLetters(store, settings.message_log_days)
     worker = OutboxWorker(
         outbox,
         messenger,
@@ -123,7 +126,7 @@ def wire(
             relay.join_due,
             lambda: notices.finish_stale(sessions.find),
             lobby.expire_waiting,
-            outbox.trim_dead,
+            dead_letters.trim,
             forecast.trim,
             tasks.look_after,
             stats.look_after,
@@ -137,6 +140,7 @@ def wire(
         words,
         inbox,
         outbox,
+        dead_letters,
         worker,
         relay,
         calls,

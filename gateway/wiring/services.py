@@ -23,6 +23,7 @@ from gateway.messaging.history import History
 from gateway.messaging.inbound.inbox import Inbox
 from gateway.messaging.messenger import Messenger
 from gateway.messaging.optouts import Keywords, OptOuts
+from gateway.messaging.outbox.dead_letters import DeadLetters
 from gateway.messaging.outbox.queue import Outbox
 from gateway.messaging.outbox.worker import OutboxWorker
 from gateway.messaging.pacer import Pacer
@@ -82,6 +83,7 @@ class Services:
     words: Keywords
     inbox: Inbox
     outbox: Outbox
+    dead_letters: DeadLetters
     outbox_worker: OutboxWorker
     relay: Relay
     calls: Calls
@@ -174,6 +176,7 @@ async def open_services(
             words=relaying.words,
             inbox=relaying.inbox,
             outbox=relaying.outbox,
+            dead_letters=relaying.dead_letters,
             outbox_worker=relaying.outbox_worker,
             relay=relaying.relay,
             calls=relaying.calls,

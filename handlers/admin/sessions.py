@@ -127,7 +127,7 @@ class LogHandler(ErasingHandler):
             await self.forget_messages(await log.message_ids(each))
         await self.forget_messages(await self.services.history.ids_of(number.e164))
         await self.services.inbox.erase_number(number.e164)
-        await self.services.outbox.discard_of(number.e164, sessions)
+        await self.services.dead_letters.discard_of(number.e164, sessions)
         await self.services.tasks.erase_number(number.e164)
         erased = await log.erase_number(number.e164)
         body = {"message": "erased the logs", "number": digits(number.e164)}

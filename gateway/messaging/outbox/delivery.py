@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from gateway.errors import StoreUnavailable
 from gateway.messaging.messenger import NO_SUCH_PROVIDER, Messenger, NoTurn
-from gateway.messaging.outbox.queue import Claim, Outbox, OutboxEntry
+from gateway.messaging.outbox.queue import Claim, Outbox, OutboxEntry, Turn
 from gateway.messaging.pacer import JITTER_MARGIN
 from gateway.providers.base import Outcome, Sms, SubmitResult
 from gateway.store.budget import fresh_budget
@@ -112,6 +112,7 @@ class Delivery:
         self.claim = claim
         self.writing = False
         self.returnable = True
+        self._turn = Turn.WRITE
 
     async def run(self) -> None:
         """Send the head and decide; whatever fails before the request leaves it to a later look."""
@@ -142,15 +143,20 @@ class Delivery:
             log.error("outbox: a text cannot be read and becomes a dead letter")
             await self._insist(lambda: self._outbox.bury_unreadable(self.claim, head))
         elif await self._means.suppressed(entry):
-            await self._conclude(entry, "suppressed", lambda: self._outbox.done(self.claim, head))
+            await self._suppress(head, entry)
         else:
             with self._means.places.taken(entry.provider):
                 result = await self._submit(entry)
             if result is not None:
                 await self._decide(head, entry, result)
+            elif self._turn is Turn.OPTED_OUT:
+                await self._suppress(head, entry)
+
+    async def _suppress(self, head: str, entry: OutboxEntry) -> None:
+        await self._conclude(entry, "suppressed", lambda: self._outbox.done(self.claim, head))
 
     async def _submit(self, entry: OutboxEntry) -> SubmitResult | None:
-        """Return what became of one attempt, None when the claim was lost before it."""
+        """Return what became of one attempt, None when it was not made: ``_turn`` says why."""
         sms = Sms(entry.id, entry.to, entry.sender, entry.text, keep_sender=True)
         try:
             return await self._means.messenger.deliver(
@@ -170,30 +176,35 @@ class Delivery:
             return SubmitResult(outcome, code="crash", text=CRASHED)
 
     async def _may_write(self, entry: OutboxEntry) -> bool:
-        """Mark the claim, in the pace of the sending number; False when it is lost."""
-        means = self._means
-        patience = min(means.interval_ms, LONGEST_PACE_WAIT_MS)
-        while True:
-            fresh_budget()
-            wait = await self._outbox.mark(
-                self.claim,
-                lease_ms=means.lease_ms,
-                interval_ms=means.interval_ms,
-                longest_ms=patience,
-            )
-            if not wait:
-                break
-            # The loop's timer may go off a millisecond early.
-            await asyncio.sleep(wait + 0.002)
-            patience -= int(wait * 1000)
-        if wait is None:
-            log.info("message %s: left to a later claim", entry.id)
+        """Mark the claim, in the pace of the sending number; False when nothing may be sent."""
+        self._turn = await self._next_turn()
+        if self._turn is not Turn.WRITE:
+            if self._turn is not Turn.OPTED_OUT:
+                log.info("message %s: left to a later claim", entry.id)
             return False
         if self.claim.repeats:
             log.warning("message %s: sent again, its process died over it", entry.id)
             self._means.repeated(entry)
         self.writing, self.returnable = True, False
         return True
+
+    async def _next_turn(self) -> Turn:
+        """Wait for the turn of the sending number, and say what may be done then."""
+        means = self._means
+        patience = min(means.interval_ms, LONGEST_PACE_WAIT_MS)
+        while True:
+            fresh_budget()
+            turn, wait = await self._outbox.mark(
+                self.claim,
+                lease_ms=means.lease_ms,
+                interval_ms=means.interval_ms,
+                longest_ms=patience,
+            )
+            if turn is not Turn.WAIT:
+                return turn
+            # The loop's timer may go off a millisecond early.
+            await asyncio.sleep(wait + 0.002)
+            patience -= int(wait * 1000)
 
     async def _decide(self, head: str, entry: OutboxEntry, result: SubmitResult) -> None:
         claim, outcome, attempts = self.claim, result.outcome, entry.attempts + 1
