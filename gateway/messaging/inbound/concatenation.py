@@ -19,6 +19,7 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import groupby
 from typing import Any
 
@@ -45,6 +46,8 @@ SEEN_MS = 48 * 3_600_000
 MOST_PARTS = 255
 # A part holds 153 characters; more is no part, whatever it says.
 LONGEST_PART = 1_000
+# Those of one look are relayed one after the other, and hold up the other chores so long; the next
+# look is a second away.
 MOST_DUE = 100
 # An attempt fails only when another process opens or closes an assembly of the same reference.
 MOST_TRIES = 100
@@ -53,6 +56,16 @@ MISSING = "[…]"
 _ADD = Script.load(__file__, "part_add")
 _DUE = Script.load(__file__, "part_due")
 _TAKE = Script.load(__file__, "part_take")
+
+
+class Added(StrEnum):
+    """What became of a part; the words of ``part_add``, which says what follows from them."""
+
+    WAITING = "waiting"
+    COMPLETE = "complete"
+    REUSED = "reused"
+    OTHER = "other"
+    REPEATED = "repeated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +102,13 @@ class Concatenation:
         ready: list[Joined | None] = []
         for _ in range(MOST_TRIES):
             happened, *more = await self._add(inbound, long, reference, name, fresh)
-            if happened == "repeated":
+            if happened == Added.REPEATED:
                 ready.append(await self._take(more[0]))
-            elif happened in {"reused", "complete"}:
+            elif happened in {Added.REUSED, Added.COMPLETE}:
                 ready.append(_joined(name, pairs(more[0])))
-            if happened not in {"other", "reused"}:
+            if happened not in {Added.OTHER, Added.REUSED}:
                 return [each for each in ready if each]
-            name = more[0] if happened == "other" else fresh
+            name = more[0] if happened == Added.OTHER else fresh
         log.error("a part of a long MO found no place: others were quicker %d times", MOST_TRIES)
         raise StoreUnavailable
 

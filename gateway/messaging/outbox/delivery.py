@@ -15,9 +15,10 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from gateway.errors import StoreUnavailable
-from gateway.messaging.messenger import NO_SUCH_PROVIDER, Messenger, NoTurn
+from gateway.messaging.messenger import NO_SUCH_PROVIDER, RETRYABLE, Messenger, NoTurn
 from gateway.messaging.outbox.queue import Claim, Outbox, OutboxEntry, Turn
 from gateway.messaging.pacer import JITTER_MARGIN
 from gateway.providers.base import Outcome, Sms, SubmitResult
@@ -40,8 +41,18 @@ MOST_ATTEMPTS = 12
 LONGEST_PACE_WAIT_MS = 1000
 TELL_AGAIN_AFTER = (0.25, 1, 2, 4)
 
-RETRYABLE = (Outcome.THROTTLED, Outcome.NOT_SENT)
 CRASHED = "an error inside the gateway"
+
+
+class Fate(StrEnum):
+    """What a text is called once it is decided what becomes of it."""
+
+    ACCEPTED = "accepted"
+    UNKNOWN = "unknown"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    SUPPRESSED = "suppressed"
+
 
 Suppressed = Callable[[OutboxEntry], Awaitable[bool]]
 Decided = Callable[[OutboxEntry, str, SubmitResult | None], Awaitable[None]]
@@ -153,7 +164,7 @@ class Delivery:
                 await self._suppress(head, entry)
 
     async def _suppress(self, head: str, entry: OutboxEntry) -> None:
-        await self._conclude(entry, "suppressed", lambda: self._outbox.done(self.claim, head))
+        await self._conclude(entry, Fate.SUPPRESSED, lambda: self._outbox.done(self.claim, head))
 
     async def _submit(self, entry: OutboxEntry) -> SubmitResult | None:
         """Return what became of one attempt, None when it was not made: ``_turn`` says why."""
@@ -210,7 +221,7 @@ class Delivery:
         claim, outcome, attempts = self.claim, result.outcome, entry.attempts + 1
         if outcome in {Outcome.ACCEPTED, Outcome.UNKNOWN}:
             await self._conclude(
-                entry, outcome.value, lambda: self._outbox.done(claim, head), result
+                entry, Fate(outcome.value), lambda: self._outbox.done(claim, head), result
             )
             return
         log.warning("message %s: %s, code %s", entry.id, outcome, result.code or "-")
@@ -223,7 +234,7 @@ class Delivery:
         refused = outcome is Outcome.REFUSED and result is not NO_SUCH_PROVIDER
         await self._conclude(
             entry,
-            "rejected" if refused else "failed",
+            Fate.REJECTED if refused else Fate.FAILED,
             lambda: self._outbox.bury(claim, head, tried, reason),
             result,
         )
@@ -231,7 +242,7 @@ class Delivery:
     async def _conclude(
         self,
         entry: OutboxEntry,
-        state: str,
+        fate: Fate,
         decision: Callable[[], Awaitable[bool]],
         result: SubmitResult | None = None,
     ) -> None:
@@ -242,12 +253,12 @@ class Delivery:
         for pause in (*TELL_AGAIN_AFTER, None):
             fresh_budget()
             try:
-                await self._means.decided(entry, state, result)
+                await self._means.decided(entry, fate.value, result)
             except StoreUnavailable:
                 if pause is not None:
                     await asyncio.sleep(pause)
                     continue
-                log.error("message %s: %s, which could not be passed on", entry.id, state)
+                log.error("message %s: %s, which could not be passed on", entry.id, fate)
             return
 
     async def _insist(self, decision: Callable[[], Awaitable[bool]]) -> bool:

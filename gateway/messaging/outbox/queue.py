@@ -77,6 +77,19 @@ class DeadLetter(OutboxEntry):
     at: int
 
 
+class Decision(StrEnum):
+    """What becomes of the head of a direction.
+
+    DONE: it is dropped; RETRY: it is written anew; DEAD: it becomes a dead letter; RELEASE: it
+    stays as it is.
+    """
+
+    DONE = "done"
+    RETRY = "retry"
+    DEAD = "dead"
+    RELEASE = "release"
+
+
 class Turn(StrEnum):
     """What may be done with the head of a claim.
 
@@ -185,16 +198,16 @@ class Outbox:
 
     async def done(self, claim: Claim, head: str) -> bool:
         """Drop the head: it is sent, or nobody knows, or it must not be."""
-        return await self._decide("done", claim, head)
+        return await self._decide(Decision.DONE, claim, head)
 
     async def retry(self, claim: Claim, head: str, entry: OutboxEntry, delay: float) -> bool:
         """Put ``entry`` in the head's place and look at the direction again after the delay."""
-        return await self._decide("retry", claim, head, entry.to_json(), delay=delay)
+        return await self._decide(Decision.RETRY, claim, head, entry.to_json(), delay=delay)
 
     async def bury(self, claim: Claim, head: str, entry: OutboxEntry, reason: str) -> bool:
         """Make the head a dead letter."""
         letter = DeadLetter(**asdict(entry), reason=reason, at=int(time.time() * 1000))
-        return await self._decide("dead", claim, head, letter.to_json(), entry.id)
+        return await self._decide(Decision.DEAD, claim, head, letter.to_json(), entry.id)
 
     async def bury_unreadable(self, claim: Claim, head: str) -> bool:
         """Make a head that is no entry a dead letter, so that others pass."""
@@ -204,17 +217,17 @@ class Outbox:
 
     async def release(self, claim: Claim, delay: float) -> bool:
         """Leave all as it is to the next process, after the delay."""
-        return await self._decide("release", claim, "", delay=delay)
+        return await self._decide(Decision.RELEASE, claim, "", delay=delay)
 
     async def _decide(
-        self, decision: str, claim: Claim, head: str, *rest: str, delay: float = 0
+        self, decision: Decision, claim: Claim, head: str, *rest: str, delay: float = 0
     ) -> bool:
         """rest: the new head or the dead letter, and its id."""
         queue = keys.queue(claim.direction)
         shared = (keys.DUE, keys.CLAIMS, keys.RESERVED, keys.DEAD, keys.DEAD_TIMES)
         content, letter_id = (*rest, "", "")[:2]
-        remember = int(decision == "release" and claim.repeats)
-        args = (claim.direction, claim.token, head, int(delay * 1000), decision)
+        remember = int(decision is Decision.RELEASE and claim.repeats)
+        args = (claim.direction, claim.token, head, int(delay * 1000), decision.value)
         return bool(
             await self._store.run(_DECIDE, [queue, *shared], [*args, content, letter_id, remember])
         )

@@ -63,7 +63,7 @@ async def create(receipts: Receipts, message_id: str = MESSAGE, expected: int = 
     await receipts.create(sms, provider="nexmo", source="/message/", expected=expected)
 
 
-async def play(receipts: Receipts, steps: Iterable[str], *, own_id: bool = True) -> list[str]:
+async def play(receipts: Receipts, steps: Iterable[str], *, own_id: bool = True) -> Sequence[str]:
     """Let things happen to the message; return what each receipt did.
 
     Steps: ``answer p1 p2!`` is the provider's answer, ``p1 delivered`` a receipt.
