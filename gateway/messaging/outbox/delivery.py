@@ -106,7 +106,7 @@ class Tools:
     suppressed: Suppressed
     decided: Decided
     repeated: Repeated
-    places: Slots
+    slots: Slots
     lease_ms: int
     interval_ms: int
 
@@ -117,9 +117,9 @@ class Delivery:
     writing: the request may have left; returnable: the claim may still be handed back as it was.
     """
 
-    def __init__(self, means: Tools, claim: Claim) -> None:
-        self._means = means
-        self._outbox = means.outbox
+    def __init__(self, tools: Tools, claim: Claim) -> None:
+        self._tools = tools
+        self._outbox = tools.outbox
         self.claim = claim
         self.writing = False
         self.returnable = True
@@ -133,7 +133,7 @@ class Delivery:
         except StoreUnavailable:
             await self.hand_back(STORE_PAUSE)
         except NoTurn:
-            await self.hand_back(self._means.places.later())
+            await self.hand_back(self._tools.slots.later())
         except Exception:
             log.exception("outbox: a direction was left, it is looked at again")
             # Once written, it must not be soon again: the claim runs out instead.
@@ -153,10 +153,10 @@ class Delivery:
         if entry is None:
             log.error("outbox: a text cannot be read and becomes a dead letter")
             await self._insist(lambda: self._outbox.bury_unreadable(self.claim, head))
-        elif await self._means.suppressed(entry):
+        elif await self._tools.suppressed(entry):
             await self._suppress(head, entry)
         else:
-            with self._means.places.taken(entry.provider):
+            with self._tools.slots.taken(entry.provider):
                 result = await self._submit(entry)
             if result is not None:
                 await self._decide(head, entry, result)
@@ -170,7 +170,7 @@ class Delivery:
         """Return what became of one attempt, None when it was not made: ``_turn`` says why."""
         sms = Sms(entry.id, entry.to, entry.sender, entry.text, keep_sender=True)
         try:
-            return await self._means.messenger.deliver(
+            return await self._tools.messenger.deliver(
                 sms,
                 provider=entry.provider,
                 source=entry.kind,
@@ -195,20 +195,20 @@ class Delivery:
             return False
         if self.claim.repeats:
             log.warning("message %s: sent again, its process died over it", entry.id)
-            self._means.repeated(entry)
+            self._tools.repeated(entry)
         self.writing, self.returnable = True, False
         return True
 
     async def _next_turn(self) -> Turn:
         """Wait for the turn of the sending number, and say what may be done then."""
-        means = self._means
-        patience = min(means.interval_ms, LONGEST_PACE_WAIT_MS)
+        tools = self._tools
+        patience = min(tools.interval_ms, LONGEST_PACE_WAIT_MS)
         while True:
             fresh_budget()
             turn, wait = await self._outbox.mark(
                 self.claim,
-                lease_ms=means.lease_ms,
-                interval_ms=means.interval_ms,
+                lease_ms=tools.lease_ms,
+                interval_ms=tools.interval_ms,
                 longest_ms=patience,
             )
             if turn is not Turn.WAIT:
@@ -253,7 +253,7 @@ class Delivery:
         for pause in (*TELL_AGAIN_AFTER, None):
             fresh_budget()
             try:
-                await self._means.decided(entry, fate.value, result)
+                await self._tools.decided(entry, fate.value, result)
             except StoreUnavailable:
                 if pause is not None:
                     await asyncio.sleep(pause)

@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.messaging.history import Event, Message
 
-# What the provider's answer means for the message; the words of Outcome and message_state.
+# What the provider's answer means for the message; the words of Outcome, and PENDING.
 ANSWERS = {
     "accepted": "The provider took it",
     "refused": "The provider refused it",
@@ -18,7 +18,7 @@ ANSWERS = {
     "unknown": "The provider's answer is missing: it may have gone out and is not sent again",
     "pending": "It did not go out and is tried again",
 }
-# What a phone's state means where it says more than that a receipt came; see gateway.phones.
+# What a phone's state means where it says more than that a receipt came (gateway.smssync.phones).
 RECEIPTS = {"cancelled": "It was cancelled before a phone had it"}
 # Facts of an event by the names that the two providers and the phones give them.
 _FACTS = {

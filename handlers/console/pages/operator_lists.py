@@ -35,7 +35,7 @@ REASONS = {
     "lobby_limit": "The sender texted the chat number too often.",
     "opted_out": "The sender wants no texts.",
 }
-# Why a dead letter is not queued again, by the words of gateway.outbox.
+# Why a dead letter is not queued again, by the words of gateway.messaging.outbox.dead_letters.
 WHY_NOT = {
     "its session has ended, it can only be discarded": "the conversation has ended",
     "the text cannot be read, only be discarded": "the text cannot be read",

@@ -378,6 +378,16 @@ def test_the_back_off_doubles_up_to_a_minute_and_believes_the_provider(
     assert (least < most) == (len(set(pauses)) > 1)
 
 
+async def test_a_text_whose_receiver_opts_out_at_the_last_moment_is_dropped(
+    gateway: Process, standin: VonageStandin
+) -> None:
+    await gateway.store.execute("ZADD", keys.OPTOUTS, 1, PERSON)
+    await gateway.push(entry())
+    await eventually(gateway.is_idle)
+    assert ([(entry().id, "suppressed")], [entry().id]) == (gateway.decided, gateway.at_gate)
+    assert [] == standin.posts
+
+
 # -- order, and nobody held up by another -----------------------------------------------------
 
 
