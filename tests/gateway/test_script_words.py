@@ -13,7 +13,7 @@ from gateway.messaging.inbound.inbox import Kept
 from gateway.messaging.outbox.dead_letters import Requeued
 from gateway.messaging.outbox.queue import Decision, Turn
 from gateway.messaging.receipts import Applied
-from gateway.monitoring.metrics import PROVIDERS, RECEIPTS
+from gateway.monitoring.metrics import MOS, PROVIDERS, RECEIPTS
 from tests.support import ROOT
 
 # The rooms whose scripts answer in words of enums, and the enum of each script that does.
@@ -79,3 +79,7 @@ def test_every_word_about_a_receipt_is_counted() -> None:
     counted = {word for _, word in RECEIPTS}
     assert set(Applied) - {Applied.UNKNOWN} == counted
     assert {provider for provider, _ in RECEIPTS} == set(PROVIDERS)
+
+
+def test_every_word_about_an_mo_that_is_kept_is_counted() -> None:
+    assert set(Kept) - {Kept.OURS} <= {word for _, word in MOS}

@@ -23,7 +23,8 @@ from enum import StrEnum
 from itertools import groupby
 from typing import Any
 
-import ujson
+import msgspec
+import ujson  # for the parts: one may end in half a character, which msgspec refuses
 
 from gateway.errors import StoreUnavailable
 from gateway.providers.base import Inbound, LongText
@@ -82,6 +83,21 @@ class Joined:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What all parts of a text have in common; begun: when the first one came, ms."""
+
+    provider: str
+    sender: str
+    to: str
+    sent: str
+    total: int
+    begun: int
+
+
+_SHARED = msgspec.json.Decoder(_Shared)
+
+
 class Concatenation:
     """Joins the parts of long MOs."""
 
@@ -135,14 +151,14 @@ class Concatenation:
         self, inbound: Inbound, long: LongText, reference: str, name: str, fresh: str
     ) -> list[Any]:
         body = {"text": inbound.text} | ({"data": inbound.data} if inbound.data else {})
-        shared = {
-            "provider": inbound.provider,
-            "sender": inbound.sender,
-            "to": inbound.to,
-            "sent": inbound.sent,
-            "total": long.total,
-            "begun": int(time.time() * 1000),
-        }
+        shared = _Shared(
+            provider=inbound.provider,
+            sender=inbound.sender,
+            to=inbound.to,
+            sent=inbound.sent,
+            total=long.total,
+            begun=int(time.time() * 1000),
+        )
         found: list[Any] = await self._store.run(
             _ADD,
             [
@@ -158,7 +174,7 @@ class Concatenation:
                 long.part,
                 long.total,
                 ujson.dumps(body),
-                ujson.dumps(shared),
+                msgspec.json.encode(shared).decode(),
                 WAIT_MS,
                 TAKEOVER_MS,
                 LIFETIME_MS,
@@ -209,18 +225,18 @@ def _short(*texts: str) -> str:
 def _joined(name: str, fields: Mapping[str, str]) -> Joined | None:
     """Return what an assembly holds, None when it is not to be read."""
     try:
-        shared = ujson.loads(fields["meta"])
-        total = int(shared["total"])
-        parts = {n: ujson.loads(fields[str(n)]) for n in range(1, total + 1) if str(n) in fields}
+        shared = _SHARED.decode(fields["meta"])
+        numbers = range(1, shared.total + 1)
+        parts = {n: ujson.loads(fields[str(n)]) for n in numbers if str(n) in fields}
         inbound = Inbound(
-            provider=shared["provider"],
+            provider=shared.provider,
             id=fields[f"id:{min(parts)}"],
-            sender=shared["sender"],
-            to=shared["to"],
-            text=_text(parts.get(n) for n in range(1, total + 1)),
+            sender=shared.sender,
+            to=shared.to,
+            text=_text(parts.get(n) for n in numbers),
             data="".join(parts[n].get("data", "") for n in sorted(parts)),
-            sent=shared["sent"],
-            begun=shared["begun"],
+            sent=shared.sent,
+            begun=shared.begun,
         )
     except (ValueError, TypeError, KeyError, AttributeError):
         log.error("the parts of a long MO cannot be read and are dropped")

@@ -138,6 +138,12 @@ def test_fields_of_another_release_are_left_out() -> None:
     assert entry() == OutboxEntry.from_json(text)
 
 
+def test_the_order_and_the_escapes_of_another_release_do_not_matter() -> None:
+    given = entry(text="é/🚀")
+    fields = dict(reversed(json.loads(given.to_json()).items()))
+    assert given == OutboxEntry.from_json(json.dumps(fields, indent=1).replace("/", "\\/"))
+
+
 def test_fields_with_a_default_may_be_missing() -> None:
     fields = json.loads(entry().to_json())
     for name in ("session", "attempts", "created"):
