@@ -42,7 +42,7 @@ class OptOuts:
             return Page(numbers.total, [], None)
         scores = await self._store.execute("ZMSCORE", keys.OPTOUTS, *numbers.items)
         found = zip(numbers.items, scores, strict=True)
-        items = [OptOut(number, int(float(since))) for number, since in found if since]
+        items = [OptOut(number, int(float(since))) for number, since in found if since is not None]
         return Page(numbers.total, items, numbers.next)
 
     async def remove(self, e164: str) -> bool:

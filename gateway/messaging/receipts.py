@@ -126,29 +126,14 @@ class Receipts:
 
         open_still: another attempt follows, so that this answer decides nothing.
         """
-        fields: dict[str, str | int] = {
-            "outcome": PENDING if open_still else result.outcome.value,
-            "attempts": attempts,
-            "code": result.code,
-            "error": result.text,
-            "price": result.price,
-            "network": result.network,
-        }
-        if result.parts:
-            fields["parts"] = len(result.parts)
-        states = [
-            item
-            for part in result.parts
-            if part.provider_id
-            for item in (part.provider_id, f"{ANSWER_RANKS[part.state]} {part.state}")
-        ]
+        fields = _answer(result, attempts, open_still=open_still)
         again = attempts > 1  # then what an earlier answer said has to go
         flat = [item for pair in fields.items() if pair[1] != "" or again for item in pair]
         event = {"at": _now_ms(), "event": "answer", **fields}
         record: ScriptCall = (
             _RESULT,
             [keys.message(sms.id), keys.message_events(sms.id)],
-            [f"answer {attempts}", _json(event), len(flat) // 2, *flat, *states],
+            [f"answer {attempts}", _json(event), len(flat) // 2, *flat, *_states(result)],
         )
         ids = [
             part.provider_id
@@ -277,6 +262,29 @@ class Receipts:
             if session and self._changed is not None:
                 await self._changed(session, message_id, summarise(fields).delivery.value)
         return happened
+
+
+def _answer(result: SubmitResult, attempts: int, *, open_still: bool) -> dict[str, str | int]:
+    """Return what the record of a message says about the provider's answer."""
+    fields: dict[str, str | int] = {
+        "outcome": PENDING if open_still else result.outcome.value,
+        "attempts": attempts,
+        "code": result.code,
+        "error": result.text,
+        "price": result.price,
+        "network": result.network,
+    }
+    return fields | ({"parts": len(result.parts)} if result.parts else {})
+
+
+def _states(result: SubmitResult) -> list[str]:
+    """Return id, rank and state of each part that has an id, flat."""
+    return [
+        item
+        for part in result.parts
+        if part.provider_id
+        for item in (part.provider_id, f"{ANSWER_RANKS[part.state]} {part.state}")
+    ]
 
 
 def _count(receipt: Receipt, before: str, fields: Mapping[str, str]) -> None:
