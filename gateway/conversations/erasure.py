@@ -8,7 +8,7 @@ from gateway.conversations.session import Session
 from gateway.conversations.transcript import Transcript
 from gateway.messaging.history import History
 from gateway.messaging.inbound.inbox import Inbox
-from gateway.messaging.outbox.queue import Outbox
+from gateway.messaging.outbox.dead_letters import DeadLetters
 from gateway.messaging.receipts import Receipts
 from gateway.store.budget import budget
 
@@ -30,14 +30,14 @@ class Erasure:
         history: History,
         receipts: Receipts,
         inbox: Inbox,
-        outbox: Outbox,
+        dead_letters: DeadLetters,
         erase_tasks: Callable[[str], Awaitable[object]],
     ) -> None:
         self._log = transcript
         self._history = history
         self._receipts = receipts
         self._inbox = inbox
-        self._outbox = outbox
+        self._dead_letters = dead_letters
         self._erase_tasks = erase_tasks
 
     async def erase_log(self, session: Session) -> None:
@@ -55,7 +55,7 @@ class Erasure:
             await self._forget_messages(await self._log.message_ids(each))
         await self._forget_messages(await self._history.ids_of(e164))
         await self._inbox.erase_number(e164)
-        await self._outbox.discard_of(e164, sessions)
+        await self._dead_letters.discard_of(e164, sessions)
         await self._erase_tasks(e164)
         return await self._log.erase_number(e164)
 

@@ -32,7 +32,6 @@ _ANSWER = Script.load(__file__, "lobby_answer", "_enqueue", "_once")
 _WAIT = Script.load(__file__, "lobby_wait", "_enqueue", "_once")
 _PAIR = Script.load(__file__, "lobby_pair", "_enqueue", "_once", "_load", "_session", "_parallel")
 _LEAVE = Script.load(__file__, "lobby_leave", "_enqueue", "_once")
-_KEEP = Script.load(__file__, "relay_keep", "_enqueue", "_once", "_inbox")
 
 HELP = "To chat, text your email address."
 WAITING = "Waiting for another user..."
@@ -111,13 +110,13 @@ class Lobby:
         if waiting and is_end(inbound.text):
             return await self._leave(seat, token)
         if waiting:
-            return await self._keep(inbound, token, "waiting")
+            return await self._inbox.keep(inbound, token, "waiting")
         if await self._optouts.is_out(seat.person):
-            return await self._keep(inbound, token, "opted_out")
+            return await self._inbox.keep(inbound, token, "opted_out")
         try:
             await self._limiter.hit("lobby", seat.person, ANSWERS)
         except LimitExceeded:
-            return await self._keep(inbound, token, "lobby_limit")
+            return await self._inbox.keep(inbound, token, "lobby_limit")
         if is_email(inbound.text):
             return await self._join(token, seat)
         return await self._help(token, seat)
@@ -214,12 +213,4 @@ class Lobby:
             [seat.person, entry.direction, entry.to_json(), token.digest if token else ""],
         )
         self._wake()
-        return happened
-
-    async def _keep(self, inbound: Inbound, token: Token, reason: str) -> str:
-        happened: str = await self._store.run(
-            _KEEP,
-            [*token.keys, keys.INBOX],
-            [token.digest, self._inbox.entry(inbound, reason), self._inbox.lifetime],
-        )
         return happened

@@ -39,8 +39,6 @@ log = logging.getLogger(__name__)
 _LOOK = Script.load(__file__, "relay_look", "_enqueue")
 _TEXT = Script.load(__file__, "relay_text", "_enqueue", "_once", "_loops", "_log", "_owe")
 _STRANGER = Script.load(__file__, "relay_stranger", "_enqueue", "_once", "_inbox")
-_KEEP = Script.load(__file__, "relay_keep", "_enqueue", "_once", "_inbox")
-_STRAY = Script.load(__file__, "relay_stray", "_enqueue", "_once", "_inbox")
 _STOP = Script.load(__file__, "relay_stop", "_enqueue", "_once", "_log", "_owe")
 _START = Script.load(__file__, "relay_start", "_once")
 
@@ -134,7 +132,8 @@ class Relay:
     async def _take(self, inbound: Inbound, token: Token) -> Taken:
         mo = _Mo(inbound, token, e164_of(inbound.sender), e164_of(inbound.to))
         if ":" in inbound.provider and not self._lobby.answers(mo.number):
-            happened = await self._keep_stray(mo)
+            # Most of a phone's SMS are its owner's, all of another provider's MOs are ours.
+            happened: str = await self._inbox.keep_stray(inbound, token, mo.number)
             if happened:
                 return Taken(happened)
         for _ in range(MOST_LOOKS):
@@ -159,7 +158,7 @@ class Relay:
         """Return what became of an MO, or that it is to be looked at again, "changed"."""
         reason = _only_kept(mo, look)
         if reason:
-            return await self._keep(mo, reason)
+            return await self._inbox.keep(mo.inbound, mo.token, reason)
         if self._words.is_stop(mo.inbound.text):
             return await self._stop(mo, look)
         if self._words.is_start(mo.inbound.text):
@@ -183,7 +182,9 @@ class Relay:
         if session.is_chat and is_end(mo.inbound.text):
             return await self._lobby.end(session, mo.token)
         reason = _not_for_counterpart(mo, session)
-        return await (self._keep(mo, reason) if reason else self._relay(mo, session, route))
+        if reason:
+            return await self._inbox.keep(mo.inbound, mo.token, reason)
+        return await self._relay(mo, session, route)
 
     async def _relay(self, mo: _Mo, session: Session, route: Route) -> str:
         """Queue a text for the counterpart."""
@@ -265,28 +266,6 @@ class Relay:
             ],
         )
         self._wake_for(happened)
-        return happened
-
-    async def _keep(self, mo: _Mo, reason: str) -> str:
-        """Put an MO that nobody is answered for into the inbox."""
-        happened: str = await self._store.run(
-            _KEEP,
-            [*mo.token.keys, keys.INBOX],
-            [mo.token.digest, self._inbox.entry(mo.inbound, reason), self._inbox.lifetime],
-        )
-        return happened
-
-    async def _keep_stray(self, mo: _Mo) -> str:
-        """Keep what a phone received for its owner; '' for what came to a number of the pool.
-
-        Most of a phone's SMS are its owner's, all of another provider's MOs are ours.
-        """
-        item = self._inbox.entry(mo.inbound, "not_our_number")
-        happened: str = await self._store.run(
-            _STRAY,
-            [*mo.token.keys, keys.INBOX, keys.NUMBERS],
-            [mo.token.digest, item, self._inbox.lifetime, mo.number, mo.inbound.provider],
-        )
         return happened
 
     async def _stop(self, mo: _Mo, look: _Look) -> str:

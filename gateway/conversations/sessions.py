@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable
 
 from gateway.conversations.session import (
+    SESSION_ID,
     Route,
     Session,
     log_keys,

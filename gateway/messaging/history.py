@@ -1,33 +1,67 @@
-"""The messages that went out, as the admin routes show them: all, those to a number, one's life."""
+"""The messages that went out: all of them, those to a number, the life of one."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any
 
-import ujson
+import msgspec
 
-from gateway.errors import BadRequest
+from gateway.errors import UnknownPlace
 from gateway.messaging.receipts import Receipts
-from gateway.messaging.status import summarise
+from gateway.messaging.status import Status, summarise
 from gateway.monitoring.metrics import provider_label
 from gateway.store import keys
+from gateway.store.paging import Page, newest_first
 from gateway.store.pipeline import Store
 from gateway.store.values import ID, days_ms
-
-SHOWN = (
-    *("sender", "text", "provider", "source", "session"),
-    *("outcome", "code", "error", "price", "network"),
-)
 
 # Providers' ids have 16 to 64 characters, none of them a blank.
 _PROVIDER_ID = re.compile(r"[!-~]{8,64}")
 
-# How many there are, some of them, and where the page behind them begins, None at the end.
-Page = tuple[int, list[dict[str, Any]], str | None]
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A step in a message's life; at: ms; kind: answer or receipt.
+
+    facts: what the provider said, by its own names or those of the record.
+    """
+
+    at: int
+    kind: str
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message that went out; to: E.164; created: ms.
+
+    sender: E.164 or a name; text: '' when it stands in a session's log alone; source: which
+    endpoint asked; outcome, code, error, price, network: of the provider's answer, '' = unknown;
+    events: in order of time, those of a message that was asked for alone.
+    """
+
+    id: str
+    to: str
+    created: int
+    status: Status
+    attempts: int
+    sender: str
+    text: str
+    provider: str
+    source: str
+    session: str
+    outcome: str
+    code: str
+    error: str
+    price: str
+    network: str
+    events: Sequence[Event] = ()
 
 
 class History:
@@ -38,8 +72,8 @@ class History:
         self._receipts = receipts
         self._lifetime = days_ms(days)
 
-    async def message(self, message_id: str) -> dict[str, Any] | None:
-        """Return the life of one message, its events in order of time; None when unknown."""
+    async def message(self, message_id: str) -> Message | None:
+        """Return one message with its events, None when unknown."""
         if not ID.fullmatch(message_id):
             return None
         fields, events = await asyncio.gather(
@@ -48,8 +82,8 @@ class History:
         )
         if not fields:
             return None
-        steps = sorted((ujson.loads(event) for event in events), key=lambda event: event["at"])
-        return _public(message_id, fields) | {"events": steps}
+        life = sorted(map(_event, events), key=attrgetter("at"))
+        return replace(_message(message_id, fields), events=life)
 
     async def find(self, written: str, providers: Iterable[str]) -> str:
         """Return the id of the message that ``written`` names, '' when none does (any more).
@@ -66,15 +100,14 @@ class History:
         )
         return own if own and known else next(filter(None, parts), "")
 
-    async def messages(self, limit: int, after: str) -> Page:
-        """Return how many there are, those following ``after`` ('' = the newest), and the next.
+    async def messages(self, limit: int, after: str) -> Page[Message]:
+        """Return those that follow ``after``, a message's id, '' = from the newest.
 
-        The next is the ``after`` of the following page, None at the end. Raises BadRequest when
-        ``after`` is no message in the list.
+        Raises UnknownPlace when ``after`` is no message in the list.
         """
         return await self._page(keys.MESSAGES, limit, after)
 
-    async def messages_of(self, e164: str, limit: int, after: str) -> Page:
+    async def messages_of(self, e164: str, limit: int, after: str) -> Page[Message]:
         """Return the same of the last thousand messages to one number."""
         return await self._page(keys.messages_of(e164), limit, after)
 
@@ -82,37 +115,37 @@ class History:
         """Return the ids of the last thousand messages to one number."""
         return sorted(await self._store.execute("ZRANGE", keys.messages_of(e164), 0, -1))
 
-    async def _page(self, index: str, limit: int, after: str) -> Page:
-        start = 0
-        if after:
-            known = ID.fullmatch(after)
-            rank = await self._store.execute("ZREVRANK", index, after) if known else None
-            if rank is None:
-                raise BadRequest("after: no such message")
-            start = rank + 1
+    async def _page(self, index: str, limit: int, after: str) -> Page[Message]:
+        if after and not ID.fullmatch(after):
+            raise UnknownPlace("after: no such message")
         oldest = int(time.time() * 1000) - self._lifetime
-        total, ids = await asyncio.gather(
-            self._store.execute("ZCOUNT", index, oldest, "+inf"),
-            self._store.execute("ZRANGE", index, start, start + limit, "REV"),
-        )
-        listed = ids[:limit]
-        following = listed[-1] if len(ids) > limit else None
-        records = await asyncio.gather(*(self._receipts.fields(each) for each in listed))
-        found = zip(listed, records, strict=True)
-        return total, [_public(each, fields) for each, fields in found if fields], following
+        ids = await newest_first(self._store, index, limit, after, noun="message", oldest=oldest)
+        records = await asyncio.gather(*(self._receipts.fields(each) for each in ids.items))
+        found = zip(ids.items, records, strict=True)
+        return Page(ids.total, [_message(*each) for each in found if each[1]], ids.next)
 
 
-def _public(message_id: str, fields: Mapping[str, str]) -> dict[str, Any]:
-    """Return a message as the admin routes show it: the number as digits, times in UTC."""
-    status = summarise(fields)
-    created = time.gmtime(int(fields["created"]) / 1000)
-    fields = {**fields, "sender": fields.get("sender", "").removeprefix("+")}
-    return {
-        "id": message_id,
-        "to": fields["to"].removeprefix("+"),
-        "created": time.strftime("%Y-%m-%d %H:%M:%S", created),
-        "delivery": status.delivery.value,
-        "final": status.final,
-        "parts": status.parts,
-        "attempts": int(fields.get("attempts", 0)),
-    } | {name: fields.get(name, "") for name in SHOWN}
+def _event(text: str) -> Event:
+    facts = msgspec.json.decode(text, type=dict[str, Any])
+    return Event(facts.pop("at"), facts.pop("event", ""), facts)
+
+
+def _message(message_id: str, fields: Mapping[str, str]) -> Message:
+    """Return the message of a record; what is not known of it (yet) is ''."""
+    return Message(
+        id=message_id,
+        to=fields["to"],
+        created=int(fields["created"]),
+        status=summarise(fields),
+        attempts=int(fields.get("attempts", 0)),
+        sender=fields.get("sender", ""),
+        text=fields.get("text", ""),
+        provider=fields.get("provider", ""),
+        source=fields.get("source", ""),
+        session=fields.get("session", ""),
+        outcome=fields.get("outcome", ""),
+        code=fields.get("code", ""),
+        error=fields.get("error", ""),
+        price=fields.get("price", ""),
+        network=fields.get("network", ""),
+    )

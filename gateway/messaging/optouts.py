@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import time
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from gateway.errors import BadRequest
+from gateway.errors import UnknownPlace
 from gateway.store import keys
+from gateway.store.paging import Page, newest_first
 from gateway.store.pipeline import Store
-from gateway.store.script import Script
 
-_PAGE = Script.load(__file__, "optout_page")
+
+@dataclass(frozen=True, slots=True)
+class OptOut:
+    """A number (E.164) that gets no texts, and since when, ms."""
+
+    number: str
+    since: int
 
 
 class OptOuts:
@@ -24,25 +30,20 @@ class OptOuts:
         """Tell whether nothing may be sent to a number."""
         return await self._store.execute("ZSCORE", keys.OPTOUTS, e164) is not None
 
-    async def page(self, limit: int, after: str) -> tuple[int, list[dict[str, str]], str | None]:
-        """Return how many there are, those following ``after`` ('' = the newest), and the next.
+    async def page(self, limit: int, after: str) -> Page[OptOut]:
+        """Return those that follow ``after``, a number (E.164), '' = from the newest.
 
-        Each is its number (digits) and since when (UTC), the newest first; ``after`` and the next
-        are numbers of this list. Raises BadRequest when ``after`` is none of them.
+        Raises UnknownPlace when ``after`` has not opted out.
         """
-        start = f"+{after}" if after else ""
         if not after.isascii():
-            raise BadRequest("after: no such number")
-        found = await self._store.run(_PAGE, [keys.OPTOUTS], [limit, start])
-        if not found:
-            raise BadRequest("after: no such number")
-        total, *flat = found
-        shown = [
-            {"number": number.removeprefix("+"), "since": _utc(int(float(since)))}
-            for number, since in zip(flat[::2], flat[1::2], strict=True)
-        ]
-        following = shown[limit - 1]["number"] if len(shown) > limit else None
-        return total, shown[:limit], following
+            raise UnknownPlace("after: no such number")
+        numbers = await newest_first(self._store, keys.OPTOUTS, limit, after, noun="number")
+        if not numbers.items:
+            return Page(numbers.total, [], None)
+        scores = await self._store.execute("ZMSCORE", keys.OPTOUTS, *numbers.items)
+        found = zip(numbers.items, scores, strict=True)
+        items = [OptOut(number, int(float(since))) for number, since in found if since is not None]
+        return Page(numbers.total, items, numbers.next)
 
     async def remove(self, e164: str) -> bool:
         """Let a number be texted again; False when it had not opted out."""
@@ -76,7 +77,3 @@ def _plain(text: str) -> str:
         wide = unicodedata.normalize("NFKC", text)
         text = "".join(each for each in wide if unicodedata.category(each) != "Cf")
     return text.strip().casefold()
-
-
-def _utc(ms: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(ms / 1000))

@@ -12,8 +12,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from enum import StrEnum
 
-import ujson
+import msgspec
 
 from gateway.messaging.status import (
     ANSWER_RANKS,
@@ -47,8 +48,26 @@ _APPLY = Script.load(__file__, "receipt_apply")
 _PARK = Script.load(__file__, "receipt_park")
 _MAP = Script.load(__file__, "part_map")
 
+_READER = msgspec.json.Decoder(Receipt)
+
 # Takes a session's id, a message's id and the delivery state that the message has now.
 Changed = Callable[[str, str, str], Awaitable[None]]
+
+
+class Applied(StrEnum):
+    """What became of a receipt.
+
+    CHANGED: its part has a new state; KEPT: its part was further on; REPEATED: it came before;
+    FOREIGN: its message has no such part; UNKNOWN: there is no such message; PARKED: it waits for
+    the answer that names its part.
+    """
+
+    CHANGED = "changed"
+    KEPT = "kept"
+    REPEATED = "repeated"
+    FOREIGN = "foreign"
+    UNKNOWN = "unknown"
+    PARKED = "parked"
 
 
 class Receipts:
@@ -106,29 +125,14 @@ class Receipts:
 
         open_still: another attempt follows, so that this answer decides nothing.
         """
-        fields: dict[str, str | int] = {
-            "outcome": PENDING if open_still else result.outcome.value,
-            "attempts": attempts,
-            "code": result.code,
-            "error": result.text,
-            "price": result.price,
-            "network": result.network,
-        }
-        if result.parts:
-            fields["parts"] = len(result.parts)
-        states = [
-            item
-            for part in result.parts
-            if part.provider_id
-            for item in (part.provider_id, f"{ANSWER_RANKS[part.state]} {part.state}")
-        ]
+        fields = _answer(result, attempts, open_still=open_still)
         again = attempts > 1  # then what an earlier answer said has to go
         flat = [item for pair in fields.items() if pair[1] != "" or again for item in pair]
         event = {"at": _now_ms(), "event": "answer", **fields}
         record: ScriptCall = (
             _RESULT,
             [keys.message(sms.id), keys.message_events(sms.id)],
-            [f"answer {attempts}", ujson.dumps(event), len(flat) // 2, *flat, *states],
+            [f"answer {attempts}", _json(event), len(flat) // 2, *flat, *_states(result)],
         )
         ids = [
             part.provider_id
@@ -146,20 +150,17 @@ class Receipts:
         if result.price:  # last: what fails before is done again
             SPEND[(kind,)].inc(float(result.price))
 
-    async def receive(self, receipt: Receipt) -> str:
-        """Apply or park one receipt; durable when this returns.
-
-        Returns what happened: changed, kept, repeated, foreign or parked.
-        """
-        happened = "unknown"
+    async def receive(self, receipt: Receipt) -> Applied:
+        """Apply or park one receipt, and return what became of it; durable when this returns."""
+        happened = Applied.UNKNOWN
         if ID.fullmatch(receipt.client_ref):
             happened = await self._apply(receipt.client_ref, receipt)
-        if happened == "unknown":
+        if happened is Applied.UNKNOWN:
             happened = await self._apply_by_provider_id(receipt)
-        if happened == "unknown":  # the provider's id outlived its message by a moment
-            happened = "foreign"
+        if happened is Applied.UNKNOWN:  # the provider's id outlived its message by a moment
+            happened = Applied.FOREIGN
         RECEIPTS[provider_label(receipt.provider), happened].inc()
-        if happened == "foreign":
+        if happened is Applied.FOREIGN:
             log.warning("receipt for a part that its message does not have")
         return happened
 
@@ -227,16 +228,16 @@ class Receipts:
                 await self._apply(message_id, receipt)
         await asyncio.gather(*(self._store.execute("LREM", parked_key, 1, each) for each in parked))
 
-    async def _apply_by_provider_id(self, receipt: Receipt) -> str:
+    async def _apply_by_provider_id(self, receipt: Receipt) -> Applied:
         ids = (receipt.provider, receipt.provider_id)
         message_id = await self._store.run(
             _PARK,
             [keys.part(*ids), keys.parked(*ids)],
-            [ujson.dumps(_parkable(receipt)), PARKED_MS, MOST_PARKED],
+            [_json(receipt), PARKED_MS, MOST_PARKED],
         )
-        return await self._apply(message_id, receipt) if message_id else "parked"
+        return await self._apply(message_id, receipt) if message_id else Applied.PARKED
 
-    async def _apply(self, message_id: str, receipt: Receipt) -> str:
+    async def _apply(self, message_id: str, receipt: Receipt) -> Applied:
         token = "|".join(
             (
                 "receipt",
@@ -249,18 +250,40 @@ class Receipts:
         event = {"at": _now_ms(), "event": "receipt", "part": receipt.provider_id, **receipt.fields}
         names = [keys.message(message_id), keys.message_events(message_id)]
         news = (receipt.provider_id, RANKS[receipt.state], receipt.state.value, token[:300])
-        happened, *known = await self._store.run(
-            _APPLY, names, [*news, ujson.dumps(event), MOST_EVENTS]
-        )
+        word, *known = await self._store.run(_APPLY, names, [*news, _json(event), MOST_EVENTS])
+        happened = Applied(word)
         if known:
             session, before, *flat = known
             fields = pairs(flat)
-            if happened == "changed" and receipt.counted:
+            if happened is Applied.CHANGED and receipt.counted:
                 _count(receipt, before, fields)
             # Of a repeat too: the store may have failed between the first one and its log entry.
             if session and self._changed is not None:
                 await self._changed(session, message_id, summarise(fields).delivery.value)
-        return str(happened)
+        return happened
+
+
+def _answer(result: SubmitResult, attempts: int, *, open_still: bool) -> dict[str, str | int]:
+    """Return what the record of a message says about the provider's answer."""
+    fields: dict[str, str | int] = {
+        "outcome": PENDING if open_still else result.outcome.value,
+        "attempts": attempts,
+        "code": result.code,
+        "error": result.text,
+        "price": result.price,
+        "network": result.network,
+    }
+    return fields | ({"parts": len(result.parts)} if result.parts else {})
+
+
+def _states(result: SubmitResult) -> list[str]:
+    """Return id, rank and state of each part that has an id, flat."""
+    return [
+        item
+        for part in result.parts
+        if part.provider_id
+        for item in (part.provider_id, f"{ANSWER_RANKS[part.state]} {part.state}")
+    ]
 
 
 def _count(receipt: Receipt, before: str, fields: Mapping[str, str]) -> None:
@@ -278,18 +301,15 @@ def _count(receipt: Receipt, before: str, fields: Mapping[str, str]) -> None:
         DELIVERIES[provider_label(receipt.provider), status.delivery.value].inc()
 
 
-def _parkable(receipt: Receipt) -> dict[str, object]:
-    """Return the arguments that make the same receipt again; asdict costs ten times as much."""
-    return {name: getattr(receipt, name) for name in Receipt.__slots__}
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 def _parked_receipt(text: str) -> Receipt | None:
     """Return a parked receipt, None when another release has written what this one cannot read."""
     try:
-        fields = ujson.loads(text)
-        known = {name: fields[name] for name in Receipt.__slots__ if name in fields}
-        return Receipt(**known | {"state": DeliveryState(known["state"])})
-    except (ValueError, TypeError, KeyError, AttributeError):
+        return _READER.decode(text)
+    except ValueError:
         log.error("a parked receipt cannot be read and is dropped")
         return None
 

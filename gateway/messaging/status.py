@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from gateway.providers.base import DeliveryState, Outcome
 
 # What participants say, as opposed to what the gateway tells them: kinds of texts in the outbox.
 SPOKEN = frozenset({"relay", "chat"})
-
 
 # The state of a part moves to a higher rank only. "unknown" ends a part as well, but a definite
 # word that comes later still replaces it.
@@ -49,19 +48,23 @@ class Status:
 
 def summarise(fields: Mapping[str, str]) -> Status:
     """Return the status of a message from the fields of its record."""
-    states = {key[2:]: value.split(" ", 1) for key, value in fields.items() if key[:2] == "p:"}
-    count = int(fields.get("parts") or max(int(fields.get("expected", 1)), len(states)))
+    parts = [value.split(" ", 1) for name, value in fields.items() if name.startswith("p:")]
+    count = int(fields.get("parts") or max(int(fields.get("expected", 1)), len(parts)))
     outcome = fields.get("outcome", "")
-    if not states:
-        return Status(*_without_parts(outcome), parts=count)
-    final = [DeliveryState(state) for rank, state in states.values() if int(rank) >= FINAL_RANK]
+    if not parts:
+        return Status(*_without_parts(outcome), count)
+    final = [DeliveryState(state) for rank, state in parts if int(rank) >= FINAL_RANK]
     if len(final) < count:
-        intermediate = {state for rank, state in states.values() if int(rank) < FINAL_RANK}
-        open_state = DeliveryState.UNKNOWN if outcome == Outcome.UNKNOWN else DeliveryState.ACCEPTED
-        shown = next((s for s in INTERMEDIATE if s in intermediate), open_state)
-        return Status(shown, False, count)
+        known = {state for rank, state in parts if int(rank) < FINAL_RANK}
+        return Status(_of_open_parts(known, outcome), False, count)
     worst = (state for state in WORST_FIRST if state in final)
     return Status(next(worst, DeliveryState.DELIVERED), True, count)
+
+
+def _of_open_parts(known: Collection[str], outcome: str) -> DeliveryState:
+    """Return the delivery of a message some of whose parts are not final; known: their states."""
+    unheard = DeliveryState.UNKNOWN if outcome == Outcome.UNKNOWN else DeliveryState.ACCEPTED
+    return next((state for state in INTERMEDIATE if state in known), unheard)
 
 
 def _without_parts(outcome: str) -> tuple[DeliveryState, bool]:

@@ -20,7 +20,7 @@ from contextlib import suppress
 import ujson
 
 from conf.devices import Device
-from gateway.errors import BadRequest, StoreUnavailable
+from gateway.errors import StoreUnavailable, UnknownPlace
 from gateway.smssync.devices import DeviceState
 from gateway.smssync.tasks import (
     _UUID,
@@ -203,7 +203,7 @@ class Tasks:
             known = _UUID.fullmatch(after)
             rank = await self._store.execute("ZREVRANK", keys.TASK_INDEX, after) if known else None
             if rank is None:
-                raise BadRequest("after: no such message")
+                raise UnknownPlace("after: no such message")
             start = rank + 1
         total, uuids = await asyncio.gather(
             self._store.execute("ZCARD", keys.TASK_INDEX),

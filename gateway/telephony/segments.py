@@ -1,4 +1,4 @@
-"""How many SMS parts a text needs, and in which alphabet it travels."""
+"""The parts in which a text travels: which they are, how many, and in which alphabet."""
 
 from __future__ import annotations
 
@@ -46,16 +46,33 @@ def count(text: str) -> Segments:
     return _cached_count(text) if len(text) <= MAX_CHARACTERS else _count(text)
 
 
+def split(text: str, *, ucs2: bool = False) -> list[str]:
+    """Return the parts of ``text``; no character (escape pair, surrogate pair) is cut in two.
+
+    ucs2: whether it travels in UCS-2 even if it need not.
+    """
+    gsm7 = not ucs2 and is_gsm7(text)
+    single, room = (_GSM7_SINGLE, _GSM7_PART) if gsm7 else (_UCS2_SINGLE, _UCS2_PART)
+    costs = _costs(text, gsm7)
+    if sum(costs) <= single:
+        return [text]
+    parts, used = [""], 0
+    for char, cost in zip(text, costs, strict=True):
+        if used + cost > room:
+            parts.append("")
+            used = 0
+        parts[-1] += char
+        used += cost
+    return parts
+
+
 def _count(text: str) -> Segments:
     if _BASIC.issuperset(text):
         return Segments("gsm7", _even_parts(len(text), _GSM7_SINGLE, _GSM7_PART), len(text))
-    if is_gsm7(text):
-        costs = [2 if char in _EXTENSION else 1 for char in text]
-        return Segments("gsm7", _packed_parts(costs, _GSM7_SINGLE, _GSM7_PART), sum(costs))
-    if max(text) <= _LAST_SINGLE_UNIT:
+    gsm7 = is_gsm7(text)
+    if not gsm7 and max(text) <= _LAST_SINGLE_UNIT:
         return Segments("ucs2", _even_parts(len(text), _UCS2_SINGLE, _UCS2_PART), len(text))
-    costs = [2 if char > _LAST_SINGLE_UNIT else 1 for char in text]
-    return Segments("ucs2", _packed_parts(costs, _UCS2_SINGLE, _UCS2_PART), sum(costs))
+    return Segments("gsm7" if gsm7 else "ucs2", len(split(text)), sum(_costs(text, gsm7)))
 
 
 _cached_count = lru_cache(512)(_count)
@@ -65,13 +82,8 @@ def _even_parts(units: int, single: int, part: int) -> int:
     return 1 if units <= single else -(-units // part)
 
 
-def _packed_parts(costs: list[int], single: int, part: int) -> int:
-    """Return the parts when no character (escape pair, surrogate pair) may be split."""
-    if sum(costs) <= single:
-        return 1
-    parts, used = 1, 0
-    for cost in costs:
-        if used + cost > part:
-            parts, used = parts + 1, 0
-        used += cost
-    return parts
+def _costs(text: str, gsm7: bool) -> list[int]:
+    """Return the units that each character takes."""
+    if gsm7:
+        return [2 if char in _EXTENSION else 1 for char in text]
+    return [2 if char > _LAST_SINGLE_UNIT else 1 for char in text]

@@ -26,6 +26,7 @@ from gateway.messaging.inbound.concatenation import Concatenation
 from gateway.messaging.inbound.inbox import Inbox
 from gateway.messaging.messenger import Messenger
 from gateway.messaging.optouts import Keywords, OptOuts
+from gateway.messaging.outbox.dead_letters import DeadLetters
 from gateway.messaging.outbox.queue import Outbox, OutboxEntry
 from gateway.messaging.outbox.worker import OutboxWorker
 from gateway.messaging.pacer import Pacer
@@ -79,6 +80,7 @@ class Services:
     words: Keywords
     inbox: Inbox
     outbox: Outbox
+    dead_letters: DeadLetters
     outbox_worker: OutboxWorker
     relay: Relay
     calls: Calls
@@ -148,7 +150,7 @@ def _open(
         {each.name: each for each in providers}, settings.provider, receipts, Pacer(store)
     )
     closing.push_async_callback(messenger.drain)
-    outbox = Outbox(store, dead_days=days)
+    outbox, dead_letters = Outbox(store), DeadLetters(store, days=days)
     worker = OutboxWorker(
         outbox,
         messenger,
@@ -198,7 +200,7 @@ def _open(
         history=history,
         receipts=receipts,
         inbox=inbox,
-        outbox=outbox,
+        dead_letters=dead_letters,
         erase_tasks=tasks.erase_number,
     )
     calls = from_settings.calls(settings, store, sessions, transcript)
@@ -213,7 +215,7 @@ def _open(
             relay.join_due,
             lambda: notices.finish_stale(sessions.find),
             lobby.expire_waiting,
-            outbox.trim_dead,
+            dead_letters.trim,
             forecast.trim,
             tasks.look_after,
             stats.look_after,
@@ -249,6 +251,7 @@ def _open(
         words=words,
         inbox=inbox,
         outbox=outbox,
+        dead_letters=dead_letters,
         outbox_worker=worker,
         relay=relay,
         calls=calls,

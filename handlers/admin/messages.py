@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from gateway.errors import BadRequest, NotFound
+from gateway.messaging.history import Event, Message
 from gateway.messaging.messenger import Sent
 from gateway.telephony import phonenumber, segments
 from gateway.wiring.services import Services
 from handlers.admin.base import AdminHandler
+from handlers.admin.fields import digits, utc
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +61,13 @@ class MessagesHandler(AdminHandler):
         """Answer the newest first, of one ``number`` if asked; ``next``: the next ``after``."""
         limit, after = self.page()
         log, wanted = self.services.history, self.arguments().get("number")
-        total, messages, following = (
+        found = (
             await log.messages(limit, after)
             if wanted is None
             else await log.messages_of(_number("number", wanted), limit, after)
         )
-        self.reply({"total_messages": total, "messages": messages, "next": following})
+        messages = [message_fields(each) for each in found.items]
+        self.reply({"total_messages": found.total, "messages": messages, "next": found.next})
 
     async def post(self) -> None:
         """Send one text; 200 when the provider took it, 502 when it did not."""
@@ -74,7 +78,7 @@ class MessagesHandler(AdminHandler):
             {
                 "message": "sent" if sent.ok else f"not sent: {sent.outcome}",
                 "id": sent.id,
-                "to": message.to.removeprefix("+"),
+                "to": digits(message.to),
                 "outcome": sent.outcome.value,
             }
         )
@@ -88,7 +92,35 @@ class MessageLifeHandler(AdminHandler):
         message = await self.services.history.message(message_id)
         if message is None:
             raise NotFound("no such message")
-        self.reply(message)
+        events = [_event_fields(each) for each in message.events]
+        self.reply(message_fields(message) | {"events": events})
+
+
+def message_fields(message: Message) -> dict[str, Any]:
+    """Return a message as the admin routes show it."""
+    return {
+        "id": message.id,
+        "to": digits(message.to),
+        "created": utc(message.created),
+        "delivery": message.status.delivery.value,
+        "final": message.status.final,
+        "parts": message.status.parts,
+        "attempts": message.attempts,
+        "sender": digits(message.sender),
+        "text": message.text,
+        "provider": message.provider,
+        "source": message.source,
+        "session": message.session,
+        "outcome": message.outcome,
+        "code": message.code,
+        "error": message.error,
+        "price": message.price,
+        "network": message.network,
+    }
+
+
+def _event_fields(event: Event) -> dict[str, Any]:
+    return {"at": event.at, "event": event.kind, **event.facts}
 
 
 def _number(name: str, text: str) -> str:

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gateway.errors import NotFound
+from gateway.messaging.inbound.inbox import InboxItem
+from gateway.messaging.optouts import OptOut
+from gateway.messaging.outbox.queue import DeadLetter
 from handlers.admin.base import AdminHandler
-from handlers.admin.fields import FieldsHandler, digits
+from handlers.admin.fields import FieldsHandler, digits, utc
 
 
 class OptOutsHandler(AdminHandler):
@@ -12,8 +17,11 @@ class OptOutsHandler(AdminHandler):
 
     async def get(self) -> None:
         """Answer who wants no texts."""
-        total, optouts, following = await self.services.optouts.page(*self.page())
-        self.reply({"total_optouts": total, "optouts": optouts, "next": following})
+        limit, after = self.page()
+        found = await self.services.optouts.page(limit, f"+{after}" if after else "")
+        optouts = [_optout_fields(each) for each in found.items]
+        following = found.next and digits(found.next)
+        self.reply({"total_optouts": found.total, "optouts": optouts, "next": following})
 
 
 class OptOutHandler(FieldsHandler):
@@ -32,8 +40,9 @@ class DeadLettersHandler(AdminHandler):
 
     async def get(self) -> None:
         """Answer the texts that could not be sent."""
-        total, letters, following = await self.services.outbox.dead_letters(*self.page())
-        self.reply({"total_dead_letters": total, "dead_letters": letters, "next": following})
+        found = await self.services.dead_letters.page(*self.page())
+        letters = [letter_fields(each) for each in found.items]
+        self.reply({"total_dead_letters": found.total, "dead_letters": letters, "next": found.next})
 
 
 class DeadLetterHandler(AdminHandler):
@@ -41,7 +50,7 @@ class DeadLetterHandler(AdminHandler):
 
     async def delete(self, element: str) -> None:
         """Give one up."""
-        if not await self.services.outbox.discard(element):
+        if not await self.services.dead_letters.discard(element):
             raise NotFound("no such dead letter")
         self.reply({"message": "discarded", "id": element})
 
@@ -51,7 +60,7 @@ class RequeueHandler(AdminHandler):
 
     async def post(self, element: str) -> None:
         """Try one again."""
-        if not await self.services.outbox.requeue(element):
+        if not await self.services.dead_letters.requeue(element):
             raise NotFound("no such dead letter")
         self.services.outbox_worker.wake()
         self.reply({"message": "queued again", "id": element})
@@ -62,8 +71,46 @@ class InboxHandler(AdminHandler):
 
     async def get(self) -> None:
         """Answer the texts that belong to no session, the newest first."""
-        total, messages, following = await self.services.inbox.page(*self.page())
-        self.reply({"total_inbox": total, "messages": messages, "next": following})
+        found = await self.services.inbox.page(*self.page())
+        messages = [inbox_fields(each) for each in found.items]
+        self.reply({"total_inbox": found.total, "messages": messages, "next": found.next})
+
+
+def _optout_fields(optout: OptOut) -> dict[str, Any]:
+    return {"number": digits(optout.number), "since": utc(optout.since)}
+
+
+def letter_fields(letter: DeadLetter) -> dict[str, Any]:
+    """Return a dead letter as the admin routes show it; at: '' when nobody knows."""
+    return {
+        "id": letter.id,
+        "to": digits(letter.to),
+        "sender": digits(letter.sender),
+        "provider": letter.provider,
+        "text": letter.text,
+        "kind": letter.kind,
+        "session": letter.session,
+        "attempts": letter.attempts,
+        "reason": letter.reason,
+        "at": utc(letter.at) or "",
+    }
+
+
+def inbox_fields(item: InboxItem) -> dict[str, Any]:
+    """Return a kept MO as the admin routes show it, without what its provider did not say."""
+    mo = item.mo
+    said = {"data": mo.data, "sent": mo.sent}
+    return {
+        "provider": mo.provider,
+        "id": mo.id,
+        "from": mo.sender,
+        "to": mo.to,
+        "text": mo.text,
+        "reason": item.reason,
+        **{name: value for name, value in said.items() if value},
+        "at": utc(item.at),
+        "inbox_id": item.id,
+    }
 
 
 ROUTES = [

@@ -13,11 +13,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, ClassVar, TypeVar
 
 from gateway.errors import (
-    BadRequest,
     GatewayError,
     LimitExceeded,
     StoreUnavailable,
     Unauthenticated,
+    UnknownPlace,
 )
 from handlers.console import formatting
 from handlers.console.base import ConsoleHandler
@@ -160,5 +160,5 @@ async def page_or_first(
     """
     try:
         return await page(limit, after)
-    except BadRequest:
+    except UnknownPlace:
         return await page(limit, "")

@@ -130,8 +130,8 @@ async def _delivered(services: Services, count: int, *, final: bool = True) -> N
     """Return when it is known what became of the newest messages."""
 
     async def known() -> bool:
-        _, newest, _ = await services.history.messages(count, "")
-        return all(each["final"] or (not final and each["outcome"]) for each in newest)
+        newest = (await services.history.messages(count, "")).items
+        return all(each.status.final or (not final and each.outcome) for each in newest)
 
     await until(known)
 

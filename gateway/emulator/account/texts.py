@@ -18,10 +18,6 @@ MAX_PARTS = 255
 MAX_REF = 65_535
 MAX_CHARACTERS = 40_000
 
-# Septets and UTF-16 units of a single SMS, and what that header leaves of them.
-_GSM7_SINGLE, _GSM7_PART = 160, 153
-_UCS2_SINGLE, _UCS2_PART = 70, 67
-
 
 @dataclass(frozen=True, slots=True)
 class TextOrder:
@@ -62,23 +58,6 @@ def default_provider(number: str, settings: Settings) -> str:
     return "flowroute" if number in settings.flowroute_numbers else "nexmo"
 
 
-def split(text: str, kind: str) -> list[str]:
-    """Return the parts that a handset makes of a text; no character is cut in two."""
-    gsm7 = kind == "text" and segments.is_gsm7(text)
-    costs = [_cost(char, gsm7) for char in text]
-    single, room = (_GSM7_SINGLE, _GSM7_PART) if gsm7 else (_UCS2_SINGLE, _UCS2_PART)
-    if sum(costs) <= single:
-        return [text]
-    parts, used = [""], 0
-    for char, cost in zip(text, costs, strict=True):
-        if used + cost > room:
-            parts.append("")
-            used = 0
-        parts[-1] += char
-        used += cost
-    return parts
-
-
 def cut(text: str, count: int) -> list[str]:
     """Return the text in ``count`` parts of nearly the same length, the last ones maybe empty."""
     size = -(-len(text) // count)
@@ -101,16 +80,14 @@ def parts_of(order: TextOrder, settings: Settings) -> list[str]:
 def _parts_of(order: TextOrder, settings: Settings) -> list[str]:
     if order.type == "binary" or _joins(order.provider, settings):
         return [order.text]
-    return cut(order.text, order.parts) if order.parts else split(order.text, order.type)
+    if order.parts:
+        return cut(order.text, order.parts)
+    return segments.split(order.text, ucs2=order.type != "text")
 
 
 def _joins(provider: str, settings: Settings) -> bool:
     # These put the parts together before they tell of them.
     return provider == "flowroute" or settings.mo_method == MESSAGES_V1
-
-
-def _cost(char: str, gsm7: bool) -> int:
-    return segments.count(char).units if gsm7 else len(char.encode("utf-16-le")) // 2
 
 
 def _default_type(order: TextOrder) -> str:

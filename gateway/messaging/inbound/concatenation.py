@@ -19,10 +19,12 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import groupby
 from typing import Any
 
-import ujson
+import msgspec
+import ujson  # for the parts: one may end in half a character, which msgspec refuses
 
 from gateway.errors import StoreUnavailable
 from gateway.providers.base import Inbound, LongText
@@ -46,6 +48,8 @@ SEEN_MS = 48 * 3_600_000
 MOST_PARTS = 255
 # A part holds 153 characters; more is no part, whatever it says.
 LONGEST_PART = 1_000
+# Those of one look are relayed one after the other, and hold up the other chores so long; the next
+# look is a second away.
 MOST_DUE = 100
 # An attempt fails only when another process opens or closes an assembly of the same reference.
 MOST_TRIES = 100
@@ -54,6 +58,16 @@ MISSING = "[…]"
 _ADD = Script.load(__file__, "part_add")
 _DUE = Script.load(__file__, "part_due")
 _TAKE = Script.load(__file__, "part_take")
+
+
+class Added(StrEnum):
+    """What became of a part; the words of ``part_add``, which says what follows from them."""
+
+    WAITING = "waiting"
+    COMPLETE = "complete"
+    REUSED = "reused"
+    OTHER = "other"
+    REPEATED = "repeated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +82,21 @@ class Joined:
     inbound: Inbound
     token: str
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What all parts of a text have in common; begun: when the first one came, ms."""
+
+    provider: str
+    sender: str
+    to: str
+    sent: str
+    total: int
+    begun: int
+
+
+_SHARED = msgspec.json.Decoder(_Shared)
 
 
 class Concatenation:
@@ -90,13 +119,13 @@ class Concatenation:
         ready: list[Joined | None] = []
         for _ in range(MOST_TRIES):
             happened, *more = await self._add(inbound, long, reference, name, fresh)
-            if happened == "repeated":
+            if happened == Added.REPEATED:
                 ready.append(await self._take(more[0]))
-            elif happened in {"reused", "complete"}:
+            elif happened in {Added.REUSED, Added.COMPLETE}:
                 ready.append(_joined(name, pairs(more[0])))
-            if happened not in {"other", "reused"}:
+            if happened not in {Added.OTHER, Added.REUSED}:
                 return [each for each in ready if each]
-            name = more[0] if happened == "other" else fresh
+            name = more[0] if happened == Added.OTHER else fresh
         log.error("a part of a long MO found no place: others were quicker %d times", MOST_TRIES)
         raise StoreUnavailable
 
@@ -123,14 +152,14 @@ class Concatenation:
         self, inbound: Inbound, long: LongText, reference: str, name: str, fresh: str
     ) -> list[Any]:
         body = {"text": inbound.text} | ({"data": inbound.data} if inbound.data else {})
-        shared = {
-            "provider": inbound.provider,
-            "sender": inbound.sender,
-            "to": inbound.to,
-            "sent": inbound.sent,
-            "total": long.total,
-            "begun": int(time.time() * 1000),
-        }
+        shared = _Shared(
+            provider=inbound.provider,
+            sender=inbound.sender,
+            to=inbound.to,
+            sent=inbound.sent,
+            total=long.total,
+            begun=int(time.time() * 1000),
+        )
         found: list[Any] = await self._store.run(
             _ADD,
             [
@@ -146,7 +175,7 @@ class Concatenation:
                 long.part,
                 long.total,
                 ujson.dumps(body),
-                ujson.dumps(shared),
+                msgspec.json.encode(shared).decode(),
                 WAIT_MS,
                 TAKEOVER_MS,
                 LIFETIME_MS,
@@ -197,18 +226,18 @@ def _short(*texts: str) -> str:
 def _joined(name: str, fields: Mapping[str, str]) -> Joined | None:
     """Return what an assembly holds, None when it is not to be read."""
     try:
-        shared = ujson.loads(fields["meta"])
-        total = int(shared["total"])
-        parts = {n: ujson.loads(fields[str(n)]) for n in range(1, total + 1) if str(n) in fields}
+        shared = _SHARED.decode(fields["meta"])
+        numbers = range(1, shared.total + 1)
+        parts = {n: ujson.loads(fields[str(n)]) for n in numbers if str(n) in fields}
         inbound = Inbound(
-            provider=shared["provider"],
+            provider=shared.provider,
             id=fields[f"id:{min(parts)}"],
-            sender=shared["sender"],
-            to=shared["to"],
-            text=_text(parts.get(n) for n in range(1, total + 1)),
+            sender=shared.sender,
+            to=shared.to,
+            text=_text(parts.get(n) for n in numbers),
             data="".join(parts[n].get("data", "") for n in sorted(parts)),
-            sent=shared["sent"],
-            begun=shared["begun"],
+            sent=shared.sent,
+            begun=shared.begun,
         )
     except (ValueError, TypeError, KeyError, AttributeError):
         log.error("the parts of a long MO cannot be read and are dropped")

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import re
-import time
-from typing import Any
+from dataclasses import dataclass
+from enum import StrEnum
 
-import ujson
+import msgspec
 
-from gateway.errors import BadRequest
+from gateway.errors import UnknownPlace
+from gateway.messaging.inbound.dedup import Token
 from gateway.providers.base import Inbound
 from gateway.store import keys
 from gateway.store.budget import budget
+from gateway.store.paging import Page
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
 from gateway.store.values import days_ms
@@ -26,8 +28,46 @@ _NUMBER = re.compile(r"\+[0-9]+")
 # Items looked at in one call when a number is erased.
 CHUNK = 500
 
-_ADD = Script.load(__file__, "inbox_add", "_inbox")
+_KEEP = Script.load(__file__, "inbox_keep", "_enqueue", "_once", "_inbox")
+_KEEP_STRAY = Script.load(__file__, "inbox_keep_stray", "_enqueue", "_once", "_inbox")
 _PAGE = Script.load(__file__, "inbox_page")
+
+
+class Kept(StrEnum):
+    """What became of an MO that is only kept; OURS: it is not, since its number is ours."""
+
+    KEPT = "kept"
+    REPEATED = "repeated"
+    OURS = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InboxItem:
+    """A kept MO; id: its place in the inbox; at: when it came, ms; reason: a word that says why.
+
+    Its numbers stand without their ``+``.
+    """
+
+    id: str
+    at: int
+    mo: Inbound
+    reason: str
+
+
+class _Stored(msgspec.Struct, rename={"sender": "from"}, omit_defaults=True):
+    """The form in which the store holds an MO."""
+
+    provider: str
+    id: str
+    sender: str
+    to: str
+    text: str
+    reason: str
+    data: str = ""
+    sent: str = ""
+
+
+_READER = msgspec.json.Decoder(_Stored)
 
 
 class Inbox:
@@ -42,34 +82,52 @@ class Inbox:
 
     def entry(self, inbound: Inbound, reason: str) -> str:
         """Return the JSON of an MO that a script keeps; reason: a word that says why."""
-        item = {
-            "provider": inbound.provider,
-            "id": inbound.id,
-            "from": _digits(inbound.sender),
-            "to": _digits(inbound.to),
-            "text": inbound.text,
-            "reason": reason,
-        }
-        optional = {"data": inbound.data, "sent": inbound.sent}
-        return ujson.dumps(item | {name: value for name, value in optional.items() if value})
+        item = _Stored(
+            provider=inbound.provider,
+            id=inbound.id,
+            sender=_digits(inbound.sender),
+            to=_digits(inbound.to),
+            text=inbound.text,
+            reason=reason,
+            data=inbound.data,
+            sent=inbound.sent,
+        )
+        return msgspec.json.encode(item).decode()
 
-    async def add(self, inbound: Inbound, reason: str) -> None:
-        """Keep an MO; stored when this returns."""
-        await self._store.run(_ADD, [keys.INBOX], [self.entry(inbound, reason), self.lifetime])
+    async def keep(self, inbound: Inbound, token: Token, reason: str) -> Kept:
+        """Take an MO that nobody is answered for; returns KEPT or REPEATED."""
+        happened = await self._store.run(
+            _KEEP,
+            [*token.keys, keys.INBOX],
+            [token.digest, self.entry(inbound, reason), self.lifetime],
+        )
+        return Kept(happened)
 
-    async def page(self, limit: int, after: str) -> tuple[int, list[dict[str, Any]], str | None]:
-        """Return how many there are, those following ``after`` ('' = the newest), and the next.
+    async def keep_stray(self, inbound: Inbound, token: Token, number: str) -> Kept:
+        """Take an MO unless its ``number`` (E.164) is one of its provider's in the pool.
 
-        Each is its MO with ``at``, when it came (UTC), and ``inbox_id``; the newest comes first.
-        ``after`` and the next are an inbox_id. Raises BadRequest when ``after`` cannot be one.
+        When it is, nothing is done and OURS returned.
+        """
+        item = self.entry(inbound, "not_our_number")
+        happened = await self._store.run(
+            _KEEP_STRAY,
+            [*token.keys, keys.INBOX, keys.NUMBERS],
+            [token.digest, item, self.lifetime, number, inbound.provider],
+        )
+        return Kept(happened)
+
+    async def page(self, limit: int, after: str) -> Page[InboxItem]:
+        """Return those that came before ``after``, the id of an item, '' = from the newest.
+
+        Raises UnknownPlace when ``after`` cannot be one.
         """
         if after and not _STREAM_ID.fullmatch(after):
-            raise BadRequest("after: no such message")
+            raise UnknownPlace("after: no such message")
         total, *flat = await self._store.run(_PAGE, [keys.INBOX], [limit, after, self.lifetime])
         ids, texts = flat[::2], flat[1::2]
-        following = ids[limit - 1] if len(ids) > limit else None
         found = zip(ids[:limit], texts[:limit], strict=True)
-        return total, [item for each in found if (item := _item(*each))], following
+        items = [item for each in found if (item := _item(*each))]
+        return Page(total, items, ids[limit - 1] if len(ids) > limit else None)
 
     async def erase_number(self, e164: str) -> int:
         """Erase all that a number has sent, or was sent; return how many MOs that were."""
@@ -80,7 +138,7 @@ class Inbox:
                 ids = [
                     inbox_id
                     for inbox_id, (_, text) in found
-                    if (item := _item(inbox_id, text)) and number in {item["from"], item["to"]}
+                    if (item := _item(inbox_id, text)) and number in {item.mo.sender, item.mo.to}
                 ]
                 if ids:
                     erased += await self._store.execute("XDEL", keys.INBOX, *ids)
@@ -89,17 +147,25 @@ class Inbox:
                 start = f"({found[-1][0]}"
 
 
-def _item(inbox_id: str, text: str) -> dict[str, Any] | None:
+def _item(item_id: str, text: str) -> InboxItem | None:
     """Return a kept MO, None when another release has written what this one cannot read."""
     try:
-        item: dict[str, Any] = ujson.loads(text)
-        at = time.gmtime(int(inbox_id.partition("-")[0]) / 1000)
-        return item | {"at": time.strftime("%Y-%m-%d %H:%M:%S", at), "inbox_id": inbox_id}
-    except (ValueError, TypeError):
+        found = _READER.decode(text)
+    except ValueError:
         log.error("an item of the inbox cannot be read and is left out")
         return None
+    mo = Inbound(
+        found.provider,
+        found.id,
+        found.sender,
+        found.to,
+        found.text,
+        data=found.data,
+        sent=found.sent,
+    )
+    return InboxItem(item_id, int(item_id.partition("-")[0]), mo, found.reason)
 
 
 def _digits(written: str) -> str:
-    """Return a number as the admin routes show it, anything else as it is written."""
+    """Return a number without its ``+``, anything else as it is written."""
     return written[1:] if _NUMBER.fullmatch(written) else written

@@ -15,10 +15,11 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from gateway.errors import StoreUnavailable
-from gateway.messaging.messenger import NO_SUCH_PROVIDER, Messenger, NoTurn
-from gateway.messaging.outbox.queue import Claim, Outbox, OutboxEntry
+from gateway.messaging.messenger import NO_SUCH_PROVIDER, RETRYABLE, Messenger, NoTurn
+from gateway.messaging.outbox.queue import Claim, Outbox, OutboxEntry, Turn
 from gateway.messaging.pacer import JITTER_MARGIN
 from gateway.providers.base import Outcome, Sms, SubmitResult
 
@@ -39,8 +40,18 @@ MOST_ATTEMPTS = 12
 LONGEST_PACE_WAIT_MS = 1000
 TELL_AGAIN_AFTER = (0.25, 1, 2, 4)
 
-RETRYABLE = (Outcome.THROTTLED, Outcome.NOT_SENT)
 CRASHED = "an error inside the gateway"
+
+
+class Fate(StrEnum):
+    """What a text is called once it is decided what becomes of it."""
+
+    ACCEPTED = "accepted"
+    UNKNOWN = "unknown"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    SUPPRESSED = "suppressed"
+
 
 Suppressed = Callable[[OutboxEntry], Awaitable[bool]]
 Decided = Callable[[OutboxEntry, str, SubmitResult | None], Awaitable[None]]
@@ -94,7 +105,7 @@ class Tools:
     suppressed: Suppressed
     decided: Decided
     repeated: Repeated
-    places: Slots
+    slots: Slots
     lease_ms: int
     interval_ms: int
 
@@ -105,12 +116,13 @@ class Delivery:
     writing: the request may have left; returnable: the claim may still be handed back as it was.
     """
 
-    def __init__(self, means: Tools, claim: Claim) -> None:
-        self._means = means
-        self._outbox = means.outbox
+    def __init__(self, tools: Tools, claim: Claim) -> None:
+        self._tools = tools
+        self._outbox = tools.outbox
         self.claim = claim
         self.writing = False
         self.returnable = True
+        self._turn = Turn.WRITE
 
     async def run(self) -> None:
         """Send the head and decide; whatever fails before the request leaves it to a later look."""
@@ -119,7 +131,7 @@ class Delivery:
         except StoreUnavailable:
             await self.hand_back(STORE_PAUSE)
         except NoTurn:
-            await self.hand_back(self._means.places.later())
+            await self.hand_back(self._tools.slots.later())
         except Exception:
             log.exception("outbox: a direction was left, it is looked at again")
             # Once written, it must not be soon again: the claim runs out instead.
@@ -139,19 +151,24 @@ class Delivery:
         if entry is None:
             log.error("outbox: a text cannot be read and becomes a dead letter")
             await self._insist(lambda: self._outbox.bury_unreadable(self.claim, head))
-        elif await self._means.suppressed(entry):
-            await self._conclude(entry, "suppressed", lambda: self._outbox.done(self.claim, head))
+        elif await self._tools.suppressed(entry):
+            await self._suppress(head, entry)
         else:
-            with self._means.places.taken(entry.provider):
+            with self._tools.slots.taken(entry.provider):
                 result = await self._submit(entry)
             if result is not None:
                 await self._decide(head, entry, result)
+            elif self._turn is Turn.OPTED_OUT:
+                await self._suppress(head, entry)
+
+    async def _suppress(self, head: str, entry: OutboxEntry) -> None:
+        await self._conclude(entry, Fate.SUPPRESSED, lambda: self._outbox.done(self.claim, head))
 
     async def _submit(self, entry: OutboxEntry) -> SubmitResult | None:
-        """Return what became of one attempt, None when the claim was lost before it."""
+        """Return what became of one attempt, None when it was not made: ``_turn`` says why."""
         sms = Sms(entry.id, entry.to, entry.sender, entry.text, keep_sender=True)
         try:
-            return await self._means.messenger.deliver(
+            return await self._tools.messenger.deliver(
                 sms,
                 provider=entry.provider,
                 source=entry.kind,
@@ -168,35 +185,40 @@ class Delivery:
             return SubmitResult(outcome, code="crash", text=CRASHED)
 
     async def _may_write(self, entry: OutboxEntry) -> bool:
-        """Mark the claim, in the pace of the sending number; False when it is lost."""
-        means = self._means
-        patience = min(means.interval_ms, LONGEST_PACE_WAIT_MS)
-        while True:
-            wait = await self._outbox.mark(
-                self.claim,
-                lease_ms=means.lease_ms,
-                interval_ms=means.interval_ms,
-                longest_ms=patience,
-            )
-            if not wait:
-                break
-            # The loop's timer may go off a millisecond early.
-            await asyncio.sleep(wait + 0.002)
-            patience -= int(wait * 1000)
-        if wait is None:
-            log.info("message %s: left to a later claim", entry.id)
+        """Mark the claim, in the pace of the sending number; False when nothing may be sent."""
+        self._turn = await self._next_turn()
+        if self._turn is not Turn.WRITE:
+            if self._turn is not Turn.OPTED_OUT:
+                log.info("message %s: left to a later claim", entry.id)
             return False
         if self.claim.repeats:
             log.warning("message %s: sent again, its process died over it", entry.id)
-            self._means.repeated(entry)
+            self._tools.repeated(entry)
         self.writing, self.returnable = True, False
         return True
+
+    async def _next_turn(self) -> Turn:
+        """Wait for the turn of the sending number, and say what may be done then."""
+        tools = self._tools
+        patience = min(tools.interval_ms, LONGEST_PACE_WAIT_MS)
+        while True:
+            turn, wait = await self._outbox.mark(
+                self.claim,
+                lease_ms=tools.lease_ms,
+                interval_ms=tools.interval_ms,
+                longest_ms=patience,
+            )
+            if turn is not Turn.WAIT:
+                return turn
+            # The loop's timer may go off a millisecond early.
+            await asyncio.sleep(wait + 0.002)
+            patience -= int(wait * 1000)
 
     async def _decide(self, head: str, entry: OutboxEntry, result: SubmitResult) -> None:
         claim, outcome, attempts = self.claim, result.outcome, entry.attempts + 1
         if outcome in {Outcome.ACCEPTED, Outcome.UNKNOWN}:
             await self._conclude(
-                entry, outcome.value, lambda: self._outbox.done(claim, head), result
+                entry, Fate(outcome.value), lambda: self._outbox.done(claim, head), result
             )
             return
         log.warning("message %s: %s, code %s", entry.id, outcome, result.code or "-")
@@ -209,7 +231,7 @@ class Delivery:
         refused = outcome is Outcome.REFUSED and result is not NO_SUCH_PROVIDER
         await self._conclude(
             entry,
-            "rejected" if refused else "failed",
+            Fate.REJECTED if refused else Fate.FAILED,
             lambda: self._outbox.bury(claim, head, tried, reason),
             result,
         )
@@ -217,7 +239,7 @@ class Delivery:
     async def _conclude(
         self,
         entry: OutboxEntry,
-        state: str,
+        fate: Fate,
         decision: Callable[[], Awaitable[bool]],
         result: SubmitResult | None = None,
     ) -> None:
@@ -227,12 +249,12 @@ class Delivery:
             return
         for pause in (*TELL_AGAIN_AFTER, None):
             try:
-                await self._means.decided(entry, state, result)
+                await self._tools.decided(entry, fate.value, result)
             except StoreUnavailable:
                 if pause is not None:
                     await asyncio.sleep(pause)
                     continue
-                log.error("message %s: %s, which could not be passed on", entry.id, state)
+                log.error("message %s: %s, which could not be passed on", entry.id, fate)
             return
 
     async def _insist(self, decision: Callable[[], Awaitable[bool]]) -> bool:

@@ -1,4 +1,4 @@
-"""The durable outbox: texts in order for each direction, claims on directions, dead letters.
+"""The durable outbox: texts in order for each direction, and claims on directions.
 
 A *direction* is ``<sender>><receiver>``. It has a list of texts and a due time; a process claims
 it, sends the text at its head and decides what becomes of it. A claim is a lease: its holder
@@ -12,36 +12,28 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Collection, Iterable
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Self
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Self
 
-import ujson
+import msgspec
 
-from gateway.errors import BadRequest
-from gateway.messaging.status import SPOKEN
 from gateway.store import keys
-from gateway.store.budget import budget
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
-from gateway.store.values import days_ms
 
 # Directions that must wait for a turn are looked at without being claimed: so many more a call.
 LOOKS_PER_CLAIM = 4
 LEAST_LOOKS = 64
-# Dead letters looked at in one call when a number is erased.
-CHUNK = 500
+# The reason of a dead letter whose text nobody can read.
 UNREADABLE = "unreadable"
 
-_PUSH = Script.load(__file__, "outbox_push", "_enqueue")
 _CLAIM = Script.load(__file__, "outbox_claim", "_enqueue")
 _MARK = Script.load(__file__, "outbox_mark", "_enqueue")
 _RENEW = Script.load(__file__, "outbox_renew", "_enqueue")
 _DECIDE = Script.load(__file__, "outbox_decide", "_enqueue")
 _HAND_BACK = Script.load(__file__, "outbox_hand_back", "_enqueue")
-_REQUEUE = Script.load(__file__, "outbox_requeue", "_enqueue")
-_DISCARD = Script.load(__file__, "outbox_discard")
-_TRIM = Script.load(__file__, "outbox_trim", "_enqueue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,26 +61,47 @@ class OutboxEntry:
 
     def to_json(self) -> str:
         """Return the form in which a queue holds it."""
-        return ujson.dumps(asdict(self))
+        return msgspec.json.encode(self).decode()
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Return the entry in ``text``, fields of other releases left out; raises ValueError."""
-        found = ujson.loads(text)
-        if not isinstance(found, dict):
-            raise ValueError("no JSON object")
-        try:
-            entry = cls(**{each.name: found[each.name] for each in _FIELDS if each.name in found})
-        except TypeError as error:
-            raise ValueError(str(error)) from None
-        values = ((each, getattr(entry, each.name)) for each in _FIELDS)
-        wrong = [each.name for each, value in values if type(value).__name__ != each.type]
-        if wrong:
-            raise ValueError(f"wrong type: {', '.join(wrong)}")
-        return entry
+        return msgspec.json.decode(text, type=cls)
 
 
-_FIELDS = fields(OutboxEntry)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter(OutboxEntry):
+    """A text that could not be sent; reason: why, in words; at: when that was decided, ms."""
+
+    reason: str
+    at: int
+
+
+class Decision(StrEnum):
+    """What becomes of the head of a direction.
+
+    DONE: it is dropped; RETRY: it is written anew; DEAD: it becomes a dead letter; RELEASE: it
+    stays as it is.
+    """
+
+    DONE = "done"
+    RETRY = "retry"
+    DEAD = "dead"
+    RELEASE = "release"
+
+
+class Turn(StrEnum):
+    """What may be done with the head of a claim.
+
+    WRITE: write it now; WAIT: ask again; LATER: the claim was handed back for a later turn;
+    OPTED_OUT: it must not be sent; LOST: another process has the claim.
+    """
+
+    WRITE = "write"
+    WAIT = "wait"
+    LATER = "later"
+    OPTED_OUT = "opted_out"
+    LOST = "lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,22 +123,11 @@ class Counts:
 
 
 class Outbox:
-    """What lies in the store. Times are in seconds unless a name says ``_ms``.
+    """What lies in the store. Times are in seconds unless a name says ``_ms``."""
 
-    dead_days: how long dead letters, which hold texts, are kept.
-    """
-
-    def __init__(self, store: Store, *, dead_days: float = 7) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._dead_ms = days_ms(dead_days)
         self._unanswered: set[str] = set()  # tokens of claim calls that may have run
-
-    async def push(self, entry: OutboxEntry) -> None:
-        """Put a text at the end of its direction; durable when this returns."""
-        direction = entry.direction
-        await self._store.run(
-            _PUSH, [keys.queue(direction), keys.DUE], [direction, entry.to_json()]
-        )
 
     # -- claims
 
@@ -173,19 +175,18 @@ class Outbox:
 
     async def mark(
         self, claim: Claim, *, lease_ms: int, interval_ms: int, longest_ms: int
-    ) -> float | None:
-        """Note that the head of a claim is about to be written.
+    ) -> tuple[Turn, float]:
+        """Note that the head of a claim is about to be written, if it may be.
 
-        Returns 0 when it may be written now, the seconds after which to ask again because of the
-        number's pace, and None when the claim is lost: taken over, or handed back for a later
-        turn because it would have to wait for longer than longest_ms.
+        Returns what may be done, and the seconds after which to ask again because of the number's
+        pace; who would have to wait for longer than longest_ms gets a later turn.
         """
-        wait_ms = await self._store.run(
+        turn, *wait_ms = await self._store.run(
             _MARK,
             [keys.DUE, keys.CLAIMS, keys.TURNS, keys.RESERVED, keys.OPTOUTS],
             [claim.direction, claim.token, lease_ms, interval_ms, longest_ms],
         )
-        return None if wait_ms < 0 else wait_ms / 1000
+        return Turn(turn), sum(wait_ms) / 1000
 
     async def renew(self, claims: Iterable[Claim], *, lease_ms: int) -> int:
         """Keep claims from being taken over; returns how many are still held."""
@@ -197,16 +198,16 @@ class Outbox:
 
     async def done(self, claim: Claim, head: str) -> bool:
         """Drop the head: it is sent, or nobody knows, or it must not be."""
-        return await self._decide("done", claim, head)
+        return await self._decide(Decision.DONE, claim, head)
 
     async def retry(self, claim: Claim, head: str, entry: OutboxEntry, delay: float) -> bool:
         """Put ``entry`` in the head's place and look at the direction again after the delay."""
-        return await self._decide("retry", claim, head, entry.to_json(), delay=delay)
+        return await self._decide(Decision.RETRY, claim, head, entry.to_json(), delay=delay)
 
     async def bury(self, claim: Claim, head: str, entry: OutboxEntry, reason: str) -> bool:
         """Make the head a dead letter."""
-        letter = ujson.dumps(asdict(entry) | {"reason": reason, "at": _now_ms()})
-        return await self._decide("dead", claim, head, letter, entry.id)
+        letter = DeadLetter(**asdict(entry), reason=reason, at=int(time.time() * 1000))
+        return await self._decide(Decision.DEAD, claim, head, letter.to_json(), entry.id)
 
     async def bury_unreadable(self, claim: Claim, head: str) -> bool:
         """Make a head that is no entry a dead letter, so that others pass."""
@@ -216,22 +217,20 @@ class Outbox:
 
     async def release(self, claim: Claim, delay: float) -> bool:
         """Leave all as it is to the next process, after the delay."""
-        return await self._decide("release", claim, "", delay=delay)
+        return await self._decide(Decision.RELEASE, claim, "", delay=delay)
 
     async def _decide(
-        self, decision: str, claim: Claim, head: str, *rest: str, delay: float = 0
+        self, decision: Decision, claim: Claim, head: str, *rest: str, delay: float = 0
     ) -> bool:
         """rest: the new head or the dead letter, and its id."""
         queue = keys.queue(claim.direction)
         shared = (keys.DUE, keys.CLAIMS, keys.RESERVED, keys.DEAD, keys.DEAD_TIMES)
         content, letter_id = (*rest, "", "")[:2]
-        remember = int(decision == "release" and claim.repeats)
-        args = (claim.direction, claim.token, head, int(delay * 1000), decision)
+        remember = int(decision is Decision.RELEASE and claim.repeats)
+        args = (claim.direction, claim.token, head, int(delay * 1000), decision.value)
         return bool(
             await self._store.run(_DECIDE, [queue, *shared], [*args, content, letter_id, remember])
         )
-
-    # -- for the operator
 
     async def counts(self) -> Counts:
         """Return the size of what waits, is under way and has failed."""
@@ -241,94 +240,3 @@ class Outbox:
             self._store.execute("ZCARD", keys.DEAD_TIMES),
         )
         return Counts(waiting, claims, dead)
-
-    async def dead_letters(
-        self, limit: int, after: str
-    ) -> tuple[int, list[dict[str, Any]], str | None]:
-        """Return how many there are, those following ``after`` ('' = the newest), and the next.
-
-        Numbers as digits, times in UTC. Raises BadRequest when ``after`` is no dead letter.
-        """
-        start = 0
-        if after:
-            rank = await self._store.execute("ZREVRANK", keys.DEAD_TIMES, after)
-            if rank is None:
-                raise BadRequest("after: no such dead letter")
-            start = rank + 1
-        total, ids = await asyncio.gather(
-            self._store.execute("ZCARD", keys.DEAD_TIMES),
-            self._store.execute("ZRANGE", keys.DEAD_TIMES, start, start + limit, "REV"),
-        )
-        following = ids[limit - 1] if len(ids) > limit else None
-        shown = ids[:limit]
-        letters = await self._store.execute("HMGET", keys.DEAD, *shown) if shown else []
-        found = zip(shown, letters, strict=True)
-        return total, [_public(id, text) for id, text in found if text], following
-
-    async def requeue(self, letter_id: str) -> bool:
-        """Send a dead letter again, under its id; False: unknown.
-
-        Raises BadRequest for one that cannot be read, and so not be sent, and for what was said
-        in a session that has ended: the number may belong to another conversation by now.
-        """
-        text = await self._store.execute("HGET", keys.DEAD, letter_id)
-        if text is None:
-            return False
-        if _public(letter_id, text)["reason"] == UNREADABLE:
-            raise BadRequest("id: the text cannot be read, only be discarded")
-        entry = replace(OutboxEntry.from_json(text), attempts=0)
-        spoken = entry.session if entry.kind in SPOKEN else ""
-        found = [keys.queue(entry.direction), keys.DUE, keys.DEAD, keys.DEAD_TIMES]
-        if spoken:
-            found += [keys.session(spoken), keys.session_log_states(spoken)]
-        happened = await self._store.run(
-            _REQUEUE, found, [letter_id, entry.direction, entry.to_json()]
-        )
-        if happened == "ended":
-            raise BadRequest("id: its session has ended, it can only be discarded")
-        return bool(happened == "queued")
-
-    async def discard_of(self, e164: str, sessions: Collection[str]) -> int:
-        """Drop the dead letters to a number and those of sessions; return how many."""
-        cursor, dropped = "0", 0
-        while True:
-            with budget():
-                cursor, flat = await self._store.execute("HSCAN", keys.DEAD, cursor, "COUNT", CHUNK)
-                for letter_id, text in zip(flat[::2], flat[1::2], strict=True):
-                    letter = _public(letter_id, text)
-                    if f"+{letter['to']}" == e164 or letter["session"] in sessions:
-                        dropped += await self.discard(letter_id)
-                if cursor == "0":
-                    return dropped
-
-    async def trim_dead(self) -> None:
-        """Drop dead letters that are too old."""
-        await self._store.run(_TRIM, [keys.DEAD, keys.DEAD_TIMES], [self._dead_ms])
-
-    async def discard(self, letter_id: str) -> bool:
-        """Drop a dead letter; False: unknown."""
-        return bool(await self._store.run(_DISCARD, [keys.DEAD, keys.DEAD_TIMES], [letter_id]))
-
-
-def _public(letter_id: str, text: str) -> dict[str, Any]:
-    """Return a dead letter as it is shown; what no release of ours wrote is its text."""
-    try:
-        entry, letter = OutboxEntry.from_json(text), ujson.loads(text)
-        reason, at = str(letter["reason"]), float(letter["at"]) / 1000
-        moment = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(at))
-    except (ValueError, TypeError, KeyError, OverflowError, OSError):
-        entry = OutboxEntry(letter_id, "", "", "", text, "")
-        reason, moment = UNREADABLE, ""
-    shown = ("provider", "text", "kind", "session", "attempts")
-    return {
-        "id": letter_id,
-        "to": entry.to.removeprefix("+"),
-        "sender": entry.sender.removeprefix("+"),
-        **{name: getattr(entry, name) for name in shown},
-        "reason": reason,
-        "at": moment,
-    }
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)

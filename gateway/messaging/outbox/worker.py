@@ -1,6 +1,6 @@
 """Sends what lies in the outbox: every process runs one worker, all of them share the work.
 
-The worker claims directions that are due; each claim is one delivery (``outbox_delivery``).
+The worker claims directions that are due; each claim is one delivery (``delivery``).
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class OutboxWorker:
         renewal: float = RENEWAL_SECONDS,
         grace: float = GRACE_SECONDS,
     ) -> None:
-        self._means = Tools(
+        self._tools = Tools(
             outbox,
             messenger,
             suppressed,
@@ -137,8 +137,8 @@ class OutboxWorker:
         try:
             claims, pause = await self._outbox.claim(
                 free,
-                lease_ms=self._means.lease_ms,
-                interval_ms=self._means.interval_ms,
+                lease_ms=self._tools.lease_ms,
+                interval_ms=self._tools.interval_ms,
                 take_over=take_over,
                 own=self._claims(),
             )
@@ -169,7 +169,7 @@ class OutboxWorker:
         self._away = False
 
     def _begin(self, claim: Claim) -> None:
-        delivery = Delivery(self._means, claim)
+        delivery = Delivery(self._tools, claim)
         task = asyncio.create_task(delivery.run())
         self._deliveries[task] = delivery
         task.add_done_callback(self._finished)
@@ -189,8 +189,8 @@ class OutboxWorker:
             if not claims:
                 continue
             try:
-                await self._outbox.renew(claims, lease_ms=self._means.lease_ms)
-                self._means.places.waiting = (await self._outbox.counts()).directions
+                await self._outbox.renew(claims, lease_ms=self._tools.lease_ms)
+                self._tools.slots.waiting = (await self._outbox.counts()).directions
             except StoreUnavailable:
                 self._note_outage()
                 pause = min(self._renewal, STORE_STEP)

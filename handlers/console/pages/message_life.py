@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-# What the provider's answer means for the message; the words of Outcome and message_state.
+from gateway.messaging.history import Event, Message
+
+# What the provider's answer means for the message; the words of Outcome, and PENDING.
 ANSWERS = {
     "accepted": "The provider took it",
     "refused": "The provider refused it",
@@ -16,7 +18,7 @@ ANSWERS = {
     "unknown": "The provider's answer is missing: it may have gone out and is not sent again",
     "pending": "It did not go out and is tried again",
 }
-# What a phone's state means where it says more than that a receipt came; see gateway.phones.
+# What a phone's state means where it says more than that a receipt came (gateway.smssync.phones).
 RECEIPTS = {"cancelled": "It was cancelled before a phone had it"}
 # Facts of an event by the names that the two providers and the phones give them.
 _FACTS = {
@@ -36,37 +38,37 @@ _SCTS = "%y%m%d%H%M"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step: at: ms, or a time in UTC as text; state: a provider's or our word, '' for none.
+    """One step: at: ms; state: a provider's or our word, '' for none.
 
     facts: what it came with, by name; said: what the provider says about it, in its own words,
     which may quote numbers.
     """
 
-    at: str | int
+    at: int
     what: str
     state: str = ""
     facts: tuple[tuple[str, str], ...] = ()
     said: str = ""
 
 
-def steps(message: Mapping[str, Any]) -> list[Step]:
-    """Return the steps of a message as ``History.message`` describes it, the first one first."""
-    begun = (("provider", message["provider"]), ("for", message["source"]))
+def steps(message: Message) -> list[Step]:
+    """Return the steps of a message with its events, the first one first."""
+    begun = (("provider", message.provider), ("for", message.source))
     return [
-        Step(message["created"], "Written down, before anything was sent", facts=_filled(begun)),
-        *(_step(event) for event in message["events"]),
+        Step(message.created, "Written down, before anything was sent", facts=_filled(begun)),
+        *map(_step, message.events),
     ]
 
 
-def _step(event: Mapping[str, Any]) -> Step:
-    facts = [(name, _fact(name, _first(event, names))) for name, names in _FACTS.items()]
-    said = _first(event, _SAID)
-    if event.get("event") == "answer":
-        outcome = str(event.get("outcome", ""))
-        return Step(event["at"], ANSWERS.get(outcome, "An answer"), outcome, _filled(facts), said)
-    status = str(event.get("status", ""))
-    what = RECEIPTS.get(status, "A receipt came")
-    return Step(event["at"], what, status, _filled(facts), said)
+def _step(event: Event) -> Step:
+    told = ((name, _first(event.facts, names)) for name, names in _FACTS.items())
+    facts = _filled((name, _fact(name, value)) for name, value in told)
+    said = _first(event.facts, _SAID)
+    if event.kind == "answer":
+        outcome = str(event.facts.get("outcome", ""))
+        return Step(event.at, ANSWERS.get(outcome, "An answer"), outcome, facts, said)
+    status = str(event.facts.get("status", ""))
+    return Step(event.at, RECEIPTS.get(status, "A receipt came"), status, facts, said)
 
 
 def _fact(name: str, value: str) -> str:
@@ -80,9 +82,9 @@ def _fact(name: str, value: str) -> str:
     return f"{told:%Y-%m-%d %H:%M}, as the carrier says"
 
 
-def _first(event: Mapping[str, Any], names: Iterable[str]) -> str:
+def _first(facts: Mapping[str, Any], names: Iterable[str]) -> str:
     """Return the first of several fields that is there and not empty, as text."""
-    return next((str(event[name]) for name in names if event.get(name) not in (None, "")), "")
+    return next((str(facts[name]) for name in names if facts.get(name) not in (None, "")), "")
 
 
 def _filled(facts: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:

@@ -10,7 +10,7 @@ from gateway.errors import NotFound
 from gateway.store.values import ID
 from gateway.telephony import phonenumber
 from gateway.telephony.segments import MAX_CHARACTERS
-from handlers.admin.messages import read_message, send
+from handlers.admin.messages import message_fields, read_message, send
 from handlers.console.base import path
 from handlers.console.page import Action, Page, page_or_first
 from handlers.console.pages import message_life
@@ -44,16 +44,18 @@ class MessagesPage(Page):
         to, after = (self.get_query_argument(name, "") for name in ("to", "after"))
         log = self.services.history
         known = await log.message(to) if to else None
-        number = f"+{known['to']}" if known else ""
+        number = known.to if known else ""
         listed = partial(log.messages_of, number) if number else log.messages
-        total, messages, following = await page_or_first(listed, ROWS, after)
+        found = await page_or_first(listed, ROWS, after)
         return {
             "to": to if known else "",
             "number": number,
             "problem": GONE if to and not known else "",
-            "total": total,
-            "messages": [each | {"text": _short(each["text"])} for each in messages],
-            "next": following,
+            "total": found.total,
+            "messages": [
+                message_fields(each) | {"text": _short(each.text)} for each in found.items
+            ],
+            "next": found.next,
             "paged": bool(after),
             "providers": self.services.messenger.providers,
             "default_provider": self.services.default_provider,
@@ -77,10 +79,10 @@ class SearchMessages(Action, MessagesPage):
         number = phonenumber.parse_international(wanted)
         if number is None:
             raise NotFound(_nothing_found(wanted))
-        _, messages, _ = await services.history.messages_of(number.e164, 1, "")
-        if not messages:
+        newest = await services.history.messages_of(number.e164, 1, "")
+        if not newest.items:
             raise NotFound(f"no message to {number.international} is kept")
-        return f"{path('messages')}?to={messages[0]['id']}"
+        return f"{path('messages')}?to={newest.items[0].id}"
 
 
 class SendMessage(Action, MessagesPage):
@@ -112,7 +114,7 @@ class MessagePage(Page):
         message = await self.services.history.message(message_id)
         if message is None:
             raise NotFound("There is no such message, or not any more")
-        return {"message": message, "steps": message_life.steps(message)}
+        return {"message": message_fields(message), "steps": message_life.steps(message)}
 
 
 def _short(text: str) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 from gateway.errors import BadRequest, NotFound
+from gateway.messaging.optouts import OptOut
+from gateway.messaging.outbox.queue import DeadLetter
 from gateway.messaging.status import SPOKEN
 from gateway.telephony import phonenumber
+from handlers.admin.operator_lists import inbox_fields, letter_fields
 from handlers.console.base import path
 from handlers.console.page import Action, Page, Question, page_or_first
 
@@ -32,7 +35,7 @@ REASONS = {
     "lobby_limit": "The sender texted the chat number too often.",
     "opted_out": "The sender wants no texts.",
 }
-# Why a dead letter is not queued again, by the words of gateway.outbox.
+# Why a dead letter is not queued again, by the words of gateway.messaging.outbox.dead_letters.
 WHY_NOT = {
     "its session has ended, it can only be discarded": "the conversation has ended",
     "the text cannot be read, only be discarded": "the text cannot be read",
@@ -51,22 +54,23 @@ class DeadLettersPage(Page):
     async def data(self, *args: str) -> dict[str, Any]:
         """Return a page of them."""
         after = self.get_query_argument("after", "")
-        total, letters, following = await page_or_first(
-            self.services.outbox.dead_letters, ROWS, after
-        )
-        ended = await asyncio.gather(*(self._has_ended(each) for each in letters))
+        found = await page_or_first(self.services.dead_letters.page, ROWS, after)
+        ended = await asyncio.gather(*(self._has_ended(each) for each in found.items))
         return {
-            "total": total,
-            "letters": [each | {"ended": gone} for each, gone in zip(letters, ended, strict=True)],
-            "next": following,
+            "total": found.total,
+            "letters": [
+                letter_fields(each) | {"ended": gone}
+                for each, gone in zip(found.items, ended, strict=True)
+            ],
+            "next": found.next,
             "paged": bool(after),
         }
 
-    async def _has_ended(self, letter: dict[str, Any]) -> bool:
+    async def _has_ended(self, letter: DeadLetter) -> bool:
         """Tell whether it was said in a session that is over, and so cannot be sent any more."""
-        if letter["kind"] not in SPOKEN or not letter["session"]:
+        if letter.kind not in SPOKEN or not letter.session:
             return False
-        session = await self.services.sessions.find(letter["session"])
+        session = await self.services.sessions.find(letter.session)
         return session is None or bool(session.closed)
 
 
@@ -95,7 +99,7 @@ class RequeueLetters(ChosenLetters):
     async def perform(self, *args: str) -> str:
         """Try them again, those that may be."""
         try:
-            await self.for_each(self.services.outbox.requeue, "queued again")
+            await self.for_each(self.services.dead_letters.requeue, "queued again")
         finally:
             self.services.outbox_worker.wake()
         return path("messages", "dead-letters", done="requeued")
@@ -106,7 +110,7 @@ class DiscardLetters(ChosenLetters):
 
     async def perform(self, *args: str) -> str:
         """Give them up."""
-        await self.for_each(self.services.outbox.discard, "discarded")
+        await self.for_each(self.services.dead_letters.discard, "discarded")
         return path("messages", "dead-letters", done="discarded")
 
 
@@ -120,13 +124,14 @@ class InboxPage(Page):
     async def data(self, *args: str) -> dict[str, Any]:
         """Return a page of them."""
         after = self.get_query_argument("after", "")
-        total, items, following = await page_or_first(self.services.inbox.page, ROWS, after)
+        found = await page_or_first(self.services.inbox.page, ROWS, after)
         return {
-            "total": total,
+            "total": found.total,
             "items": [
-                each | {"why": REASONS.get(each["reason"], each["reason"])} for each in items
+                inbox_fields(each) | {"why": REASONS.get(each.reason, each.reason)}
+                for each in found.items
             ],
-            "next": following,
+            "next": found.next,
             "paged": bool(after),
         }
 
@@ -157,20 +162,23 @@ class OptOutsPage(Page):
             "more": total > ROWS * page and page < MOST_PAGES,
         }
 
-    def with_tokens(self, rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    def with_tokens(self, rows: Iterable[OptOut]) -> list[dict[str, Any]]:
         """Return rows with what stands for their numbers."""
-        return [each | {"token": self.stand_in(each["number"])} for each in rows]
+        return [
+            {"number": each.number, "since": each.since, "token": self.stand_in(each.number)}
+            for each in rows
+        ]
 
-    async def rows(self, wanted: str, page: int) -> tuple[int, list[dict[str, str]]]:
+    async def rows(self, wanted: str, page: int) -> tuple[int, Sequence[OptOut]]:
         """Return how many have opted out, and all rows up to the end of a page."""
         optouts = self.services.optouts
         if not wanted:
-            total, rows, _ = await optouts.page(ROWS * page, "")
-            return total, rows
+            found = await optouts.page(ROWS * page, "")
+            return found.total, found.items
         number = phonenumber.parse_international(wanted)
         if number is None or not await optouts.is_out(number.e164):
             return 0, []
-        return 1, [{"number": number.e164.removeprefix("+"), "since": ""}]
+        return 1, [OptOut(number.e164, since=0)]
 
 
 class SearchOptOut(Question, OptOutsPage):
@@ -196,8 +204,8 @@ class TakeBackOptOut(Action, OptOutsPage):
         page = _page(given.text("page", 4)) + 1
         _, rows = await self.rows(given.text("number", LONGEST_SEARCH), page)
         token = given.text("token", 32)
-        number = {self.stand_in(row["number"]): row["number"] for row in rows}.get(token, "")
-        if not number or not await self.services.optouts.remove(f"+{number}"):
+        number = {self.stand_in(row.number): row.number for row in rows}.get(token, "")
+        if not number or not await self.services.optouts.remove(number):
             raise NotFound("This number has not opted out, or not any more")
         return path("messages", "optouts", done="removed")
 

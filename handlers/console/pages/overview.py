@@ -24,7 +24,7 @@ NO_TEXTS = frozenset({"inbound.part", "inbound.repeated", "inbound.ignored"})
 
 @dataclass(frozen=True, slots=True)
 class PlotLine:
-    """One line of a plot: a series of gateway.stats and what it is called."""
+    """One line of a plot: a series of gateway.monitoring.stats and what it is called."""
 
     series: str
     label: str

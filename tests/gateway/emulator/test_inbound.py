@@ -10,7 +10,7 @@ import aiohttp
 import pytest
 
 from gateway.emulator import Emulator
-from gateway.emulator.account.texts import cut, split
+from gateway.emulator.account.texts import cut
 from gateway.errors import BadRequest
 from gateway.providers.vonage import signatures
 from gateway.telephony import segments
@@ -189,11 +189,6 @@ async def test_splits_a_long_text_like_a_handset(
     joined = {("true", "1", str(count))} if count > 1 else set()
     found = {(v["concat"], v["concat-ref"], v["concat-total"]) for v in values if "concat" in v}
     assert joined == found
-
-
-def test_splits_by_the_alphabet_that_is_asked_for() -> None:
-    """A plain text as unicode has room for 67 units a part."""
-    assert [1, 2] == [len(split("a" * 71, kind)) for kind in ("text", "unicode")]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 255])

@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 
 import pytest
 
-from gateway.errors import BadRequest, StoreUnavailable
+from gateway.errors import StoreUnavailable, UnknownPlace
 from gateway.messaging import receipts as receipts_module
-from gateway.messaging.history import History, Page
+from gateway.messaging.history import History, Message
 from gateway.messaging.receipts import MOST_OF_A_NUMBER, Receipts
 from gateway.providers.base import DeliveryState, Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.store import keys
+from gateway.store.paging import Page
 from gateway.store.pipeline import Store, connect
 from gateway.store.script import Script
 from tests.support.visitor import eventually
@@ -21,7 +22,7 @@ NUMBER, OTHER = "+4917612345678", "+12065550123"
 NOWHERE = "redis://127.0.0.1:1"
 DAY_MS = 86_400_000
 
-ReadPage = Callable[[int, str], Awaitable[Page]]
+ReadPage = Callable[[int, str], Awaitable[Page[Message]]]
 
 
 class Gateway:
@@ -55,9 +56,9 @@ def message_id(number: int) -> str:
     return f"{number:032x}"
 
 
-def numbers(page: Page) -> list[int]:
+def numbers(page: Page[Message]) -> list[int]:
     """Return which messages stand on a page."""
-    return [int(each["id"], 16) for each in page[1]]
+    return [int(each.id, 16) for each in page.items]
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ async def pages(read: ReadPage, limit: int) -> list[list[int]]:
     while after is not None:
         page = await read(limit, after)
         found.append(numbers(page))
-        after = page[2]
+        after = page.next
     return found
 
 
@@ -96,7 +97,7 @@ async def pages(read: ReadPage, limit: int) -> list[list[int]]:
 
 
 async def test_the_list_is_empty_at_first(read: ReadPage) -> None:
-    assert (0, [], None) == await read(10, "")
+    assert Page(0, [], None) == await read(10, "")
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ async def test_the_list_goes_page_by_page_from_the_newest_to_the_oldest(
 ) -> None:
     await gateway.create(*range(7))
     assert expected == await pages(read, limit)
-    assert 7 == (await read(limit, ""))[0]
+    assert 7 == (await read(limit, "")).total
 
 
 async def test_a_message_that_comes_in_meanwhile_shifts_no_page(
@@ -121,11 +122,11 @@ async def test_a_message_that_comes_in_meanwhile_shifts_no_page(
 ) -> None:
     await gateway.create(0, 1, 2, 3)
     first = await read(2, "")
-    assert message_id(2) == first[2]
+    assert message_id(2) == first.next
     await gateway.create(9)
-    second = await read(2, first[2] or "")
+    second = await read(2, first.next or "")
     assert [3, 2, 1, 0] == numbers(first) + numbers(second)
-    assert second[2] is None
+    assert second.next is None
 
 
 @pytest.mark.parametrize("after", ["f" * 32, "junk", "\ud800", " ", "F" * 32])
@@ -133,7 +134,7 @@ async def test_a_page_after_no_message_is_refused(
     gateway: Gateway, read: ReadPage, after: str
 ) -> None:
     await gateway.create(1)
-    with pytest.raises(BadRequest, match="after"):
+    with pytest.raises(UnknownPlace, match="after"):
         await read(10, after)
 
 
@@ -157,7 +158,7 @@ async def test_messages_whose_life_is_over_leave_the_list(redis_url: str, kind: 
     read_short, read_long = short.reader(kind), long.reader(kind)
 
     async def over() -> bool:
-        return (await read_short(10, ""))[0] == 0
+        return (await read_short(10, "")).total == 0
 
     await eventually(over)
     assert [1, 2] == await long.indexed()
@@ -197,7 +198,7 @@ async def test_a_number_finds_its_own_messages_whichever_process_sent_them(
 async def test_a_message_of_another_number_is_no_place_to_go_on(gateway: Gateway) -> None:
     await gateway.create(1)
     await gateway.create(2, to=OTHER)
-    with pytest.raises(BadRequest, match="after"):
+    with pytest.raises(UnknownPlace, match="after"):
         await gateway.log.messages_of(NUMBER, 10, message_id(2))
 
 
@@ -206,7 +207,7 @@ async def test_100_messages_at_once_from_two_processes_are_all_found(
 ) -> None:
     await asyncio.gather(*((gateway, other)[n % 2].create(n) for n in range(100)))
     assert set(range(100)) == set(await gateway.indexed())
-    assert 100 == (await other.log.messages_of(NUMBER, 1, ""))[0]
+    assert 100 == (await other.log.messages_of(NUMBER, 1, "")).total
 
 
 async def test_a_message_that_is_tried_again_is_listed_once(gateway: Gateway) -> None:
@@ -220,8 +221,8 @@ async def test_the_oldest_beyond_the_most_are_found_by_number_no_more(gateway: G
     kept = await gateway.indexed()
     await gateway.create(*range(5000, 5003))
     assert [*kept[3:], 5000, 5001, 5002] == await gateway.indexed()
-    assert MOST_OF_A_NUMBER == (await gateway.log.messages_of(NUMBER, 1, ""))[0]
-    assert MOST_OF_A_NUMBER + 3 == (await gateway.log.messages(1, ""))[0]
+    assert MOST_OF_A_NUMBER == (await gateway.log.messages_of(NUMBER, 1, "")).total
+    assert MOST_OF_A_NUMBER + 3 == (await gateway.log.messages(1, "")).total
     assert await gateway.log.message(message_id(kept[0]))
 
 
@@ -288,12 +289,12 @@ async def steps(gateway: Gateway, number: int = 1) -> list[str]:
     """Return the steps of a message in words."""
     message = await gateway.log.message(message_id(number))
     assert message
-    assert sorted(each["at"] for each in message["events"]) == [e["at"] for e in message["events"]]
+    assert sorted(each.at for each in message.events) == [each.at for each in message.events]
     return [
-        f"answer {each['attempts']} {each['outcome']}"
-        if each["event"] == "answer"
-        else f"receipt {each['part']} {each['status']}"
-        for each in message["events"]
+        f"answer {each.facts['attempts']} {each.facts['outcome']}"
+        if each.kind == "answer"
+        else f"receipt {each.facts['part']} {each.facts['status']}"
+        for each in message.events
     ]
 
 
@@ -345,8 +346,8 @@ async def test_what_a_crash_left_parked_is_joined_in_the_list_of_messages_too(
     await gateway.store.run(
         Script.load(receipts_module.__file__, "part_map"), part, [message_id(1), DAY_MS]
     )
-    _, (listed,), _ = await read(10, "")
-    assert "delivered" == listed["delivery"]
+    [listed] = (await read(10, "")).items
+    assert DeliveryState.DELIVERED is listed.status.delivery
 
 
 # -- found by an id ---------------------------------------------------------------------------

@@ -8,14 +8,13 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
 from aiohttp import web
 from prometheus_client import REGISTRY
 
 from gateway.errors import StoreUnavailable
-from gateway.messaging.history import History
+from gateway.messaging.history import History, Message
 from gateway.messaging.messenger import RETRY_SECONDS, Messenger, Sent
 from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
@@ -113,7 +112,7 @@ class Sending:
         async with asyncio.timeout(GIVEN_UP):
             return await self.messenger.send(RECEIVER, text, "Acme", source="/message/")
 
-    async def record(self, sent: Sent) -> dict[str, Any]:
+    async def record(self, sent: Sent) -> Message:
         record = await self.history.message(sent.id)
         assert record is not None
         return record
@@ -185,7 +184,7 @@ async def test_a_throttled_request_is_repeated(
         record = await made.record(sent)
     assert sent.ok
     assert [sent.id] * 2 == [post["client-ref"] for post in vonage.posts]
-    assert ("accepted", 2) == (record["outcome"], record["attempts"])
+    assert ("accepted", 2) == (record.outcome, record.attempts)
 
 
 async def test_throttling_without_end_is_given_up(redis_url: str) -> None:
@@ -196,8 +195,8 @@ async def test_throttling_without_end_is_given_up(redis_url: str) -> None:
         record = await made.record(sent)
     assert Outcome.THROTTLED == sent.outcome
     assert 1 < len(vonage.posts) < 8
-    assert ("throttled", len(vonage.posts)) == (record["outcome"], record["attempts"])
-    assert ("failed", True) == (record["delivery"], record["final"])
+    assert ("throttled", len(vonage.posts)) == (record.outcome, record.attempts)
+    assert ("failed", True) == (record.status.delivery, record.status.final)
 
 
 async def test_a_hint_beyond_the_time_for_retries_is_given_up_at_once(redis_url: str) -> None:
@@ -240,8 +239,8 @@ async def test_a_provider_that_stays_away_is_given_up(redis_url: str) -> None:
                 sent = await made.send()
             record = await made.record(sent)
     assert Outcome.NOT_SENT == sent.outcome
-    assert ("failed", True) == (record["delivery"], record["final"])
-    assert record["attempts"] > 1
+    assert ("failed", True) == (record.status.delivery, record.status.final)
+    assert record.attempts > 1
 
 
 # -- what is never repeated
@@ -268,10 +267,10 @@ async def test_everything_else_is_posted_once(
         sent = await made.send()
         record = await made.record(sent)
     assert (outcome, False, 1) == (sent.outcome, sent.ok, len(vonage.posts))
-    assert (outcome.value, 1) == (record["outcome"], record["attempts"])
+    assert (outcome.value, 1) == (record.outcome, record.attempts)
     # A refusal is the end; in doubt a receipt can still tell.
     expected = ("rejected", True) if outcome is Outcome.REFUSED else ("unknown", False)
-    assert expected == (record["delivery"], record["final"])
+    assert expected == (record.status.delivery, record.status.final)
 
 
 @pytest.mark.parametrize("code", ["7", "1"], ids=["refused", "throttled"])
@@ -282,7 +281,11 @@ async def test_a_message_taken_in_part_is_not_repeated(code: str, redis_url: str
         sent = await made.send()
         record = await made.record(sent)
     assert (Outcome.REFUSED, 1) == (sent.outcome, len(vonage.posts))
-    assert ("accepted", False, 2) == (record["delivery"], record["final"], record["parts"])
+    assert ("accepted", False, 2) == (
+        record.status.delivery,
+        record.status.final,
+        record.status.parts,
+    )
 
 
 async def test_a_queue_that_is_too_long_is_not_joined(redis_url: str) -> None:
@@ -292,13 +295,13 @@ async def test_a_queue_that_is_too_long_is_not_joined(redis_url: str) -> None:
         sent = await made.send()
         record = await made.record(sent)
     assert (Outcome.THROTTLED, 1) == (sent.outcome, len(vonage.posts))
-    assert ("failed", 0) == (record["delivery"], record["attempts"])
+    assert ("failed", 0) == (record.status.delivery, record.attempts)
 
 
 async def test_a_hundred_at_once_are_a_hundred_posts(redis_url: str) -> None:
     async with gateway(redis_url, accept, rate=100) as (made, vonage):
         sent = await asyncio.gather(*(made.send() for _ in range(100)))
-        total, *_ = await made.history.messages(1, "")
+        total = (await made.history.messages(1, "")).total
     assert {Outcome.ACCEPTED} == {each.outcome for each in sent}
     ids = [each.id for each in sent]
     assert 100 == len(set(ids)) == total
@@ -341,9 +344,9 @@ async def test_a_sent_message_is_written_down_later_when_the_store_fails_meanwhi
         sent = await made.send()
         assert sent.ok
         valkey_server.start()
-        assert "" == (await made.record(sent))["outcome"]
+        assert "" == (await made.record(sent)).outcome
         await made.messenger.drain(GIVEN_UP)
-        assert "accepted" == (await made.record(sent))["outcome"]
+        assert "accepted" == (await made.record(sent)).outcome
     assert 1 == len(vonage.posts)
 
 

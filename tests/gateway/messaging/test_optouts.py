@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.errors import BadRequest, StoreUnavailable
-from gateway.messaging.optouts import Keywords, OptOuts
+from gateway.errors import StoreUnavailable, UnknownPlace
+from gateway.messaging.optouts import Keywords, OptOut, OptOuts
 from gateway.store import keys
+from gateway.store.paging import Page
 from gateway.store.pipeline import Store, connect
 
 NOWHERE = "redis://127.0.0.1:1"
@@ -43,17 +44,14 @@ async def test_who_opted_out_is_out_and_nobody_else(optouts: OptOuts, store: Sto
     assert not await optouts.is_out(NUMBER + "1")
 
 
-async def test_the_newest_comes_first_in_digits_and_utc(optouts: OptOuts, store: Store) -> None:
+async def test_the_newest_comes_first(optouts: OptOuts, store: Store) -> None:
     await opt_out(store, NUMBER, "+12065550100")
-    expected = [
-        {"number": "12065550100", "since": "2016-05-19 22:19:59"},
-        {"number": "491760406900", "since": "2016-05-19 22:19:58"},
-    ]
-    assert (2, expected, None) == await optouts.page(100, "")
+    expected = [OptOut("+12065550100", 1_463_696_399_000), OptOut(NUMBER, 1_463_696_398_000)]
+    assert Page(2, expected, None) == await optouts.page(100, "")
 
 
 async def test_nobody_makes_an_empty_page(optouts: OptOuts) -> None:
-    assert (0, [], None) == await optouts.page(100, "")
+    assert Page(0, [], None) == await optouts.page(100, "")
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 6, 7, 8, 1000])
@@ -67,18 +65,21 @@ async def test_pages_show_everybody_once(
     found: list[str] = []
     after: str | None = ""
     while after is not None:
-        total, page, after = await optouts.page(limit, after)
-        assert (7, True) == (total, len(page) <= limit)
-        found += [each["number"] for each in page]
-    assert [number[1:] for number in reversed(numbers)] == found
+        page = await optouts.page(limit, after)
+        assert (7, True) == (page.total, len(page.items) <= limit)
+        found += [each.number for each in page.items]
+        after = page.next
+    assert numbers[::-1] == found
 
 
-@pytest.mark.parametrize("after", ["1", "+491760406900", "49 176", "é", "４９１", "\ud800", "*"])
+@pytest.mark.parametrize(
+    "after", ["1", "+1", "491760406900", "++491760406900", "49 176", "é", "４９１", "\ud800", "*"]
+)
 async def test_a_page_after_nobody_of_the_list_is_refused(
     optouts: OptOuts, store: Store, after: str
 ) -> None:
     await opt_out(store, NUMBER)
-    with pytest.raises(BadRequest, match="after: no such number"):
+    with pytest.raises(UnknownPlace, match="after: no such number"):
         await optouts.page(10, after)
 
 

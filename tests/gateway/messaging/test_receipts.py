@@ -13,8 +13,9 @@ from redis import asyncio as aioredis
 
 from gateway.errors import StoreUnavailable
 from gateway.messaging import receipts as receipts_module
-from gateway.messaging.history import History
+from gateway.messaging.history import History, Message
 from gateway.messaging.receipts import MOST_EVENTS, MOST_PARKED, Receipts
+from gateway.messaging.status import Status
 from gateway.providers.base import DeliveryState, Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
@@ -62,7 +63,7 @@ async def create(receipts: Receipts, message_id: str = MESSAGE, expected: int = 
     await receipts.create(sms, provider="nexmo", source="/message/", expected=expected)
 
 
-async def play(receipts: Receipts, steps: Iterable[str], *, own_id: bool = True) -> list[str]:
+async def play(receipts: Receipts, steps: Iterable[str], *, own_id: bool = True) -> Sequence[str]:
     """Let things happen to the message; return what each receipt did.
 
     Steps: ``answer p1 p2!`` is the provider's answer, ``p1 delivered`` a receipt.
@@ -204,7 +205,7 @@ async def test_a_record_keeps_no_text_of_a_participant(
     await receipts.create(SMS, provider="nexmo", source=source, expected=1, session=session)
     message = await history.message(MESSAGE)
     assert message is not None
-    assert (kept, session) == (message["text"], message["session"])
+    assert (kept, session) == (message.text, message.session)
 
 
 async def test_which_messages_have_a_record_is_known(receipts: Receipts) -> None:
@@ -259,7 +260,7 @@ async def test_everything_told_twice_comes_to_the_same(
     assert "failed final 2" == await shown(receipts)
     message = await history.message(MESSAGE)
     assert message
-    assert 4 == len(message["events"])
+    assert 4 == len(message.events)
 
 
 @pytest.mark.parametrize(
@@ -382,30 +383,29 @@ async def test_the_life_of_a_message_tells_what_was_sent_and_what_became_of_it(
     await receipts.receive(receipt("p", "delivered", error_code="0", fields=fields))
     message = await history.message(MESSAGE)
     assert message
-    told, receipted = message.pop("events")
-    assert {"answer", "refused", 2} == {told["event"], told["outcome"], told["attempts"]}
-    assert {"event": "receipt", "part": "p"}.items() <= receipted.items()
-    assert fields.items() <= receipted.items()
-    assert told["at"] <= receipted["at"]
-    assert message.pop("created")[:2] == "20"
-    assert message == {
-        "id": MESSAGE,
-        "to": "4917612345678",
-        "sender": "Sender",
-        "text": "the text",
-        "provider": "nexmo",
-        "source": "/message/",
-        "session": "",
-        "delivery": "rejected",
-        "final": True,
-        "parts": 2,
-        "attempts": 2,
-        "outcome": "refused",
-        "code": "9",
-        "error": "Partner quota exceeded",
-        "price": "0.0333",
-        "network": "26201",
-    }
+    told, receipted = message.events
+    assert ("answer", "refused", 2) == (told.kind, told.facts["outcome"], told.facts["attempts"])
+    assert ("receipt", {"part": "p", **fields}) == (receipted.kind, receipted.facts)
+    assert told.at <= receipted.at
+    assert abs(message.created - told.at) < 60_000
+    assert message == Message(
+        id=MESSAGE,
+        to="+4917612345678",
+        created=message.created,
+        status=Status(DeliveryState.REJECTED, final=True, parts=2),
+        attempts=2,
+        sender="Sender",
+        text="the text",
+        provider="nexmo",
+        source="/message/",
+        session="",
+        outcome="refused",
+        code="9",
+        error="Partner quota exceeded",
+        price="0.0333",
+        network="26201",
+        events=message.events,
+    )
 
 
 @pytest.mark.parametrize("open_state", [DeliveryState.UNKNOWN, DeliveryState.ACCEPTED])
@@ -552,7 +552,7 @@ async def test_every_event_is_kept_once(receipts: Receipts, history: History) ->
     await play(receipts, ["p buffered", "answer p", "p delivered", "p buffered", "p failed"])
     message = await history.message(MESSAGE)
     assert message
-    assert ["receipt", "answer", "receipt", "receipt"] == [e["event"] for e in message["events"]]
+    assert ["receipt", "answer", "receipt", "receipt"] == [each.kind for each in message.events]
 
 
 @pytest.mark.parametrize(
@@ -572,7 +572,7 @@ async def test_events_are_told_apart_by_part_state_error_and_time(
     await receipts.receive(receipt("p", "failed", **more))
     message = await history.message(MESSAGE)
     assert message
-    assert events == len(message["events"])
+    assert events == len(message.events)
 
 
 async def test_a_provider_gone_wrong_fills_no_store_and_hides_no_delivery(

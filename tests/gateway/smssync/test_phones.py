@@ -10,6 +10,7 @@ import pytest
 
 from conf.devices import Device
 from conf.settings import Settings
+from gateway.messaging.status import Status
 from gateway.monitoring.metrics import totals
 from gateway.providers.base import DeliveryState
 from gateway.smssync.phones import DELIVERIES, authentic, reporting
@@ -54,8 +55,8 @@ def post(**fields: Any) -> Post:
 
 async def inbox(services: Services) -> list[tuple[str, str, str]]:
     """Return (from, to, reason) of what is kept, the newest first."""
-    _, found, _ = await services.inbox.page(10, "")
-    return [(each["from"], each["to"], each["reason"]) for each in found]
+    found = (await services.inbox.page(10, "")).items
+    return [(each.mo.sender, each.mo.to, each.reason) for each in found]
 
 
 # --- Which phone ---------------------------------------------------------------------------------
@@ -162,8 +163,8 @@ async def test_the_numbers_of_an_sms_are_completed_by_what_is_known_of_the_phone
 async def test_what_a_phone_tells_of_an_sms_is_kept(opened: Open) -> None:
     async with opened(ONE_SIM) as services:
         await services.phones.receive(ONE_SIM, post(text="  grüß 🚀\n", sent="1700000000000"))
-        _, [kept], _ = await services.inbox.page(10, "")
-    shown = {name: kept[name] for name in ("provider", "id", "text", "sent")}
+        [kept] = (await services.inbox.page(10, "")).items
+    shown = {name: getattr(kept.mo, name) for name in ("provider", "id", "text", "sent")}
     assert {
         "provider": "smssync:front",
         "id": "m-1",
@@ -271,17 +272,15 @@ async def test_an_sms_for_a_phone_is_written_down_like_every_message(opened: Ope
         message = await services.history.message(UUID.replace("-", ""))
         queued = await services.tasks.poll("front")
     assert message is not None
-    names = ("to", "text", "provider", "source", "outcome", "delivery", "final", "parts")
+    names = ("to", "text", "provider", "source", "outcome", "status")
     assert {
-        "to": SENDER[1:],
+        "to": SENDER,
         "text": "x" * 200,
         "provider": "smssync:front",
         "source": "admin",
         "outcome": "accepted",
-        "delivery": "accepted",
-        "final": False,
-        "parts": 1,
-    } == {name: message[name] for name in names}
+        "status": Status(DeliveryState.ACCEPTED, final=False, parts=1),
+    } == {name: getattr(message, name) for name in names}
     assert [UUID] == [each.uuid for each in queued]
 
 
@@ -291,7 +290,7 @@ async def test_the_record_of_an_sms_says_who_asked_for_it(opened: Open) -> None:
         await services.phones.queue(task, source="console")
         message = await services.history.message(UUID.replace("-", ""))
     assert message is not None
-    assert "console" == message["source"]
+    assert "console" == message.source
 
 
 REPORTED = [

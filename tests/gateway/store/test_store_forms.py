@@ -28,6 +28,7 @@ from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
 from gateway.providers.base import DeliveryState, Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.store import valkey_process
+from gateway.store.paging import Page
 from gateway.store.pipeline import BadCommand, Store, connect
 from gateway.store.script import Script
 from gateway.store.valkey_process import LOOPBACK, ValkeyProcess
@@ -582,11 +583,11 @@ async def test_messages_are_found_by_number_in_a_cluster(cluster_store: Store) -
         *(receipts.create(each, provider="nexmo", source="admin", expected=1) for each in sent)
     )
     for to in receivers[:10]:
-        total, found, _ = await log.messages_of(to, 100, "")
-        assert 10 == total
-        assert {each.id for each in sent if each.to == to} == {each["id"] for each in found}
+        page = await log.messages_of(to, 100, "")
+        assert 10 == page.total
+        assert {each.id for each in sent if each.to == to} == {each.id for each in page.items}
     await receipts.forget(each.id for each in sent)
-    assert (0, [], None) == await log.messages_of(receivers[0], 100, "")
+    assert Page(0, [], None) == await log.messages_of(receivers[0], 100, "")
 
 
 async def test_who_is_refused_is_shown_and_let_through_in_a_cluster(cluster_store: Store) -> None:

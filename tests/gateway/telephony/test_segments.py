@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.telephony.segments import Segments, count, is_gsm7
+from gateway.telephony.segments import Segments, count, is_gsm7, split
 
 EMOJI = "\U0001f600"
 BASIC_TABLE = (
@@ -75,3 +75,24 @@ def test_any_other_text_takes_70_units_or_67_a_part(text: str, parts: int, units
 def test_one_character_outside_the_gsm_tables_makes_a_text_ucs2(char: str, encoding: str) -> None:
     assert encoding == count("Hello " + char).encoding
     assert (encoding == "gsm7") == is_gsm7("Hello " + char)
+
+
+@pytest.mark.parametrize(
+    ("text", "lengths"),
+    [
+        pytest.param("", [0], id="empty"),
+        pytest.param("a" * 160, [160], id="single"),
+        pytest.param("a" * 161, [153, 8], id="one-more"),
+        pytest.param("a" * 152 + "€" + "a" * 152, [152, 152, 1], id="escape-pair-is-not-cut"),
+        pytest.param("я" * 71, [67, 4], id="ucs2"),
+        pytest.param("я" * 66 + EMOJI + "я" * 66, [66, 66, 1], id="surrogate-pair-is-not-cut"),
+    ],
+)
+def test_a_text_is_split_as_it_is_counted(text: str, lengths: list[int]) -> None:
+    parts = split(text)
+    assert (lengths, text) == ([len(each) for each in parts], "".join(parts))
+    assert count(text).parts == len(parts)
+
+
+def test_a_text_can_be_split_for_the_wider_alphabet() -> None:
+    assert [1, 2] == [len(split("a" * 71, ucs2=wide)) for wide in (False, True)]

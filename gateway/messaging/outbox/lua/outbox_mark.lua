@@ -3,17 +3,13 @@
 -- KEYS[1]  directions by due time, KEYS[2] claims, KEYS[3] turns, KEYS[4] reserved turns,
 --          KEYS[5] optouts
 -- ARGV     direction, claim token, lease (ms), interval (ms, 0 = none), longest wait (ms)
--- Returns  0: write it now; n: ask again in n ms; -1: the claim is lost, or was handed back for a
---          later turn because this one came too late, or because its receiver has opted out.
+-- Returns  {write}: do it now; {wait, n}: ask again in n ms; {later}: this turn came too late, the
+--          claim was handed back for another one; {opted_out}: the receiver wants no texts;
+--          {lost}: the claim is another one's.
 local now, interval = now_ms(), tonumber(ARGV[4])
 local owner, state = string.match(redis.call('HGET', KEYS[2], ARGV[1]) or '', '^(%S+) (%a+)$')
-if owner ~= ARGV[2] then return -1 end
-if redis.call('ZSCORE', KEYS[5], string.match(ARGV[1], '>(.*)$')) then
-  redis.call('ZADD', KEYS[1], now, ARGV[1])
-  redis.call('HDEL', KEYS[2], ARGV[1])
-  if state == 'repeating' then redis.call('HSET', KEYS[2], ARGV[1], '- writing') end
-  return -1
-end
+if owner ~= ARGV[2] then return {'lost'} end
+if redis.call('ZSCORE', KEYS[5], string.match(ARGV[1], '>(.*)$')) then return {'opted_out'} end
 local number = string.match(ARGV[1], '^(%+1%d*)>')
 if interval > 0 and number then
   local written = tonumber(redis.call('HGET', KEYS[3], number .. ' written') or '0')
@@ -25,13 +21,13 @@ if interval > 0 and number then
     redis.call('HDEL', KEYS[2], ARGV[1])
     if state == 'repeating' then redis.call('HSET', KEYS[2], ARGV[1], '- writing') end
     redis.call('ZADD', KEYS[1], free, ARGV[1])
-    return -1
+    return {'later'}
   end
-  if wait > 0 then return wait end
+  if wait > 0 then return {'wait', wait} end
   redis.call('HSET', KEYS[3], number, math.max(free, now + interval), number .. ' written', now)
   local ttl = redis.call('PTTL', KEYS[3])
   redis.call('PEXPIRE', KEYS[3], math.max(ttl, 3600000 + interval))
 end
 redis.call('HSET', KEYS[2], ARGV[1], ARGV[2] .. ' writing')
 redis.call('ZADD', KEYS[1], now + tonumber(ARGV[3]), ARGV[1])
-return 0
+return {'write'}

@@ -13,31 +13,26 @@ from typing import Any
 import pytest
 import redis
 
-from gateway.errors import BadRequest, StoreUnavailable
+from gateway.errors import StoreUnavailable
 from gateway.messaging.outbox.queue import (
     LEAST_LOOKS,
-    UNREADABLE,
     Claim,
     Counts,
     Outbox,
     OutboxEntry,
+    Turn,
 )
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
 from tests.conftest import RestartableValkey
+from tests.support.outbox import GERMAN, PERSON, UNREADABLE_TEXTS, entry, push
 from tests.support.visitor import eventually
 
-PERSON = "+4917604069001"
-GERMAN = "+4917604069000"
 AMERICAN = "+12065550100"
 LEASE_MS = 300
 AGES_MS = 3_600_000
 INTERVAL_MS = 400
-
-
-def entry(number: int = 1, sender: str = GERMAN, to: str = PERSON, **more: Any) -> OutboxEntry:
-    given = {"provider": "nexmo", "text": f"Text {number}", "kind": "relay", **more}
-    return OutboxEntry(id=f"{number:032x}", to=to, sender=sender, **given)
+WRITE, LATER, LOST = ((each, 0.0) for each in (Turn.WRITE, Turn.LATER, Turn.LOST))
 
 
 @pytest.fixture
@@ -78,7 +73,7 @@ async def claimed(outbox: Outbox, **how: Any) -> Claim:
     return claim
 
 
-async def mark(outbox: Outbox, claim: Claim, **how: int) -> float | None:
+async def mark(outbox: Outbox, claim: Claim, **how: int) -> tuple[Turn, float]:
     asked = {"lease_ms": AGES_MS, "interval_ms": 0, "longest_ms": 1000, **how}
     return await outbox.mark(claim, **asked)
 
@@ -126,9 +121,11 @@ async def left_behind(store: Store) -> int:
     "text",
     ["", " one ", "ünï 🚀👩‍👩‍👧", 'quotes " \\ /', "line\nline\ttab\0", "]]> {} $& \u2028"],
 )
-async def test_an_entry_returns_from_the_store_as_it_was(outbox: Outbox, text: str) -> None:
+async def test_an_entry_returns_from_the_store_as_it_was(
+    outbox: Outbox, store: Store, text: str
+) -> None:
     given = entry(text=text, session="ab" * 16, attempts=3, created=1_700_000_000_000)
-    await outbox.push(given)
+    await push(store, given)
     assert given == OutboxEntry.from_json(await head_of(outbox, given.direction))
 
 
@@ -141,30 +138,17 @@ def test_fields_of_another_release_are_left_out() -> None:
     assert entry() == OutboxEntry.from_json(text)
 
 
+def test_the_order_and_the_escapes_of_another_release_do_not_matter() -> None:
+    given = entry(text="é/🚀")
+    fields = dict(reversed(json.loads(given.to_json()).items()))
+    assert given == OutboxEntry.from_json(json.dumps(fields, indent=1).replace("/", "\\/"))
+
+
 def test_fields_with_a_default_may_be_missing() -> None:
     fields = json.loads(entry().to_json())
     for name in ("session", "attempts", "created"):
         del fields[name]
     assert entry() == OutboxEntry.from_json(json.dumps(fields))
-
-
-def with_field(**changed: object) -> str:
-    return json.dumps(json.loads(entry().to_json()) | changed)
-
-
-UNREADABLE_TEXTS = {
-    "empty": "",
-    "no-json": "hello",
-    "cut-off": entry().to_json()[:-5],
-    "a-list": "[1]",
-    "a-number": "7",
-    "null": "null",
-    "nothing-in-it": "{}",
-    "number-for-text": with_field(text=1),
-    "null-for-session": with_field(session=None),
-    "text-for-attempts": with_field(attempts="3"),
-    "boolean-for-attempts": with_field(attempts=True),
-}
 
 
 @pytest.mark.parametrize("text", UNREADABLE_TEXTS.values(), ids=UNREADABLE_TEXTS.keys())
@@ -180,7 +164,7 @@ async def test_texts_of_a_direction_come_one_after_the_other_and_leave_nothing_b
     outbox: Outbox, store: Store
 ) -> None:
     for number in (1, 2, 3):
-        await outbox.push(entry(number))
+        await push(store, entry(number))
     seen = []
     while claims := await claims_of(outbox):
         [claim] = claims
@@ -195,7 +179,7 @@ async def test_texts_of_a_direction_come_one_after_the_other_and_leave_nothing_b
 async def test_100_callers_in_4_processes_claim_each_direction_once(stores: list[Store]) -> None:
     outboxes = [Outbox(each) for each in stores]
     wanted = [entry(n, to=f"+49176040690{n:02}") for n in range(50)]
-    await asyncio.gather(*(outboxes[0].push(each) for each in wanted))
+    await asyncio.gather(*(push(stores[0], each) for each in wanted))
     found = await asyncio.gather(*(claims_of(outboxes[n % 4], 1) for n in range(100)))
     directions = Counter(claim.direction for claims in found for claim in claims)
     assert Counter(each.direction for each in wanted) == directions
@@ -205,7 +189,7 @@ async def test_directions_are_claimed_in_the_order_in_which_they_became_due(
     outbox: Outbox, store: Store
 ) -> None:
     for number, age in ((1, 50), (2, 30), (3, 90)):
-        await outbox.push(entry(number, to=f"+4917604069{number:03}"))
+        await push(store, entry(number, to=f"+4917604069{number:03}"))
         due = await now_ms(store) - age
         await store.execute("ZADD", keys.DUE, due, entry(to=f"+4917604069{number:03}").direction)
     claims = await claims_of(outbox, 2)
@@ -223,7 +207,7 @@ async def test_directions_are_claimed_in_the_order_in_which_they_became_due(
 async def test_a_call_says_when_the_next_direction_is_due(
     outbox: Outbox, store: Store, others: list[int], expected: float
 ) -> None:
-    await outbox.push(entry())
+    await push(store, entry())
     await store.execute("ZADD", keys.DUE, 0, entry().direction)
     now = await now_ms(store)
     for number, due in enumerate(others):
@@ -239,7 +223,7 @@ async def test_a_call_says_when_nothing_waits(outbox: Outbox) -> None:
 
 
 async def test_a_claim_without_texts_is_cleaned_away(outbox: Outbox, store: Store) -> None:
-    await outbox.push(entry())
+    await push(store, entry())
     await store.execute("DEL", keys.queue(entry().direction))
     claim = await claimed(outbox)
     assert await outbox.head(claim.direction) is None
@@ -250,10 +234,10 @@ async def test_a_claim_without_texts_is_cleaned_away(outbox: Outbox, store: Stor
 async def test_a_text_pushed_meanwhile_is_not_lost_by_a_release_of_the_empty_direction(
     outbox: Outbox, store: Store
 ) -> None:
-    await outbox.push(entry())
+    await push(store, entry())
     await store.execute("DEL", keys.queue(entry().direction))
     claim = await claimed(outbox)
-    await outbox.push(entry(2))
+    await push(store, entry(2))
     await outbox.release(claim, 0)
     assert entry(2).to_json() == await outbox.head((await claimed(outbox)).direction)
 
@@ -280,7 +264,7 @@ async def test_claims_whose_answer_was_lost_come_back_with_the_next_call(
     store = connect(valkey_server.url)
     outbox = Outbox(store)
     assert [] == await claims_of(outbox)  # from now on the server knows the script
-    await outbox.push(entry())
+    await push(store, entry())
     valkey_server.pause()
     with pytest.raises(StoreUnavailable):
         await claims_of(outbox)
@@ -322,9 +306,9 @@ async def lose_the_answer(outbox: Outbox, claim: Claim) -> None:
     ],
 )
 async def test_the_next_holder_knows_whether_the_text_may_have_been_written(
-    outbox: Outbox, step: Step, repeats: bool
+    outbox: Outbox, store: Store, step: Step, repeats: bool
 ) -> None:
-    await outbox.push(entry())
+    await push(store, entry())
     await step(outbox, await claimed(outbox, lease_ms=LEASE_MS))
     assert repeats == (await taken_over(outbox)).repeats
 
@@ -338,7 +322,7 @@ async def hand_back(outbox: Outbox, claim: Claim) -> None:
 
 
 async def come_too_late(outbox: Outbox, claim: Claim) -> None:
-    assert await mark(outbox, claim, interval_ms=INTERVAL_MS, longest_ms=0) is None
+    assert LATER == await mark(outbox, claim, interval_ms=INTERVAL_MS, longest_ms=0)
 
 
 @pytest.mark.parametrize("step", [die_again, hand_back, come_too_late])
@@ -346,7 +330,7 @@ async def test_what_may_have_been_written_stays_so_until_it_is_decided(
     outbox: Outbox, store: Store, step: Step
 ) -> None:
     given = entry(sender=AMERICAN)
-    await outbox.push(given)
+    await push(store, given)
     await mark(outbox, await claimed(outbox, lease_ms=LEASE_MS), lease_ms=LEASE_MS)
     second = await taken_over(outbox, lease_ms=LEASE_MS)
     written = await now_ms(store)
@@ -355,7 +339,7 @@ async def test_what_may_have_been_written_stays_so_until_it_is_decided(
     third = await taken_over(outbox)
     assert third.repeats
     await outbox.done(third, given.to_json())
-    await outbox.push(given)
+    await push(store, given)
     assert not (await claimed(outbox)).repeats
 
 
@@ -364,7 +348,7 @@ async def test_after_an_outage_what_others_may_be_writing_is_left_to_them(
 ) -> None:
     written, held = entry(1), entry(2, to="+4917604069002")
     for each in (written, held):
-        await outbox.push(each)
+        await push(store, each)
     for claim in await claims_of(outbox, lease_ms=0):
         if claim.direction == written.direction:
             await mark(outbox, claim, lease_ms=0)
@@ -376,7 +360,7 @@ async def test_after_an_outage_what_others_may_be_writing_is_left_to_them(
 
 
 async def test_a_renewed_claim_is_not_taken_over(outbox: Outbox, store: Store) -> None:
-    await outbox.push(entry())
+    await push(store, entry())
     claim = await claimed(outbox, lease_ms=0)
     assert 1 == await outbox.renew([claim], lease_ms=AGES_MS)
     assert [] == await claims_of(outbox)
@@ -384,7 +368,7 @@ async def test_a_renewed_claim_is_not_taken_over(outbox: Outbox, store: Store) -
 
 
 async def test_a_lost_claim_is_not_renewed(outbox: Outbox, store: Store) -> None:
-    await outbox.push(entry())
+    await push(store, entry())
     lost = await claimed(outbox, lease_ms=0)
     await taken_over(outbox, lease_ms=LEASE_MS)
     other = Claim("+4917604069000>+4917604069009", "00" * 8, repeats=False)
@@ -407,35 +391,36 @@ async def all_steps(outbox: Outbox, claim: Claim, head: str) -> list[object]:
 
 
 async def test_a_lost_claim_can_do_nothing_more(outbox: Outbox, store: Store) -> None:
-    await outbox.push(entry())
+    await push(store, entry())
     lost = await claimed(outbox, lease_ms=0)
     new = await taken_over(outbox)
     head = await head_of(outbox, new.direction)
-    assert [None, False, False, False, False, False] == await all_steps(outbox, lost, head)
+    assert [LOST, False, False, False, False, False] == await all_steps(outbox, lost, head)
     assert head == await outbox.head(new.direction)
     assert Counts(directions=1, claims=1, dead_letters=0) == await outbox.counts()
     assert await due_in(store, new.direction) > AGES_MS / 2
-    assert 0 == await mark(outbox, new)
+    assert WRITE == await mark(outbox, new)
 
 
-async def test_a_decided_claim_can_do_nothing_more(outbox: Outbox) -> None:
-    await outbox.push(entry(1))
-    await outbox.push(entry(2))
+async def test_a_decided_claim_can_do_nothing_more(outbox: Outbox, store: Store) -> None:
+    await push(store, entry(1))
+    await push(store, entry(2))
     claim = await claimed(outbox)
     head = await head_of(outbox, claim.direction)
     assert await outbox.done(claim, head)
-    assert [None, False, False, False, False, False] == await all_steps(outbox, claim, head)
+    assert [LOST, False, False, False, False, False] == await all_steps(outbox, claim, head)
     assert entry(2).to_json() == await outbox.head(claim.direction)
 
 
 async def test_a_text_to_somebody_who_has_just_opted_out_is_not_let_out(
     outbox: Outbox, store: Store
 ) -> None:
-    await outbox.push(entry())
+    await push(store, entry())
     claim = await claimed(outbox)
     await store.execute("ZADD", keys.OPTOUTS, 1, PERSON)
-    assert await mark(outbox, claim) is None
-    assert entry().direction == (await claimed(outbox)).direction
+    assert (Turn.OPTED_OUT, 0) == await mark(outbox, claim)
+    assert await outbox.done(claim, entry().to_json())
+    assert 0 == await left_behind(store)
 
 
 # -- decisions --------------------------------------------------------------------------------
@@ -458,8 +443,8 @@ async def test_a_decision_changes_the_head_and_ends_the_claim(
     outbox: Outbox, store: Store, name: str
 ) -> None:
     decision, left, earliest, dead = DECISIONS[name]
-    await outbox.push(entry(1))
-    await outbox.push(entry(2))
+    await push(store, entry(1))
+    await push(store, entry(2))
     claim = await claimed(outbox)
     assert await decision(outbox, claim, await head_of(outbox, claim.direction))
     texts = await store.execute("LRANGE", keys.queue(claim.direction), 0, -1)
@@ -470,11 +455,11 @@ async def test_a_decision_changes_the_head_and_ends_the_claim(
 
 async def test_a_decision_spares_a_text_that_it_was_not_about(outbox: Outbox, store: Store) -> None:
     """Somebody emptied the direction meanwhile, and another text came."""
-    await outbox.push(entry(1))
+    await push(store, entry(1))
     claim = await claimed(outbox)
     head = await head_of(outbox, claim.direction)
     await store.execute("DEL", keys.queue(claim.direction))
-    await outbox.push(entry(2))
+    await push(store, entry(2))
     assert await outbox.bury(claim, head, entry(1), "refused")
     assert entry(2).to_json() == await outbox.head(claim.direction)
     assert Counts(directions=1, claims=0, dead_letters=0) == await outbox.counts()
@@ -483,11 +468,11 @@ async def test_a_decision_spares_a_text_that_it_was_not_about(outbox: Outbox, st
 # -- the pace of a number ---------------------------------------------------------------------
 
 
-async def pushed(outbox: Outbox, count: int, sender: str = AMERICAN) -> list[str]:
+async def pushed(store: Store, count: int, sender: str = AMERICAN) -> list[str]:
     """Put one text into each of so many directions of one sender and return the directions."""
     entries = [entry(n, sender=sender, to=f"+49176040690{n:02}") for n in range(count)]
     for each in entries:
-        await outbox.push(each)
+        await push(store, each)
     return [each.direction for each in entries]
 
 
@@ -501,17 +486,17 @@ async def pushed(outbox: Outbox, count: int, sender: str = AMERICAN) -> list[str
     ],
 )
 async def test_north_american_numbers_have_turns(
-    outbox: Outbox, senders: list[str], interval_ms: int, at_once: int
+    outbox: Outbox, store: Store, senders: list[str], interval_ms: int, at_once: int
 ) -> None:
     for number, sender in enumerate(senders):
-        await outbox.push(entry(number, sender=sender, to=f"+49176040690{number:02}"))
+        await push(store, entry(number, sender=sender, to=f"+49176040690{number:02}"))
     assert at_once == len(await claims_of(outbox, interval_ms=interval_ms))
 
 
 async def test_turns_are_reserved_one_interval_after_the_other(
     outbox: Outbox, store: Store
 ) -> None:
-    directions = await pushed(outbox, 5)
+    directions = await pushed(store, 5)
     [first] = await claims_of(outbox, interval_ms=INTERVAL_MS)
     waiting = [each for each in directions if each != first.direction]
     reserved = [int(each) for each in await store.execute("HMGET", keys.RESERVED, *waiting)]
@@ -524,7 +509,7 @@ async def test_turns_are_reserved_one_interval_after_the_other(
 async def test_a_reserved_direction_goes_at_its_turn_and_the_others_stay(
     outbox: Outbox, store: Store
 ) -> None:
-    await pushed(outbox, 3)
+    await pushed(store, 3)
     first = await claimed(outbox, interval_ms=INTERVAL_MS)
     turns = await store.execute("HGET", keys.TURNS, AMERICAN)
     second = await taken_over(outbox, interval_ms=INTERVAL_MS)
@@ -535,7 +520,7 @@ async def test_a_reserved_direction_goes_at_its_turn_and_the_others_stay(
 
 async def test_turns_that_were_missed_are_reserved_anew(outbox: Outbox, store: Store) -> None:
     """No process ran for a while: all that was reserved is due at once, but goes one by one."""
-    directions = await pushed(outbox, 4)
+    directions = await pushed(store, 4)
     long_ago = await now_ms(store) - 10 * INTERVAL_MS
     for each in directions:
         await store.execute("ZADD", keys.DUE, long_ago, each)
@@ -548,26 +533,26 @@ async def test_a_text_waits_for_the_one_before_it_from_the_same_number(
     outbox: Outbox, store: Store
 ) -> None:
     """Both were claimed in their turns, but the first had to wait for its request."""
-    await pushed(outbox, 2)
+    await pushed(store, 2)
     first = await claimed(outbox, interval_ms=INTERVAL_MS)
     second = await taken_over(outbox, interval_ms=INTERVAL_MS)
-    assert 0 == await mark(outbox, first, interval_ms=INTERVAL_MS)
-    wait = await mark(outbox, second, interval_ms=INTERVAL_MS)
-    assert wait
+    assert WRITE == await mark(outbox, first, interval_ms=INTERVAL_MS)
+    turn, wait = await mark(outbox, second, interval_ms=INTERVAL_MS)
+    assert turn is Turn.WAIT
     assert INTERVAL_MS / 2000 < wait <= INTERVAL_MS / 1000
     await asyncio.sleep(wait + 0.002)
-    assert 0 == await mark(outbox, second, interval_ms=INTERVAL_MS)
+    assert WRITE == await mark(outbox, second, interval_ms=INTERVAL_MS)
 
 
 async def test_a_text_that_would_have_to_wait_too_long_gets_a_later_turn(
     outbox: Outbox, store: Store
 ) -> None:
-    await pushed(outbox, 3)
+    await pushed(store, 3)
     first = await claimed(outbox, interval_ms=INTERVAL_MS)
     second = await taken_over(outbox, interval_ms=INTERVAL_MS)
     next_free = int(await store.execute("HGET", keys.TURNS, AMERICAN))
     await mark(outbox, first, interval_ms=INTERVAL_MS)
-    assert await mark(outbox, second, interval_ms=INTERVAL_MS, longest_ms=10) is None
+    assert LATER == await mark(outbox, second, interval_ms=INTERVAL_MS, longest_ms=10)
     assert next_free == int(await store.execute("HGET", keys.RESERVED, second.direction))
     assert next_free == int(await store.execute("ZSCORE", keys.DUE, second.direction))
     assert next_free + INTERVAL_MS == int(await store.execute("HGET", keys.TURNS, AMERICAN))
@@ -577,138 +562,17 @@ async def test_a_text_that_would_have_to_wait_too_long_gets_a_later_turn(
 async def test_the_turns_are_forgotten_once_they_matter_no_more(
     outbox: Outbox, store: Store
 ) -> None:
-    await pushed(outbox, 3)
+    await pushed(store, 3)
     claim = await claimed(outbox, interval_ms=AGES_MS)
     await mark(outbox, claim, interval_ms=AGES_MS)
     assert 4 * AGES_MS - 1000 < await store.execute("PTTL", keys.TURNS) <= 4 * AGES_MS
     assert 2 == await store.execute("HLEN", keys.TURNS)
 
 
-# -- dead letters -----------------------------------------------------------------------------
-
-
-async def buried(outbox: Outbox, *entries: OutboxEntry) -> None:
-    for each in entries:
-        await outbox.push(each)
-        claim = await claimed(outbox)
-        assert await outbox.bury(claim, each.to_json(), each, "refused, code 6: nonsense")
-
-
-async def test_a_dead_letter_shows_the_text_and_why_it_died(outbox: Outbox) -> None:
-    await buried(outbox, entry(7, text="Hé 🚀", session="ab" * 16, attempts=3))
-    total, [letter], following = await outbox.dead_letters(10, "")
-    assert (1, None) == (total, following)
-    assert letter.pop("at").startswith("20")
-    assert {
-        "id": entry(7).id,
-        "to": "4917604069001",
-        "sender": "4917604069000",
-        "provider": "nexmo",
-        "text": "Hé 🚀",
-        "kind": "relay",
-        "session": "ab" * 16,
-        "attempts": 3,
-        "reason": "refused, code 6: nonsense",
-    } == letter
-
-
-async def test_dead_letters_are_listed_in_pages_the_newest_first(
-    outbox: Outbox, store: Store
-) -> None:
-    await buried(outbox, *(entry(n) for n in range(5)))
-    for n in range(5):
-        await store.execute("ZADD", keys.DEAD_TIMES, n, entry(n).id)
-    pages, after = [], ""
-    while True:
-        total, letters, following = await outbox.dead_letters(2, after)
-        assert 5 == total
-        pages.append([int(each["id"], 16) for each in letters])
-        if following is None:
-            break
-        after = following
-    assert [[4, 3], [2, 1], [0]] == pages
-
-
-async def test_an_unknown_place_in_the_list_is_refused(outbox: Outbox) -> None:
-    with pytest.raises(BadRequest):
-        await outbox.dead_letters(10, "00" * 16)
-
-
-@pytest.mark.parametrize("text", UNREADABLE_TEXTS.values(), ids=UNREADABLE_TEXTS.keys())
-async def test_an_unreadable_text_can_be_seen_and_discarded_but_not_sent(
-    outbox: Outbox, store: Store, text: str
-) -> None:
-    direction = entry().direction
-    await store.execute("RPUSH", keys.queue(direction), text)
-    await store.execute("ZADD", keys.DUE, 0, direction)
-    claim = await claimed(outbox)
-    await outbox.bury_unreadable(claim, await head_of(outbox, direction))
-    _, [letter], _ = await outbox.dead_letters(10, "")
-    shown = (letter["sender"], letter["to"], letter["text"], letter["reason"])
-    assert ("4917604069000", "4917604069001", text, UNREADABLE) == shown
-    with pytest.raises(BadRequest):
-        await outbox.requeue(letter["id"])
-    assert await outbox.discard(letter["id"])
-
-
-async def test_a_dead_letter_that_is_itself_unreadable_is_shown_as_it_is(
-    outbox: Outbox, store: Store
-) -> None:
-    await store.execute("HSET", keys.DEAD, "ab", "hello")
-    await store.execute("ZADD", keys.DEAD_TIMES, 1, "ab")
-    _, [letter], _ = await outbox.dead_letters(10, "")
-    assert ("ab", "hello", UNREADABLE) == (letter["id"], letter["text"], letter["reason"])
-    with pytest.raises(BadRequest):
-        await outbox.requeue("ab")
-
-
-async def test_a_requeued_text_stands_at_the_end_with_its_id_and_all_attempts_before_it(
-    outbox: Outbox, store: Store
-) -> None:
-    dead = entry(1, attempts=12, created=1_700_000_000_000)
-    await buried(outbox, dead)
-    await outbox.push(entry(2))
-    assert await outbox.requeue(dead.id)
-    texts = await store.execute("LRANGE", keys.queue(dead.direction), 0, -1)
-    assert [entry(2), replace(dead, attempts=0)] == [OutboxEntry.from_json(t) for t in texts]
-    assert Counts(directions=1, claims=0, dead_letters=0) == await outbox.counts()
-    assert dead.direction == (await claimed(outbox)).direction
-
-
-Removal = Callable[[Outbox, str], Awaitable[bool]]
-
-
-@pytest.mark.parametrize("first", [Outbox.requeue, Outbox.discard])
-@pytest.mark.parametrize("second", [Outbox.requeue, Outbox.discard])
-async def test_of_two_at_once_one_has_the_dead_letter(
-    stores: list[Store], first: Removal, second: Removal
-) -> None:
-    one, two = Outbox(stores[0]), Outbox(stores[1])
-    await buried(one, entry(1))
-    await two.counts()  # both are connected, so that they are at it at the same time
-    results = await asyncio.gather(first(one, entry(1).id), second(two, entry(1).id))
-    assert [False, True] == sorted(results)
-    queued = await stores[0].execute("LLEN", keys.queue(entry(1).direction))
-    requeued = dict(zip((first, second), results, strict=True)).get(Outbox.requeue, False)
-    if first is not second:
-        assert int(requeued) == queued
-    else:
-        assert int(first is Outbox.requeue) == queued
-    assert 0 == (await one.counts()).dead_letters
-
-
-@pytest.mark.parametrize("removal", [Outbox.requeue, Outbox.discard])
-@pytest.mark.parametrize("letter_id", ["", "x", "00" * 16, "é🚀"])
-async def test_an_unknown_dead_letter_is_said_to_be_unknown(
-    outbox: Outbox, removal: Removal, letter_id: str
-) -> None:
-    assert not await removal(outbox, letter_id)
-
-
-async def test_without_the_store_nothing_seems_to_be_stored() -> None:
+async def test_without_the_store_nothing_seems_to_be_claimed() -> None:
     store = connect("redis://127.0.0.1:1")
     with pytest.raises(StoreUnavailable):
-        await Outbox(store).push(entry())
+        await claims_of(Outbox(store))
     await store.close()
 
 
@@ -716,4 +580,4 @@ async def test_an_error_of_the_store_is_not_hidden(outbox: Outbox, redis_url: st
     with redis.Redis.from_url(redis_url) as client:
         client.set(keys.DUE, "no sorted set")
     with pytest.raises(redis.ResponseError):
-        await outbox.push(entry())
+        await claims_of(outbox)

@@ -23,8 +23,9 @@ import pytest
 from gateway.errors import StoreUnavailable
 from gateway.messaging.history import History
 from gateway.messaging.messenger import Messenger
+from gateway.messaging.outbox.dead_letters import DeadLetters
 from gateway.messaging.outbox.delivery import MOST_ATTEMPTS, backoff
-from gateway.messaging.outbox.queue import Claim, Counts, Outbox, OutboxEntry
+from gateway.messaging.outbox.queue import Claim, Counts, Outbox, OutboxEntry, Turn
 from gateway.messaging.outbox.worker import OutboxWorker
 from gateway.messaging.pacer import JITTER_MARGIN, Pacer
 from gateway.messaging.receipts import Receipts
@@ -33,6 +34,7 @@ from gateway.providers.vonage.sms import Account, VonageProvider
 from gateway.store import keys, valkey_process
 from gateway.store.pipeline import Store, connect
 from tests.conftest import RestartableValkey
+from tests.support.outbox import push
 from tests.support.stand_ins.vonage import (
     API_KEY,
     API_SECRET,
@@ -101,9 +103,13 @@ class Process:
         self.decided.append((entry.id, state))
         self.answers.append(result.outcome.value if result else "")
 
+    @property
+    def dead_letters(self) -> DeadLetters:
+        return DeadLetters(self.store, 7)
+
     async def push(self, *entries: OutboxEntry) -> None:
         for each in entries:
-            await self.outbox.push(each)
+            await push(self.store, each)
         self.worker.wake()
 
     async def counts(self) -> Counts:
@@ -120,8 +126,8 @@ class Process:
 
     async def reasons(self) -> list[str]:
         """Return why texts died."""
-        _, letters, _ = await self.outbox.dead_letters(100, "")
-        return [letter["reason"] for letter in letters]
+        page = await self.dead_letters.page(100, "")
+        return [letter.reason for letter in page.items]
 
 
 @asynccontextmanager
@@ -231,9 +237,9 @@ async def test_what_will_not_be_taken_becomes_a_dead_letter(
     await eventually(lambda: gateway.decided)
     assert [(entry().id, state)] == gateway.decided
     assert Counts(directions=0, claims=0, dead_letters=1) == await gateway.counts()
-    _, [letter], _ = await gateway.outbox.dead_letters(10, "")
-    assert letter["reason"].startswith(f"{reason}: ")
-    assert (entry().id, attempts + 1) == (letter["id"], letter["attempts"])
+    [letter] = (await gateway.dead_letters.page(10, "")).items
+    assert letter.reason.startswith(f"{reason}: ")
+    assert (entry().id, attempts + 1) == (letter.id, letter.attempts)
 
 
 async def test_a_requeued_dead_letter_is_sent_under_its_id(
@@ -242,7 +248,7 @@ async def test_a_requeued_dead_letter_is_sent_under_its_id(
     standin.expect(in_turn(refused("6"), accepted()))
     await gateway.push(entry())
     await eventually(lambda: gateway.decided)
-    assert await gateway.outbox.requeue(entry().id)
+    assert await gateway.dead_letters.requeue(entry().id)
     gateway.worker.wake()
     await eventually(lambda: len(gateway.decided) == 2)
     assert [(entry().id, "rejected"), (entry().id, "accepted")] == gateway.decided
@@ -348,7 +354,7 @@ async def test_the_record_of_a_text_says_where_it_came_from(gateway: Process) ->
     log = History(gateway.store, gateway.receipts, days=1)
     record = await log.message(entry().id)
     assert record is not None
-    assert ("notice", "accepted", 1) == tuple(record[n] for n in ("source", "outcome", "attempts"))
+    assert ("notice", "accepted", 1) == (record.source, record.outcome, record.attempts)
 
 
 @pytest.mark.parametrize(
@@ -370,6 +376,16 @@ def test_the_back_off_doubles_up_to_a_minute_and_believes_the_provider(
     pauses = [backoff(attempts, retry_after) for _ in range(200)]
     assert least <= min(pauses) <= max(pauses) <= most
     assert (least < most) == (len(set(pauses)) > 1)
+
+
+async def test_a_text_whose_receiver_opts_out_at_the_last_moment_is_dropped(
+    gateway: Process, standin: VonageStandin
+) -> None:
+    await gateway.store.execute("ZADD", keys.OPTOUTS, 1, PERSON)
+    await gateway.push(entry())
+    await eventually(gateway.is_idle)
+    assert ([(entry().id, "suppressed")], [entry().id]) == (gateway.decided, gateway.at_gate)
+    assert [] == standin.posts
 
 
 # -- order, and nobody held up by another -----------------------------------------------------
@@ -488,16 +504,16 @@ class NotingOutbox(Outbox):
         self._reader = store
         self._moments = moments
 
-    async def mark(self, claim: Claim, **how: Any) -> float | None:
+    async def mark(self, claim: Claim, **how: Any) -> tuple[Turn, float]:
         # Both commands travel in one pipeline: nobody else's comes between.
         number = claim.direction.partition(">")[0]
-        wait, moment = await asyncio.gather(
+        (turn, wait), moment = await asyncio.gather(
             super().mark(claim, **how),
             self._reader.execute("HGET", keys.TURNS, f"{number} written"),
         )
-        if wait == 0:
+        if turn is Turn.WRITE:
             self._moments.append(int(moment))
-        return wait
+        return turn, wait
 
 
 async def noting(redis_url: str, moments: list[int]) -> Callable[[Store], Outbox]:
@@ -928,8 +944,9 @@ async def test_an_unexpected_error_before_the_request_leaves_the_text_for_later(
 async def test_a_text_that_cannot_be_sent_at_all_counts_its_attempts(
     gateway: Process, standin: VonageStandin
 ) -> None:
-    """Half a character pair cannot be written to the store, so the attempt fails before it."""
-    await gateway.push(entry(text="\ud83d", kind="notice", attempts=MOST_ATTEMPTS - 1))
+    """It cannot be written down before it is sent, so the attempt fails before the request."""
+    await gateway.store.execute("SET", keys.messages_of(PERSON), "no list")
+    await gateway.push(entry(kind="notice", attempts=MOST_ATTEMPTS - 1))
     await eventually(lambda: gateway.decided)
     assert [(entry().id, "failed")] == gateway.decided
     assert ["not_sent, code crash: an error inside the gateway"] == await gateway.reasons()

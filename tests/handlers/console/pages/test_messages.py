@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,10 @@ import pytest
 import redis
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
+from gateway.messaging.history import Event, Message
 from gateway.messaging.outbox.queue import OutboxEntry
+from gateway.messaging.status import Status
+from gateway.providers.base import DeliveryState
 from gateway.store import keys
 from handlers.console import formatting
 from handlers.console.pages.message_life import Step, steps
@@ -405,33 +408,48 @@ async def test_an_unknown_message_is_not_found(path: str, console: Console) -> N
     await console.operator.page(path, status=404)
 
 
-RETRIES = {
-    "created": "2026-07-17 02:34:35",
-    "provider": "flowroute",
-    "source": "relay",
-    "events": [
-        {"at": 1, "event": "answer", "outcome": "pending", "attempts": 1, "code": "429"},
-        {"at": 2, "event": "answer", "outcome": "accepted", "attempts": 2, "parts": 1, "code": ""},
-        {
-            "at": 3,
-            "event": "receipt",
-            "part": "mdr2-1",
-            "status": "message buffered",
-            "level": "2",
-            "status_code": "1003",
-            "status_code_description": "Message accepted by Carrier",
-            "timestamp": "2026-07-17T02:34:36Z",
-        },
-        {"at": 4, "event": "receipt", "part": "mdr2-1", "status": "delivered"},
+CREATED = 1_784_255_675_000
+RETRIES = Message(
+    id="0" * 32,
+    to="+12065550122",
+    created=CREATED,
+    status=Status(DeliveryState.DELIVERED, final=True, parts=1),
+    attempts=2,
+    sender="+12065550100",
+    text="",
+    provider="flowroute",
+    source="relay",
+    session="",
+    outcome="accepted",
+    code="",
+    error="",
+    price="",
+    network="",
+    events=[
+        Event(1, "answer", {"outcome": "pending", "attempts": 1, "code": "429"}),
+        Event(2, "answer", {"outcome": "accepted", "attempts": 2, "parts": 1, "code": ""}),
+        Event(
+            3,
+            "receipt",
+            {
+                "part": "mdr2-1",
+                "status": "message buffered",
+                "level": "2",
+                "status_code": "1003",
+                "status_code_description": "Message accepted by Carrier",
+                "timestamp": "2026-07-17T02:34:36Z",
+            },
+        ),
+        Event(4, "receipt", {"part": "mdr2-1", "status": "delivered"}),
     ],
-}
+)
 
 
 def test_steps_say_what_each_event_means() -> None:
     """Of both providers, retries included; what an event does not tell is left out."""
     assert [
         Step(
-            "2026-07-17 02:34:35",
+            CREATED,
             "Written down, before anything was sent",
             facts=(("provider", "flowroute"), ("for", "relay")),
         ),
@@ -465,14 +483,14 @@ CARRIER_TIMES = {
 @pytest.mark.parametrize(("fields", "seen"), CARRIER_TIMES.values(), ids=CARRIER_TIMES.keys())
 def test_the_carrier_s_time_is_written_as_a_time(fields: dict[str, str], seen: str) -> None:
     """Without a zone, which Vonage does not tell; what has another shape stays as it is."""
-    event = {"at": 1, "event": "receipt", "status": "delivered", **fields}
-    assert (("carrier's time", seen),) == steps(RETRIES | {"events": [event]})[1].facts
+    event = Event(1, "receipt", {"status": "delivered", **fields})
+    assert (("carrier's time", seen),) == steps(replace(RETRIES, events=[event]))[1].facts
 
 
 def test_a_cancelled_sms_says_so_in_words() -> None:
     """Its state alone, in the words of receipts, is that of what a provider has turned down."""
-    events = [{"at": 1, "event": "receipt", "part": "x", "status": "cancelled"}]
-    step = steps(RETRIES | {"events": events})[1]
+    event = Event(1, "receipt", {"part": "x", "status": "cancelled"})
+    step = steps(replace(RETRIES, events=[event]))[1]
     assert ("It was cancelled before a phone had it", "cancelled") == (step.what, step.state)
 
 
