@@ -12,7 +12,6 @@ import asyncio
 import logging
 import math
 import secrets
-import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -20,38 +19,40 @@ from contextlib import suppress
 import ujson
 
 from conf.devices import Device
-from gateway.errors import BadRequest, StoreUnavailable
-from gateway.smssync.devices import DeviceState
+from gateway.errors import BadRequest, NotFound, StoreUnavailable, UnknownPlace
 from gateway.smssync.tasks import (
-    _UUID,
     MOST_PRIORITY,
+    NO_SUCH_TASK,
+    UUID,
     NewTask,
     Result,
     Task,
     TaskState,
+    canonical,
     check,
     meaning,
     plain,
 )
 from gateway.store import keys
 from gateway.store.budget import fresh_budget
+from gateway.store.paging import Page, newest_first
 from gateway.store.pipeline import Store
-from gateway.store.script import Argument, Reply, Script, pairs
+from gateway.store.script import Argument, Reply, Script
 
 log = logging.getLogger(__name__)
 
 # A phone sends one SMS after the other and is back within minutes: so many are handed out at once.
+MOST_HANDED = 20
 # SMS looked at in one call when a number is erased.
 ERASED_AT_ONCE = 500
-MOST_HANDED = 20
-# No phone has more in hand, and no body more uuids that mean anything.
-MOST_UUIDS = 1000
+# A process has this long for a report before another one makes it.
 REPORT_SECONDS = 10
+# A script keeps the store from everybody else: it moves so many SMS, and claims so many reports.
 MOST_DUE = MOST_REPORTS = 500
+# So many calls without an answer are taken back in one turn of the chores.
 MOST_HAND_BACKS = 100
 # Far longer than a command can be on its way to the store.
 BATCH_MS = 3_600_000
-
 
 _ADD = Script.load(__file__, "task_add", "_task")
 _POLL = Script.load(__file__, "task_poll", "_task", "_task_move")
@@ -61,8 +62,6 @@ _RESULTS = Script.load(__file__, "task_results", "_task", "_task_move")
 _ERASE = Script.load(__file__, "task_erase", "_task", "_task_move")
 _CANCEL = Script.load(__file__, "task_cancel", "_task", "_task_move")
 _LOOK_AFTER = Script.load(__file__, "task_look_after", "_task", "_task_move")
-_TOUCH = Script.load(__file__, "device_touch")
-_DEVICE = Script.load(__file__, "device_state")
 
 # In the order of the prelude _task.
 _KEYS = (
@@ -76,12 +75,11 @@ _KEYS = (
     keys.TASK_REPORTS,
 )
 
+Change = tuple[str, TaskState]  # of the task with this uuid
+Changed = Callable[[str, TaskState], Awaitable[None]]
 
-Change = tuple[str, str]  # uuid and state
-Changed = Callable[[str, str], Awaitable[None]]
 
-
-class Tasks:
+class TaskQueue:
     """The SMS for phones.
 
     lease: seconds after which an SMS that was not acknowledged waits again; confirm: seconds
@@ -104,10 +102,9 @@ class Tasks:
         self._changed = changed
         periods = (lease, confirm, days * 86_400, REPORT_SECONDS)
         self._times = tuple(int(each * 1000) for each in periods)
-        self._touched: dict[str, tuple[int, str]] = {}
-        self._batteries: dict[str, int] = {}
         # Batches of calls that may have run, though no answer came.
         self._unanswered: deque[str] = deque(maxlen=10_000)
+        self._reporting: set[asyncio.Task[None]] = set()
 
     async def add(self, task: NewTask) -> bool:
         """Put an SMS into the queue, durable when this returns; False when its uuid is known.
@@ -125,14 +122,15 @@ class Tasks:
         """Return the SMS that a phone is to send (or to acknowledge first): MOST_HANDED at most.
 
         Its own and those for any phone, by priority, then as they came; no more than its hourly
-        cap lets it send. Notes that the phone was heard of. Raises KeyError for an unknown phone.
+        cap lets it send. Notes that the phone was heard of. What has changed is reported after
+        the answer. Raises KeyError for an unknown phone.
         """
         phone = self._devices[device]
         limits = (phone.hourly_cap, MOST_HANDED, BATCH_MS)
         flat = await self._hand_out(_POLL, device, plain(version), phone.results, *limits)
-        found = [Task.read(*each) for each in zip(flat[::3], flat[1::3], flat[2::3], strict=True)]
-        await self._report((each.uuid, each.state) for each in found)
-        return [each for each in found if each.state is not TaskState.EXPIRED]
+        tasks = [Task.read(*each) for each in zip(flat[::3], flat[1::3], flat[2::3], strict=True)]
+        self._report_later([(each.uuid, each.state) for each in tasks])
+        return [each for each in tasks if each.state is not TaskState.EXPIRED]
 
     async def acknowledge(self, device: str, uuids: Sequence[str]) -> list[str]:
         """Return those of ``uuids`` that this phone may send now, and mark them handed.
@@ -140,7 +138,7 @@ class Tasks:
         Those that it has leased, or was handed and has reported nothing of. From the first such
         call on the phone is known to report results.
         """
-        asked = [each for each in dict.fromkeys(uuids) if _UUID.fullmatch(each)][:MOST_UUIDS]
+        asked = [each for each in dict.fromkeys(uuids) if UUID.fullmatch(each)]
         if not asked:
             return []
         flat = await self._hand_out(_ACKNOWLEDGE, device, BATCH_MS, *asked)
@@ -155,10 +153,10 @@ class Tasks:
         Versions that never report a success would else keep it busy with the same old ones.
         """
         ends = (f"({device};", f"[{device}:")
-        found = await self._store.execute(
+        entries = await self._store.execute(
             "ZRANGE", keys.TASK_AWAITING, *ends, "BYLEX", "REV", "LIMIT", 0, limit
         )
-        return [entry.rpartition(":")[2] for entry in found]
+        return [entry.rpartition(":")[2] for entry in entries]
 
     async def results(self, device: str, results: Sequence[Result]) -> list[str]:
         """Write down what a phone reports; return the uuids of it that are this phone's.
@@ -166,63 +164,50 @@ class Tasks:
         The state of an SMS moves forward only; what it was not given is left alone.
         """
         flat: list[Argument] = []
-        for each in results[:MOST_UUIDS]:
+        for each in results:
             state = meaning(each)
-            if state is not None and _UUID.fullmatch(each.uuid):
+            if state is not None and UUID.fullmatch(each.uuid):
                 flat += [each.uuid, state.value, each.sent, each.delivered, plain(each.text)]
         if not flat:
             return []
         answer = await self._run(_RESULTS, device, *flat)
         recorded = list(zip(answer[::2], answer[1::2], strict=True))
-        await self._report((uuid, state) for uuid, state in recorded if state)
+        await self._report((uuid, TaskState(state)) for uuid, state in recorded if state)
         return list(dict.fromkeys(uuid for uuid, _ in recorded))
 
-    async def get(self, uuid: str) -> Task | None:
-        """Return a task, None when there is none (any more)."""
-        [found] = await self._read([uuid]) if _UUID.fullmatch(uuid) else [None]
-        return found
+    async def get(self, uuid: str) -> Task:
+        """Return a task; raises NotFound when there is none (any more)."""
+        [task] = await self._read([canonical(uuid)])
+        if task is None:
+            raise NotFound(NO_SUCH_TASK)
+        return task
 
-    async def cancel(self, uuid: str) -> Task | None:
-        """Cancel a task that waits; return it as it is now, None when there is none."""
-        if not _UUID.fullmatch(uuid):
-            return None
-        answer = await self._run(_CANCEL, uuid)
+    async def cancel(self, uuid: str) -> Task:
+        """Cancel a task that waits and return it.
+
+        Raises NotFound, and BadRequest for one that a phone may have sent or that has ended.
+        """
+        answer = await self._run(_CANCEL, canonical(uuid))
         if not answer:
-            return None
-        cancelled, *found = answer
-        await self._report([(uuid, TaskState.CANCELLED)] if cancelled else [])
-        return Task.read(*found)
+            raise NotFound(NO_SUCH_TASK)
+        cancelled, *fields = answer
+        task = Task.read(*fields)
+        if cancelled:
+            await self._report([(task.uuid, task.state)])
+        if task.state is not TaskState.CANCELLED:
+            raise BadRequest(f"uuid: cannot be cancelled, it is {task.state}")
+        return task
 
-    async def page(self, limit: int, after: str) -> tuple[int, list[Task], str | None]:
-        """Return how many there are, those following ``after`` ('' = the newest), and the next.
+    async def page(self, limit: int, after: str) -> Page[Task]:
+        """Return the tasks that follow ``after`` ('' = from the newest).
 
-        Raises BadRequest when ``after`` is no task (any more).
+        Raises UnknownPlace when ``after`` is no task (any more).
         """
-        start = 0
-        if after:
-            known = _UUID.fullmatch(after)
-            rank = await self._store.execute("ZREVRANK", keys.TASK_INDEX, after) if known else None
-            if rank is None:
-                raise BadRequest("after: no such message")
-            start = rank + 1
-        total, uuids = await asyncio.gather(
-            self._store.execute("ZCARD", keys.TASK_INDEX),
-            self._store.execute("ZRANGE", keys.TASK_INDEX, start, start + limit, "REV"),
-        )
-        following = uuids[limit - 1] if len(uuids) > limit else None
-        return total, [each for each in await self._read(uuids[:limit]) if each], following
-
-    async def touch(self, device: str, *, version: str = "", battery: int | None = None) -> None:
-        """Note that a phone was heard of; battery: percent, None = not told.
-
-        Within a second the same news is noted once: phones post as fast as SMS come.
-        """
-        now = time.monotonic()
-        if battery is None and self._touched.get(device) == (int(now), version):
-            return
-        self._touched[device] = (int(now), version)
-        level = "" if battery is None else battery
-        await self._store.run(_TOUCH, [keys.device(device)], [plain(version), level])
+        if after and not UUID.fullmatch(after):
+            raise UnknownPlace(f"after: {NO_SUCH_TASK}")
+        page = await newest_first(self._store, keys.TASK_INDEX, limit, after, noun="message")
+        tasks = [each for each in await self._read(page.items) if each]
+        return Page(page.total, tasks, page.next)
 
     async def erase_number(self, e164: str) -> int:
         """Forget all SMS to a number, also those that wait; return how many there were."""
@@ -238,34 +223,6 @@ class Tasks:
             if cursor == "0":
                 return erased
 
-    async def note_battery(self, device: str, level: int) -> None:
-        """Note a battery's level (percent), which a phone tells without its secret.
-
-        Once a second at most; it does not count as having heard of the phone.
-        """
-        now = int(time.monotonic())
-        if self._batteries.get(device) != now:
-            self._batteries[device] = now
-            at = int(time.time() * 1000)
-            fields = ("battery", level, "battery_at", at)
-            await self._store.execute("HSET", keys.device(device), *fields)
-
-    async def device_state(self, device: str) -> DeviceState:
-        """Return what is known of a phone; raises KeyError for an unknown one."""
-        setting = self._devices[device].results
-        names = [keys.device(device), keys.TASK_QUEUE, keys.TASK_HANDED]
-        backlog, handed, *flat = await self._store.run(_DEVICE, names, [device])
-        fields = pairs(flat)
-        return DeviceState(
-            last_seen=int(fields.get("last_seen", 0)),
-            version=fields.get("version", ""),
-            battery=int(fields["battery"]) if "battery" in fields else None,
-            battery_at=int(fields.get("battery_at", 0)),
-            results=setting == "on" or (setting == "auto" and "results" in fields),
-            backlog=backlog,
-            handed=handed,
-        )
-
     async def look_after(self) -> None:
         """Do what time brings about, a bounded amount of it; for every process, each second.
 
@@ -275,6 +232,10 @@ class Tasks:
         await self._hand_back()
         owed = await self._run(_LOOK_AFTER, MOST_DUE, MOST_REPORTS)
         await self._report(_changes(owed))
+
+    async def drain(self) -> None:
+        """Wait until the reports that polls have left behind are made, or left to others."""
+        await asyncio.gather(*self._reporting)
 
     # -- below: how the scripts are called
 
@@ -297,6 +258,17 @@ class Tasks:
             with suppress(ValueError):  # done by another call meanwhile
                 self._unanswered.remove(batch)
             await self._report((uuid, TaskState.WAITING) for uuid in waiting)
+
+    def _report_later(self, changes: Sequence[Change]) -> None:
+        """Tell of changes while the phone has its answer: should this fail, the store knows."""
+        if changes:
+            reporting = asyncio.create_task(self._report_in_time_of_its_own(changes))
+            self._reporting.add(reporting)
+            reporting.add_done_callback(self._reporting.discard)
+
+    async def _report_in_time_of_its_own(self, changes: Sequence[Change]) -> None:
+        fresh_budget()
+        await self._report(changes)
 
     async def _report(self, changes: Iterable[Change]) -> None:
         """Tell of changes and strike off what was told; the rest another call tells later."""
@@ -321,15 +293,17 @@ class Tasks:
     async def _read(self, uuids: Sequence[str]) -> list[Task | None]:
         if not uuids:
             return []
-        pairs = await asyncio.gather(
+        contents, records = await asyncio.gather(
             self._store.execute("HMGET", keys.TASK_CONTENTS, *uuids),
             self._store.execute("HMGET", keys.TASKS, *uuids),
         )
-        found = zip(uuids, *pairs, strict=True)
-        return [Task.read(*each) if each[1] and each[2] else None for each in found]
+        return [
+            Task.read(uuid, content, record) if content and record else None
+            for uuid, content, record in zip(uuids, contents, records, strict=True)
+        ]
 
 
 def _changes(owed: Iterable[str]) -> list[Change]:
     """Return the changes behind entries of the list of reports, ``<uuid> <state>``."""
     pairs = (entry.split(" ", 1) for entry in owed)
-    return [(uuid, state) for uuid, state in pairs]
+    return [(uuid, TaskState(state)) for uuid, state in pairs]

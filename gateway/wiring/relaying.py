@@ -22,7 +22,7 @@ from gateway.messaging.outbox.worker import OutboxWorker
 from gateway.monitoring.metrics import OUTBOX_REPEATS
 from gateway.monitoring.stats import Stats
 from gateway.providers.base import SubmitResult
-from gateway.smssync.queue import Tasks
+from gateway.smssync.queue import TaskQueue
 from gateway.store.pipeline import Store
 from gateway.virtual_numbers.forecast import Forecast
 from gateway.virtual_numbers.pool import Pool
@@ -54,7 +54,7 @@ def wire(
     *,
     messenger: Messenger,
     transcript: Transcript,
-    tasks: Tasks,
+    tasks: TaskQueue,
     stats: Stats,
 ) -> Relaying:
     """Return the parts, made of the settings; none of them runs yet."""

@@ -31,13 +31,13 @@ from gateway.monitoring.stats import Stats
 from gateway.providers import flowroute
 from gateway.providers.base import Provider
 from gateway.providers.flowroute import FlowrouteProvider
-from gateway.providers.smssync import SmsSyncProvider
 from gateway.providers.vonage.insight import Insight
 from gateway.providers.vonage.numbers import NumbersApi
 from gateway.providers.vonage.sms import Account, VonageProvider
-from gateway.smssync.phones import Phones, reporting
-from gateway.smssync.queue import Tasks
-from gateway.smssync.tasks import NewTask
+from gateway.smssync.devices import Devices
+from gateway.smssync.outgoing import phone_providers, reporting
+from gateway.smssync.phones import Phones
+from gateway.smssync.queue import TaskQueue
 from gateway.store.pipeline import Store, connect
 from gateway.telephony import geoip
 from gateway.telephony.country import CountryGuesser
@@ -86,7 +86,8 @@ class Services:
     relay: Relay
     calls: Calls
     public_url: str
-    tasks: Tasks
+    devices: Devices
+    tasks: TaskQueue
     phones: Phones
     provisioning: Provisioning
     inventory: Inventory
@@ -109,15 +110,16 @@ async def open_services(
     limiter = Limiter(store, blocks)
     transcript = Transcript(store, days=settings.session_log_days)
     receipts = Receipts(store, days=settings.message_log_days, changed=transcript.set_state)
-    tasks = Tasks(
+    known_devices = Devices(store, devices, public_url=settings.public_url)
+    tasks = TaskQueue(
         store,
-        {device.name: device for device in devices},
+        known_devices.by_name,
         lease=settings.smssync_lease,
         confirm=settings.smssync_confirm * 3600,
         changed=reporting(receipts),
         days=settings.message_log_days,
     )
-    phones = _phone_providers(devices, tasks, settings.message_log_days * 86_400)
+    phones = phone_providers(devices, tasks, ttl=settings.message_log_days * 86_400)
     providers = [*_providers(settings), *phones]
     messenger = Messenger(
         {each.name: each for each in providers}, settings.provider, receipts, Pacer(store)
@@ -178,13 +180,14 @@ async def open_services(
             relay=relaying.relay,
             calls=relaying.calls,
             public_url=settings.public_url,
+            devices=known_devices,
             tasks=tasks,
             phones=Phones(
-                devices,
+                known_devices,
                 tasks=tasks,
+                messenger=messenger,
                 relay=relaying.relay,
                 numbers=relaying.numbers,
-                receipts=receipts,
                 limiter=limiter,
                 optouts=relaying.optouts,
                 words=relaying.words,
@@ -204,6 +207,7 @@ async def open_services(
         await relaying.periodic.stop()
         await relaying.outbox_worker.stop(OUTBOX_STOP_SECONDS)
         await messenger.drain()
+        await tasks.drain()
         await stats.close()
         for each in providers:
             await each.close()
@@ -211,16 +215,6 @@ async def open_services(
         if insight is not None:
             await insight.close()
         await store.close()
-
-
-def _phone_providers(devices: Sequence[Device], tasks: Tasks, ttl: float) -> list[Provider]:
-    """ttl: seconds after which an SMS is not worth sending any more."""
-
-    async def add(*, uuid: str, to: str, message: str, device: str) -> bool:
-        task = NewTask(uuid=uuid, to=to, message=message, device=device, ttl=ttl)
-        return await tasks.add(task)
-
-    return [SmsSyncProvider(device.name, device.secret, add) for device in devices]
 
 
 def _providers(settings: Settings) -> list[Provider]:
