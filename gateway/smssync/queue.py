@@ -47,7 +47,8 @@ MOST_HANDED = 20
 ERASED_AT_ONCE = 500
 # A process has this long for a report before another one makes it.
 REPORT_SECONDS = 10
-# A script keeps the store from everybody else: it moves so many SMS, and claims so many reports.
+# A script keeps the store from everybody else: some 30 ms with so many SMS to move and reports to
+# claim. What is left has its turn a second later.
 MOST_DUE = MOST_REPORTS = 500
 # So many calls without an answer are taken back in one turn of the chores.
 MOST_HAND_BACKS = 100
