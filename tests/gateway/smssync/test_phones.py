@@ -11,12 +11,13 @@ import pytest
 
 from conf.devices import Device
 from conf.settings import Settings
-from gateway.errors import BadRequest, Unauthenticated
+from gateway.errors import BadRequest, StoreUnavailable, Unauthenticated
 from gateway.monitoring.metrics import totals
 from gateway.providers.base import DeliveryState
 from gateway.smssync.outgoing import DELIVERIES, reporting
 from gateway.smssync.tasks import NewTask, TaskState
 from gateway.smssync.wire import Post
+from gateway.store import keys
 from gateway.virtual_numbers.pool import VirtualNumber
 from gateway.wiring.services import Services, open_services
 
@@ -303,6 +304,17 @@ async def test_an_sms_for_a_phone_is_counted_like_every_message(opened: Open, de
         message["provider"],
         message["sender"],
     )
+
+
+async def test_an_sms_that_could_not_be_queued_is_no_success(opened: Open) -> None:
+    async with opened(ONE_SIM) as services:
+        await services.store.execute("SET", keys.TASKS, "of another type")
+        with pytest.raises(StoreUnavailable):
+            await services.phones.queue(HELLO, source="admin")
+        message = await services.history.message(UUID.replace("-", ""))
+        await services.store.execute("DEL", keys.TASKS)
+    assert message is not None
+    assert "unknown" == message["outcome"]
 
 
 REPORTED = [

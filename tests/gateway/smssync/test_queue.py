@@ -884,6 +884,22 @@ async def test_a_report_that_was_not_taken_note_of_is_made_again_later(
     assert set() == await owed(store)
 
 
+async def test_a_phone_has_its_sms_before_its_poll_is_reported(store: Store) -> None:
+    heard, may_end = [], asyncio.Event()
+
+    async def slow(uuid: str, state: TaskState) -> None:
+        await may_end.wait()
+        heard.append(state)
+
+    tasks = TaskQueue(store, DEVICES, lease=LEASE, changed=slow)
+    await put(tasks)
+    assert [uuid_of(1)] == [each.uuid for each in await tasks.poll("off")]
+    assert ([], {"handed"}) == (heard, await owed(store))
+    may_end.set()
+    await tasks.drain()
+    assert ([TaskState.HANDED], set()) == (heard, await owed(store))
+
+
 async def test_a_report_that_fails_again_is_not_lost(
     tasks: TaskQueue, store: Store, reports: Reports
 ) -> None:
