@@ -8,7 +8,8 @@ from conf.devices import Device
 from gateway.messaging.receipts import Receipts
 from gateway.providers.base import DeliveryState, Provider, Receipt, Sms
 from gateway.providers.smssync import NAME, SmsSyncProvider, task_uuid
-from gateway.smssync.queue import Changed, TaskQueue
+from gateway.smssync.queue import TaskQueue
+from gateway.smssync.reports import Changed
 from gateway.smssync.tasks import NewTask, TaskState
 
 # What the states of a task are in the words of receipts.

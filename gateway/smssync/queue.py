@@ -2,24 +2,23 @@
 
 A phone polls and is handed its next SMS. One that is known to report results leases them, and
 acknowledges before it sends; with any other, handing out is final. An SMS is never handed to two
-phones. Each change of state is written down together with the report that it owes: the process
-that caused it makes the report, and another one does if it has not after ``REPORT_SECONDS``.
+phones. Each change of state is written down together with the report that it owes (``Reports``).
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import secrets
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 import ujson
 
 from conf.devices import Device
-from gateway.errors import BadRequest, NotFound, StoreUnavailable, UnknownPlace
+from gateway.errors import BadRequest, NotFound, UnknownPlace
+from gateway.smssync.reports import Changed, Reports, changes_in
 from gateway.smssync.tasks import (
     MOST_PRIORITY,
     NO_SUCH_TASK,
@@ -38,8 +37,6 @@ from gateway.store.budget import fresh_budget
 from gateway.store.paging import Page, newest_first
 from gateway.store.pipeline import Store
 from gateway.store.script import Argument, Reply, Script
-
-log = logging.getLogger(__name__)
 
 # A phone sends one SMS after the other and is back within minutes: so many are handed out at once.
 MOST_HANDED = 20
@@ -76,9 +73,6 @@ _KEYS = (
     keys.TASK_REPORTS,
 )
 
-Change = tuple[str, TaskState]  # of the task with this uuid
-Changed = Callable[[str, TaskState], Awaitable[None]]
-
 
 class TaskQueue:
     """The SMS for phones.
@@ -100,12 +94,11 @@ class TaskQueue:
     ) -> None:
         self._store = store
         self._devices = devices
-        self._changed = changed
+        self._reports = Reports(store, changed)
         periods = (lease, confirm, days * 86_400, REPORT_SECONDS)
         self._times = tuple(int(each * 1000) for each in periods)
         # Batches of calls that may have run, though no answer came.
         self._unanswered: deque[str] = deque(maxlen=10_000)
-        self._reporting: set[asyncio.Task[None]] = set()
 
     async def add(self, task: NewTask) -> bool:
         """Put an SMS into the queue, durable when this returns; False when its uuid is known.
@@ -130,7 +123,7 @@ class TaskQueue:
         limits = (phone.hourly_cap, MOST_HANDED, BATCH_MS)
         flat = await self._hand_out(_POLL, device, plain(version), phone.results, *limits)
         tasks = [Task.read(*each) for each in zip(flat[::3], flat[1::3], flat[2::3], strict=True)]
-        self._report_later([(each.uuid, each.state) for each in tasks])
+        self._reports.make_later([(each.uuid, each.state) for each in tasks])
         return [each for each in tasks if each.state is not TaskState.EXPIRED]
 
     async def acknowledge(self, device: str, uuids: Sequence[str]) -> list[str]:
@@ -145,7 +138,7 @@ class TaskQueue:
         flat = await self._hand_out(_ACKNOWLEDGE, device, BATCH_MS, *asked)
         granted: list[str] = flat[: len(flat) // 2]
         fresh = zip(granted, flat[len(granted) :], strict=True)
-        await self._report((uuid, TaskState.HANDED) for uuid, is_fresh in fresh if is_fresh)
+        await self._reports.make((uuid, TaskState.HANDED) for uuid, is_fresh in fresh if is_fresh)
         return granted
 
     async def awaiting_results(self, device: str, limit: int = 100) -> list[str]:
@@ -173,7 +166,7 @@ class TaskQueue:
             return []
         answer = await self._run(_RESULTS, device, *flat)
         recorded = list(zip(answer[::2], answer[1::2], strict=True))
-        await self._report((uuid, TaskState(state)) for uuid, state in recorded if state)
+        await self._reports.make((uuid, TaskState(state)) for uuid, state in recorded if state)
         return list(dict.fromkeys(uuid for uuid, _ in recorded))
 
     async def get(self, uuid: str) -> Task:
@@ -194,7 +187,7 @@ class TaskQueue:
         cancelled, *fields = answer
         task = Task.read(*fields)
         if cancelled:
-            await self._report([(task.uuid, task.state)])
+            await self._reports.make([(task.uuid, task.state)])
         if task.state is not TaskState.CANCELLED:
             raise BadRequest(f"uuid: cannot be cancelled, it is {task.state}")
         return task
@@ -232,11 +225,11 @@ class TaskQueue:
         """
         await self._hand_back()
         owed = await self._run(_LOOK_AFTER, MOST_DUE, MOST_REPORTS)
-        await self._report(_changes(owed))
+        await self._reports.make(changes_in(owed))
 
     async def drain(self) -> None:
         """Wait until the reports that polls have left behind are made, or left to others."""
-        await asyncio.gather(*self._reporting)
+        await self._reports.drain()
 
     # -- below: how the scripts are called
 
@@ -258,38 +251,7 @@ class TaskQueue:
             waiting = await self._run(_HAND_BACK, BATCH_MS, more_keys=(batch,))
             with suppress(ValueError):  # done by another call meanwhile
                 self._unanswered.remove(batch)
-            await self._report((uuid, TaskState.WAITING) for uuid in waiting)
-
-    def _report_later(self, changes: Sequence[Change]) -> None:
-        """Tell of changes while the phone has its answer: should this fail, the store knows."""
-        if changes:
-            reporting = asyncio.create_task(self._report_in_time_of_its_own(changes))
-            self._reporting.add(reporting)
-            reporting.add_done_callback(self._reporting.discard)
-
-    async def _report_in_time_of_its_own(self, changes: Sequence[Change]) -> None:
-        fresh_budget()
-        await self._report(changes)
-
-    async def _report(self, changes: Iterable[Change]) -> None:
-        """Tell of changes and strike off what was told; the rest another call tells later."""
-        owed = list(changes)
-        if not owed:
-            return
-        outcomes = await asyncio.gather(
-            *(self._changed(*each) for each in owed), return_exceptions=True
-        )
-        told = []
-        for (uuid, state), outcome in zip(owed, outcomes, strict=True):
-            if outcome is None:
-                told.append(f"{uuid} {state}")
-            elif not isinstance(outcome, StoreUnavailable):
-                log.error("task %s: %s was not reported", uuid, state, exc_info=outcome)
-        if told:
-            try:
-                await self._store.execute("ZREM", keys.TASK_REPORTS, *told)
-            except StoreUnavailable:
-                log.warning("%d changes of tasks may be reported again", len(told))
+            await self._reports.make((uuid, TaskState.WAITING) for uuid in waiting)
 
     async def _read(self, uuids: Sequence[str]) -> list[Task | None]:
         if not uuids:
@@ -302,9 +264,3 @@ class TaskQueue:
             Task.read(uuid, content, record) if content and record else None
             for uuid, content, record in zip(uuids, contents, records, strict=True)
         ]
-
-
-def _changes(owed: Iterable[str]) -> list[Change]:
-    """Return the changes behind entries of the list of reports, ``<uuid> <state>``."""
-    pairs = (entry.split(" ", 1) for entry in owed)
-    return [(uuid, TaskState(state)) for uuid, state in pairs]
