@@ -28,7 +28,7 @@ DELIVERIES: Mapping[TaskState, DeliveryState] = {
 
 
 def phone_providers(devices: Sequence[Device], tasks: TaskQueue, *, ttl: float) -> list[Provider]:
-    """Return a provider for each phone; ttl: seconds after which an SMS is of no worth any more."""
+    """Return a provider for each phone; ttl: seconds after which an SMS is not worth sending."""
     return [_provider(device, tasks, ttl) for device in devices]
 
 

@@ -78,9 +78,9 @@ class Phones:
         self._refused: dict[str, float] = {}
 
     def authenticate(self, element: str, given: Iterable[str | None]) -> Device:
-        """Return the phone of a path element when one of the secrets given is its own, or its old.
+        """Return the phone of a path element that one of the secrets given belongs to.
 
-        Compares in constant time; raises Unauthenticated.
+        An old secret counts as well. Compares in constant time; raises Unauthenticated.
         """
         device = self._devices.at(element)
         valid = (device.secret, device.old_secret) if device else ()
@@ -124,7 +124,7 @@ class Phones:
             await self._tasks.add(task)
             return task.uuid
 
-        # Its own id, so that whoever queued it finds the message by it.
+        # The message bears the id of its task: who has queued the one finds the other.
         sms = Sms(uuid.UUID(task.uuid).hex, task.to, task.device or ANY_PHONE, task.message)
         provider = SmsSyncProvider(task.device, queue)
         sent = await self._messenger.send_by(provider, sms, source=source)

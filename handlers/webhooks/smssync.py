@@ -124,11 +124,9 @@ class PhoneHandler(BaseHandler):
 
     async def _results(self) -> None:
         """Write down what became of SMS; 2.7.0 and 2.7.1 know its uuid alone, as all do above."""
-        silent = "secret" not in self.query and "Authorization" not in self.request.headers
-        devices = self.services.devices
-        device = (
-            devices.at(self.element) if silent else self._authenticate(self.query.get("secret"))
-        )
+        if "secret" in self.query or "Authorization" in self.request.headers:
+            self._authenticate(self.query.get("secret"))
+        device = self.services.devices.at(self.element)
         results = wire.results(self.request.body)
         self._name(await self.services.tasks.results(device.name, results) if device else [])
 
@@ -164,7 +162,7 @@ class PhoneHandler(BaseHandler):
         return self.request.headers.get("User-Agent", "")
 
     def _messages(self, sms: Sequence[Task | Reply], secret: str | None) -> dict[str, Any]:
-        """Return what lets a phone send: an old secret, as it came, is not to learn the new one."""
+        """Return what lets a phone send, with the secret that it gave: an old one learns no new."""
         listed = [{"to": each.to, "message": each.message, "uuid": each.uuid} for each in sms]
         return {"task": "send", "secret": secret or self.password or "", "messages": listed}
 
