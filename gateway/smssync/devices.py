@@ -118,17 +118,15 @@ class Devices:
             handed=handed,
         )
 
-    async def touch(self, name: str, *, version: str = "", battery: int | None = None) -> None:
-        """Note that a phone was heard of; battery: percent, None = not told.
+    async def touch(self, name: str, *, version: str = "") -> None:
+        """Note that a phone was heard of; version: of its app, '' = not told.
 
         Within a second the same news is noted once: phones post as fast as SMS come.
         """
-        now = time.monotonic()
-        if battery is None and self._touched.get(name) == (int(now), version):
-            return
-        self._touched[name] = (int(now), version)
-        level = "" if battery is None else battery
-        await self._store.run(_TOUCH, [keys.device(name)], [plain(version), level])
+        news = (int(time.monotonic()), version)
+        if self._touched.get(name) != news:
+            self._touched[name] = news
+            await self._store.run(_TOUCH, [keys.device(name)], [plain(version)])
 
     async def note_battery(self, name: str, level: int) -> None:
         """Note a battery's level (percent), which a phone tells without its secret.

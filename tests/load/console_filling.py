@@ -150,7 +150,8 @@ async def _sessions(services: Services, size: Size) -> list[Talk]:
 async def _others(services: Services, size: Size) -> None:
     """Make what fills the other pages."""
     devices = [each.name for each in phones()]
-    await _together(partial(services.devices.touch, each, battery=50) for each in devices)
+    await _together(partial(services.devices.touch, each) for each in devices)
+    await _together(partial(services.devices.note_battery, each, 50) for each in devices)
     await _together(
         partial(services.phones.queue, _task(each, devices), source="admin")
         for each in range(size.tasks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -134,11 +135,12 @@ async def test_a_poll_tells_of_the_phone(devices: Devices, store: Store) -> None
 
 async def test_a_phones_words_about_itself_are_kept(devices: Devices, store: Store) -> None:
     before = await now_ms(store)
-    await devices.touch("on", version="2.8\ud800" + "x" * 1000, battery=0)
+    await devices.touch("on", version="2.8\ud800" + "x" * 1000)
+    await devices.note_battery("on", 0)
     first = await devices.state("on")
 
     async def is_past() -> bool:
-        return await now_ms(store) > first.last_seen
+        return await now_ms(store) > first.battery_at
 
     await eventually(is_past)
     await devices.touch("on")
@@ -147,6 +149,13 @@ async def test_a_phones_words_about_itself_are_kept(devices: Devices, store: Sto
     assert 200 == len(found.version)
     assert (0, first.battery_at) == (found.battery, found.battery_at)
     assert before <= found.battery_at < found.last_seen
+
+
+async def test_the_same_news_within_a_second_is_noted_once(devices: Devices, store: Store) -> None:
+    before = store.commands
+    calls = [devices.touch("on", version="3.1") for _ in range(10)]
+    await asyncio.gather(*calls, *(devices.note_battery("on", 50) for _ in range(10)))
+    assert store.commands - before <= 4  # twice each where a second begins meanwhile
 
 
 async def test_the_store_being_down_is_said() -> None:

@@ -14,7 +14,7 @@ LUA = Path(queue.__file__).parent / "lua"
 # What else scripts put in quotes: names of keys, fields of a phone, whether it reports results.
 OTHER_WORDS = {
     *("contents", "tasks", "index", "queue", "due", "handed", "awaiting", "reports"),
-    *("last_seen", "version", "battery", "battery_at", "unanswered", "results"),
+    *("last_seen", "version", "unanswered", "results"),
     *("on", "auto"),
 }
 
