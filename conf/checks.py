@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from conf.devices import Device
-from conf.messages import MessageEndpoint, limit_problems, sender_warning, shown
+from conf.messages import MessageEndpoint, limit_problems, sender_warning
 from conf.providers import PROVIDERS, is_phone
+from conf.tables import shown
 
 # https://developer.vonage.com/en/api/sms (parameter ``callback``; longer ones get status 23)
 MAX_RECEIPT_URL = 100

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from conf.messages import MAX_LIMIT, shown
+from conf.tables import Reader, Values, read_tables, shown, text, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,6 @@ _TAKEN = frozenset({"messages", "devices", ".", "..", "add"})
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # E.164: at most 15 digits (https://www.itu.int/rec/T-REC-E.164).
 _NUMBER = re.compile(r"\+?([1-9][0-9]{6,14})")
-_PLACE = re.compile(r"\(at [^()]*\)$")
 
 
 def single(secret: str) -> Device:
@@ -59,50 +56,23 @@ def read_devices(file: Path) -> tuple[list[Device], list[str]]:
     ``numbers`` (international), ``fields`` (usual name → the phone's), ``hourly_cap`` and
     ``results`` (true, false, "auto"). A problem line shows no secret and no number.
     """
-    name = shown(str(file), 200)
-    try:
-        content = _parsed(file)
-    except ValueError as reason:
-        return [], [f"{name}: {reason}"]
-    problems = [f"{name}: unknown key {shown(key)}" for key in content if key != "device"]
-    tables = content.get("device", [])
-    if not isinstance(tables, list):
-        return [], [*problems, f"{name}: write [[device]], with two pairs of brackets"]
-    devices, wrong = _devices(name, tables)
-    return devices, problems + wrong
-
-
-def _parsed(file: Path) -> dict[str, Any]:
-    """Return the content of a TOML file; raises ValueError with the reason why it cannot."""
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError("there is no such file") from None
-    except OSError as error:
-        raise ValueError(f"cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise ValueError("is not UTF-8 text") from None
-    except tomllib.TOMLDecodeError as error:
-        # The parser's own words may quote what it stumbled over, which may be part of a secret.
-        place = _PLACE.search(str(error))
-        raise ValueError(f"is not valid TOML {place[0] if place else ''}".rstrip()) from None
-    except RecursionError:
-        raise ValueError("is nested too deeply") from None
-
-
-def _devices(file: str, tables: Sequence[Any]) -> tuple[list[Device], list[str]]:
-    devices: list[Device] = []
-    problems: list[str] = []
     names: dict[str, int] = {}
     numbers: dict[str, int] = {}
-    for position, table in enumerate(tables, start=1):
-        values, wrong = _table_values(table)
-        wrong += _repeated("name", [values["name"]] if "name" in values else [], names, position)
-        wrong += _repeated("numbers", values.get("numbers", ()), numbers, position)
-        problems += [f"{file}, device {position}: {reason}" for reason in wrong]
-        if not wrong:
-            devices.append(Device(**values))
-    return devices, problems
+
+    def repeated(values: Values, position: int) -> Iterator[str]:
+        name = [values["name"]] if "name" in values else []
+        yield from _repeated("name", name, names, position)
+        yield from _repeated("numbers", values.get("numbers", ()), numbers, position)
+
+    return read_tables(
+        file,
+        "device",
+        Device,
+        readers=_READERS,
+        required=("name", "secret"),
+        repeated=repeated,
+        secret=True,
+    )
 
 
 def _repeated(
@@ -118,34 +88,8 @@ def _repeated(
             yield f"{key}: {which}occurs twice"
 
 
-def _table_values(table: object) -> tuple[dict[str, Any], list[str]]:
-    """Return the valid values of one ``[[device]]`` table and the reasons against the others."""
-    if not isinstance(table, Mapping):
-        return {}, ["is not a table"]
-    values: dict[str, Any] = {}
-    wrong = [f"{key} is missing" for key in ("name", "secret") if key not in table]
-    for key, value in table.items():
-        try:
-            values[key] = _checked(key, value)
-        except ValueError as reason:
-            wrong.append(f"{shown(key)}: {reason}")
-    return values, wrong
-
-
-def _checked(key: str, value: object) -> object:
-    if key not in _READERS:
-        raise ValueError("unknown key")
-    return _READERS[key](value)
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError("must be a text in quotes")
-    return value
-
-
 def _name(value: object) -> str:
-    name = _text(value)
+    name = text(value)
     if not _NAME.fullmatch(name):
         raise ValueError("must be 1 to 64 ASCII letters, digits and . _ -")
     if name.casefold() in _TAKEN:
@@ -154,7 +98,7 @@ def _name(value: object) -> str:
 
 
 def _secret(value: object) -> str:
-    secret = _text(value)
+    secret = text(value)
     if not secret.strip():
         raise ValueError("must not be empty")
     if not secret.isprintable():
@@ -189,15 +133,6 @@ def _fields(value: object) -> dict[str, str]:
     return dict(value)
 
 
-def _hourly_cap(value: object) -> int:
-    # bool is a subclass of int; ``hourly_cap = true`` is a mistake all the same.
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError("must be a whole number")
-    if not 0 <= value <= MAX_LIMIT:
-        raise ValueError(f"must be between 0 and {MAX_LIMIT}")
-    return value
-
-
 def _results(value: object) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
@@ -206,12 +141,12 @@ def _results(value: object) -> str:
     return "auto"
 
 
-_READERS: dict[str, Callable[[object], object]] = {
+_READERS: dict[str, Reader] = {
     "name": _name,
     "secret": _secret,
     "old_secret": _secret,
     "numbers": _numbers,
     "fields": _fields,
-    "hourly_cap": _hourly_cap,
+    "hourly_cap": whole,
     "results": _results,
 }

@@ -12,9 +12,9 @@ import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from conf.messages import shown
 from conf.options import Group, Option, value_text
 from conf.settings import GROUPS, OPTIONS, Settings
+from conf.tables import shown
 
 _WIDTH = 100
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from conf.tables import Reader, Values, read_tables, shown, text, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +32,8 @@ MAX_TEXT_CHARACTERS = 3200
 MAX_ALPHANUMERIC_SENDER = 11
 MAX_NUMERIC_SENDER = 15
 
-# In seconds 68 years; times 1,000 still far inside the whole numbers of Redis and Lua.
-MAX_LIMIT = 2**31 - 1
-
 DEMO_TEXT = "Here is your download link: https://example.com/app"
 DEMO_SENDER = "Example"
-
-
-def shown(value: str, characters: int = 60) -> str:
-    """Return ``value`` fit for one line of a log: shortened, nothing unprintable."""
-    clean = "".join(char if char.isprintable() else "?" for char in value[: characters + 1])
-    return clean if len(clean) <= characters else f"{clean[:characters]}…"
 
 
 def message_path(value: str) -> str:
@@ -110,86 +101,28 @@ def read_messages_file(path: Path) -> tuple[list[MessageEndpoint], list[str]]:
     Every ``[[message]]`` table needs ``path``, ``text`` and ``sender`` and may have the limits
     of MessageEndpoint; endpoints come with paths as ``message_path`` returns them.
     """
-    name = shown(str(path), 200)
-    try:
-        content = _parsed(path)
-    except ValueError as reason:
-        return [], [f"{name}: {reason}"]
-    problems = [f"{name}: unknown key {shown(key)}" for key in content if key != "message"]
-    tables = content.get("message", [])
-    if not isinstance(tables, list):
-        return [], [*problems, f"{name}: write [[message]], with two pairs of brackets"]
-    endpoints, wrong = _endpoints(name, tables)
-    return endpoints, problems + wrong
-
-
-def _parsed(path: Path) -> dict[str, Any]:
-    """Return the content of a TOML file; raises ValueError with the reason why it cannot."""
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError("there is no such file") from None
-    except OSError as error:
-        raise ValueError(f"cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise ValueError("is not UTF-8 text") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(" ".join(str(error).split())) from None
-    except RecursionError:
-        raise ValueError("is nested too deeply") from None
-
-
-def _endpoints(name: str, tables: Sequence[Any]) -> tuple[list[MessageEndpoint], list[str]]:
-    endpoints: list[MessageEndpoint] = []
-    problems: list[str] = []
     paths: set[str] = set()
-    for position, table in enumerate(tables, start=1):
-        values, wrong = _table_values(table)
-        path = values.get("path")
-        if path in paths:
-            wrong.append(f"the path {path} occurs twice")
-        elif path:
-            paths.add(path)
-        problems += [f"{name}, message {position}: {reason}" for reason in wrong]
-        if not wrong:
-            endpoints.append(MessageEndpoint(**values))
-    return endpoints, problems
+
+    def repeated(values: Values, _: int) -> Iterator[str]:
+        endpoint = values.get("path")
+        if endpoint in paths:
+            yield f"the path {endpoint} occurs twice"
+        elif endpoint:
+            paths.add(endpoint)
+
+    return read_tables(
+        path,
+        "message",
+        MessageEndpoint,
+        readers=_TEXTS | dict.fromkeys(_LIMITS, whole),
+        required=tuple(_TEXTS),
+        repeated=repeated,
+    )
 
 
-def _table_values(table: object) -> tuple[dict[str, Any], list[str]]:
-    """Return the valid values of one ``[[message]]`` table and the reasons against the others."""
-    if not isinstance(table, Mapping):
-        return {}, ["is not a table"]
-    values: dict[str, Any] = {}
-    wrong = [f"{key} is missing" for key in _TEXTS if key not in table]
-    for key, value in table.items():
-        try:
-            values[key] = _checked(key, value)
-        except ValueError as reason:
-            wrong.append(f"{shown(key)}: {reason}")
-    return values, wrong
-
-
-def _checked(key: str, value: object) -> str | int:
-    if key in _TEXTS:
-        if not isinstance(value, str):
-            raise ValueError("must be a text in quotes")
-        return _TEXTS[key](value)
-    if key not in _LIMITS:
-        raise ValueError("unknown key")
-    # bool is a subclass of int; ``limit_amount = true`` is a mistake all the same.
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError("must be a whole number")
-    if not 0 <= value <= MAX_LIMIT:
-        raise ValueError(f"must be between 0 and {MAX_LIMIT}")
-    return value
-
-
-_TEXTS: dict[str, Callable[[str], str]] = {
-    "path": message_path,
-    "text": message_text,
-    "sender": message_sender,
+_TEXTS: dict[str, Reader] = {
+    "path": lambda value: message_path(text(value)),
+    "text": lambda value: message_text(text(value)),
+    "sender": lambda value: message_sender(text(value)),
 }
-_LIMITS = frozenset(
-    {"limit_amount", "limit_expires", "receiver_limit_amount", "receiver_limit_expires"}
-)
+_LIMITS = ("limit_amount", "limit_expires", "receiver_limit_amount", "receiver_limit_expires")

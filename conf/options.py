@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
-from conf.messages import MAX_LIMIT
+from conf.tables import MAX_LIMIT
 from conf.values import READERS
 
 T = TypeVar("T")

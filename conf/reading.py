@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from conf.messages import shown
 from conf.options import Option
+from conf.tables import shown
 
 
 @dataclass

@@ -78,23 +78,27 @@ class Messenger:
         source: which endpoint asked, for the log of messages. Raises StoreUnavailable before
         anything was sent when the message cannot be written down.
         """
-        chosen = self._providers[provider or self._default]
         sms = Sms(secrets.token_hex(16), to, sender, text)
-        expected = segments.count(text).parts
+        return await self.send_by(self._providers[provider or self._default], sms, source=source)
+
+    async def send_by(self, provider: Provider, sms: Sms, *, source: str) -> Sent:
+        """Do the same by a provider that need not be one of ``providers``, under an id of its own.
+
+        A text that a phone is to send at a certain time or before others has such a provider.
+        """
         try:
-            await self._receipts.create(sms, provider=chosen.name, source=source, expected=expected)
-            turn = await self._pacer.reserve(chosen.pace_key, chosen.rate, RETRY_SECONDS)
+            await self._create(sms, provider, source)
+            turn = await self._pacer.reserve(provider.pace_key, provider.rate, RETRY_SECONDS)
         except StoreUnavailable:
             # It may have been written down all the same; then it is to say that it never left.
-            self._record_in_background(sms, chosen.name, NEVER_LEFT, 0)
+            self._record_in_background(sms, provider.name, NEVER_LEFT, 0)
             raise
-        result, attempts = await self._submit(sms, chosen, turn)
+        result, attempts = await self._submit(sms, provider, turn)
         if result.outcome is not Outcome.ACCEPTED:
             # Providers quote the request in what they say: that is for the operator's list alone.
             log.warning("message %s: %s, code %s", sms.id, result.outcome, result.code or "-")
         with budget():
-            await self._record(sms, chosen.name, result, attempts)
-        MESSAGES[provider_label(chosen.name), result.outcome.value].inc()
+            await self._record(sms, provider.name, result, attempts)
         return Sent(sms.id, result.outcome)
 
     async def deliver(
@@ -122,21 +126,21 @@ class Messenger:
         if turn is None:
             raise NoTurn
         await asyncio.sleep(turn)
-        expected = segments.count(sms.text).parts
-        await self._receipts.create(
-            sms, provider=chosen.name, source=source, expected=expected, session=session
-        )
+        await self._create(sms, chosen, source, session)
         if not await before():
             return None
-        started = time.monotonic()
         result = await _submitted(chosen, sms)
-        PROVIDER_SECONDS[(provider_label(chosen.name),)].observe(time.monotonic() - started)
         if result.outcome is Outcome.THROTTLED:
             await self._hold_back(chosen, result)
         open_still = result.outcome in RETRYABLE and not last
         await self._record(sms, chosen.name, result, attempts, open_still=open_still)
-        MESSAGES[provider_label(chosen.name), result.outcome.value].inc()
         return result
+
+    async def _create(self, sms: Sms, provider: Provider, source: str, session: str = "") -> None:
+        parts = segments.count(sms.text).parts
+        await self._receipts.create(
+            sms, provider=provider.name, source=source, expected=parts, session=session
+        )
 
     async def _hold_back(self, provider: Provider, result: SubmitResult) -> None:
         """Put a pause before the next turn of all processes: the provider asked for one."""
@@ -163,9 +167,7 @@ class Messenger:
             if turn:
                 await asyncio.sleep(turn)
             attempts += 1
-            started = time.monotonic()
             result = await _submitted(provider, sms)
-            PROVIDER_SECONDS[(provider_label(provider.name),)].observe(time.monotonic() - started)
             if result.outcome not in RETRYABLE:
                 break
             with budget():
@@ -204,7 +206,8 @@ class Messenger:
         *,
         open_still: bool = False,
     ) -> None:
-        """Write the outcome down; the store being down just now must not undo a sent message."""
+        """Count and write down the outcome; a store that is down must not undo a sent message."""
+        MESSAGES[provider_label(provider), result.outcome.value].inc()
         try:
             await self._receipts.record(sms, provider, result, attempts, open_still=open_still)
         except StoreUnavailable:
@@ -236,8 +239,11 @@ class Messenger:
 
 async def _submitted(provider: Provider, sms: Sms) -> SubmitResult:
     """Submit once; whatever fails in the provider's code may have failed after the SMS left."""
+    started = time.monotonic()
     try:
-        return await provider.submit(sms)
+        result = await provider.submit(sms)
     except Exception:
         log.exception("message %s: the provider's code failed", sms.id)
-        return SubmitResult(Outcome.UNKNOWN, code="crash", text="an error inside the gateway")
+        result = SubmitResult(Outcome.UNKNOWN, code="crash", text="an error inside the gateway")
+    PROVIDER_SECONDS[(provider_label(provider.name),)].observe(time.monotonic() - started)
+    return result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import uuid
-from typing import Protocol
+from collections.abc import Awaitable, Callable
 
 from conf.providers import SMSSYNC
 from gateway.errors import StoreUnavailable
@@ -17,40 +17,43 @@ NAME = SMSSYNC.name
 _EMPTY = SubmitResult(Outcome.REFUSED, code="empty", text="a phone cannot send an empty text")
 _STORE_DOWN = SubmitResult(Outcome.NOT_SENT, code="store", text="the store was down")
 
+# Puts a text into the queue, once for its id, and returns its uuid there; raises StoreUnavailable.
+Queue = Callable[[Sms], Awaitable[str]]
 
-class AddTask(Protocol):
-    """Puts an SMS into the queue of a phone; False when its uuid is known already."""
 
-    async def __call__(self, *, uuid: str, to: str, message: str, device: str) -> bool:
-        """May run twice for the same uuid; raises StoreUnavailable."""
+def provider_name(device: str) -> str:
+    """Return what a phone is called among the providers; of '': whichever phone asks first."""
+    return f"{NAME}:{device}" if device else NAME
+
+
+def task_uuid(secret: str, message_id: str) -> str:
+    """Return the uuid of a message in the queue of the phone with this secret.
+
+    It follows from the message's id, so that a repeat is known, and cannot be told from it: who
+    sent a message by a web page knows the id, and whoever knows the uuid speaks for the phone.
+    """
+    digest = hmac.digest(secret.encode(), message_id.encode(), "sha256")[:16]
+    return str(uuid.UUID(bytes=digest, version=4))
 
 
 class SmsSyncProvider:
-    """Sends through one phone; the sender of each SMS is the number of its SIM card.
+    """Sends through a phone ('' = whichever asks first); its SIM card's number is the sender.
 
     It is not paced: the phone's hourly cap counts when an SMS is handed out.
     """
 
     rate = 0.0
 
-    def __init__(self, device: str, secret: str, add: AddTask) -> None:
-        self.name = self.pace_key = f"{NAME}:{device}"
-        self._device = device
-        self._secret = secret.encode()
-        self._add = add
+    def __init__(self, device: str, queue: Queue) -> None:
+        self.name = self.pace_key = provider_name(device)
+        self._queue = queue
 
     async def submit(self, sms: Sms) -> SubmitResult:
-        """Queue one text; never raises for what the store does.
-
-        Its uuid follows from its id, so that a repeat is known, and cannot be told from it: who
-        sent a message by a web page knows the id, and whoever knows the uuid speaks for the phone.
-        """
+        """Queue one text; never raises for what the store does."""
         if not sms.text:
             return _EMPTY
-        digest = hmac.digest(self._secret, sms.id.encode(), "sha256")[:16]
-        task = str(uuid.UUID(bytes=digest, version=4))
         try:
-            await self._add(uuid=task, to=sms.to, message=sms.text, device=self._device)
+            task = await self._queue(sms)
         except StoreUnavailable:
             # It may be in the queue; whoever repeats the request does so under the same id.
             return _STORE_DOWN

@@ -5,27 +5,27 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from conf.devices import Device
-from conf.providers import SMSSYNC
 from gateway.access.limiter import Limit, Limiter
 from gateway.conversations.relay import Relay
-from gateway.errors import LimitExceeded
+from gateway.errors import BadRequest, LimitExceeded, StoreUnavailable, Unauthenticated
+from gateway.messaging.messenger import Messenger
 from gateway.messaging.optouts import Keywords, OptOuts
-from gateway.messaging.receipts import Receipts
-from gateway.providers.base import DeliveryState, Inbound, Outcome, Part, Receipt, Sms, SubmitResult
+from gateway.providers.base import Inbound, Sms
+from gateway.providers.smssync import SmsSyncProvider, provider_name
 from gateway.providers.vonage.signatures import same
-from gateway.smssync.queue import Tasks
-from gateway.smssync.tasks import NewTask
+from gateway.smssync.devices import Devices
+from gateway.smssync.queue import TaskQueue
+from gateway.smssync.tasks import NewTask, check
 from gateway.smssync.wire import Post, inbound_id
-from gateway.telephony import phonenumber, segments
+from gateway.telephony import phonenumber
 from gateway.virtual_numbers.pool import Pool
 
 log = logging.getLogger(__name__)
 
-PROVIDER = SMSSYNC.name
 # An SMS that belongs to nothing is answered once an hour and sender.
 REPLIES = Limit(1, 3600)
 
@@ -37,20 +37,8 @@ SHORTEST_NUMBER = 7
 LEAST_DIGITS = 8
 # One line a minute and phone says that a secret was wrong.
 REFUSALS_SECONDS = 60.0
-
-# What the states of a task are in the words of receipts.
-DELIVERIES: Mapping[str, DeliveryState] = {
-    "waiting": DeliveryState.ACCEPTED,
-    "leased": DeliveryState.ACCEPTED,
-    "handed": DeliveryState.BUFFERED,
-    "sent": DeliveryState.BUFFERED,
-    "delivered": DeliveryState.DELIVERED,
-    "failed": DeliveryState.FAILED,
-    # Nobody tried to send it: it was turned down before a phone had it.
-    "cancelled": DeliveryState.REJECTED,
-    "expired": DeliveryState.EXPIRED,
-    "unconfirmed": DeliveryState.UNKNOWN,
-}
+# The sender in the record of an SMS that is for whichever phone asks first.
+ANY_PHONE = "any phone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,52 +51,47 @@ class Reply:
 
 
 class Phones:
-    """The phones of ``devices``; reply: to an SMS that belongs to nothing, '' = none."""
+    """What phones and their owner ask for; reply: to an SMS that belongs to nothing, '' = none."""
 
     def __init__(
         self,
-        devices: Sequence[Device],
+        devices: Devices,
         *,
-        tasks: Tasks,
+        tasks: TaskQueue,
+        messenger: Messenger,
         relay: Relay,
         numbers: Pool,
-        receipts: Receipts,
         limiter: Limiter,
         optouts: OptOuts,
         words: Keywords,
         reply: str,
     ) -> None:
-        self._devices = {device.name: device for device in devices}
+        self._devices = devices
         self._tasks = tasks
+        self._messenger = messenger
         self._relay = relay
         self._numbers = numbers
-        self._receipts = receipts
         self._limiter = limiter
         self._optouts = optouts
         self._words = words
         self._reply = reply
         self._refused: dict[str, float] = {}
 
-    @property
-    def configured(self) -> bool:
-        """Whether there is any phone."""
-        return bool(self._devices)
+    def authenticate(self, element: str, given: Iterable[str | None]) -> Device:
+        """Return the phone of a path element that one of the secrets given belongs to.
 
-    @property
-    def devices(self) -> Mapping[str, Device]:
-        """The phones by name."""
-        return self._devices
-
-    def device(self, name: str) -> Device | None:
-        """Return the phone of a path element; of '': the one called default, or the only one."""
-        if name:
-            return self._devices.get(name)
-        only = next(iter(self._devices.values())) if len(self._devices) == 1 else None
-        return self._devices.get("default", only)
+        An old secret counts as well. Compares in constant time; raises Unauthenticated.
+        """
+        device = self._devices.at(element)
+        valid = (device.secret, device.old_secret) if device else ()
+        matches = [same(own, secret) for secret in given if secret for own in valid if own]
+        if device is None or True not in matches:
+            raise Unauthenticated
+        return device
 
     def note_refusal(self, name: str, client: str) -> None:
         """Say in the log, now and then, that somebody came with a wrong secret."""
-        now, known = time.monotonic(), name in self._devices
+        now, known = time.monotonic(), name in self._devices.by_name
         key = name if known else ""
         if now - self._refused.get(key, -REFUSALS_SECONDS) >= REFUSALS_SECONDS:
             self._refused[key] = now
@@ -125,25 +108,34 @@ class Phones:
             return None
         return await self._answer(inbound)
 
-    async def queue(self, task: NewTask, *, source: str = "admin") -> bool:
-        """Queue an SMS for a phone, and write it down like every message; False: known already.
+    async def queue(self, task: NewTask, *, source: str) -> None:
+        """Queue an SMS for a phone by way of the messenger; source: who asked for it.
 
-        source: who asked for it, as its record says. Raises StoreUnavailable.
+        Under a uuid that is known already nothing is queued. Raises BadRequest for what no phone
+        can send and for an unknown phone, StoreUnavailable.
         """
-        sms = Sms(uuid.UUID(task.uuid).hex, task.to, task.device or "any phone", task.message)
-        provider = f"{PROVIDER}:{task.device}" if task.device else PROVIDER
-        expected = segments.count(task.message).parts
-        await self._receipts.create(sms, provider=provider, source=source, expected=expected)
-        added = await self._tasks.add(task)
-        taken = SubmitResult(Outcome.ACCEPTED, (Part(task.uuid, DeliveryState.ACCEPTED),))
-        await self._receipts.record(sms, provider, taken, 1)
-        return added
+        check(task)
+        if task.device and task.device not in self._devices.by_name:
+            raise BadRequest("device: unknown")
+        if not self._devices.by_name:
+            raise BadRequest("device: no phone is configured")
+
+        async def queue(_: Sms) -> str:
+            await self._tasks.add(task)
+            return task.uuid
+
+        # The message bears the id of its task: who has queued the one finds the other.
+        sms = Sms(uuid.UUID(task.uuid).hex, task.to, task.device or ANY_PHONE, task.message)
+        provider = SmsSyncProvider(task.device, queue)
+        sent = await self._messenger.send_by(provider, sms, source=source)
+        if not sent.ok:
+            raise StoreUnavailable
 
     async def _numbers_of(self, device: Device, post: Post) -> tuple[str, ...]:
         """Return the phone's numbers; when nobody says any, those that the pool has for it."""
         if device.numbers or not _is_nowhere(post):
             return device.numbers
-        return await self._numbers.of_provider(f"{PROVIDER}:{device.name}")
+        return await self._numbers.of_provider(provider_name(device.name))
 
     async def _answer(self, inbound: Inbound) -> Reply | None:
         """Return the instant reply, None when its receiver may be a machine, or was answered."""
@@ -164,33 +156,6 @@ class Phones:
         return Reply(sender.e164, self._reply, str(uuid.uuid4()))
 
 
-def authentic(device: Device | None, secrets: Iterable[str | None]) -> bool:
-    """Tell whether one of the secrets given is the phone's, or its old one, in constant time."""
-    if device is None:
-        return False
-    valid = [secret for secret in (device.secret, device.old_secret) if secret]
-    matches = [same(own, given) for given in secrets if given for own in valid]
-    return True in matches
-
-
-def reporting(receipts: Receipts) -> Callable[[str, str], Awaitable[None]]:
-    """Return what makes a receipt of each state that a task comes to."""
-
-    async def changed(task_uuid: str, state: str) -> None:
-        await receipts.receive(
-            Receipt(
-                PROVIDER,
-                task_uuid,
-                DELIVERIES[state],
-                carrier_time=state,
-                fields={"status": state},
-                counted=state != "cancelled",  # by a person, so that nothing has failed
-            )
-        )
-
-    return changed
-
-
 def _is_nowhere(post: Post) -> bool:
     """Tell whether a phone does not say to which number an SMS came; some say what is none."""
     return (post.sent_to or "") in {"", post.sender, post.device_id}
@@ -207,7 +172,7 @@ def _inbound(device: Device, numbers: Sequence[str], post: Post) -> Inbound:
     if not to or (numbers and f"+{to.lstrip('+')}" not in numbers):
         to = numbers[0] if len(numbers) == 1 else to
     return Inbound(
-        provider=f"{PROVIDER}:{device.name}",
+        provider=provider_name(device.name),
         id=inbound_id(post),
         sender=_completed(post.sender or "", region)[:LONGEST_WORD],
         to=to[:LONGEST_WORD],

@@ -2,56 +2,55 @@
 
 A phone polls and is handed its next SMS. One that is known to report results leases them, and
 acknowledges before it sends; with any other, handing out is final. An SMS is never handed to two
-phones. Each change of state is written down together with the report that it owes: the process
-that caused it makes the report, and another one does if it has not after ``REPORT_SECONDS``.
+phones. Each change of state is written down together with the report that it owes (``Reports``).
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 import secrets
-import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 import ujson
 
 from conf.devices import Device
-from gateway.errors import StoreUnavailable, UnknownPlace
-from gateway.smssync.devices import DeviceState
+from gateway.errors import BadRequest, NotFound, UnknownPlace
+from gateway.smssync.reports import Changed, Reports, changes_in
 from gateway.smssync.tasks import (
-    _UUID,
     MOST_PRIORITY,
+    NO_SUCH_TASK,
+    UUID,
     NewTask,
     Result,
     Task,
     TaskState,
+    canonical,
     check,
     meaning,
     plain,
 )
 from gateway.store import keys
 from gateway.store.budget import budget
+from gateway.store.paging import Page, newest_first
 from gateway.store.pipeline import Store
-from gateway.store.script import Argument, Reply, Script, pairs
-
-log = logging.getLogger(__name__)
+from gateway.store.script import Argument, Reply, Script
 
 # A phone sends one SMS after the other and is back within minutes: so many are handed out at once.
+MOST_HANDED = 20
 # SMS looked at in one call when a number is erased.
 ERASED_AT_ONCE = 500
-MOST_HANDED = 20
-# No phone has more in hand, and no body more uuids that mean anything.
-MOST_UUIDS = 1000
+# A process has this long for a report before another one makes it.
 REPORT_SECONDS = 10
+# A script keeps the store from everybody else: some 30 ms with so many SMS to move and reports to
+# claim. What is left has its turn a second later.
 MOST_DUE = MOST_REPORTS = 500
+# So many calls without an answer are taken back in one turn of the chores.
 MOST_HAND_BACKS = 100
 # Far longer than a command can be on its way to the store.
 BATCH_MS = 3_600_000
-
 
 _ADD = Script.load(__file__, "task_add", "_task")
 _POLL = Script.load(__file__, "task_poll", "_task", "_task_move")
@@ -61,8 +60,6 @@ _RESULTS = Script.load(__file__, "task_results", "_task", "_task_move")
 _ERASE = Script.load(__file__, "task_erase", "_task", "_task_move")
 _CANCEL = Script.load(__file__, "task_cancel", "_task", "_task_move")
 _LOOK_AFTER = Script.load(__file__, "task_look_after", "_task", "_task_move")
-_TOUCH = Script.load(__file__, "device_touch")
-_DEVICE = Script.load(__file__, "device_state")
 
 # In the order of the prelude _task.
 _KEYS = (
@@ -77,11 +74,7 @@ _KEYS = (
 )
 
 
-Change = tuple[str, str]  # uuid and state
-Changed = Callable[[str, str], Awaitable[None]]
-
-
-class Tasks:
+class TaskQueue:
     """The SMS for phones.
 
     lease: seconds after which an SMS that was not acknowledged waits again; confirm: seconds
@@ -101,11 +94,9 @@ class Tasks:
     ) -> None:
         self._store = store
         self._devices = devices
-        self._changed = changed
+        self._reports = Reports(store, changed)
         periods = (lease, confirm, days * 86_400, REPORT_SECONDS)
         self._times = tuple(int(each * 1000) for each in periods)
-        self._touched: dict[str, tuple[int, str]] = {}
-        self._batteries: dict[str, int] = {}
         # Batches of calls that may have run, though no answer came.
         self._unanswered: deque[str] = deque(maxlen=10_000)
 
@@ -125,14 +116,15 @@ class Tasks:
         """Return the SMS that a phone is to send (or to acknowledge first): MOST_HANDED at most.
 
         Its own and those for any phone, by priority, then as they came; no more than its hourly
-        cap lets it send. Notes that the phone was heard of. Raises KeyError for an unknown phone.
+        cap lets it send. Notes that the phone was heard of. What has changed is reported after
+        the answer. Raises KeyError for an unknown phone.
         """
         phone = self._devices[device]
         limits = (phone.hourly_cap, MOST_HANDED, BATCH_MS)
         flat = await self._hand_out(_POLL, device, plain(version), phone.results, *limits)
-        found = [Task.read(*each) for each in zip(flat[::3], flat[1::3], flat[2::3], strict=True)]
-        await self._report((each.uuid, each.state) for each in found)
-        return [each for each in found if each.state is not TaskState.EXPIRED]
+        tasks = [Task.read(*each) for each in zip(flat[::3], flat[1::3], flat[2::3], strict=True)]
+        self._reports.make_later([(each.uuid, each.state) for each in tasks])
+        return [each for each in tasks if each.state is not TaskState.EXPIRED]
 
     async def acknowledge(self, device: str, uuids: Sequence[str]) -> list[str]:
         """Return those of ``uuids`` that this phone may send now, and mark them handed.
@@ -140,13 +132,13 @@ class Tasks:
         Those that it has leased, or was handed and has reported nothing of. From the first such
         call on the phone is known to report results.
         """
-        asked = [each for each in dict.fromkeys(uuids) if _UUID.fullmatch(each)][:MOST_UUIDS]
+        asked = [each for each in dict.fromkeys(uuids) if UUID.fullmatch(each)]
         if not asked:
             return []
         flat = await self._hand_out(_ACKNOWLEDGE, device, BATCH_MS, *asked)
         granted: list[str] = flat[: len(flat) // 2]
         fresh = zip(granted, flat[len(granted) :], strict=True)
-        await self._report((uuid, TaskState.HANDED) for uuid, is_fresh in fresh if is_fresh)
+        await self._reports.make((uuid, TaskState.HANDED) for uuid, is_fresh in fresh if is_fresh)
         return granted
 
     async def awaiting_results(self, device: str, limit: int = 100) -> list[str]:
@@ -155,10 +147,10 @@ class Tasks:
         Versions that never report a success would else keep it busy with the same old ones.
         """
         ends = (f"({device};", f"[{device}:")
-        found = await self._store.execute(
+        entries = await self._store.execute(
             "ZRANGE", keys.TASK_AWAITING, *ends, "BYLEX", "REV", "LIMIT", 0, limit
         )
-        return [entry.rpartition(":")[2] for entry in found]
+        return [entry.rpartition(":")[2] for entry in entries]
 
     async def results(self, device: str, results: Sequence[Result]) -> list[str]:
         """Write down what a phone reports; return the uuids of it that are this phone's.
@@ -166,63 +158,50 @@ class Tasks:
         The state of an SMS moves forward only; what it was not given is left alone.
         """
         flat: list[Argument] = []
-        for each in results[:MOST_UUIDS]:
+        for each in results:
             state = meaning(each)
-            if state is not None and _UUID.fullmatch(each.uuid):
+            if state is not None and UUID.fullmatch(each.uuid):
                 flat += [each.uuid, state.value, each.sent, each.delivered, plain(each.text)]
         if not flat:
             return []
         answer = await self._run(_RESULTS, device, *flat)
         recorded = list(zip(answer[::2], answer[1::2], strict=True))
-        await self._report((uuid, state) for uuid, state in recorded if state)
+        await self._reports.make((uuid, TaskState(state)) for uuid, state in recorded if state)
         return list(dict.fromkeys(uuid for uuid, _ in recorded))
 
-    async def get(self, uuid: str) -> Task | None:
-        """Return a task, None when there is none (any more)."""
-        [found] = await self._read([uuid]) if _UUID.fullmatch(uuid) else [None]
-        return found
+    async def get(self, uuid: str) -> Task:
+        """Return a task; raises NotFound when there is none (any more)."""
+        [task] = await self._read([canonical(uuid)])
+        if task is None:
+            raise NotFound(NO_SUCH_TASK)
+        return task
 
-    async def cancel(self, uuid: str) -> Task | None:
-        """Cancel a task that waits; return it as it is now, None when there is none."""
-        if not _UUID.fullmatch(uuid):
-            return None
-        answer = await self._run(_CANCEL, uuid)
+    async def cancel(self, uuid: str) -> Task:
+        """Cancel a task that waits and return it.
+
+        Raises NotFound, and BadRequest for one that a phone may have sent or that has ended.
+        """
+        answer = await self._run(_CANCEL, canonical(uuid))
         if not answer:
-            return None
-        cancelled, *found = answer
-        await self._report([(uuid, TaskState.CANCELLED)] if cancelled else [])
-        return Task.read(*found)
+            raise NotFound(NO_SUCH_TASK)
+        cancelled, *fields = answer
+        task = Task.read(*fields)
+        if cancelled:
+            await self._reports.make([(task.uuid, task.state)])
+        if task.state is not TaskState.CANCELLED:
+            raise BadRequest(f"uuid: cannot be cancelled, it is {task.state}")
+        return task
 
-    async def page(self, limit: int, after: str) -> tuple[int, list[Task], str | None]:
-        """Return how many there are, those following ``after`` ('' = the newest), and the next.
+    async def page(self, limit: int, after: str) -> Page[Task]:
+        """Return the tasks that follow ``after`` ('' = from the newest).
 
-        Raises BadRequest when ``after`` is no task (any more).
+        Raises UnknownPlace when ``after`` is no task (any more).
         """
-        start = 0
-        if after:
-            known = _UUID.fullmatch(after)
-            rank = await self._store.execute("ZREVRANK", keys.TASK_INDEX, after) if known else None
-            if rank is None:
-                raise UnknownPlace("after: no such message")
-            start = rank + 1
-        total, uuids = await asyncio.gather(
-            self._store.execute("ZCARD", keys.TASK_INDEX),
-            self._store.execute("ZRANGE", keys.TASK_INDEX, start, start + limit, "REV"),
-        )
-        following = uuids[limit - 1] if len(uuids) > limit else None
-        return total, [each for each in await self._read(uuids[:limit]) if each], following
-
-    async def touch(self, device: str, *, version: str = "", battery: int | None = None) -> None:
-        """Note that a phone was heard of; battery: percent, None = not told.
-
-        Within a second the same news is noted once: phones post as fast as SMS come.
-        """
-        now = time.monotonic()
-        if battery is None and self._touched.get(device) == (int(now), version):
-            return
-        self._touched[device] = (int(now), version)
-        level = "" if battery is None else battery
-        await self._store.run(_TOUCH, [keys.device(device)], [plain(version), level])
+        if after and not UUID.fullmatch(after):
+            raise UnknownPlace(f"after: {NO_SUCH_TASK}")
+        page = await newest_first(self._store, keys.TASK_INDEX, limit, after, noun="message")
+        tasks = [each for each in await self._read(page.items) if each]
+        return Page(page.total, tasks, page.next)
 
     async def erase_number(self, e164: str) -> int:
         """Forget all SMS to a number, also those that wait; return how many there were."""
@@ -238,34 +217,6 @@ class Tasks:
                 if cursor == "0":
                     return erased
 
-    async def note_battery(self, device: str, level: int) -> None:
-        """Note a battery's level (percent), which a phone tells without its secret.
-
-        Once a second at most; it does not count as having heard of the phone.
-        """
-        now = int(time.monotonic())
-        if self._batteries.get(device) != now:
-            self._batteries[device] = now
-            at = int(time.time() * 1000)
-            fields = ("battery", level, "battery_at", at)
-            await self._store.execute("HSET", keys.device(device), *fields)
-
-    async def device_state(self, device: str) -> DeviceState:
-        """Return what is known of a phone; raises KeyError for an unknown one."""
-        setting = self._devices[device].results
-        names = [keys.device(device), keys.TASK_QUEUE, keys.TASK_HANDED]
-        backlog, handed, *flat = await self._store.run(_DEVICE, names, [device])
-        fields = pairs(flat)
-        return DeviceState(
-            last_seen=int(fields.get("last_seen", 0)),
-            version=fields.get("version", ""),
-            battery=int(fields["battery"]) if "battery" in fields else None,
-            battery_at=int(fields.get("battery_at", 0)),
-            results=setting == "on" or (setting == "auto" and "results" in fields),
-            backlog=backlog,
-            handed=handed,
-        )
-
     async def look_after(self) -> None:
         """Do what time brings about, a bounded amount of it; for every process, each second.
 
@@ -274,7 +225,11 @@ class Tasks:
         """
         await self._hand_back()
         owed = await self._run(_LOOK_AFTER, MOST_DUE, MOST_REPORTS)
-        await self._report(_changes(owed))
+        await self._reports.make(changes_in(owed))
+
+    async def drain(self) -> None:
+        """Wait until the reports that polls have left behind are made, or left to others."""
+        await self._reports.drain()
 
     # -- below: how the scripts are called
 
@@ -296,40 +251,16 @@ class Tasks:
             waiting = await self._run(_HAND_BACK, BATCH_MS, more_keys=(batch,))
             with suppress(ValueError):  # done by another call meanwhile
                 self._unanswered.remove(batch)
-            await self._report((uuid, TaskState.WAITING) for uuid in waiting)
-
-    async def _report(self, changes: Iterable[Change]) -> None:
-        """Tell of changes and strike off what was told; the rest another call tells later."""
-        owed = list(changes)
-        if not owed:
-            return
-        outcomes = await asyncio.gather(
-            *(self._changed(*each) for each in owed), return_exceptions=True
-        )
-        told = []
-        for (uuid, state), outcome in zip(owed, outcomes, strict=True):
-            if outcome is None:
-                told.append(f"{uuid} {state}")
-            elif not isinstance(outcome, StoreUnavailable):
-                log.error("task %s: %s was not reported", uuid, state, exc_info=outcome)
-        if told:
-            try:
-                await self._store.execute("ZREM", keys.TASK_REPORTS, *told)
-            except StoreUnavailable:
-                log.warning("%d changes of tasks may be reported again", len(told))
+            await self._reports.make((uuid, TaskState.WAITING) for uuid in waiting)
 
     async def _read(self, uuids: Sequence[str]) -> list[Task | None]:
         if not uuids:
             return []
-        pairs = await asyncio.gather(
+        contents, records = await asyncio.gather(
             self._store.execute("HMGET", keys.TASK_CONTENTS, *uuids),
             self._store.execute("HMGET", keys.TASKS, *uuids),
         )
-        found = zip(uuids, *pairs, strict=True)
-        return [Task.read(*each) if each[1] and each[2] else None for each in found]
-
-
-def _changes(owed: Iterable[str]) -> list[Change]:
-    """Return the changes behind entries of the list of reports, ``<uuid> <state>``."""
-    pairs = (entry.split(" ", 1) for entry in owed)
-    return [(uuid, state) for uuid, state in pairs]
+        return [
+            Task.read(uuid, content, record) if content and record else None
+            for uuid, content, record in zip(uuids, contents, records, strict=True)
+        ]

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+import uuid
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
 import ujson
 
-from gateway.errors import BadRequest
+from gateway.errors import BadRequest, NotFound
 
 MOST_PRIORITY = 1000
-MAX_WORDS = 200
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# What a phone says in its own words is a version or an error, and is shown in one line.
+MAX_CHARACTERS = 200
+NO_SUCH_TASK = "no such message"
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_AS_WRITTEN = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE)
 
 
 class TaskState(StrEnum):
@@ -97,7 +101,7 @@ class Result:
 
 def check(task: NewTask) -> None:
     """Raise BadRequest for what no phone can be given, ValueError for an id of another shape."""
-    if not _UUID.fullmatch(task.uuid):
+    if not UUID.fullmatch(task.uuid):
         raise ValueError("a task's uuid is written in lower case, with hyphens")
     for name in ("to", "message"):
         # With either of them empty the application on the phone ends.
@@ -105,6 +109,13 @@ def check(task: NewTask) -> None:
             raise BadRequest(f"{name}: must not be empty")
     if abs(task.priority) > MOST_PRIORITY:
         raise BadRequest(f"priority: must be from -{MOST_PRIORITY} to {MOST_PRIORITY}")
+
+
+def canonical(written: str) -> str:
+    """Return a uuid as the queue has it, from capitals or without hyphens; raises NotFound."""
+    if not _AS_WRITTEN.fullmatch(written):
+        raise NotFound(NO_SUCH_TASK)
+    return str(uuid.UUID(written))
 
 
 def meaning(result: Result) -> TaskState | None:
@@ -117,5 +128,5 @@ def meaning(result: Result) -> TaskState | None:
 
 
 def plain(text: str) -> str:
-    """Return a phone's words so that they can be stored: not too many, and valid UTF-8."""
-    return text[:MAX_WORDS].encode("utf-8", "replace").decode("utf-8")
+    """Return a phone's words so that they can be stored: not too long, and valid UTF-8."""
+    return text[:MAX_CHARACTERS].encode("utf-8", "replace").decode("utf-8")

@@ -5,10 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from urllib.parse import quote
 
-from conf.devices import Device
 from conf.settings import Settings
 from gateway.access.client_address import ClientAddress
 from gateway.access.gates import AdminGate, WebhookGate
@@ -21,12 +19,9 @@ from gateway.messaging.optouts import Keywords
 from gateway.providers import flowroute
 from gateway.providers.base import Provider
 from gateway.providers.flowroute import FlowrouteProvider
-from gateway.providers.smssync import SmsSyncProvider
 from gateway.providers.vonage.insight import Insight
 from gateway.providers.vonage.numbers import NumbersApi
 from gateway.providers.vonage.sms import Account, VonageProvider
-from gateway.smssync.queue import Tasks
-from gateway.smssync.tasks import NewTask
 from gateway.store.pipeline import Store, connect
 from gateway.telephony import geoip, phonenumber
 from gateway.telephony.country import CountryGuesser
@@ -124,16 +119,6 @@ def network_providers(settings: Settings) -> list[Provider]:
             timeout=settings.provider_timeout,
         ),
     ]
-
-
-def phone_providers(devices: Sequence[Device], tasks: Tasks, ttl: float) -> list[Provider]:
-    """Return a provider for each phone; ttl: seconds for which an SMS is worth sending."""
-
-    async def add(*, uuid: str, to: str, message: str, device: str) -> bool:
-        task = NewTask(uuid=uuid, to=to, message=message, device=device, ttl=ttl)
-        return await tasks.add(task)
-
-    return [SmsSyncProvider(device.name, device.secret, add) for device in devices]
 
 
 def vonage_account(settings: Settings) -> Account:

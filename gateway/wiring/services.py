@@ -34,8 +34,10 @@ from gateway.messaging.receipts import Receipts
 from gateway.monitoring.metrics import OUTBOX_REPEATS
 from gateway.monitoring.stats import Stats
 from gateway.providers.base import SubmitResult
-from gateway.smssync.phones import Phones, reporting
-from gateway.smssync.queue import Tasks
+from gateway.smssync.devices import Devices
+from gateway.smssync.outgoing import phone_providers, reporting
+from gateway.smssync.phones import Phones
+from gateway.smssync.queue import TaskQueue
 from gateway.store.pipeline import Store, connect
 from gateway.telephony.country import CountryGuesser
 from gateway.virtual_numbers.forecast import Forecast
@@ -85,7 +87,8 @@ class Services:
     relay: Relay
     calls: Calls
     public_url: str
-    tasks: Tasks
+    devices: Devices
+    tasks: TaskQueue
     phones: Phones
     provisioning: Provisioning
     inventory: Inventory
@@ -132,20 +135,22 @@ def _open(
     inbox = Inbox(store, days=days)
     transcript = Transcript(store, days=settings.session_log_days)
     receipts = Receipts(store, days=days, changed=transcript.set_state)
-    tasks = Tasks(
+    known_devices = Devices(store, devices, public_url=settings.public_url)
+    tasks = TaskQueue(
         store,
-        {device.name: device for device in devices},
+        known_devices.by_name,
         lease=settings.smssync_lease,
         confirm=settings.smssync_confirm * 3600,
         changed=reporting(receipts),
         days=days,
     )
     providers = from_settings.network_providers(settings)
-    providers += from_settings.phone_providers(devices, tasks, days * 86_400)
+    providers += phone_providers(devices, tasks, ttl=days * 86_400)
     for each in reversed(providers):
         closing.push_async_callback(each.close)
     stats = Stats(store)
     closing.push_async_callback(stats.close)
+    closing.push_async_callback(tasks.drain)
     messenger = Messenger(
         {each.name: each for each in providers}, settings.provider, receipts, Pacer(store)
     )
@@ -257,12 +262,13 @@ def _open(
         calls=calls,
         public_url=settings.public_url,
         tasks=tasks,
+        devices=known_devices,
         phones=Phones(
-            devices,
+            known_devices,
             tasks=tasks,
+            messenger=messenger,
             relay=relay,
             numbers=pool,
-            receipts=receipts,
             limiter=limiter,
             optouts=optouts,
             words=words,

@@ -11,7 +11,8 @@ from tornado.routing import Matcher, PathMatches
 from gateway.providers import flowroute
 from gateway.providers.base import Inbound, Receipt
 from gateway.providers.vonage import webhooks as vonage
-from handlers.webhooks.base import Payload, WebhookHandler
+from handlers.webhooks.base import WebhookHandler
+from handlers.webhooks.payload import Payload
 
 
 class ProviderHandler(WebhookHandler):

@@ -6,12 +6,14 @@ status 200, and a list of messages is always there.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
-from conf.devices import Device
-from gateway.errors import GatewayError, PayloadTooLarge, StoreUnavailable
+from conf.devices import DEFAULT_DEVICE, Device
+from gateway.errors import GatewayError, PayloadTooLarge, StoreUnavailable, Unauthenticated
 from gateway.smssync import bodies, wire
-from gateway.smssync.phones import Reply, authentic
+from gateway.smssync.phones import Reply
 from gateway.smssync.tasks import Task
 from handlers.base import BaseHandler, Guard
 
@@ -37,43 +39,53 @@ class PhoneHandler(BaseHandler):
         self.content_type = self.request.headers.get("Content-Type", "")
         self.request.headers.pop("Content-Type", None)
 
-    async def get(self, name: str = "") -> None:
-        """Answer a poll, or a look whether the address is alive."""
-        query = bodies.query(self.request.query)
-        device = self.services.phones.device(name)
-        task = query.get("task")
-        if task == "send":
-            await self._send(device, query)
-        elif task == "result":
-            await self._awaiting(device, query)
-        else:
-            self.reply({"payload": {"success": True, "error": None, "messages": []}})
+    @property
+    def element(self) -> str:
+        """The phone's name in the path, '' in the short address."""
+        given = getattr(self, "path_args", None)  # not set before the path could be decoded
+        return (given[0] if given else "") or ""
 
-    async def post(self, name: str = "") -> None:
-        """Take an SMS, an acknowledgement or results; some versions poll by POST, too."""
-        if len(self.request.body) > MAX_BODY_BYTES:
-            raise PayloadTooLarge(TOO_LARGE)
-        query = bodies.query(self.request.query)
-        device = self.services.phones.device(name)
-        task = query.get("task")
-        if task == "send":  # the body is an SMS that was posted before
-            await self._send(device, query)
-        elif task == "sent":
-            await self._acknowledge(device)
-        elif task == "result":
-            await self._results(device, query)
-        else:
-            await self._incoming(device)
+    @cached_property
+    def query(self) -> dict[str, str]:
+        """The parameters of the address."""
+        return bodies.query(self.request.query)
 
-    put = post
+    @property
+    def password(self) -> str | None:
+        """The password of an Authorization header, None without one."""
+        return wire.basic_password(self.request.headers.get("Authorization", ""))
 
     @property
     def log_path(self) -> str:
         """The path with the phone's name, which is no secret."""
-        given = getattr(self, "path_args", None) or ()  # not set before the path could be decoded
-        name = (given[0] if given else "") or ""
-        known = name != "" and self.services.phones.device(name) is not None
+        known = self.element in self.services.devices.by_name
         return self.request.path if known else super().log_path
+
+    async def get(self, *_: str | None) -> None:
+        """Answer a poll, or a look whether the address is alive."""
+        task = self.query.get("task")
+        if task == "send":
+            await self._send()
+        elif task == "result":
+            await self._awaiting()
+        else:
+            self._succeed(messages=[])
+
+    async def post(self, *_: str | None) -> None:
+        """Take an SMS, an acknowledgement or results; some versions poll by POST, too."""
+        if len(self.request.body) > MAX_BODY_BYTES:
+            raise PayloadTooLarge(TOO_LARGE)
+        task = self.query.get("task")
+        if task == "send":  # the body is an SMS that was posted before
+            await self._send()
+        elif task == "sent":
+            await self._acknowledge()
+        elif task == "result":
+            await self._results()
+        else:
+            await self._incoming()
+
+    put = post
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer in the form that a phone can read."""
@@ -82,84 +94,54 @@ class PhoneHandler(BaseHandler):
             super().write_error(status_code, **kwargs)
             return
         self.set_status(200)
-        if bodies.query(self.request.query).get("task") in {"sent", "result"}:
-            self.reply({"message_uuids": []})
-            return
-        text = STORE_DOWN if isinstance(error, StoreUnavailable) else f"Error {status_code}"
-        self._fail(error.message or text if isinstance(error, GatewayError) else text)
+        if self.query.get("task") in {"sent", "result"}:
+            self._name([])
+        elif isinstance(error, Unauthenticated):
+            name = self.element or DEFAULT_DEVICE
+            self.services.phones.note_refusal(name, self.client_address)
+            self._fail(WRONG_SECRET if self.services.devices.by_name else NOT_CONFIGURED)
+        else:
+            text = STORE_DOWN if isinstance(error, StoreUnavailable) else f"Error {status_code}"
+            self._fail(error.message or text if isinstance(error, GatewayError) else text)
 
-    def _fail(self, error: str) -> None:
-        """Refuse; what polls gets an empty list as well, on whose absence versions crash."""
-        payload: dict[str, Any] = {"success": False, "error": error}
-        if bodies.query(self.request.query).get("task") == "send":
-            payload |= {"task": "send", "secret": "", "messages": []}
-        self.reply({"payload": payload})
-
-    def _authentic(self, device: Device | None, given: str | None) -> bool:
-        authorization = self.request.headers.get("Authorization", "")
-        return authentic(device, (given, wire.basic_password(authorization)))
-
-    def _given(self, secret: str | None) -> str:
-        """Return the secret that the phone has sent: an old one is not to learn the new one."""
-        return secret or wire.basic_password(self.request.headers.get("Authorization", "")) or ""
-
-    def _refuse(self) -> None:
-        name = (self.path_args[0] if self.path_args else "") or "default"
-        self.services.phones.note_refusal(name, self.client_address)
-        self._fail(WRONG_SECRET if self.services.phones.configured else NOT_CONFIGURED)
-
-    async def _send(self, device: Device | None, query: dict[str, str]) -> None:
+    async def _send(self) -> None:
         """Hand out what this phone is to send."""
-        if device is None or not self._authentic(device, query.get("secret")):
-            self._refuse()
-            return
-        version = self.request.headers.get("User-Agent", "")
-        tasks = await self.services.tasks.poll(device.name, version=version)
-        self.reply(
-            {
-                "payload": {
-                    "task": "send",
-                    "secret": self._given(query.get("secret")),
-                    "messages": [_message(task) for task in tasks],
-                }
-            }
-        )
+        secret = self.query.get("secret")
+        device = self._authenticate(secret)
+        tasks = await self.services.tasks.poll(device.name, version=self._version)
+        self.reply({"payload": self._messages(tasks, secret)})
 
-    async def _acknowledge(self, device: Device | None) -> None:
+    async def _acknowledge(self) -> None:
         """Name those that the phone may now send; no version sends a secret with them."""
-        found: list[str] = []
-        if device is not None:
-            uuids = wire.uuids(self.request.body)
-            found = await self.services.tasks.acknowledge(device.name, uuids) if uuids else []
-        self.reply({"message_uuids": found})
+        device = self.services.devices.at(self.element)
+        asked = wire.uuids(self.request.body)
+        self._name(await self.services.tasks.acknowledge(device.name, asked) if device else [])
 
-    async def _awaiting(self, device: Device | None, query: dict[str, str]) -> None:
+    async def _awaiting(self) -> None:
         """Name those of which the phone is to report what became of them."""
-        found: list[str] = []
-        if device is not None and self._authentic(device, query.get("secret")):
-            found = await self.services.tasks.awaiting_results(device.name)
-        self.reply({"message_uuids": found})
+        device = self._authenticate(self.query.get("secret"))
+        self._name(await self.services.tasks.awaiting_results(device.name))
 
-    async def _results(self, device: Device | None, query: dict[str, str]) -> None:
+    async def _results(self) -> None:
         """Write down what became of SMS; 2.7.0 and 2.7.1 know its uuid alone, as all do above."""
-        found: list[str] = []
-        silent = "secret" not in query and "Authorization" not in self.request.headers
-        if device is not None and (silent or self._authentic(device, query.get("secret"))):
-            results = wire.results(self.request.body)
-            found = await self.services.tasks.results(device.name, results) if results else []
-        self.reply({"message_uuids": found})
+        if "secret" in self.query or "Authorization" in self.request.headers:
+            self._authenticate(self.query.get("secret"))
+        device = self.services.devices.at(self.element)
+        results = wire.results(self.request.body)
+        self._name(await self.services.tasks.results(device.name, results) if device else [])
 
-    async def _incoming(self, device: Device | None) -> None:
+    async def _incoming(self) -> None:
         """Take an SMS; success is answered once it is stored, and for what is none."""
+        device = self.services.devices.at(self.element)
         fields = bodies.fields(self.request.body, self.content_type)
         post = wire.post(fields or {}, device.fields if device else {})
         if post.is_alert or not self.request.body.strip():
             if device is not None and post.battery is not None:
-                await self.services.tasks.note_battery(device.name, post.battery)
-            self._succeed(None, "")
-        elif device is None or not self._authentic(device, post.secret):
-            self._refuse()
-        elif post.sender is None:
+                await self.services.devices.note_battery(device.name, post.battery)
+            self._succeed()
+            return
+        device = self._authenticate(post.secret)
+        if post.sender is None:
             self._fail(NO_FROM)
         elif post.text is None:
             self._fail(NO_MESSAGE)
@@ -167,21 +149,35 @@ class PhoneHandler(BaseHandler):
             await self._take(device, post)
 
     async def _take(self, device: Device, post: wire.Post) -> None:
-        version = self.request.headers.get("User-Agent", "")
-        await self.services.tasks.touch(device.name, version=version)
+        await self.services.devices.touch(device.name, version=self._version)
         reply = None if post.is_test else await self.services.phones.receive(device, post)
-        self._succeed(reply, self._given(post.secret))
+        self._succeed(**self._messages([reply], post.secret) if reply else {})
 
-    def _succeed(self, reply: Reply | None, secret: str) -> None:
-        payload: dict[str, Any] = {"success": True, "error": None}
-        if reply is not None:
-            message = {"to": reply.to, "message": reply.message, "uuid": reply.uuid}
-            payload |= {"task": "send", "secret": secret, "messages": [message]}
+    def _authenticate(self, secret: str | None) -> Device:
+        """Return the phone that calls; raises Unauthenticated."""
+        return self.services.phones.authenticate(self.element, (secret, self.password))
+
+    @property
+    def _version(self) -> str:
+        return self.request.headers.get("User-Agent", "")
+
+    def _messages(self, sms: Sequence[Task | Reply], secret: str | None) -> dict[str, Any]:
+        """Return what lets a phone send, with the secret that it gave: an old one learns no new."""
+        listed = [{"to": each.to, "message": each.message, "uuid": each.uuid} for each in sms]
+        return {"task": "send", "secret": secret or self.password or "", "messages": listed}
+
+    def _name(self, uuids: Sequence[str]) -> None:
+        self.reply({"message_uuids": uuids})
+
+    def _succeed(self, **more: Any) -> None:
+        self.reply({"payload": {"success": True, "error": None, **more}})
+
+    def _fail(self, error: str) -> None:
+        """Refuse; what polls gets an empty list as well, on whose absence versions crash."""
+        payload: dict[str, Any] = {"success": False, "error": error}
+        if self.query.get("task") == "send":
+            payload |= {"task": "send", "secret": "", "messages": []}
         self.reply({"payload": payload})
-
-
-def _message(task: Task) -> dict[str, str]:
-    return {"to": task.to, "message": task.message, "uuid": task.uuid}
 
 
 ROUTES = [

@@ -14,7 +14,8 @@ from gateway.providers.vonage.voice import (
     parse_event,
     parse_keyed,
 )
-from handlers.webhooks.base import Payload, WebhookHandler
+from handlers.webhooks.base import WebhookHandler
+from handlers.webhooks.payload import Payload
 
 
 class VoiceHandler(WebhookHandler):

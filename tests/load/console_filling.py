@@ -150,9 +150,11 @@ async def _sessions(services: Services, size: Size) -> list[Talk]:
 async def _others(services: Services, size: Size) -> None:
     """Make what fills the other pages."""
     devices = [each.name for each in phones()]
-    await _together(partial(services.tasks.touch, each, battery=50) for each in devices)
+    await _together(partial(services.devices.touch, each) for each in devices)
+    await _together(partial(services.devices.note_battery, each, 50) for each in devices)
     await _together(
-        partial(services.phones.queue, _task(each, devices)) for each in range(size.tasks)
+        partial(services.phones.queue, _task(each, devices), source="admin")
+        for each in range(size.tasks)
     )
     kept = [_mo(STRANGERS[each], POOL[-1], "Who is this?") for each in range(size.inbox)]
     await _together(partial(services.relay.receive, each) for each in kept)

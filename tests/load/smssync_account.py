@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import Any
 
 from gateway.emulator.smssync import SentSms
-from gateway.smssync.phones import DELIVERIES
+from gateway.smssync.outgoing import DELIVERIES
 from tests.load.smssync_front import Front
 from tests.load.smssync_phones import Member
 

@@ -1,7 +1,7 @@
 -- Do what time brings about, and claim the reports that nobody has made. Preludes: _task _task_move
 -- KEYS[1]  … KEYS[8] see _task
 -- ARGV     1 to 4 see _task; most tasks, most reports
--- Returns  the reports to make, "<uuid> <state>" each.
+-- Returns  the reports to make, "<uuid> <state>" each; see STATES.
 local k, reports = task_world(), {}
 local unreported = redis.call('ZRANGE', k.reports, '-inf', k.now, 'BYSCORE', 'LIMIT', 0, ARGV[6])
 for _, each in ipairs(unreported) do

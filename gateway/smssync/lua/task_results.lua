@@ -2,7 +2,8 @@
 -- KEYS[1]  … KEYS[8] see _task
 -- ARGV     1 to 4 see _task; phone, then of each SMS: uuid, state that this means, sent, delivered,
 --          text (each '' = nothing new)
--- Returns  of each SMS that is this phone's: its uuid, and its new state, '' when it has none.
+-- Returns  of each SMS that is this phone's: its uuid, and its new state (see STATES), '' when it
+--          has none.
 local RANKS = {leased = 1, handed = 1, sent = 2, unconfirmed = 3}
 local k, recorded = task_world(), {}
 for i = 6, #ARGV, 5 do

@@ -127,10 +127,9 @@ class OverviewPage(Page):
 
     async def _devices(self) -> dict[str, Any]:
         """Return how many phones there are, and the names of those that need a look."""
-        names = sorted(self.services.phones.devices)
-        states = await asyncio.gather(
-            *(self.services.tasks.device_state(name) for name in names[:MOST_DEVICES])
-        )
+        devices = self.services.devices
+        names = sorted(devices.by_name)
+        states = await asyncio.gather(*map(devices.state, names[:MOST_DEVICES]))
         now = time.time() * 1000
         known = list(zip(names, states, strict=False))
         silent = [name for name, each in known if each.is_silent(now)]

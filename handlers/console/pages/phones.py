@@ -16,7 +16,8 @@ from conf.devices import Device
 from gateway.errors import Forbidden
 from gateway.smssync.devices import DeviceState
 from gateway.smssync.tasks import Task
-from handlers.admin import phones
+from gateway.store import paging
+from handlers.admin.phones import FIELDS, new_task, pairing_code
 from handlers.console.base import ConsoleHandler, path
 from handlers.console.page import Action, Page, page_or_first
 
@@ -66,8 +67,8 @@ class DevicesPage(Page):
     async def data(self, *args: str) -> dict[str, Any]:
         """Return a page of the phones."""
         after = self.get_query_argument("after", "")
-        found, following = await phones.devices_page(self.services, ROWS, after)
-        return {"rows": [_row(*each) for each in found], "next": following}
+        page = await self.services.devices.page(ROWS, after)
+        return {"rows": [_row(*each) for each in page.items], "next": page.next}
 
 
 class DevicePage(Action):
@@ -91,36 +92,34 @@ class DevicePage(Action):
 
     async def data(self, *args: str) -> dict[str, Any]:
         """Return the phone and a page of its queue; the pairing only to whom it was shown."""
-        services, name = self.services, args[0]
-        device = phones.find_device(services, name)
-        state = await services.tasks.device_state(name)
-        total, tasks, following = await self._queue(name)
-        shown = bool(services.public_url) and self.is_shown(thing(device))
+        devices, public_url, name = self.services.devices, self.services.public_url, args[0]
+        row = _row(devices.find(name), await devices.state(name))
+        queue = await self._queue(name)
+        shown = bool(public_url) and self.is_shown(thing(name))
         return {
-            "row": _row(device, state),
-            "total": total,
-            "tasks": tasks,
+            "row": row,
+            "total": queue.total,
+            "tasks": queue.items,
             "looked_at": LOOKED_AT,
-            "next": following,
-            "can_pair": bool(services.public_url),
-            "only_here": only_here(services.public_url),
-            "pairing": phones.pairing(services, device) if shown else None,
+            "next": queue.next,
+            "can_pair": bool(public_url),
+            "only_here": only_here(public_url),
+            "pairing": devices.pairing(name) if shown else None,
         }
 
-    async def _queue(self, name: str) -> tuple[int, list[Task], str | None]:
-        """Return how many SMS all phones have, a page of those for this one, and the next."""
+    async def _queue(self, name: str) -> paging.Page[Task]:
+        """Return a page of the SMS for this phone; its total is that of all phones."""
         after = self.get_query_argument("after", "")
-        total, tasks, following = await page_or_first(self.services.tasks.page, LOOKED_AT, after)
-        own = [each for each in tasks if _concerns(each, name)]
-        if len(own) > ROWS:
-            following = own[ROWS - 1].uuid
-        return total, own[:ROWS], following
+        page = await page_or_first(self.services.tasks.page, LOOKED_AT, after)
+        own = [each for each in page.items if _concerns(each, name)]
+        following = own[ROWS - 1].uuid if len(own) > ROWS else page.next
+        return paging.Page(page.total, own[:ROWS], following)
 
     async def perform(self, *args: str) -> str:
         """Queue an SMS."""
-        phones.find_device(self.services, args[0])
-        given = self.fields(*phones.FIELDS)
-        await phones.queue(self.services, given, source="console")
+        self.services.devices.find(args[0])
+        task = new_task(self.fields(*FIELDS))
+        await self.services.phones.queue(task, source="console")
         return path("devices", args[0], done="queued")
 
 
@@ -130,7 +129,7 @@ class CancelSms(DevicePage):
     async def perform(self, *args: str) -> str:
         """Cancel an SMS that no phone may send yet."""
         self.fields()
-        await phones.cancel(self.services, args[1])
+        await self.services.tasks.cancel(args[1])
         return path("devices", args[0], done="cancelled")
 
 
@@ -139,19 +138,20 @@ class PairingCode(ConsoleHandler):
 
     async def get(self, name: str) -> None:
         """Answer the code to whom it was shown a short while ago, and to nobody else."""
-        device = phones.find_device(self.services, name)
-        if not self.is_shown(thing(device)):
+        devices = self.services.devices
+        if not self.is_shown(thing(devices.find(name).name)):
             raise Forbidden("The pairing code holds a secret. Show it on the page of the phone.")
         # The same bytes as GET /smssync/devices/<name>/pairing: ASCII, which every scanner reads.
-        text = ujson.dumps(phones.pairing(self.services, device), escape_forward_slashes=False)
+        code = pairing_code(devices.pairing(name))
+        text = ujson.dumps(code, escape_forward_slashes=False)
         self.set_page_headers()
         self.set_header("Content-Type", "image/svg+xml; charset=UTF-8")
         self.finish(_svg(text))
 
 
-def thing(device: Device) -> str:
+def thing(name: str) -> str:
     """Return under what it is noted that a phone's pairing code was shown."""
-    return f"device:{device.name}"
+    return f"device:{name}"
 
 
 def only_here(url: str) -> bool:

@@ -18,7 +18,7 @@ from gateway.messaging.history import History, Message
 from gateway.messaging.messenger import RETRY_SECONDS, Messenger, Sent
 from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
-from gateway.providers.base import Outcome, Sms, SubmitResult
+from gateway.providers.base import DeliveryState, Outcome, Part, Sms, SubmitResult
 from gateway.providers.vonage.sms import Account, VonageProvider
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
@@ -428,6 +428,37 @@ async def test_a_failure_is_logged_without_number_text_or_secret(
     assert f"message {sent.id}: refused, code 7" in caplog.text
     for private in (RECEIVER.removeprefix("+"), "The text of a person", SECRET):
         assert private not in caplog.text
+
+
+class Drawer:
+    """A provider of the caller's own, which takes everything."""
+
+    name = pace_key = "smssync:drawer"
+    rate = 0.0
+
+    def __init__(self) -> None:
+        self.taken: list[Sms] = []
+
+    async def submit(self, sms: Sms) -> SubmitResult:
+        self.taken.append(sms)
+        return SubmitResult(Outcome.ACCEPTED, (Part(f"{sms.id}-1", DeliveryState.ACCEPTED),))
+
+    async def close(self) -> None:
+        """There is nothing to give back."""
+
+
+async def test_a_text_may_leave_by_a_provider_of_its_own_under_its_own_id(redis_url: str) -> None:
+    sms, drawer = Sms("0123456789abcdef" * 2, RECEIVER, "drawer", "Hello"), Drawer()
+    labels = {"provider": "smssync", "outcome": "accepted"}
+    before = sample("gateway_messages_total", **labels)
+    async with gateway(redis_url, accept) as (sending, vonage):
+        sent = await sending.messenger.send_by(drawer, sms, source="admin")
+        record = await sending.record(sent)
+    assert (Sent(sms.id, Outcome.ACCEPTED), [sms], []) == (sent, drawer.taken, vonage.posts)
+    assert ("smssync:drawer", "admin", "accepted") == tuple(
+        getattr(record, name) for name in ("provider", "source", "outcome")
+    )
+    assert 1 == sample("gateway_messages_total", **labels) - before
 
 
 async def test_it_names_the_providers_it_can_send_through(redis_url: str) -> None:

@@ -1,21 +1,24 @@
-"""Phones by name and secret, and what becomes of an SMS that one has received."""
+"""Phones by their secrets, and what becomes of an SMS that one has received."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from conf.devices import Device
 from conf.settings import Settings
+from gateway.errors import BadRequest, StoreUnavailable, Unauthenticated
 from gateway.messaging.status import Status
 from gateway.monitoring.metrics import totals
 from gateway.providers.base import DeliveryState
-from gateway.smssync.phones import DELIVERIES, authentic, reporting
+from gateway.smssync.outgoing import DELIVERIES, reporting
 from gateway.smssync.tasks import NewTask, TaskState
 from gateway.smssync.wire import Post
+from gateway.store import keys
 from gateway.virtual_numbers.pool import VirtualNumber
 from gateway.wiring.services import Services, open_services
 
@@ -25,6 +28,7 @@ SECOND = "+12065550172"
 GERMAN = "+4917604069051"
 REPLY = "We will call you back."
 UUID = "1ba368bd-c467-4374-bf28-6c1a8c0f4f2e"
+HELLO = NewTask(uuid=UUID, to=SENDER, message="Hi", device="front")
 
 Open = Callable[..., AbstractAsyncContextManager[Services]]
 
@@ -59,35 +63,7 @@ async def inbox(services: Services) -> list[tuple[str, str, str]]:
     return [(each.mo.sender, each.mo.to, each.reason) for each in found]
 
 
-# --- Which phone ---------------------------------------------------------------------------------
-
-BY_PATH = [
-    pytest.param(["a", "b"], "b", "b", id="by its name"),
-    pytest.param(["a", "b"], "c", None, id="unknown"),
-    pytest.param(["a", "b"], "A", None, id="case counts"),
-    pytest.param(["a"], "", "a", id="the only one"),
-    pytest.param(["a", "default"], "", "default", id="the one called default"),
-    pytest.param(["a", "b"], "", None, id="any of two"),
-    pytest.param([], "", None, id="none configured"),
-    pytest.param([], "default", None, id="default without any"),
-]
-
-
-@pytest.mark.parametrize(("names", "element", "expected"), BY_PATH)
-async def test_a_path_names_a_phone(
-    opened: Open, names: list[str], element: str, expected: str | None
-) -> None:
-    async with opened(*(Device(name, "s3cret") for name in names)) as services:
-        found = services.phones.device(element)
-    assert expected == (found.name if found else None)
-
-
-async def test_all_phones_are_known_by_name(opened: Open) -> None:
-    devices = {name: Device(name, "s3cret") for name in ("a", "b")}
-    async with opened(*devices.values()) as services, opened() as without:
-        assert (devices, True) == (dict(services.phones.devices), services.phones.configured)
-        assert ({}, False) == (dict(without.phones.devices), without.phones.configured)
-
+# --- Who calls ------------------------------------------------------------------------------------
 
 PLAIN = Device("plain", "new")
 ROTATED = Device("rotated", "new", old_secret="old")
@@ -107,15 +83,18 @@ SECRETS = [
     pytest.param(ROTATED, [""], False, id="an empty one in a rotation"),
     pytest.param(Device("umlaut", "grün"), ["grün"], True, id="not ASCII"),
     pytest.param(Device("umlaut", "grün"), ["grun"], False, id="nearly"),
-    pytest.param(None, ["new"], False, id="no phone"),
 ]
 
 
 @pytest.mark.parametrize(("device", "given", "expected"), SECRETS)
-def test_a_phone_is_known_by_its_secrets_alone(
-    device: Device | None, given: list[str | None], expected: bool
+async def test_a_phone_is_known_by_its_secrets_alone(
+    opened: Open, device: Device, given: list[str | None], expected: bool
 ) -> None:
-    assert expected is authentic(device, given)
+    async with opened(device) as services:
+        with nullcontext() if expected else pytest.raises(Unauthenticated):
+            assert device == services.phones.authenticate(device.name, given)
+        with pytest.raises(Unauthenticated):
+            services.phones.authenticate("nobody", given)
 
 
 # --- To whom and from whom -----------------------------------------------------------------------
@@ -267,8 +246,8 @@ def number(e164: str, provider: str) -> VirtualNumber:
 async def test_an_sms_for_a_phone_is_written_down_like_every_message(opened: Open) -> None:
     async with opened(ONE_SIM) as services:
         task = NewTask(uuid=UUID, to=SENDER, message="x" * 200, device="front")
-        assert await services.phones.queue(task)
-        assert not await services.phones.queue(task), "known already"
+        await services.phones.queue(task, source="admin")
+        await services.phones.queue(task, source="admin")  # known already
         message = await services.history.message(UUID.replace("-", ""))
         queued = await services.tasks.poll("front")
     assert message is not None
@@ -286,11 +265,55 @@ async def test_an_sms_for_a_phone_is_written_down_like_every_message(opened: Ope
 
 async def test_the_record_of_an_sms_says_who_asked_for_it(opened: Open) -> None:
     async with opened(ONE_SIM) as services:
-        task = NewTask(uuid=UUID, to=SENDER, message="Hi", device="front")
-        await services.phones.queue(task, source="console")
+        await services.phones.queue(HELLO, source="console")
         message = await services.history.message(UUID.replace("-", ""))
     assert message is not None
     assert "console" == message.source
+
+
+WRONG = [
+    pytest.param({"message": ""}, "message: must not be empty", id="no text"),
+    pytest.param({"priority": 1001}, "priority: must be from -1000 to 1000", id="a priority"),
+    pytest.param({"device": "nobody"}, "device: unknown", id="no such phone"),
+]
+
+
+@pytest.mark.parametrize(("fields", "message"), WRONG)
+async def test_what_no_phone_can_send_is_refused_and_not_written_down(
+    opened: Open, fields: dict[str, Any], message: str
+) -> None:
+    async with opened(ONE_SIM) as services:
+        with pytest.raises(BadRequest, match=message):
+            await services.phones.queue(replace(HELLO, **fields), source="admin")
+        assert await services.history.message(UUID.replace("-", "")) is None
+
+
+@pytest.mark.parametrize("device", ["front", ""])
+async def test_an_sms_for_a_phone_is_counted_like_every_message(opened: Open, device: str) -> None:
+    def accepted() -> float:
+        return totals()["messages.smssync.accepted"]
+
+    async with opened(ONE_SIM) as services:
+        before = accepted()
+        await services.phones.queue(replace(HELLO, device=device), source="admin")
+        message = await services.history.message(UUID.replace("-", ""))
+    assert 1 == accepted() - before
+    assert message is not None
+    assert (f"smssync:{device}".rstrip(":"), device or "any phone") == (
+        message.provider,
+        message.sender,
+    )
+
+
+async def test_an_sms_that_could_not_be_queued_is_no_success(opened: Open) -> None:
+    async with opened(ONE_SIM) as services:
+        await services.store.execute("SET", keys.TASKS, "of another type")
+        with pytest.raises(StoreUnavailable):
+            await services.phones.queue(HELLO, source="admin")
+        message = await services.history.message(UUID.replace("-", ""))
+        await services.store.execute("DEL", keys.TASKS)
+    assert message is not None
+    assert "unknown" == message.outcome
 
 
 REPORTED = [
@@ -311,8 +334,8 @@ async def test_each_state_is_a_receipt(
     opened: Open, state: str, delivery: DeliveryState, final: bool
 ) -> None:
     async with opened(ONE_SIM) as services:
-        await services.phones.queue(NewTask(uuid=UUID, to=SENDER, message="Hi", device="front"))
-        await reporting(services.receipts)(UUID, state)
+        await services.phones.queue(HELLO, source="admin")
+        await reporting(services.receipts)(UUID, TaskState(state))
         status = await services.receipts.status(UUID.replace("-", ""))
     assert status is not None
     assert (delivery, final, 1) == (status.delivery, status.final, status.parts)
@@ -330,9 +353,9 @@ async def test_what_a_person_cancelled_is_no_delivery_that_failed(
         return sum(found[name] for name in found if name.startswith("deliveries.smssync."))
 
     async with opened(ONE_SIM) as services:
-        await services.phones.queue(NewTask(uuid=UUID, to=SENDER, message="Hi", device="front"))
+        await services.phones.queue(HELLO, source="admin")
         before = counted()
-        await reporting(services.receipts)(UUID, state)
+        await reporting(services.receipts)(UUID, TaskState(state))
     assert grown == counted() - before
 
 
