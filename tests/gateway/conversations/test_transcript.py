@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -26,13 +26,6 @@ MOST_ENTRIES = 10_000
 
 PRELUDE = Script.load(transcript_module.__file__, "_log")
 ADD = Script(PRELUDE.text + "log_add(KEYS[1], KEYS[2], KEYS[3], ARGV[1], ARGV[2])\nreturn 1\n")
-
-
-@pytest.fixture
-async def store(redis_url: str) -> AsyncIterator[Store]:
-    made = connect(redis_url)
-    yield made
-    await made.close()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
 import pytest
@@ -37,13 +37,6 @@ def gateway(standin: VonageStandin, valkey_server: RestartableValkey) -> Iterato
     options = standin.options(valkey_server.url, **LIMITS)
     with GatewayProcess(*options) as gateway:
         yield gateway
-
-
-@pytest.fixture
-async def visitor(gateway: GatewayProcess, standin: VonageStandin) -> AsyncIterator[Visitor]:
-    standin.expect()
-    async with visiting(gateway.url) as visitor:
-        yield visitor
 
 
 async def test_without_the_store_every_request_is_answered_soon_and_nothing_is_sent(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -20,13 +19,6 @@ from gateway.virtual_numbers.pool import MOST_REFUSALS, Mode, Pool, PoolEntry, V
 NUMBER = "+12065550100"
 OTHER = "+12065550101"
 ANNA, BEN = "+4917604069091", "+4917604069092"
-
-
-@pytest.fixture
-async def store(redis_url: str) -> AsyncIterator[Store]:
-    made = connect(redis_url)
-    yield made
-    await made.close()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -38,19 +38,6 @@ INTERVAL_MS = 400
 def entry(number: int = 1, sender: str = GERMAN, to: str = PERSON, **more: Any) -> OutboxEntry:
     given = {"provider": "nexmo", "text": f"Text {number}", "kind": "relay", **more}
     return OutboxEntry(id=f"{number:032x}", to=to, sender=sender, **given)
-
-
-@pytest.fixture
-async def stores(redis_url: str) -> AsyncIterator[list[Store]]:
-    """Stores with connections of their own, as several processes have them."""
-    made = [connect(redis_url) for _ in range(4)]
-    yield made
-    await asyncio.gather(*(each.close() for each in made))
-
-
-@pytest.fixture
-def store(stores: list[Store]) -> Store:
-    return stores[0]
 
 
 @pytest.fixture
