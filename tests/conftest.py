@@ -43,16 +43,24 @@ class RestartableValkey:
     def __init__(self, directory: Path) -> None:
         self._server = valkey_process.start_temporary(directory, appendonly="yes")
         self.url = self._server.url
-        self._paused = False
+        self._paused = self._stopped = False
 
     def start(self) -> None:
         """Serve the same data on the same port again."""
         self._server.start()
+        self._stopped = False
 
     def stop(self) -> None:
         """End the server: connections are closed, new ones refused."""
         self.resume()
         self._server.stop()
+        self._stopped = True
+
+    def restore(self) -> None:
+        """Serve again, whatever was done to it."""
+        self.resume()
+        if self._stopped:
+            self.start()
 
     def pause(self) -> None:
         """Stay connected but answer nothing."""

@@ -25,6 +25,7 @@ from tests.support import ROOT
 NOT_IN_A_CLONE = shutil.ignore_patterns(
     ".git", ".venv", "var", "cov-report", "__pycache__", ".*_cache"
 )
+MOVED = "moved"
 # A make inside "make test ARGS=..." would take over the outer one's variables.
 ENVIRONMENT = {
     name: value
@@ -87,16 +88,26 @@ def leave_mark(folder: Path) -> Path:
     return mark
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def installed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the Makefile and a lock of one tiny package, installed."""
-    folder = tmp_path / "it's a folder"
+    folder = tmp_path_factory.mktemp("small") / "it's a folder"
     folder.mkdir()
     shutil.copy(ROOT / "Makefile", folder)
     shutil.copy(ROOT / "requirements-uv.txt", folder)
     (folder / "requirements.txt").write_text(tiny_lock(folder, "1.0"))
     make(folder, "install")
-    return folder
+    return folder.rename(folder.with_name("as installed"))
+
+
+@pytest.fixture
+def small(installed_once: Path) -> Iterator[Path]:
+    """A copy of it, in the place where it was installed."""
+    folder = installed_once.with_name("it's a folder")
+    shutil.copytree(installed_once, folder, symlinks=True)
+    yield folder
+    for left in (folder, folder.with_name(MOVED)):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +145,7 @@ def test_another_python_makes_the_environment_anew(small: Path) -> None:
 
 def test_a_moved_checkout_makes_the_environment_anew(small: Path) -> None:
     leave_mark(small)
-    moved = small.rename(small.with_name("moved"))
+    moved = small.rename(small.with_name(MOVED))
     make(moved, "install")
     assert installed(moved) == "1.0"
     assert not (moved / ".venv" / "mark").exists()
