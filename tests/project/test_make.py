@@ -33,6 +33,9 @@ ENVIRONMENT = {
     if name not in {"ARGS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHON", "VIRTUAL_ENV", "WORKERS"}
 }
 
+# Installing takes longer than a test usually may.
+pytestmark = pytest.mark.timeout(300)
+
 
 def make(folder: Path, *arguments: str, python: str = sys.executable) -> str:
     """What make printed; CalledProcessError when it failed."""
@@ -224,12 +227,10 @@ def test_help_lists_every_target_a_person_may_call() -> None:
     assert sorted(set(phony[1].split()) - {"venv"}) == sorted(listed)
 
 
-@pytest.mark.timeout(300)
 def test_the_whole_lock_installs_and_is_then_current(checkout: Path) -> None:
     assert make(checkout, "install") == ""
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("time", ["first", "second"])
 def test_make_run_serves_each_time_although_6379_is_taken(checkout: Path, time: str) -> None:
     port = free_port()

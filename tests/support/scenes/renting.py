@@ -58,9 +58,7 @@ class Office:
 
 
 @asynccontextmanager
-async def opened(
-    standin: NumbersStandin, url: str, timeout: float = 20.0
-) -> AsyncIterator[Office]:
+async def opened(standin: NumbersStandin, url: str, timeout: float = 20.0) -> AsyncIterator[Office]:
     """Run an office; timeout: seconds until a request without an answer is given up."""
     store = connect(url)
     api = NumbersApi(standin.url, KEY, SECRET, timeout=timeout, pauses=(0.0, 0.0, 0.0))
