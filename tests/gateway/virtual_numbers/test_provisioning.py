@@ -68,8 +68,8 @@ async def office(
     request: pytest.FixtureRequest, standin: NumbersStandin, redis_url: str
 ) -> AsyncIterator[Office]:
     """An empty pool, and the provider; only where that keeps silent it is soon given up."""
-    timeout = 1.0 if request.node.name.endswith("[silence]") else 20.0
-    async with opened(standin, redis_url, timeout) as running:
+    patience = 1.0 if request.node.name.endswith("[silence]") else 20.0
+    async with opened(standin, redis_url, patience) as running:
         yield running
 
 

@@ -58,10 +58,12 @@ class Office:
 
 
 @asynccontextmanager
-async def opened(standin: NumbersStandin, url: str, timeout: float = 20.0) -> AsyncIterator[Office]:
-    """Run an office; timeout: seconds until a request without an answer is given up."""
+async def opened(
+    standin: NumbersStandin, url: str, patience: float = 20.0
+) -> AsyncIterator[Office]:
+    """Run an office; patience: seconds until a request without an answer is given up."""
     store = connect(url)
-    api = NumbersApi(standin.url, KEY, SECRET, timeout=timeout, pauses=(0.0, 0.0, 0.0))
+    api = NumbersApi(standin.url, KEY, SECRET, timeout=patience, pauses=(0.0, 0.0, 0.0))
     try:
         yield Office(standin, store, api, Pool(store))
     finally:
