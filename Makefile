@@ -5,10 +5,11 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 ARGS ?=
-# One worker a core; beyond 8 the tests' own servers get into each other's way. Tests of one
-# file share what is dear to set up, and so run in one worker.
+# Tests wait as much as they work, so that "auto" means three workers for two cores; beyond 8 the
+# tests' own servers get into each other's way. Tests of one file share what is dear to set up, and
+# so run in one worker; the files run in the order of tests/support/order.py.
 WORKERS ?= auto
-PYTEST := $(PY) -m pytest -n $(WORKERS) --maxprocesses=8 --dist=loadfile
+PYTEST := $(PY) -m pytest -n $(WORKERS) --maxprocesses=8 --no-loadscope-reorder --dist=loadfile
 # pip only brings uv, which needs nothing else; uv brings the rest, exactly what the lock pins.
 UV_PIN := uv==0.13.8
 PIP_INSTALL := $(PY) -m pip install --quiet --no-deps --require-hashes --only-binary :all:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import os
 import signal
 import socket
-from collections.abc import Iterator
+import sys
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +16,33 @@ import pytest
 import redis
 
 from gateway.store import valkey_process
+from gateway.store.pipeline import Store, connect
+from tests.support.order import dearest_first, shuffled
 from tests.support.stand_ins.vonage import VonageStandin
+from tests.support.visitor import Visitor, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
+
+    from tests.support.servers.processes import GatewayProcess
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a run be told to mix the tests up."""
+    parser.addoption("--shuffle", metavar="SEED", help="run files and their tests in random order")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Three workers for two cores: tests wait for processes and browsers as much as they work."""
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return max(1, cores * 3 // 2)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the files that take long, or mix all up as ``--shuffle`` says."""
+    seed = config.getoption("--shuffle")
+    items[:] = shuffled(items, seed) if seed else dearest_first(items)
 
 
 class RestartableValkey:
@@ -26,16 +51,24 @@ class RestartableValkey:
     def __init__(self, directory: Path) -> None:
         self._server = valkey_process.start_temporary(directory, appendonly="yes")
         self.url = self._server.url
-        self._paused = False
+        self._paused = self._stopped = False
 
     def start(self) -> None:
         """Serve the same data on the same port again."""
         self._server.start()
+        self._stopped = False
 
     def stop(self) -> None:
         """End the server: connections are closed, new ones refused."""
         self.resume()
         self._server.stop()
+        self._stopped = True
+
+    def restore(self) -> None:
+        """Serve again, whatever was done to it."""
+        self.resume()
+        if self._stopped:
+            self.start()
 
     def pause(self) -> None:
         """Stay connected but answer nothing."""
@@ -59,26 +92,47 @@ def loopback_only() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of this worker's own Valkey."""
+def _valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]:
+    """A client of this worker's own Valkey."""
     server = valkey_process.start_temporary(tmp_path_factory.mktemp("valkey"))
-    yield server.url
+    with valkey_process.client(server.port, seconds=30) as client:
+        yield client
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def valkey_url(_valkey: redis.Redis) -> str:
+    """The address of this worker's own Valkey."""
+    return valkey_process.redis_url(_valkey.get_connection_kwargs()["port"])
+
+
 @pytest.fixture(scope="module", autouse=True)
-def _nothing_left_behind(valkey_url: str) -> None:
+def _nothing_left_behind(_valkey: redis.Redis) -> None:
     """Begin each file with an empty Valkey: a text left in the outbox would be sent in the next."""
-    with redis.Redis.from_url(valkey_url) as client:
-        client.flushall()
+    _valkey.flushall()
 
 
 @pytest.fixture
-def redis_url(valkey_url: str) -> str:
+def redis_url(_valkey: redis.Redis, valkey_url: str) -> str:
     """The address of this worker's Valkey, emptied for this test."""
-    with redis.Redis.from_url(valkey_url) as client:
-        client.flushall()
+    _valkey.flushall()
     return valkey_url
+
+
+@pytest.fixture
+async def store(redis_url: str) -> AsyncIterator[Store]:
+    """This worker's Valkey, empty, as a process of the gateway knows it."""
+    made = connect(redis_url)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def stores(store: Store, redis_url: str) -> AsyncIterator[list[Store]]:
+    """``store`` and three more with connections of their own, as four processes have them."""
+    others = [connect(redis_url) for _ in range(3)]
+    yield [store, *others]
+    await asyncio.gather(*(each.close() for each in others))
 
 
 @pytest.fixture
@@ -96,6 +150,14 @@ def standin() -> Iterator[VonageStandin]:
     """A provider that is not our emulator, on loopback."""
     with VonageStandin() as standin:
         yield standin
+
+
+@pytest.fixture
+async def visitor(gateway: GatewayProcess, standin: VonageStandin) -> AsyncIterator[Visitor]:
+    """A client of the file's gateway, while the provider accepts everything."""
+    standin.expect()
+    async with visiting(gateway.url) as visitor:
+        yield visitor
 
 
 @pytest.fixture(scope="module")

@@ -25,12 +25,16 @@ from tests.support import ROOT
 NOT_IN_A_CLONE = shutil.ignore_patterns(
     ".git", ".venv", "var", "cov-report", "__pycache__", ".*_cache"
 )
+MOVED = "moved"
 # A make inside "make test ARGS=..." would take over the outer one's variables.
 ENVIRONMENT = {
     name: value
     for name, value in os.environ.items()
     if name not in {"ARGS", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHON", "VIRTUAL_ENV", "WORKERS"}
 }
+
+# Installing takes longer than a test usually may.
+pytestmark = pytest.mark.timeout(300)
 
 
 def make(folder: Path, *arguments: str, python: str = sys.executable) -> str:
@@ -87,16 +91,26 @@ def leave_mark(folder: Path) -> Path:
     return mark
 
 
-@pytest.fixture
-def small(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def installed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the Makefile and a lock of one tiny package, installed."""
-    folder = tmp_path / "it's a folder"
+    folder = tmp_path_factory.mktemp("small") / "it's a folder"
     folder.mkdir()
     shutil.copy(ROOT / "Makefile", folder)
     shutil.copy(ROOT / "requirements-uv.txt", folder)
     (folder / "requirements.txt").write_text(tiny_lock(folder, "1.0"))
     make(folder, "install")
-    return folder
+    return folder.rename(folder.with_name("as installed"))
+
+
+@pytest.fixture
+def small(installed_once: Path) -> Iterator[Path]:
+    """A copy of it, in the place where it was installed."""
+    folder = installed_once.with_name("it's a folder")
+    shutil.copytree(installed_once, folder, symlinks=True)
+    yield folder
+    for left in (folder, folder.with_name(MOVED)):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +148,7 @@ def test_another_python_makes_the_environment_anew(small: Path) -> None:
 
 def test_a_moved_checkout_makes_the_environment_anew(small: Path) -> None:
     leave_mark(small)
-    moved = small.rename(small.with_name("moved"))
+    moved = small.rename(small.with_name(MOVED))
     make(moved, "install")
     assert installed(moved) == "1.0"
     assert not (moved / ".venv" / "mark").exists()
@@ -213,12 +227,10 @@ def test_help_lists_every_target_a_person_may_call() -> None:
     assert sorted(set(phony[1].split()) - {"venv"}) == sorted(listed)
 
 
-@pytest.mark.timeout(300)
 def test_the_whole_lock_installs_and_is_then_current(checkout: Path) -> None:
     assert make(checkout, "install") == ""
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("time", ["first", "second"])
 def test_make_run_serves_each_time_although_6379_is_taken(checkout: Path, time: str) -> None:
     port = free_port()

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from tests.support.servers.processes import GatewayProcess, wait_for
 
@@ -26,6 +26,8 @@ ARGUMENTS = (
     "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )
+# Milliseconds until a page that never shows what it should fails its test.
+PATIENCE_MS = 20_000
 # Chromium itself reports answers with an error status and servers that are gone; a page can
 # not keep it from that.
 FAILED_LOAD = "Failed to load resource"
@@ -44,6 +46,7 @@ def require_chromium() -> Path:
 @contextmanager
 def open_browser(chromium: Path) -> Iterator[Browser]:
     """A headless browser; no other event loop may run in this thread while it is open."""
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium, args=ARGUMENTS, headless=True

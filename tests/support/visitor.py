@@ -15,7 +15,7 @@ import aiohttp
 from yarl import URL
 
 RECEIVER = "+49 176 12345678"  # made up
-GIVEN_UP = 10.0  # seconds after which a condition that never comes true fails the test
+GIVEN_UP = 30.0  # seconds after which a condition that never comes true fails the test
 
 
 @dataclass(frozen=True)

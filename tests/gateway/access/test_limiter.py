@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
@@ -22,21 +22,6 @@ NOWHERE = "redis://127.0.0.1:1"
 CLIENT = "203.0.113.9"
 NUMBER = "+4917612345678"
 MINUTE, HOUR = 60, 3600
-
-
-@pytest.fixture
-async def store(redis_url: str) -> AsyncIterator[Store]:
-    made = connect(redis_url)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
-async def stores(redis_url: str) -> AsyncIterator[list[Store]]:
-    """Three stores with connections of their own, as three processes have them."""
-    made = [connect(redis_url) for _ in range(3)]
-    yield made
-    await asyncio.gather(*(each.close() for each in made))
 
 
 @pytest.fixture(params=["in the store", "in this process"])
@@ -343,7 +328,7 @@ async def test_what_spends_money_refuses_without_the_store() -> None:
 
 
 async def test_validation_is_limited_by_the_store(stores: list[Store]) -> None:
-    processes = [ValidationLimits(Limiter(store), Limit(2, HOUR)) for store in stores]
+    processes = [ValidationLimits(Limiter(store), Limit(2, HOUR)) for store in stores[:3]]
     assert [True, True, False] == [await passes(each.hit(CLIENT)) for each in processes]
 
 

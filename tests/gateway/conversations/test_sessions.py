@@ -8,7 +8,7 @@ import random
 import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -52,19 +52,6 @@ def person(number: int) -> str:
 
 def wanted(a: str = ANNA, b: str = BEN, **more: Any) -> NewSession:
     return NewSession(participant_a=a, participant_b=b, **more)
-
-
-@pytest.fixture
-async def stores(redis_url: str) -> AsyncIterator[list[Store]]:
-    """Four stores with connections of their own, as four processes have them."""
-    made = [connect(redis_url) for _ in range(4)]
-    yield made
-    await asyncio.gather(*(each.close() for each in made))
-
-
-@pytest.fixture
-def store(stores: list[Store]) -> Store:
-    return stores[0]
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
 from gateway.errors import StoreUnavailable, UnknownPlace
@@ -15,13 +13,6 @@ from gateway.store.pipeline import Store, connect
 NOWHERE = "redis://127.0.0.1:1"
 NUMBER = "+491760406900"
 WORDS = Keywords("STOP,STOPALL,UNSUBSCRIBE,ARRET, Stop all".split(","), ["START", "Unstop", ""])
-
-
-@pytest.fixture
-async def store(redis_url: str) -> AsyncIterator[Store]:
-    made = connect(redis_url)
-    yield made
-    await made.close()
 
 
 @pytest.fixture

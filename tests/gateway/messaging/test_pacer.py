@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
@@ -15,14 +15,6 @@ from gateway.store.pipeline import Store, connect
 
 NOWHERE = "redis://127.0.0.1:1"
 KEY = keys.pace("key")
-
-
-@pytest.fixture
-async def stores(redis_url: str) -> AsyncIterator[list[Store]]:
-    """Three stores with connections of their own, as three processes have them."""
-    made = [connect(redis_url) for _ in range(3)]
-    yield made
-    await asyncio.gather(*(each.close() for each in made))
 
 
 async def newest(store: Store) -> int:

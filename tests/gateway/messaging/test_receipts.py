@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -25,13 +25,6 @@ MESSAGE = "0123456789abcdef" * 2
 SMS = Sms(MESSAGE, "+4917612345678", "Sender", "the text")
 NOWHERE = "redis://127.0.0.1:1"
 DAY_MS = 86_400_000
-
-
-@pytest.fixture
-async def store(redis_url: str) -> AsyncIterator[Store]:
-    made = connect(redis_url)
-    yield made
-    await made.close()
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from math import inf
 
@@ -39,13 +39,6 @@ from tests.support.visitor import eventually, visiting
 
 NOWHERE = "redis://127.0.0.1:1"
 ACCEPTED, REFUSED = "messages.nexmo.accepted", "messages.nexmo.refused"
-
-
-@pytest.fixture
-async def store(redis_url: str) -> AsyncIterator[Store]:
-    made = connect(redis_url)
-    yield made
-    await made.close()
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,13 +100,6 @@ PARTLY = [
 def gateway(standin: VonageStandin, valkey_url: str) -> Iterator[GatewayProcess]:
     with GatewayProcess(*standin.options(valkey_url, provider_timeout=1)) as gateway:
         yield gateway
-
-
-@pytest.fixture
-async def visitor(gateway: GatewayProcess, standin: VonageStandin) -> AsyncIterator[Visitor]:
-    standin.expect()
-    async with visiting(gateway.url) as visitor:
-        yield visitor
 
 
 @pytest.mark.parametrize("case", OK, ids=str)

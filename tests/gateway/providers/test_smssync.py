@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import hmac
 import uuid
-from collections.abc import AsyncIterator
-
-import pytest
 
 from conf.devices import Device
 from gateway.errors import NotFound, StoreUnavailable
@@ -25,13 +22,6 @@ NOWHERE = "redis://127.0.0.1:1"
 
 async def unheard(uuid: str, state: TaskState) -> None:
     """Take no notice."""
-
-
-@pytest.fixture
-async def store(redis_url: str) -> AsyncIterator[Store]:
-    made = connect(redis_url)
-    yield made
-    await made.close()
 
 
 def queue_in(store: Store) -> TaskQueue:

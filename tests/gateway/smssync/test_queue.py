@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
@@ -71,19 +71,6 @@ class Reports:
 
     def states(self, number: int = 1) -> list[str]:
         return [state for each, state in self.told if each == number]
-
-
-@pytest.fixture
-async def stores(redis_url: str) -> AsyncIterator[list[Store]]:
-    """Stores with connections of their own, as several processes have them."""
-    made = [connect(redis_url) for _ in range(4)]
-    yield made
-    await asyncio.gather(*(each.close() for each in made))
-
-
-@pytest.fixture
-def store(stores: list[Store]) -> Store:
-    return stores[0]
 
 
 @pytest.fixture

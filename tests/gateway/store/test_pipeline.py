@@ -30,13 +30,6 @@ AT_ONCE = 0.9
 
 
 @pytest.fixture
-async def store(redis_url: str) -> AsyncIterator[Store]:
-    made = connect(redis_url)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
 async def own_store(valkey_server: RestartableValkey) -> AsyncIterator[Store]:
     """A store on a server that the test may stop and pause."""
     made = connect(valkey_server.url)

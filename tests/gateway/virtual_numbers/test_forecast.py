@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ import pytest
 from gateway.conversations.opening import NewSession, NoNumberFree
 from gateway.conversations.session import Session
 from gateway.store import keys
-from gateway.store.pipeline import Store, connect
+from gateway.store.pipeline import Store
 from gateway.telephony.phonenumber import country_of
 from gateway.virtual_numbers.forecast import DAYS, Forecast, Need
 from gateway.virtual_numbers.pool import Pool, VirtualNumber
@@ -32,19 +32,6 @@ PEOPLE = [*GERMANS[:4], *AMERICANS[:4], *NOBODYS]
 US = [f"+120655501{n:02}" for n in range(50, 60)]
 DE = [f"+49176040690{n:02}" for n in range(50, 60)]
 SMS, VOICE, BOTH = ({"sms"}, {"voice"}, {"sms", "voice"})
-
-
-@pytest.fixture
-async def stores(redis_url: str) -> AsyncIterator[list[Store]]:
-    """Two stores with connections of their own, as two processes have them."""
-    made = [connect(redis_url) for _ in range(2)]
-    yield made
-    await asyncio.gather(*(each.close() for each in made))
-
-
-@pytest.fixture
-def store(stores: list[Store]) -> Store:
-    return stores[0]
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
@@ -22,13 +21,6 @@ from tests.support.conversations import OpenedSessions
 NUMBER = "+12065550100"
 OTHER = "+12065550101"
 ANNA, BEN = "+4917604069091", "+4917604069092"
-
-
-@pytest.fixture
-async def store(redis_url: str) -> AsyncIterator[Store]:
-    made = connect(redis_url)
-    yield made
-    await made.close()
 
 
 @pytest.fixture

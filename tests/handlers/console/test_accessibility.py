@@ -37,7 +37,8 @@ ASKED = {
 }
 CONTRAST = {"runOnly": ["color-contrast"]}
 
-# The elements that Tab has to reach, in this order: all that can be used and can be seen. The
+# The elements that Tab has to reach, in this order: all that can be used and can be seen. They
+# are kept in a list, since a mark on them would be gone with the next update of a live part. The
 # browser is brought to the beginning of the page, wherever a field has taken the focus.
 STOPS = """() => {
   const usable = 'a[href], button, input:not([type=hidden]), select, textarea, summary, ' +
@@ -46,10 +47,8 @@ STOPS = """() => {
   const start = document.body.insertBefore(document.createElement('i'), document.body.firstChild);
   start.tabIndex = -1;
   start.focus();
-  return [...document.querySelectorAll(usable)].filter(seen).map((each, index) => {
-    each.dataset.stop = index;
-    return each.outerHTML.slice(0, 200);
-  });
+  window.stops = [...document.querySelectorAll(usable)].filter(seen);
+  return window.stops.map((each) => each.outerHTML.slice(0, 200));
 }"""
 # Where the focus is, and whether that can be seen; null where it is nothing of ours. Within a
 # frame it is the frame's to show.
@@ -60,7 +59,7 @@ FOCUS = """() => {
   const box = element.getBoundingClientRect();
   const outlined = style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2;
   return {
-    stop: Number(element.dataset.stop ?? -1),
+    stop: window.stops.indexOf(element),
     outlined: outlined || element.tagName === 'IFRAME',
     seen: box.width > 0 && box.right > 8 && box.left < innerWidth - 8 &&
       box.bottom > 8 && box.top < innerHeight - 8,

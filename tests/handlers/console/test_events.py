@@ -70,12 +70,6 @@ async def gateway(redis_url: str) -> AsyncIterator[Gateway]:
         yield running
 
 
-@pytest.fixture
-async def operator(gateway: Gateway) -> Operator:
-    """A person who has signed in."""
-    return await Operator.signed_in(gateway)
-
-
 class Stream:
     """The events of one page as a browser reads them."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -12,19 +11,6 @@ from gateway.store import keys
 from gateway.store.pipeline import connect
 from tests.support.scenes.console import OPTIONS, TOKEN, Operator
 from tests.support.servers.serving import Gateway, serving
-
-
-@pytest.fixture
-async def gateway(redis_url: str) -> AsyncIterator[Gateway]:
-    """A gateway with an admin token and an empty store."""
-    async with serving(*OPTIONS, redis_url=redis_url) as running:
-        yield running
-
-
-@pytest.fixture
-async def operator(gateway: Gateway) -> Operator:
-    """A person who has signed in."""
-    return await Operator.signed_in(gateway)
 
 
 async def test_without_a_sign_in_every_page_is_the_form(gateway: Gateway) -> None:

@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.conftest import RestartableValkey
 from tests.support import ROOT
-from tests.support.browser import Watch, handsets_url, open_browser, require_chromium
+from tests.support.browser import handsets_url, require_chromium
 from tests.support.servers.processes import GatewayProcess, wait_for
 
 FILE = ROOT / "handlers" / "static" / "example.html"
@@ -153,12 +153,6 @@ def on_disk(gateway_url: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_browser(require_chromium()) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GatewayProcess]:
     """A gateway in development mode that limits nobody."""
     data_dir = f"--data_dir={tmp_path_factory.mktemp('gateway')}"
@@ -179,15 +173,6 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     opened = browser.new_context(locale="en-US", viewport={"width": 900, "height": 640})
     yield opened
     opened.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
-    """An empty page; whatever it is used for, it must cause no error and stay on this machine."""
-    opened = context.new_page()
-    watch = Watch(opened)
-    yield opened
-    assert [] == watch.problems
 
 
 @pytest.fixture(params=OPENED)

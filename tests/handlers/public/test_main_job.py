@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,7 +21,7 @@ from tests.support.stand_ins.vonage import (
     VonageStandin,
     refused,
 )
-from tests.support.visitor import RECEIVER, Visitor, visiting
+from tests.support.visitor import RECEIVER, Visitor
 
 TOKEN = "token-of-the-webhooks"
 DIGITS = "4917612345678"
@@ -80,13 +80,6 @@ def gateway(
     )
     with GatewayProcess(*options) as gateway:
         yield gateway
-
-
-@pytest.fixture
-async def visitor(gateway: GatewayProcess, standin: VonageStandin) -> AsyncIterator[Visitor]:
-    standin.expect()
-    async with visiting(gateway.url) as visitor:
-        yield visitor
 
 
 @pytest.mark.parametrize("case", TEXTS, ids=lambda case: case[0])

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from tests.support.servers.processes import GatewayProcess
 from tests.support.stand_ins.vonage import VonageStandin
-from tests.support.visitor import Visitor, visiting
+from tests.support.visitor import Visitor
 
 WINDOW = 3600
 REFUSAL = {"status": "error", "error": "limit_acceded"}
@@ -31,13 +31,6 @@ def gateway(standin: VonageStandin, valkey_url: str) -> Iterator[GatewayProcess]
     )
     with GatewayProcess(*options) as gateway:
         yield gateway
-
-
-@pytest.fixture
-async def visitor(gateway: GatewayProcess, standin: VonageStandin) -> AsyncIterator[Visitor]:
-    standin.expect()
-    async with visiting(gateway.url) as visitor:
-        yield visitor
 
 
 async def test_a_receiver_gets_no_more_than_his_limit_from_all_visitors_together(

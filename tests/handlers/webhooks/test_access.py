@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,7 +15,7 @@ from tests.support.servers.processes import GatewayProcess
 from tests.support.stand_ins.delivery_receipts import WAYS, deliver, receipt, sent
 from tests.support.stand_ins.vonage import VonageStandin
 from tests.support.stand_ins.webhook_signing import ALGORITHMS, SECRET, signature, signed
-from tests.support.visitor import Visitor, visiting
+from tests.support.visitor import Visitor
 
 VECTORS = json.loads((DATA / "signatures.json").read_text())["sms"]
 
@@ -39,13 +39,6 @@ KINDS: dict[str, dict[str, object]] = {
 def gateway(kind: str, standin: VonageStandin, valkey_url: str) -> Iterator[GatewayProcess]:
     with GatewayProcess(*standin.options(valkey_url, **KINDS[kind])) as gateway:
         yield gateway
-
-
-@pytest.fixture
-async def visitor(gateway: GatewayProcess, standin: VonageStandin) -> AsyncIterator[Visitor]:
-    standin.expect()
-    async with visiting(gateway.url) as visitor:
-        yield visitor
 
 
 @of_kind("open")

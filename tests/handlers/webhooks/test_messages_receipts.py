@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests.support.servers.processes import GatewayProcess
 from tests.support.stand_ins.delivery_receipts import WAYS, receipt, sent
 from tests.support.stand_ins.vonage import SENDER, VonageStandin
 from tests.support.stand_ins.webhook_signing import APPLICATION, SECRET, jwt, signed
-from tests.support.visitor import Reply, Visitor, visiting
+from tests.support.visitor import Reply, Visitor
 
 JWT_SECRET = "secret-of-the-application-0123456789"
 ACCOUNT = {"nexmo_signature_secret": SECRET}
@@ -42,13 +42,6 @@ MESSAGES_V1 = [
 def gateway(kind: str, standin: VonageStandin, valkey_url: str) -> Iterator[GatewayProcess]:
     with GatewayProcess(*standin.options(valkey_url, **KINDS[kind])) as gateway:
         yield gateway
-
-
-@pytest.fixture
-async def visitor(gateway: GatewayProcess, standin: VonageStandin) -> AsyncIterator[Visitor]:
-    standin.expect()
-    async with visiting(gateway.url) as visitor:
-        yield visitor
 
 
 @of_kind("open")

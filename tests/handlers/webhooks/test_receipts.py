@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 
 from tests.support.servers.processes import GatewayProcess
 from tests.support.stand_ins.delivery_receipts import WAYS, deliver, receipt, sent
 from tests.support.stand_ins.vonage import VonageStandin, accepted, held, new_ids, partly
-from tests.support.visitor import Visitor, eventually, visiting
+from tests.support.visitor import Visitor, eventually
 
 Event = tuple[int, str]  # number of the part, status of the receipt
 
@@ -37,13 +37,6 @@ def gateway(standin: VonageStandin, valkey_url: str) -> Iterator[GatewayProcess]
     dlr_url = f"https://sms.example.org{CALLBACK}"
     with GatewayProcess(*standin.options(valkey_url, nexmo_dlr_url=dlr_url)) as gateway:
         yield gateway
-
-
-@pytest.fixture
-async def visitor(gateway: GatewayProcess, standin: VonageStandin) -> AsyncIterator[Visitor]:
-    standin.expect()
-    async with visiting(gateway.url) as visitor:
-        yield visitor
 
 
 @pytest.mark.parametrize("path", ["/dlr/", "/dlr", CALLBACK])

@@ -24,7 +24,7 @@ SIGNATURE_SECRET = "a-signature-secret-of-32-characters"
 BERLIN = "4917612345678"
 SEATTLE = "12065550123"
 VALID = {"api_key": KEY, "api_secret": SECRET, "from": "Acme", "to": BERLIN, "text": "Hello"}
-GIVEN_UP = 10  # seconds after which a condition that never comes true fails the test
+GIVEN_UP = 30  # seconds after which a condition that never comes true fails the test
 
 
 def basic(key: str, secret: str) -> dict[str, str]:

@@ -26,7 +26,7 @@ END = "[YOUR ORG NAME]: This session has ended, talk to you again soon!"
 NO_SESSION = "[YOUR ORG NAME]: An active session was not found. Please contact support@yourorg.com"
 OPTED_OUT = "[YOUR ORG NAME]: Your contact has chosen to receive no more messages."
 
-SECONDS = 15.0
+SECONDS = 30.0
 
 
 async def until(condition: Callable[[], object | Awaitable[object]]) -> None:

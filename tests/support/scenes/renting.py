@@ -58,9 +58,12 @@ class Office:
 
 
 @asynccontextmanager
-async def opened(standin: NumbersStandin, url: str) -> AsyncIterator[Office]:
+async def opened(
+    standin: NumbersStandin, url: str, patience: float = 20.0
+) -> AsyncIterator[Office]:
+    """Run an office; patience: seconds until a request without an answer is given up."""
     store = connect(url)
-    api = NumbersApi(standin.url, KEY, SECRET, timeout=0.5, pauses=(0.0, 0.0, 0.0))
+    api = NumbersApi(standin.url, KEY, SECRET, timeout=patience, pauses=(0.0, 0.0, 0.0))
     try:
         yield Office(standin, store, api, Pool(store))
     finally:

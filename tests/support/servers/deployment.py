@@ -175,7 +175,7 @@ class Deployment:
         self.folder.mkdir()
         for name in NEEDED:
             if (ROOT / name).is_dir():
-                ignored = shutil.ignore_patterns("__pycache__", "messages.toml")
+                ignored = shutil.ignore_patterns("messages.toml")
                 shutil.copytree(ROOT / name, self.folder / name, ignore=ignored)
             else:
                 shutil.copy(ROOT / name, self.folder)

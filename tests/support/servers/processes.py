@@ -15,11 +15,11 @@ from typing import IO, Self
 
 from tests.support import ROOT
 
-START_SECONDS = 20.0
+START_SECONDS = 40.0
 STOP_SECONDS = 35.0
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 10.0) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 30.0) -> None:
     """Return once ``condition`` holds; raises TimeoutError when it does not within ``seconds``."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -28,19 +28,6 @@ from tests.conftest import RestartableValkey
 
 NOWHERE = "redis://127.0.0.1:1"
 A, B = "4917612345678", "12065550100"
-
-
-@pytest.fixture
-async def stores(redis_url: str) -> AsyncIterator[list[Store]]:
-    """Two stores with connections of their own, as two processes have them."""
-    made = [connect(redis_url) for _ in range(2)]
-    yield made
-    await asyncio.gather(*(each.close() for each in made))
-
-
-@pytest.fixture
-def store(stores: list[Store]) -> Store:
-    return stores[0]
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
@@ -22,13 +21,6 @@ from gateway.store.pipeline import Store, connect
 NOWHERE = "redis://127.0.0.1:1"
 DAY_MS = 86_400_000
 MO = Inbound("nexmo", "0A01", "4917612345678", "12065550100", "the text", sent="2016-05-24")
-
-
-@pytest.fixture
-async def store(redis_url: str) -> AsyncIterator[Store]:
-    made = connect(redis_url)
-    yield made
-    await made.close()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -33,19 +33,6 @@ LEASE_MS = 300
 AGES_MS = 3_600_000
 INTERVAL_MS = 400
 WRITE, LATER, LOST = ((each, 0.0) for each in (Turn.WRITE, Turn.LATER, Turn.LOST))
-
-
-@pytest.fixture
-async def stores(redis_url: str) -> AsyncIterator[list[Store]]:
-    """Stores with connections of their own, as several processes have them."""
-    made = [connect(redis_url) for _ in range(4)]
-    yield made
-    await asyncio.gather(*(each.close() for each in made))
-
-
-@pytest.fixture
-def store(stores: list[Store]) -> Store:
-    return stores[0]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, expect
 from gateway.access.limiter import Look
 from gateway.access.refusals import Refusals
 from gateway.store import keys
-from gateway.store.pipeline import Store, connect
+from gateway.store.pipeline import Store
 from gateway.telephony.phonenumber import PhoneNumber
 from handlers.console.pages.limits import EndpointCheck, answer, what
 from tests.support.browser import Watch
@@ -63,14 +63,6 @@ async def visitor(gates: Town) -> AsyncIterator[Visitor]:
     """Somebody on a web site."""
     async with visiting(gates.gateway.url) as visitor:
         yield visitor.via(X_Real_Ip=ADDRESS)
-
-
-@pytest.fixture
-async def store(redis_url: str) -> AsyncIterator[Store]:
-    """The store behind the gateway."""
-    store = connect(redis_url)
-    yield store
-    await store.close()
 
 
 async def ask(operator: Operator, address: str = ADDRESS, number: str = NATIONAL) -> str:

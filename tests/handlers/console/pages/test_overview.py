@@ -4,28 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator
 from html import unescape
 
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.scenes.console import OPTIONS, Operator
 from tests.support.servers.processes import GatewayProcess
-from tests.support.servers.serving import Gateway, serving
-
-
-@pytest.fixture
-async def gateway(redis_url: str) -> AsyncIterator[Gateway]:
-    """A gateway without any phone."""
-    async with serving(*OPTIONS, redis_url=redis_url) as running:
-        yield running
-
-
-@pytest.fixture
-async def operator(gateway: Gateway) -> Operator:
-    """A person who has signed in."""
-    return await Operator.signed_in(gateway)
+from tests.support.servers.serving import serving
 
 
 async def test_spend_is_in_euros_and_of_who_tells_prices(operator: Operator) -> None:

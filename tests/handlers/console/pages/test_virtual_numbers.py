@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from html import unescape
 from pathlib import Path
 
@@ -13,26 +13,13 @@ from playwright.sync_api import Browser, expect
 from gateway.virtual_numbers.forecast import Need
 from handlers.console.pages.virtual_numbers import forecast, summary
 from tests.support.browser import Watch
-from tests.support.scenes.console import OPTIONS, TOKEN, Operator
+from tests.support.scenes.console import TOKEN, Operator
 from tests.support.servers.processes import GatewayProcess
-from tests.support.servers.serving import Gateway, serving
+from tests.support.servers.serving import Gateway
 
 ADMIN = {"Authorization": f"Bearer {TOKEN}"}
 ONE, TWO = "12065550151", "12065550152"
 ANNA, BERT, HEIDI = "12065550121", "12065550122", "4917604069011"
-
-
-@pytest.fixture
-async def gateway(redis_url: str) -> AsyncIterator[Gateway]:
-    """A gateway with an empty pool."""
-    async with serving(*OPTIONS, redis_url=redis_url) as running:
-        yield running
-
-
-@pytest.fixture
-async def operator(gateway: Gateway) -> Operator:
-    """A person who has signed in."""
-    return await Operator.signed_in(gateway)
 
 
 async def begin(gateway: Gateway, a: str, b: str) -> str:
