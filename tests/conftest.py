@@ -95,7 +95,7 @@ def loopback_only() -> Iterator[None]:
 def _valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]:
     """A client of this worker's own Valkey."""
     server = valkey_process.start_temporary(tmp_path_factory.mktemp("valkey"))
-    with valkey_process.client(server.port, seconds=30) as client:
+    with valkey_process.blocking_client(server.port, seconds=30) as client:
         yield client
     server.stop()
 

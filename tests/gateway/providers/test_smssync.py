@@ -5,6 +5,8 @@ from __future__ import annotations
 import hmac
 import uuid
 
+import pytest
+
 from conf.devices import Device
 from gateway.errors import NotFound, StoreUnavailable
 from gateway.providers.base import DeliveryState, Outcome, Part, Provider, Sms, SubmitResult
