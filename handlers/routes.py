@@ -17,7 +17,7 @@ from handlers.console import assets, handsets, pages, sign_in
 from handlers.public import front, status, validation
 from handlers.public.message import MessageHandler
 from handlers.webhooks import messaging, smssync, voice
-from handlers.webhooks.messaging import DlrHandler
+from handlers.webhooks.messaging import InboundHandler
 
 PathRoute = tuple[str, type[BaseHandler]] | tuple[str, type[BaseHandler], dict[str, Any]]
 Route = PathRoute | tuple[Matcher, type[BaseHandler]]
@@ -77,7 +77,7 @@ def dlr_route(nexmo_dlr_url: str) -> list[Route]:
     path = urlsplit(nexmo_dlr_url).path.rstrip("/")
     if path in {"", "/dlr"}:
         return []
-    return [(rf"{re.escape(path)}(?:/([^/]+))?/?", DlrHandler)]
+    return [(rf"{re.escape(path)}(?:/([^/]+))?/?", InboundHandler)]
 
 
 def route_problems(

@@ -22,14 +22,14 @@ log = logging.getLogger(__name__)
 
 MOST_NOTES = 10_000
 
-_NOTE = Script.load(__file__, "block_note")
-_PAGE = Script.load(__file__, "block_page")
+_NOTE = Script.load(__file__, "refusal_note")
+_PAGE = Script.load(__file__, "refusal_page")
 # The end of the last entry of a page, and how many of the same end were shown.
 _AFTER = re.compile(r"([0-9]{1,15})\.([0-9]{1,9})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Blocked:
+class Refused:
     """A subject (an address, an IPv6 /64, a number) that a limit refuses until ``until_ms``."""
 
     limit_class: str
@@ -66,7 +66,7 @@ class Refusals:
         except Exception:  # whatever is wrong with the list, who called is refused, not failed
             log.exception("a refusal of the limit %s was not noted", limit_class)
 
-    async def page(self, limit: int, after: str) -> Page[Blocked]:
+    async def page(self, limit: int, after: str) -> Page[Refused]:
         """Return those who are refused and follow ``after`` ('' = from the first).
 
         Who is refused for longest comes first, so that those whose time is over leave at the
@@ -101,12 +101,12 @@ class Refusals:
             self._noted.popitem(last=False)
 
 
-def _read(member: str, until: str) -> Blocked:
+def _read(member: str, until: str) -> Refused:
     limit_class, _, subject = member.partition(" ")
-    return Blocked(limit_class, subject, int(float(until)))
+    return Refused(limit_class, subject, int(float(until)))
 
 
-def _after(listed: list[Blocked], end: str, shown: int) -> str:
+def _after(listed: list[Refused], end: str, shown: int) -> str:
     """Return where the page behind ``listed`` begins; end, shown: where this one began."""
     last = str(listed[-1].until_ms)
     same = sum(str(each.until_ms) == last for each in listed)

@@ -2,7 +2,8 @@
 
 Everything is read first; then one script takes the MO, if what was read still holds, and does all
 that follows from it at once: the log, the outbox, the inbox. When ``receive`` returns, the MO is
-stored or was stored before; a process that dies sooner has not acknowledged it.
+stored or was stored before; a process that dies sooner has not acknowledged it. What lies in the
+outbox is sent by ``OutboxWorker`` (gateway/messaging/outbox/worker.py) of any process.
 """
 
 from __future__ import annotations

@@ -21,7 +21,11 @@ class OptOut:
 
 
 class OptOuts:
-    """The numbers that texted STOP; what they are spared holds for the whole pool."""
+    """The numbers that texted STOP; what they are spared holds for the whole pool.
+
+    STOP and START themselves are written by relay_stop.lua and relay_start.lua of conversations,
+    together with all that follows from them.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -6,6 +6,7 @@ from typing import Any
 
 from gateway.access.client_address import is_loopback
 from gateway.errors import BadRequest
+from handlers.admin.fields import Fields, read
 from handlers.base import BaseHandler, Guard
 
 
@@ -44,3 +45,17 @@ class AdminHandler(BaseHandler):
         if status_code == 401:
             self.set_header("WWW-Authenticate", 'Bearer realm="gateway"')
         super().write_error(status_code, **kwargs)
+
+
+class FieldsHandler(AdminHandler):
+    """An admin route whose verbs take fields."""
+
+    def fields(self, *known: str, **element: str | None) -> Fields:
+        """Return the fields of query and body, and of the path when ``element`` is not None.
+
+        Raises BadRequest for a field that is neither ``known`` nor an element, is given twice,
+        or is not valid UTF-8, and for a body that is no JSON object and no form.
+        """
+        self.check_body_size()
+        texts = {name: value for name, value in element.items() if value is not None}
+        return read(self.request, {*known, *element}, texts)

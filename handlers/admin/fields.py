@@ -19,7 +19,6 @@ from gateway.store.values import ID
 from gateway.telephony import phonenumber
 from gateway.telephony.phonenumber import PhoneNumber
 from handlers import arguments
-from handlers.admin.base import AdminHandler
 
 MOST_MINUTES = 10 * 365 * 24 * 60  # ten years: beyond it somebody meant seconds or a date
 MAX_NAME = 191
@@ -179,20 +178,6 @@ class Fields:
         if name not in self.values:
             raise BadRequest(f"{name}: is missing")
         return self.values[name]
-
-
-class FieldsHandler(AdminHandler):
-    """An admin route whose verbs take fields."""
-
-    def fields(self, *known: str, **element: str | None) -> Fields:
-        """Return the fields of query and body, and of the path when ``element`` is not None.
-
-        Raises BadRequest for a field that is neither ``known`` nor an element, is given twice,
-        or is not valid UTF-8, and for a body that is no JSON object and no form.
-        """
-        self.check_body_size()
-        texts = {name: value for name, value in element.items() if value is not None}
-        return read(self.request, {*known, *element}, texts)
 
 
 def read(request: HTTPServerRequest, known: Collection[str], elements: Mapping[str, str]) -> Fields:

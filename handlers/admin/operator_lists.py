@@ -8,8 +8,8 @@ from gateway.errors import NotFound
 from gateway.messaging.inbound.inbox import InboxItem
 from gateway.messaging.optouts import OptOut
 from gateway.messaging.outbox.queue import DeadLetter
-from handlers.admin.base import AdminHandler
-from handlers.admin.fields import FieldsHandler, digits, utc
+from handlers.admin.base import AdminHandler, FieldsHandler
+from handlers.admin.fields import digits, utc
 
 
 class OptOutsHandler(AdminHandler):

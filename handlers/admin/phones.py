@@ -12,7 +12,8 @@ from gateway.errors import BadRequest
 from gateway.smssync.devices import DeviceState, Pairing
 from gateway.smssync.tasks import MOST_PRIORITY, NewTask, Task, TaskState
 from gateway.telephony import segments
-from handlers.admin.fields import Fields, FieldsHandler, digits, utc
+from handlers.admin.base import FieldsHandler
+from handlers.admin.fields import Fields, digits, utc
 
 MAX_DEVICE_NAME = 64
 LONGEST_SECONDS = 10 * 365 * 86_400  # a time to live or to wait

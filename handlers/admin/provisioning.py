@@ -8,7 +8,8 @@ from gateway.errors import BadRequest
 from gateway.providers.vonage.numbers_wire import Offer
 from gateway.virtual_numbers.inventory import Holding
 from gateway.virtual_numbers.provisioning import Purchase, Wanted
-from handlers.admin.fields import Fields, FieldsHandler, digits
+from handlers.admin.base import FieldsHandler
+from handlers.admin.fields import Fields, digits
 
 # Of one request: a slip of the keyboard is not to cost a fortune.
 MOST_NUMBERS = 10

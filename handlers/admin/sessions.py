@@ -10,7 +10,8 @@ from gateway.conversations.session import PIN, Session
 from gateway.conversations.transcript import Entry
 from gateway.errors import BadRequest, NotFound
 from gateway.virtual_numbers.pool import Mode
-from handlers.admin.fields import Fields, FieldsHandler, digits, session_id, utc
+from handlers.admin.base import FieldsHandler
+from handlers.admin.fields import Fields, digits, session_id, utc
 
 NUMBERINGS = ("shared", "per-side")
 NEW_SESSION_FIELDS = (

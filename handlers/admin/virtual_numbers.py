@@ -8,7 +8,8 @@ from conf.providers import VOICE_PROVIDERS
 from gateway.errors import BadRequest
 from gateway.virtual_numbers.pool import PoolEntry, VirtualNumber
 from gateway.wiring.services import Services
-from handlers.admin.fields import CAPABILITIES, Fields, FieldsHandler, digits
+from handlers.admin.base import FieldsHandler
+from handlers.admin.fields import CAPABILITIES, Fields, digits
 
 FIELDS = ("value", "provider", "capabilities", "country")
 

@@ -17,7 +17,8 @@ import gateway
 from gateway.access.client_address import limit_subject
 from gateway.access.sign_ins import SignIn
 from gateway.errors import Forbidden, LimitExceeded
-from handlers.admin.fields import Fields, FieldsHandler, read
+from handlers.admin.base import FieldsHandler
+from handlers.admin.fields import Fields, read
 from handlers.console import formatting
 from handlers.console.assets import address_of
 from handlers.console.events import refuse_events

@@ -33,7 +33,7 @@ class ProviderHandler(WebhookHandler):
 
 
 class InboundHandler(ProviderHandler):
-    """Nexmo/Vonage, the SMS API and Messages v1."""
+    """Nexmo/Vonage, SMS API and Messages v1: MOs and receipts may come to one address."""
 
     def read(self, payload: Payload) -> Inbound | Receipt | None:
         """Read a receipt, else an MO."""
@@ -52,10 +52,6 @@ class FlowrouteHandler(ProviderHandler):
         """Read a receipt, else an MO of either shape."""
         document = payload.document or payload.params
         return flowroute.parse_receipt(document) or flowroute.parse_inbound(document)
-
-
-class DlrHandler(InboundHandler):
-    """Receipts as a rule; an account may send its MOs to the same address, and they are taken."""
 
 
 class PostMatches(PathMatches):
@@ -80,5 +76,5 @@ ROUTES = [
     (r"/inbound/flowroute(?:/([^/]+))?/?", FlowrouteHandler),
     (r"/dlr/flowroute(?:/([^/]+))?/?", FlowrouteHandler),
     (r"/inbound(?:/([^/]+))?/?", InboundHandler),
-    (r"/dlr(?:/([^/]+))?/?", DlrHandler),
+    (r"/dlr(?:/([^/]+))?/?", InboundHandler),
 ]

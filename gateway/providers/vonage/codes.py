@@ -2,6 +2,7 @@
 
 https://developer.vonage.com/en/messaging/sms/guides/troubleshooting-sms
 https://developer.vonage.com/en/messaging/sms/guides/delivery-receipts
+What an HTTP status without such a code means is decided in ``sms.result``.
 """
 
 from __future__ import annotations

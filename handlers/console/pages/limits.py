@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from conf.messages import MessageEndpoint
 from gateway.access.client_address import limit_subject, parse_address
 from gateway.access.limiter import EndpointLimits, Limit, Look
-from gateway.access.refusals import Blocked
+from gateway.access.refusals import Refused
 from gateway.access.sign_ins import TRIES
 from gateway.errors import BadRequest
 from gateway.telephony import phonenumber
@@ -39,10 +39,10 @@ CLASSES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class Row:
     """Somebody who is refused; mark: stands for him where his number may not."""
 
-    blocked: Blocked
+    refused: Refused
     what: str
     mark: str
 
@@ -93,7 +93,7 @@ class LimitsPage(Action):
         of = self.services.message_limits.of
         return {
             "total": page.total,
-            "rows": [Refused(each, what(each.limit_class), self.mark(each)) for each in page.items],
+            "rows": [Row(each, what(each.limit_class), self.mark(each)) for each in page.items],
             "next": page.next,
             "limits": [
                 (each.path, of(each).address.limit, of(each).receiver.limit)
@@ -105,9 +105,9 @@ class LimitsPage(Action):
             "check": None,
         }
 
-    def mark(self, blocked: Blocked) -> str:
+    def mark(self, refused: Refused) -> str:
         """Return what stands for somebody who is refused."""
-        return self.stand_in(f"{blocked.limit_class} {blocked.subject}")
+        return self.stand_in(f"{refused.limit_class} {refused.subject}")
 
     async def perform(self, *args: str) -> str:
         """Let somebody through again."""
@@ -120,8 +120,8 @@ class LimitsPage(Action):
         if who is None:
             return path("limits", done="over")
         await self.services.refusals.unblock(who.limit_class, who.subject)
-        log.info("console: %s was unblocked (%s) by %s", mark, who.limit_class, self.subject)
-        return path("limits", done="unblocked")
+        log.info("console: %s was unrefused (%s) by %s", mark, who.limit_class, self.subject)
+        return path("limits", done="unrefused")
 
 
 class WouldPass(Question, LimitsPage):

@@ -12,7 +12,7 @@ import pytest
 from conf.messages import MessageEndpoint
 from gateway.access import limiter
 from gateway.access.limiter import Limit, Limiter, Look, MessageLimits, Quota, ValidationLimits
-from gateway.access.refusals import MOST_NOTES, Blocked, Refusals
+from gateway.access.refusals import MOST_NOTES, Refusals, Refused
 from gateway.errors import LimitExceeded, StoreUnavailable, UnknownPlace
 from gateway.store import keys
 from gateway.store.client import client
@@ -110,7 +110,7 @@ async def test_a_refusal_is_shown_until_the_moment_when_the_next_call_passes(
     assert Page(0, [], None) == await process.blocks.page(10, "")
     await process.refused(limit_class, subject, limit)
     counted = int(await process.store.execute("LINDEX", keys.limit(limit_class, subject), 0))
-    noted = Blocked(limit_class, subject, counted + MINUTE * 1000)
+    noted = Refused(limit_class, subject, counted + MINUTE * 1000)
     assert Page(1, [noted], None) == await process.blocks.page(10, "")
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from gateway.errors import BadRequest, NotFound
-from handlers.admin.fields import Fields, FieldsHandler, session_id, utc
+from handlers.admin.base import FieldsHandler
+from handlers.admin.fields import Fields, session_id, utc
 from tests.support.servers.serving import Gateway, serving
 
 NO_NUMBER = "value: must be a valid international number"
