@@ -120,8 +120,8 @@ class LimitsPage(Action):
         if who is None:
             return path("limits", done="over")
         await self.services.refusals.unblock(who.limit_class, who.subject)
-        log.info("console: %s was unrefused (%s) by %s", mark, who.limit_class, self.subject)
-        return path("limits", done="unrefused")
+        log.info("console: %s was unblocked (%s) by %s", mark, who.limit_class, self.subject)
+        return path("limits", done="unblocked")
 
 
 class WouldPass(Question, LimitsPage):
