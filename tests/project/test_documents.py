@@ -12,6 +12,7 @@ from tests.support import ROOT
 
 # Who decides on a gateway reads a few screens; the rest stands beside the code it explains.
 README_LINES = 200
+DESIGN = ROOT / "gateway" / "DESIGN.md"
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 CODE_BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
@@ -76,6 +77,21 @@ def test_the_tour_names_what_stands_in_its_files() -> None:
         if not all(re.search(rf"\b(?:class|def) {part}\b", code) for part in parts):
             absent.append((name, thing))
     assert [] == absent
+
+
+def test_every_name_in_the_design_exists() -> None:
+    """Whatever is written like code stands somewhere in the code."""
+    quoted = re.findall(r"`([^`\n]+)`", CODE_BLOCK.sub("", DESIGN.read_text("utf-8")))
+    names = {name for each in quoted for name in re.findall(r"[A-Za-z_]\w{3,}", each)}
+    code = "\n".join(
+        path.read_text("utf-8")
+        for folder in ("conf", "gateway", "handlers", "tests")
+        for path in (ROOT / folder).rglob("*")
+        if path.suffix in {".py", ".lua", ".html", ".js"} and path != Path(__file__)
+    )
+    words = set(re.findall(r"\w+", code)) | {path.stem for path in DOCUMENTS}
+    assert len(names) > 50
+    assert set() == names - words
 
 
 def test_the_readme_is_short() -> None:
