@@ -94,7 +94,7 @@ async def fill(server: ValkeyProcess, folder: Path, size: Size) -> Filled:
     devices = f"--smssync_devices_file={write_devices(folder, phones())}"
     with redis.Redis(port=server.port) as store:
         sender = "--nexmo_long_virtual_number=12065550199"
-        async with town(server.url, devices, sender, message_id="hex") as made:
+        async with town(server.url, devices, sender) as made:
             specimens = await specimens_of(made, store)
             services = made.gateway.application.services
             talks = await _sessions(services, size)

@@ -964,7 +964,11 @@ async def test_any_text_may_be_sent_by_a_phone(desks: PhonesTown) -> None:
     async with desks.handset("front") as front, desks.handset("back") as back:
         assert [] == await front.poll()
         assert [(TO, "Hello")] == await sends(back, 1)
-    assert ("buffered", False, 1) == await desks.visitor.status(answer["id"])
+
+    async def handed() -> bool:
+        return await desks.visitor.status(answer["id"]) == ("buffered", False, 1)
+
+    await until(handed)
 
 
 # --- Without the store ---------------------------------------------------------------------------
