@@ -11,7 +11,6 @@ from gateway.store import keys
 from gateway.virtual_numbers.pool import Mode
 
 SIDES = ("a", "b")
-SESSION_ID = re.compile(r"[0-9a-f]{32}")
 # By which a participant calls from another phone than his own.
 PIN = re.compile(r"[0-9]{4,8}")
 

@@ -7,7 +7,6 @@ import time
 from collections.abc import Iterable
 
 from gateway.conversations.session import (
-    SESSION_ID,
     Route,
     Session,
     log_keys,
@@ -20,7 +19,7 @@ from gateway.store import keys
 from gateway.store.paging import Page
 from gateway.store.pipeline import Store
 from gateway.store.script import Script, pairs
-from gateway.store.values import DAY_MS, days_ms
+from gateway.store.values import DAY_MS, ID, days_ms
 
 # How long a participant's late text is still known to belong to a session of his.
 PAST_MS = 30 * DAY_MS
@@ -61,7 +60,7 @@ class Sessions:
 
     async def find(self, session_id: str) -> Session | None:
         """Return a session, a closed one too as long as it is kept, else None."""
-        if not SESSION_ID.fullmatch(session_id):
+        if not ID.fullmatch(session_id):
             return None
         fields = pairs(await self._store.execute("HGETALL", keys.session(session_id)))
         return read_session(session_id, fields) if fields else None
