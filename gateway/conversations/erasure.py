@@ -13,7 +13,7 @@ from gateway.messaging.receipts import Receipts
 from gateway.store.budget import budget
 
 # A log holds thousands of texts and a number has many sessions: that takes longer than the second
-# that a request may wait for the store, so every so many get one.
+# that a request may wait for the store, so each step gets one, and every so many messages.
 FORGOTTEN_AT_ONCE = 200
 
 
@@ -42,22 +42,31 @@ class Erasure:
 
     async def erase_log(self, session: Session) -> None:
         """Erase the log of a session, and what is known of its messages."""
-        await self._forget_messages(await self._log.message_ids(session.id))
-        await self._log.erase(session.id, session.participants)
+        await self._forget_messages_of(session.id)
+        with budget():
+            await self._log.erase(session.id, session.participants)
 
     async def erase_number(self, e164: str) -> int:
         """Erase what this number said, and was told, in all sessions, in the inbox, in vain.
 
         Returns how many sessions had a log.
         """
-        sessions = await self._log.sessions_of(e164)
+        with budget():
+            sessions = await self._log.sessions_of(e164)
         for each in sessions:
-            await self._forget_messages(await self._log.message_ids(each))
-        await self._forget_messages(await self._history.ids_of(e164))
+            await self._forget_messages_of(each)
+        with budget():
+            sent = await self._history.ids_of(e164)
+        await self._forget_messages(sent)
         await self._inbox.erase_number(e164)
         await self._dead_letters.discard_of(e164, sessions)
         await self._erase_tasks(e164)
         return await self._log.erase_number(e164)
+
+    async def _forget_messages_of(self, session_id: str) -> None:
+        with budget():
+            ids = await self._log.message_ids(session_id)
+        await self._forget_messages(ids)
 
     async def _forget_messages(self, ids: Sequence[str]) -> None:
         """Delete the records of messages, before the list that names them."""

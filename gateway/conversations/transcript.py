@@ -15,6 +15,7 @@ from gateway.conversations import call_records
 from gateway.conversations.call_records import CallRecord
 from gateway.errors import UnknownPlace
 from gateway.store import keys
+from gateway.store.budget import budget
 from gateway.store.paging import Page
 from gateway.store.pipeline import Store
 from gateway.store.script import Script, ScriptCall
@@ -181,17 +182,14 @@ class Transcript:
 
     async def erase_number(self, e164: str) -> int:
         """Erase the logs of all sessions of a number and return how many there were."""
-        sessions = await self.sessions_of(e164)
+        with budget():
+            sessions = await self.sessions_of(e164)
         erased = 0
         for start in range(0, len(sessions), ERASED_AT_ONCE):
             chunk = sessions[start : start + ERASED_AT_ONCE]
-            people = await asyncio.gather(*(self._participants(each) for each in chunk))
-            calls = [
-                # A session that is known no more has no other participant to clean up for.
-                _erasing(session_id, [e164, *(each for each in found if each not in {None, e164})])
-                for session_id, found in zip(chunk, people, strict=True)
-            ]
-            erased += sum(await self._store.run_all(calls))
+            with budget():
+                people = await asyncio.gather(*(self._participants(each) for each in chunk))
+                erased += sum(await self._store.run_all(_erasing_all(chunk, people, e164)))
         return erased
 
     async def _participants(self, session_id: str) -> list[str | None]:
@@ -223,6 +221,19 @@ class Transcript:
             return {}
         states = await self._store.execute("HMGET", keys.session_log_states(session_id), *known)
         return {each: state for each, state in zip(known, states, strict=True) if state}
+
+
+def _erasing_all(
+    sessions: Sequence[str], people: Sequence[Sequence[str | None]], e164: str
+) -> list[ScriptCall]:
+    """Return the calls that erase the logs of a number's sessions.
+
+    A session that is known no more has no other participant to clean up for.
+    """
+    return [
+        _erasing(session_id, [e164, *(each for each in found if each not in {None, e164})])
+        for session_id, found in zip(sessions, people, strict=True)
+    ]
 
 
 def _erasing(session_id: str, participants: Sequence[str]) -> ScriptCall:

@@ -31,6 +31,7 @@ OUTBOX_TURN_SECONDS = 1.0
 LONGEST_HOLD_SECONDS = 60.0
 NO_SUCH_PROVIDER = SubmitResult(Outcome.REFUSED, code="provider", text="no such provider")
 RETRYABLE = (Outcome.THROTTLED, Outcome.NOT_SENT)
+TOO_MANY_WAITING = SubmitResult(Outcome.THROTTLED, code="queue", text="too many messages waiting")
 NEVER_LEFT = SubmitResult(Outcome.NOT_SENT, code="store", text="the store was down")
 # What became of a message is written again after these seconds when the store is down just then.
 RECORD_AGAIN_AFTER = (1, 2, 4, 8)
@@ -81,10 +82,13 @@ class Messenger:
         sms = Sms(secrets.token_hex(16), to, sender, text)
         return await self.send_by(self._providers[provider or self._default], sms, source=source)
 
-    async def send_by(self, provider: Provider, sms: Sms, *, source: str) -> Sent:
+    async def send_by(
+        self, provider: Provider, sms: Sms, *, source: str, patience: float = RETRY_SECONDS
+    ) -> Sent:
         """Do the same by a provider that need not be one of ``providers``, under an id of its own.
 
         A text that a phone is to send at a certain time or before others has such a provider.
+        patience: seconds for which what never left is tried again.
         """
         try:
             await self._create(sms, provider, source)
@@ -93,7 +97,7 @@ class Messenger:
             # It may have been written down all the same; then it is to say that it never left.
             self._record_in_background(sms, provider.name, NEVER_LEFT, 0)
             raise
-        result, attempts = await self._submit(sms, provider, turn)
+        result, attempts = await self._submit(sms, provider, turn, patience)
         if result.outcome is not Outcome.ACCEPTED:
             # Providers quote the request in what they say: that is for the operator's list alone.
             log.warning("message %s: %s, code %s", sms.id, result.outcome, result.code or "-")
@@ -157,23 +161,23 @@ class Messenger:
             await asyncio.gather(*late, return_exceptions=True)
 
     async def _submit(
-        self, sms: Sms, provider: Provider, turn: float | None
+        self, sms: Sms, provider: Provider, turn: float | None, patience: float
     ) -> tuple[SubmitResult, int]:
         """Submit until the provider decides or the time for retries is over."""
-        give_up = time.monotonic() + RETRY_SECONDS
-        result = SubmitResult(Outcome.THROTTLED, code="queue", text="too many messages waiting")
-        attempts = 0
-        while turn is not None:
-            if turn:
-                await asyncio.sleep(turn)
-            attempts += 1
-            result = await _submitted(provider, sms)
-            if result.outcome not in RETRYABLE:
-                break
+        if turn is None:
+            return TOO_MANY_WAITING, 0
+        give_up = time.monotonic() + patience
+        await asyncio.sleep(turn)
+        attempts, result = 1, await _submitted(provider, sms)
+        while result.outcome in RETRYABLE:
+            # Whatever time the answer took; a phone's provider asks the store itself.
             with budget():
                 turn = await self._next_turn(provider, result, attempts, give_up)
-            if turn is not None:
+                if turn is None:
+                    break
                 RETRIES[(provider_label(provider.name),)].inc()
+                await asyncio.sleep(turn)
+                attempts, result = attempts + 1, await _submitted(provider, sms)
         return result, attempts
 
     async def _next_turn(

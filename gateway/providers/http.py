@@ -143,8 +143,8 @@ def content_id(sender: str, to: str, text: str) -> str:
     """Return an id for an MO that came without a usable one.
 
     No id made of content alone can tell a repeat from the same words said again: who recognises
-    repeats remembers an id of this form for 3 minutes (lua/_once.lua), as long as providers that
-    give none repeat a webhook, and not longer.
+    repeats remembers an id of this form for 3 minutes (gateway/store/lua/_once.lua), as long as
+    providers that give none repeat a webhook, and not longer.
     """
     digest = hashlib.sha256(json.dumps([sender, to, text]).encode()).hexdigest()
     return f"hash:{digest[:40]}"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from conf.devices import Device
 from gateway.access.limiter import Limit, Limiter
+from gateway.conversations.outcomes import Taken
 from gateway.conversations.relay import Relay
 from gateway.errors import BadRequest, LimitExceeded, StoreUnavailable, Unauthenticated
 from gateway.messaging.messenger import Messenger
@@ -104,7 +105,7 @@ class Phones:
         """
         inbound = _inbound(device, await self._numbers_of(device, post), post)
         happened = await self._relay.receive(inbound)
-        if not self._reply or happened != "kept":
+        if not self._reply or happened != Taken.KEPT:
             return None
         return await self._answer(inbound)
 
@@ -127,7 +128,8 @@ class Phones:
         # The message bears the id of its task: who has queued the one finds the other.
         sms = Sms(uuid.UUID(task.uuid).hex, task.to, task.device or ANY_PHONE, task.message)
         provider = SmsSyncProvider(task.device, queue)
-        sent = await self._messenger.send_by(provider, sms, source=source)
+        # Its way out is the store: one that is down is not asked again while the caller waits.
+        sent = await self._messenger.send_by(provider, sms, source=source, patience=0)
         if not sent.ok:
             raise StoreUnavailable
 

@@ -62,7 +62,10 @@ class Reports:
 
     async def _make_in_time_of_its_own(self, changes: Sequence[Change]) -> None:
         fresh_budget()
-        await self.make(changes)
+        try:
+            await self.make(changes)
+        except Exception:  # nobody waits for it; what is not struck off is told again
+            log.exception("%d changes of tasks may be reported again", len(changes))
 
 
 def changes_in(entries: Iterable[str]) -> list[Change]:

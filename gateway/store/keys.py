@@ -32,7 +32,7 @@ are in milliseconds, numbers E.164 with ``+``.
 | {relay}:sessions | sorted set | open session ids by creation time | the session |
 | {relay}:expiries | sorted set | open session ids by expiry time | the session |
 | {relay}:unique-names | hash | unique_name -> open session id | the session |
-| {relay}:announce | sorted set | ``<word> <session>``: what both are still to be told | a moment |
+| {relay}:announce | sorted set | ``<word> <session>``: what one or both are to be told | a moment |
 | {relay}:session:<id> | hash | one session, closed ones too | session_log_days after its end |
 | {relay}:routes:<participant> | hash | number -> ``<session> <side> <counterpart>`` | session |
 | {relay}:past:<participant> | hash | number -> ``<closed> <counterpart> <owed>`` | 30 days * |

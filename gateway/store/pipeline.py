@@ -257,7 +257,7 @@ async def _reply(connection: AbstractConnection) -> Reply:
 
 
 def connect(url: str) -> Store:
-    """Return a store at ``url``, of any form that ``redis_client.client`` takes.
+    """Return a store at ``url``, of any form that ``gateway.store.client.client`` takes.
 
     Nothing is connected yet. Raises ValueError, which never quotes a password.
     """

@@ -52,4 +52,4 @@ async def _done(chore: Callable[[], Awaitable[object]]) -> None:
     except StoreUnavailable:
         pass  # said by the store; the next turn tries again
     except Exception:
-        log.exception("upkeep failed; it is tried again")
+        log.exception("a chore failed; it is tried again")

@@ -77,7 +77,6 @@ class Services:
     erasure: Erasure
     forecast: Forecast
     transcript: Transcript
-    notices: Notices
     optouts: OptOuts
     words: Keywords
     inbox: Inbox
@@ -251,7 +250,6 @@ def _open(
         opening=opening,
         erasure=erasure,
         forecast=forecast,
-        notices=notices,
         optouts=optouts,
         words=words,
         inbox=inbox,

@@ -1,4 +1,4 @@
-"""The words in which scripts answer: each is a member of the enum that reads them."""
+"""The words in which messaging's scripts answer: each is a member of the enum that reads it."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from gateway.store.budget import budget
 from gateway.store.paging import Page, newest_first
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
+from gateway.store.values import days_ms
 
 # Looked at in one call when a number is erased.
 CHUNK = 500
@@ -36,7 +37,7 @@ class DeadLetters:
 
     def __init__(self, store: Store, days: float) -> None:
         self._store = store
-        self._lifetime_ms = int(days * 86_400_000)
+        self._lifetime_ms = days_ms(days)
 
     async def page(self, limit: int, after: str) -> Page[DeadLetter]:
         """Return those that follow ``after``, an id, '' = the newest.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -21,13 +20,6 @@ from tests.support.conversations import OpenedSessions, relay_on
 NOWHERE = "redis://127.0.0.1:1"
 ANNA, BEN, NUMBER = "+4917604069091", "+4917604069092", "+12065550100"
 TEXTS = NoticeTexts("Acme", "start", "end", "no session", "opted out", "call")
-
-
-@pytest.fixture
-async def store(redis_url: str) -> AsyncIterator[Store]:
-    made = connect(redis_url)
-    yield made
-    await made.close()
 
 
 @pytest.fixture

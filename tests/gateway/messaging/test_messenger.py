@@ -20,7 +20,7 @@ from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
 from gateway.providers.base import DeliveryState, Outcome, Part, Sms, SubmitResult
 from gateway.providers.vonage.sms import Account, VonageProvider
-from gateway.store import keys
+from gateway.store import budget, keys
 from gateway.store.pipeline import Store, connect
 from tests.conftest import RestartableValkey
 
@@ -459,6 +459,40 @@ async def test_a_text_may_leave_by_a_provider_of_its_own_under_its_own_id(redis_
         getattr(record, name) for name in ("provider", "source", "outcome")
     )
     assert 1 == sample("gateway_messages_total", **labels) - before
+
+
+class Hesitant(Drawer):
+    """A way out by the store, whose first answer takes all the time that its request has."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__()
+        self._store = store
+
+    async def submit(self, sms: Sms) -> SubmitResult:
+        if not self.taken:
+            self.taken.append(sms)
+            budget.current.set(budget.Budget(0))
+            return SubmitResult(Outcome.NOT_SENT, code="store", text="down")
+        await self._store.execute("PING")
+        return await super().submit(sms)
+
+
+async def test_each_attempt_after_the_first_has_the_stores_second_for_itself(
+    redis_url: str, store: Store
+) -> None:
+    sms, hesitant = Sms("0123456789abcdef" * 2, RECEIVER, "drawer", "Hello"), Hesitant(store)
+    async with gateway(redis_url, accept) as (sending, _):
+        sent = await sending.messenger.send_by(hesitant, sms, source="admin")
+    assert (Outcome.ACCEPTED, 2) == (sent.outcome, len(hesitant.taken))
+
+
+async def test_who_does_not_wait_is_told_at_once_that_it_never_left(
+    redis_url: str, store: Store
+) -> None:
+    sms, hesitant = Sms("0123456789abcdef" * 2, RECEIVER, "drawer", "Hello"), Hesitant(store)
+    async with gateway(redis_url, accept) as (sending, _):
+        sent = await sending.messenger.send_by(hesitant, sms, source="admin", patience=0)
+    assert (Outcome.NOT_SENT, 1) == (sent.outcome, len(hesitant.taken))
 
 
 async def test_it_names_the_providers_it_can_send_through(redis_url: str) -> None:

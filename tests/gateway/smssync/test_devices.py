@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -20,13 +19,6 @@ from tests.support.visitor import eventually
 HOUR_MS = 3_600_000
 PHONES = [Device(each, "s3cret", results=each) for each in ("on", "off", "auto")]
 UNHEARD_OF = DeviceState(0, "", None, 0, results=False, backlog=0, handed=0)
-
-
-@pytest.fixture
-async def store(redis_url: str) -> AsyncIterator[Store]:
-    made = connect(redis_url)
-    yield made
-    await made.close()
 
 
 @pytest.fixture

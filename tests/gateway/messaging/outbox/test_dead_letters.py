@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
 
 import pytest
@@ -22,13 +22,6 @@ from gateway.messaging.outbox.queue import (
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
 from tests.support.outbox import GERMAN, PERSON, UNREADABLE_TEXTS, entry, push
-
-
-@pytest.fixture
-async def store(redis_url: str) -> AsyncIterator[Store]:
-    made = connect(redis_url)
-    yield made
-    await made.close()
 
 
 @pytest.fixture
