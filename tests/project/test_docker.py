@@ -198,7 +198,7 @@ def test_an_unknown_argument_is_told_with_the_known_ones() -> None:
 
 @pytest.mark.parametrize("mode", ["test", "coverage"])
 def test_it_runs_tests_as_it_was_installed(container: Container, mode: str) -> None:
-    process = container.start(mode, "tests/gateway/telephony/test_segments.py")
+    process = container.start(mode, "-n0", "tests/gateway/telephony/test_segments.py")
     output, _ = process.communicate()
     assert process.returncode == 0, output
     assert (container.app / "cov-report" / "index.html").exists() == (mode == "coverage")
