@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let a run be told to mix the tests up."""
+    """Let a run be told to mix the tests up, and to take its time."""
     parser.addoption("--shuffle", metavar="SEED", help="run files and their tests in random order")
+    parser.addoption("--long", action="store_true", help="run long forms of some proofs, too")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -40,7 +41,14 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin with the files that take long, or mix all up as ``--shuffle`` says."""
+    """Begin with the files that take long, or mix all up as ``--shuffle`` says.
+
+    What is marked as long, of which a short form is there as well, runs with ``--long`` only.
+    """
+    if not config.getoption("--long"):
+        long = [item for item in items if item.get_closest_marker("long")]
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in long]
     seed = config.getoption("--shuffle")
     items[:] = shuffled(items, seed) if seed else dearest_first(items)
 

@@ -61,7 +61,7 @@ class Size:
 
 
 FULL = Size(5_000, 5_000, 150, 0.3)
-QUICK = Size(250, 250, 10, 0.15)
+QUICK = Size(250, 250, 10, 0.3)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -91,80 +92,116 @@ def leave_mark(folder: Path) -> Path:
     return mark
 
 
+@dataclass(frozen=True)
+class Small:
+    """A folder with a lock of one tiny package, installed; python: makes environments quickly."""
+
+    folder: Path
+    python: str
+
+
 @pytest.fixture(scope="module")
-def installed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the Makefile and a lock of one tiny package, installed."""
+def installed_once(tmp_path_factory: pytest.TempPathFactory) -> Small:
+    """The folder away from where it was installed; its environment is the only one made in full."""
     folder = tmp_path_factory.mktemp("small") / "it's a folder"
     folder.mkdir()
     shutil.copy(ROOT / "Makefile", folder)
     shutil.copy(ROOT / "requirements-uv.txt", folder)
     (folder / "requirements.txt").write_text(tiny_lock(folder, "1.0"))
     make(folder, "install")
-    return folder.rename(folder.with_name("as installed"))
+    python = copying_python(folder.with_name("python"), folder / ".venv")
+    return Small(folder.rename(folder.with_name("as installed")), str(python))
+
+
+def copying_python(place: Path, environment: Path) -> Path:
+    """A Python at that place; it makes an environment by copying this one as it was with only uv.
+
+    To make one and to bring uv takes several seconds each time.
+    """
+    with_uv = place.with_name("with uv")
+    later = shutil.ignore_patterns("made-with", "requirements.txt", "tiny*")
+    shutil.copytree(environment, with_uv, symlinks=True, ignore=later)
+    copy = "import os, shutil, sys; shutil.copytree(*sys.argv[1:], True, copy_function=os.link)"
+    run = "import sys; sys._base_executable = sys.argv[2]; exec(sys.argv[1])"
+    place.write_text(
+        f"""#!/bin/sh
+[ "$1" != -m ] || exec "{sys.executable}" -c "{copy}" "{with_uv}" "$3"
+exec "{sys.executable}" -c "{run}" "$2" "$0"
+"""
+    )
+    place.chmod(0o755)
+    return place
 
 
 @pytest.fixture
-def small(installed_once: Path) -> Iterator[Path]:
+def small(installed_once: Small) -> Iterator[Small]:
     """A copy of it, in the place where it was installed."""
-    folder = installed_once.with_name("it's a folder")
-    shutil.copytree(installed_once, folder, symlinks=True)
-    yield folder
+    folder = installed_once.folder.with_name("it's a folder")
+    # Whoever installs replaces programs and packages, and never writes into their files.
+    replaced = ("bin", "lib")
+    ignore = shutil.ignore_patterns(*replaced)
+    shutil.copytree(installed_once.folder, folder, symlinks=True, ignore=ignore)
+    for name in replaced:
+        source, target = (each / ".venv" / name for each in (installed_once.folder, folder))
+        shutil.copytree(source, target, symlinks=True, copy_function=os.link)
+    yield replace(installed_once, folder=folder)
     for left in (folder, folder.with_name(MOVED)):
         shutil.rmtree(left, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
-def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def checkout(installed_once: Small, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of this project in a folder with blanks in its name, installed."""
     folder = tmp_path_factory.mktemp("make") / "a new  checkout"
     shutil.copytree(ROOT, folder, ignore=NOT_IN_A_CLONE)
-    make(folder, "install")
+    make(folder, "install", python=installed_once.python)
     return folder
 
 
-def test_install_again_does_nothing(small: Path) -> None:
-    mark = leave_mark(small)
-    before = {path: path.stat().st_mtime_ns for path in (small / ".venv").iterdir()}
-    assert make(small, "install") == ""
-    assert {path: path.stat().st_mtime_ns for path in (small / ".venv").iterdir()} == before
+def test_install_again_does_nothing(small: Small) -> None:
+    mark = leave_mark(small.folder)
+    environment = small.folder / ".venv"
+    before = {path: path.stat().st_mtime_ns for path in environment.iterdir()}
+    assert make(small.folder, "install") == ""
+    assert {path: path.stat().st_mtime_ns for path in environment.iterdir()} == before
     assert mark.exists()
 
 
-def test_a_changed_lock_is_installed_into_the_same_environment(small: Path) -> None:
-    mark = leave_mark(small)
-    (small / "requirements.txt").write_text(tiny_lock(small, "2.0"))
-    make(small, "install")
-    assert installed(small) == "2.0"
+def test_a_changed_lock_is_installed_into_the_same_environment(small: Small) -> None:
+    mark = leave_mark(small.folder)
+    (small.folder / "requirements.txt").write_text(tiny_lock(small.folder, "2.0"))
+    make(small.folder, "install")
+    assert installed(small.folder) == "2.0"
     assert mark.exists()
 
 
-def test_another_python_makes_the_environment_anew(small: Path) -> None:
-    mark = leave_mark(small)
-    (small / ".venv" / "made-with").write_text("Python 3.11.0 of /elsewhere\n")
-    make(small, "install")
-    assert installed(small) == "1.0"
+def test_another_python_makes_the_environment_anew(small: Small) -> None:
+    mark = leave_mark(small.folder)
+    (small.folder / ".venv" / "made-with").write_text("Python 3.11.0 of /elsewhere\n")
+    make(small.folder, "install", python=small.python)
+    assert installed(small.folder) == "1.0"
     assert not mark.exists()
 
 
-def test_a_moved_checkout_makes_the_environment_anew(small: Path) -> None:
-    leave_mark(small)
-    moved = small.rename(small.with_name(MOVED))
-    make(moved, "install")
+def test_a_moved_checkout_makes_the_environment_anew(small: Small) -> None:
+    leave_mark(small.folder)
+    moved = small.folder.rename(small.folder.with_name(MOVED))
+    make(moved, "install", python=small.python)
     assert installed(moved) == "1.0"
     assert not (moved / ".venv" / "mark").exists()
 
 
-def test_an_installation_broken_off_does_not_count(small: Path) -> None:
-    leave_mark(small)
-    good = tiny_lock(small, "2.0")
-    (small / "requirements.txt").write_text(re.sub("sha256:.{8}", "sha256:00000000", good))
-    assert "Hash mismatch" in failure(small, "install")
-    mark = leave_mark(small)
-    assert "Hash mismatch" in failure(small, "install")
+def test_an_installation_broken_off_does_not_count(small: Small) -> None:
+    lock = small.folder / "requirements.txt"
+    good = tiny_lock(small.folder, "2.0")
+    lock.write_text(re.sub("sha256:.{8}", "sha256:00000000", good))
+    assert "Hash mismatch" in failure(small.folder, "install")
+    mark = leave_mark(small.folder)
+    assert "Hash mismatch" in failure(small.folder, "install", python=small.python)
     assert not mark.exists()
-    (small / "requirements.txt").write_text(good)
-    make(small, "install")
-    assert installed(small) == "2.0"
+    lock.write_text(good)
+    make(small.folder, "install", python=small.python)
+    assert installed(small.folder) == "2.0"
 
 
 @pytest.mark.parametrize(

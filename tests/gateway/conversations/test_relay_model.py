@@ -659,7 +659,7 @@ class Crowd:
         )
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.long) for n in (1, 2))])
 async def test_texts_reach_the_counterpart_of_their_moment_or_nobody(
     redis_url: str, seed: int
 ) -> None:
@@ -696,46 +696,52 @@ ONE_MEETS_ALL = [("12025550100", each) for each in OTHERS[:200]]
 TWO_MEET_ALL = [((f"1202555010{n % 2}"), each) for n, each in enumerate(OTHERS[:200])]
 
 CREATIONS = [
-    pytest.param("true", "shared", STRANGERS, 100, id="a number for each session"),
-    pytest.param("true", "per-side", STRANGERS, 50, id="two numbers for each session"),
-    pytest.param("false", "shared", ONE_MEETS_ALL, 100, id="one who talks with everybody"),
-    pytest.param("false", "per-side", ONE_MEETS_ALL, 100, id="the same with a number per side"),
-    pytest.param("false", "shared", TWO_MEET_ALL, 200, id="two of that kind"),
-    pytest.param("false", "shared", STRANGERS, 200, id="strangers need no number of their own"),
+    pytest.param(True, "shared", STRANGERS, 100, id="a number for each session"),
+    pytest.param(True, "per-side", STRANGERS, 50, id="two numbers for each session"),
+    pytest.param(False, "shared", ONE_MEETS_ALL, 100, id="one who talks with everybody"),
+    pytest.param(False, "per-side", ONE_MEETS_ALL, 100, id="the same with a number per side"),
+    pytest.param(False, "shared", TWO_MEET_ALL, 200, id="two of that kind"),
+    pytest.param(False, "shared", STRANGERS, 200, id="strangers need no number of their own"),
 ]
 
 
-@pytest.fixture
-async def creating(redis_url: str) -> AsyncIterator[Creating]:
-    """Start pairs of gateways that share a store and say nothing."""
-    started: list[GatewayProcess] = []
+@dataclass(frozen=True)
+class Pair:
+    """Two gateways that share a store; exclusive: no number serves two sessions."""
 
-    def start(exclusive: str) -> list[str]:
-        silent = ("--session_start_msg=", f"--redis_url={redis_url}", f"--tn_exclusive={exclusive}")
-        started.extend(GatewayProcess("--admin_token=correct-horse", *silent) for _ in range(2))
-        return [each.url for each in started]
-
-    yield start
-    for each in started:
-        each.stop()
+    urls: tuple[str, str]
+    exclusive: bool
 
 
-@pytest.mark.parametrize(("exclusive", "numbers", "pairs", "possible"), CREATIONS)
+@pytest.fixture(scope="module")
+def pair(request: pytest.FixtureRequest, valkey_url: str) -> Iterator[Pair]:
+    """Two that say nothing."""
+    options = (
+        *("--admin_token=correct-horse", "--session_start_msg="),
+        *(f"--redis_url={valkey_url}", f"--tn_exclusive={request.param}"),
+    )
+    with GatewayProcess(*options) as one, GatewayProcess(*options) as other:
+        yield Pair((one.url, other.url), request.param)
+
+
+@pytest.mark.usefixtures("redis_url")
+@pytest.mark.parametrize(
+    ("pair", "numbers", "people", "possible"), CREATIONS, indirect=["pair"], scope="module"
+)
 async def test_of_200_parallel_creations_exactly_the_possible_ones_succeed(
-    creating: Creating, exclusive: str, numbers: str, pairs: list[tuple[str, str]], possible: int
+    pair: Pair, numbers: str, people: list[tuple[str, str]], possible: int
 ) -> None:
     """With 100 numbers and two processes; nobody has one number twice."""
-    urls = creating(exclusive)
-    async with calling(urls[0]) as call:
+    async with calling(pair.urls[0]) as call:
         for number in RENTED:
             assert 200 == (await call("/tn", {"value": number}))[0]
-    async with calling(urls[0]) as one, calling(urls[1]) as other:
+    async with calling(pair.urls[0]) as one, calling(pair.urls[1]) as other:
         answers = await asyncio.gather(
             *(
                 (one, other)[n % 2](
                     "/session", {"participant_a": a, "participant_b": b, "numbers": numbers}
                 )
-                for n, (a, b) in enumerate(pairs)
+                for n, (a, b) in enumerate(people)
             )
         )
     made = [answer for status, answer in answers if status == 200]
@@ -744,11 +750,10 @@ async def test_of_200_parallel_creations_exactly_the_possible_ones_succeed(
     assert refused <= {(400, "Could not create session -- No virtual TNs available")}
     seats = [(m[f"participant_{side}"], m[f"virtual_tn_{side}"]) for m in made for side in "ab"]
     assert len(seats) == len(set(seats))
-    if exclusive == "true":
+    if pair.exclusive:
         assert len(made) == len({each["virtual_tn_a"] for each in made})
 
 
-Creating = Callable[[str], list[str]]
 Call = Callable[[str, dict[str, str]], Awaitable[tuple[int, dict[str, Any]]]]
 
 

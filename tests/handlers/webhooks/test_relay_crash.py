@@ -32,11 +32,25 @@ from tests.support.visitor import eventually
 PEOPLE = [f"1206555{n:04}" for n in range(100, 180)]
 NUMBERS = [f"1206555{n:04}" for n in range(190, 194)]
 
-KILLS = 6
+SEED = 20160519
 LONGEST_PAUSE = 1.2  # seconds between two texts of one person
 PROVIDER_PATIENCE = 15.0
 # The claims of a dead process run out after 20 s; then what has gathered behind them goes out.
 GIVEN_UP = 60.0
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many people send how many texts each, while so many processes are killed."""
+
+    people: int
+    texts: int
+    kills: int
+
+    @property
+    def mos(self) -> int:
+        """How many MOs that makes."""
+        return self.people * self.texts
 
 
 @dataclass(frozen=True)
@@ -184,8 +198,9 @@ class Fleet:
         assert shown is not None
         return int(float(shown[1]))
 
-    async def converse(self, people: int, texts: int, seed: int) -> None:
-        """Let so many people text each other in pairs; each of them sends ``texts``."""
+    async def converse(self, size: Size, seed: int) -> None:
+        """Let people text each other in pairs."""
+        people = size.people
         for number in NUMBERS:
             await self._ask("/tn", {"value": number})
         async with asyncio.TaskGroup() as talking:
@@ -193,7 +208,7 @@ class Fleet:
                 made = await self._ask("/session", {"participant_a": a, "participant_b": b})
                 for sender, receiver in ((a, b), (b, a)):
                     mo = partial(Mo, sender=sender, number=made["virtual_tn"], receiver=receiver)
-                    mos = [mo(f"{sender}-{n}", text=f"{n} of {sender}") for n in range(texts)]
+                    mos = [mo(f"{sender}-{n}", text=f"{n} of {sender}") for n in range(size.texts)]
                     talking.create_task(self._talk(mos, random.Random(f"{seed} {sender}")))
 
     async def _ask(self, path: str, body: dict[str, str]) -> dict[str, str]:
@@ -271,10 +286,11 @@ async def fleet_of(count: int, redis_url: str, seed: int) -> AsyncIterator[Fleet
             await fleet.stop()
 
 
-async def kill_now_and_then(fleet: Fleet, seed: int) -> None:
+async def kill_now_and_then(fleet: Fleet, size: Size, seed: int) -> None:
     """Kill processes that work, at random moments, the first surely over an unanswered request."""
     chance = random.Random(seed)
-    for moment in sorted(chance.sample(range(50, 900), KILLS)):
+    first_half = range(size.mos // 40, size.mos * 9 // 20)
+    for moment in sorted(chance.sample(first_half, size.kills)):
         await fleet.has_acknowledged(moment)
         working = [each for each in fleet.living if each.door.requests]
         victim = chance.choice(working or fleet.living)
@@ -284,18 +300,26 @@ async def kill_now_and_then(fleet: Fleet, seed: int) -> None:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("seed", [20160519])
+@pytest.mark.parametrize(
+    "size",
+    [
+        pytest.param(Size(people=40, texts=10, kills=3), id="400 MOs, three kills"),
+        pytest.param(
+            Size(people=80, texts=25, kills=6), id="2,000 MOs, six kills", marks=pytest.mark.long
+        ),
+    ],
+)
 async def test_a_killed_process_loses_no_text_and_doubles_only_what_it_was_sending(
-    redis_url: str, seed: int
+    redis_url: str, size: Size
 ) -> None:
-    """2,000 MOs, six kills: what goes out twice is known and counted."""
-    async with fleet_of(3, redis_url, seed) as fleet:
+    """What goes out twice is known and counted."""
+    async with fleet_of(3, redis_url, SEED) as fleet:
         async with asyncio.TaskGroup() as at_once:
-            at_once.create_task(fleet.converse(people=80, texts=25, seed=seed))
-            at_once.create_task(kill_now_and_then(fleet, seed))
+            at_once.create_task(fleet.converse(size, SEED))
+            at_once.create_task(kill_now_and_then(fleet, size, SEED))
         await fleet.come_to_rest()
 
-        assert 2000 == len(fleet.acknowledged)
+        assert size.mos == len(fleet.acknowledged)
         fleet.assert_relayed_in_order()
 
         repeats, counted = fleet.repeats, fleet.counted
@@ -318,7 +342,7 @@ async def test_a_process_that_is_told_to_stop_loses_and_doubles_nothing(redis_ur
     async with fleet_of(2, redis_url, seed=1) as fleet:
         stopped = fleet.living[0]
         async with asyncio.TaskGroup() as at_once:
-            at_once.create_task(fleet.converse(people=40, texts=5, seed=1))
+            at_once.create_task(fleet.converse(Size(people=40, texts=5, kills=0), seed=1))
             await fleet.has_acknowledged(60)
             await eventually(lambda: stopped.door.waiting)
             assert 0 == await fleet.end(stopped, signal.SIGTERM)
