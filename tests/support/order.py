@@ -14,9 +14,9 @@ from tests.support import ROOT
 DEAREST = tuple(
     ROOT / "tests" / file
     for file in (
+        "handlers/console/test_accessibility.py",
         "project/test_make.py",
         "handlers/webhooks/test_relay_crash.py",
-        "handlers/console/test_accessibility.py",
         "project/test_deployment.py",
         "project/test_docker.py",
         "gateway/messaging/outbox/test_worker.py",
