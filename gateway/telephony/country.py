@@ -12,6 +12,31 @@ from gateway.telephony.phonenumber import is_region
 MAX_HEADER_CHARACTERS = 1000
 MAX_LANGUAGES = 20
 
+# Codes that are written for a country without being its code in ISO 3166: reserved exceptionally
+# or formerly used (https://www.iso.org/iso-3166-country-codes.html), and the European Union's EL.
+_ALIASES = {
+    "AN": "CW",
+    "BU": "MM",
+    "CQ": "GG",
+    "CS": "RS",
+    "DD": "DE",
+    "DG": "IO",
+    "DY": "BJ",
+    "EA": "ES",
+    "EL": "GR",
+    "FX": "FR",
+    "HV": "BF",
+    "IC": "ES",
+    "RH": "ZW",
+    "SU": "RU",
+    "TP": "TL",
+    "UK": "GB",
+    "VD": "VN",
+    "YD": "YE",
+    "YU": "RS",
+    "ZR": "CD",
+}
+
 _SUBTAGS = re.compile(r"[A-Za-z0-9]{1,8}(?:[-_][A-Za-z0-9]{1,8})*")
 # https://www.rfc-editor.org/rfc/rfc9110#name-quality-values, with any number of decimals
 _QUALITY = re.compile(r"0?\.[0-9]+|[01]\.?|1\.0+")
@@ -28,7 +53,7 @@ class CountryGuesser:
         self, lookup: Callable[[str], str | None], *, default_country: str, guess: bool
     ) -> None:
         self._lookup = lookup
-        self._default = default_country.upper()
+        self._default = region(default_country) or default_country.upper()
         self._guess = guess
 
     def candidates(
@@ -40,7 +65,7 @@ class CountryGuesser:
         """
         if not self._guess:
             return (self._default,)
-        named = _region(country_argument) if country_argument else None
+        named = region(country_argument) if country_argument else None
         if named is not None:
             return (named,)
         located = self._lookup(address)
@@ -52,12 +77,14 @@ class CountryGuesser:
         return tuple(dict.fromkeys(hints))
 
 
-def _region(text: str) -> str | None:
+def region(text: str) -> str | None:
+    """Return the upper-case region with telephone numbers that two letters name, else None."""
     code = text.strip()
     # upper() makes two letters of some single ones ("ß"): only ASCII is a code.
     if len(code) != 2 or not code.isascii():
         return None
-    return code.upper() if is_region(code.upper()) else None
+    code = _ALIASES.get(code.upper(), code.upper())
+    return code if is_region(code) else None
 
 
 @lru_cache(1024)
@@ -87,7 +114,7 @@ def _item_region(item: str) -> str | None:
     if not _SUBTAGS.fullmatch(tag):
         return None
     codes = [subtag for subtag in _language_subtags(tag) if len(subtag) == 2]
-    return _region(codes[-1]) if codes else None
+    return region(codes[-1]) if codes else None
 
 
 def _language_subtags(tag: str) -> Iterator[str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import phonenumbers
+
+from gateway.telephony import plans
+from gateway.telephony.written import MAX_RAW_CHARACTERS, Written, attempts, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +29,6 @@ class PhoneNumber:
     sms: bool
 
 
-# Longest written form we know is below 40 characters ("tel:" link with an extension).
-MAX_CHARACTERS = 64
-# Before invisible characters are removed; it also bounds what the caches can hold.
-MAX_RAW_CHARACTERS = 256
 # Some thousand visitors a minute type their number two or three times: a few MB at most.
 CACHE_ENTRIES = 8192
 
@@ -46,19 +44,17 @@ _SMS_TYPES = frozenset({"mobile", "fixed_line_or_mobile", "voip", "personal_numb
 # Belgian mobile, not the German VoIP number.
 _MOBILE_TYPES = frozenset({"mobile", "fixed_line_or_mobile"})
 
-# Control, format (zero-width, BOM, bidi marks, soft hyphen), enclosing and combining marks
-# (variation selectors, keycaps), and every blank but the ASCII one, which may have been a "+".
-_INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Me", "Mn", "Zl", "Zp", "Zs"})
-# Blank glyphs that Unicode files under letters and symbols: Hangul fillers, empty Braille cell.
-_INVISIBLE_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-_FULL_WIDTH = 0xFEE0  # distance from "！…～" to "!…~"
-
-_FIRST_DIGIT_OR_PLUS = re.compile(r"[0-9+]")
 _LETTER = re.compile(r"[A-Za-z]")
 # What stands before the digits of an international form without "+": a "+" that form decoding
 # made a blank, or the scheme of a tel: link (https://www.rfc-editor.org/rfc/rfc3966).
 _INTERNATIONAL_MARK = re.compile(r" +| *tel:[-.() ]*", re.IGNORECASE)
 _GLOBAL_CONTEXT = ";phone-context=+"
+_NO_DIGIT = re.compile(r"[^0-9]")
+# Letters that are no note but digits: a word of three in North America, where phone words are the
+# custom and all numbers have one length, and in service numbers; else what is glued to digits.
+_PHONE_WORD = re.compile(r"[A-Za-z]{3}")
+_PHONE_WORD_TYPES = frozenset({"toll_free", "premium_rate", "shared_cost", "uan"})
+_GLUED = re.compile(r"[0-9]+[A-Za-z]+")
 
 _DIGIT_RUN = re.compile(r"\+?\d{6,}")
 
@@ -68,7 +64,8 @@ def parse(text: str, regions: Sequence[str]) -> PhoneNumber | None:
 
     ``text`` is taken as received, not stripped: a leading blank may have been a ``+``.
     International forms ignore ``regions`` (ISO 3166 two letters, upper case); otherwise the
-    first region in which the number is valid wins. An extension is dropped.
+    first region in which the number is valid wins. Notes and extensions are dropped; of two
+    readings that are as good as each other, neither is taken.
     """
     if len(text) > MAX_RAW_CHARACTERS:
         return None
@@ -77,13 +74,23 @@ def parse(text: str, regions: Sequence[str]) -> PhoneNumber | None:
 
 @lru_cache(CACHE_ENTRIES)
 def _parse(text: str, regions: tuple[str, ...]) -> PhoneNumber | None:
-    found = _split(text)
-    if found is None:
-        return None
-    mark, number = found
-    international = _as_international(mark, number)
+    for rank in attempts(text):
+        read = (_meant(each, regions) for each in rank)
+        found = {number.e164: number for number in read if number is not None}
+        if found:
+            return next(iter(found.values())) if len(found) == 1 else None
+    return None
+
+
+def _meant(written: Written, regions: tuple[str, ...]) -> PhoneNumber | None:
+    number = written.number
+    if _LETTER.search(number) and _GLOBAL_CONTEXT not in number:
+        return _spelled(number, regions)
+    if number.startswith("00"):
+        return _dialled_abroad(number, regions)
+    international = _as_international(written.mark, number)
     if international is not None:
-        return _read(international, None)
+        return _read_international(international)
     national = next(filter(None, (_read(number, region) for region in regions)), None)
     if national is not None and national.type in _MOBILE_TYPES:
         return national
@@ -96,12 +103,10 @@ def parse_international(text: str) -> PhoneNumber | None:
     For webhooks and administrators: never completed from a region, and names are never read
     as keypad letters, so that an alphanumeric sender is no number.
     """
-    if len(text) > MAX_RAW_CHARACTERS:
-        return None
-    found = _split(text)
-    if found is None or "-" in found[0] or _LETTER.search("".join(found)):
+    written = plain(text)
+    if written is None or "-" in written.mark:
         return None  # a minus before the digits is a number below zero, no telephone number
-    return _read("+" + found[1].removeprefix("00"), None)
+    return _read("+" + written.number.removeprefix("00"), None)
 
 
 def e164_of(text: str) -> str:
@@ -162,39 +167,71 @@ def mask_digits(text: str) -> str:
     return _DIGIT_RUN.sub(lambda run: mask(run[0]), text)
 
 
-def _split(text: str) -> tuple[str, str] | None:
-    """Return what precedes the first digit or plus, and the rest; None without either."""
-    plain = text.isascii() and text.isprintable()
-    visible = text if plain else "".join(map(_visible, text))
-    start = _FIRST_DIGIT_OR_PLUS.search(visible)
-    if start is None or len(visible) > MAX_CHARACTERS:
-        return None
-    return visible[: start.start()], visible[start.start() :]
-
-
-def _visible(char: str) -> str:
-    if char.isascii() and char.isprintable():
-        return char
-    category = unicodedata.category(char)
-    if category == "Nd":
-        return str(unicodedata.decimal(char))
-    if category in _INVISIBLE_CATEGORIES or char in _INVISIBLE_LETTERS:
-        return ""
-    if "！" <= char <= "～":
-        return chr(ord(char) - _FULL_WIDTH)
-    return char
-
-
 def _as_international(mark: str, number: str) -> str | None:
     """Return ``number`` with its ``+`` when it is written internationally, else None."""
     if number.startswith("+") or _GLOBAL_CONTEXT in number:
         return number
-    if number.startswith("00"):
-        return "+" + number[2:]
     # No country code begins with 0: a blank or tel: before a single 0 marks nothing.
     if _INTERNATIONAL_MARK.fullmatch(mark) and not number.startswith("0"):
         return "+" + number
     return None
+
+
+def _dialled_abroad(number: str, regions: tuple[str, ...]) -> PhoneNumber | None:
+    """Return what a number that begins with 00 reaches where it is dialled.
+
+    Where abroad is dialled by 0011, 009 or 00 and a carrier's digits, that decides, right or
+    wrong: by 00 the same digits reach somebody else.
+    """
+    digits = _NO_DIGIT.sub("", number)
+    for region in regions:
+        prefix = _abroad_by(region).match(digits)
+        if prefix and prefix[0] != "00":
+            return _read(digits, region)
+    return _read_international(f"+{digits[2:]}")
+
+
+@lru_cache(1024)
+def _abroad_by(region: str) -> re.Pattern[str]:
+    """Return the pattern of what is dialled before a country code; what nobody dials, if none."""
+    known = phonenumbers.PhoneMetadata.metadata_for_region(region, None)
+    prefix = known.international_prefix if known else None
+    # Behind it no country code begins with 0.
+    return re.compile(f"(?:{prefix})(?=[1-9])" if prefix else r"(?!)")
+
+
+def _read_international(text: str) -> PhoneNumber | None:
+    """Return the number in international form, also behind a country code that stands twice."""
+    number = _read(text, None)
+    rest = _behind_a_doubled_code(text)
+    if rest is None:
+        return number
+    once = _read(f"+{rest}", None)
+    if number is None or once is None or once.type not in _MOBILE_TYPES:
+        return number or once
+    # A land line whose area code is like its country's, or somebody's mobile?
+    return number if number.type in _MOBILE_TYPES else None
+
+
+def _behind_a_doubled_code(text: str) -> str | None:
+    digits = _NO_DIGIT.sub("", text)
+    for length in range(1, 4):  # https://www.itu.int/rec/T-REC-E.164: no code begins another one
+        if int(digits[:length] or 0) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
+            rest = digits[length:].removeprefix("00")
+            return rest if rest.startswith(digits[:length]) else None
+    return None
+
+
+def _spelled(text: str, regions: tuple[str, ...]) -> PhoneNumber | None:
+    """Return the number that digits and letters spell, as on a keypad, else None."""
+    digits = phonenumbers.convert_alpha_characters_in_number(text)
+    if _LETTER.search(digits) or not digits.isascii():
+        return None
+    number = _meant(Written("", digits), regions)
+    if number is None or _GLUED.fullmatch(text):
+        return number
+    usual = is_north_american(number.e164) or number.type in _PHONE_WORD_TYPES
+    return number if usual and _PHONE_WORD.search(text) else None
 
 
 def _as_forgotten_plus(number: str) -> PhoneNumber | None:
@@ -209,13 +246,17 @@ def _as_forgotten_plus(number: str) -> PhoneNumber | None:
 def _read(text: str, region: str | None) -> PhoneNumber | None:
     try:
         number = phonenumbers.parse(text, region)
-        # One or two letters are dropped by libphonenumber, which makes another number of them.
-        if number.extension is None and 0 < len(_LETTER.findall(text)) < 3:
-            keyed = phonenumbers.convert_alpha_characters_in_number(text)
-            number = phonenumbers.parse(keyed, region)
     except phonenumbers.NumberParseException:
         return None
+    if number.country_code in plans.CHANGED:
+        number = _as_dialled_today(number, number.country_code)
     return _describe(number) if phonenumbers.is_valid_number(number) else None
+
+
+def _as_dialled_today(number: phonenumbers.PhoneNumber, code: int) -> phonenumbers.PhoneNumber:
+    old = phonenumbers.national_significant_number(number)
+    new = plans.todays(code, old)
+    return number if new == old else phonenumbers.parse(f"+{code}{new}", None)
 
 
 def _one_of_several(code: int, rest: str) -> str:

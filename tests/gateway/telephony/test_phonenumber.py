@@ -213,7 +213,8 @@ def test_a_no_break_space_never_was_a_plus() -> None:
         ("+1 800 FLOWERS", "DE", "+18003569377"),
         ("0176ABCDEFGH", "DE", "+4917622233344"),
         ("0176123456AB", "DE", "+4917612345622"),
-        ("01761234567X", "DE", "+4917612345679"),
+        ("01761234567X", "DE", "+491761234567"),  # without the letter it is a number
+        ("206-555-HELP", "US", "+12065554357"),
     ],
 )
 def test_letters_are_read_as_on_a_keypad(text: str, region: str, expected: str) -> None:

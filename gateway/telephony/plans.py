@@ -1,0 +1,75 @@
+"""Numbering plans that changed: the form of a number that is dialled today.
+
+Networks and address books keep the old forms for years. libphonenumber knows the new ones only,
+so an old form is another number to it, or none.
+"""
+
+from __future__ import annotations
+
+import re
+
+# By country code: an old national number and what it became. Of mobiles as a rule: they text.
+_RENUMBERED: dict[int, tuple[tuple[str, str], ...]] = {
+    # Mexico, 2019: no more 1 from abroad, no more 01, 044 and 045 at home.
+    # https://github.com/google/libphonenumber/tree/master/migrator (52, 55, 84, 241)
+    52: ((r"(?:1|01|044|045)([0-9]{10})", r"\1"),),
+    # Argentina: a mobile is dialled with 9 from abroad, with 0 and with 15 behind the area code at
+    # home; people combine them. https://en.wikipedia.org/wiki/Telephone_numbers_in_Argentina
+    54: (
+        (r"9?0?(11|[23][0-9]{2,3})15([0-9]{6,8})", r"9\1\2"),
+        (r"90([1-8][0-9]{9})", r"9\1"),
+    ),
+    # Brazil, 2012 to 2016: mobiles have a ninth digit.
+    55: ((r"([1-9][0-9])([6-9][0-9]{7})", r"\g<1>9\2"),),
+    # Vietnam, 2018: mobiles of eleven digits have ten.
+    84: (
+        (r"12([068][0-9]{7})", r"7\1"),
+        (r"121([0-9]{7})", r"79\1"),
+        (r"122([0-9]{7})", r"77\1"),
+        (r"12([345][0-9]{7})", r"8\1"),
+        (r"127([0-9]{7})", r"81\1"),
+        (r"129([0-9]{7})", r"82\1"),
+        (r"16([2-9][0-9]{7})", r"3\1"),
+        (r"18([68][0-9]{7})", r"5\1"),
+        (r"199([0-9]{7})", r"59\1"),
+    ),
+    # Côte d'Ivoire, 2021: the operator's prefix, known by the old second digit.
+    # https://en.wikipedia.org/wiki/Telephone_numbers_in_Ivory_Coast
+    225: (
+        (r"([04-9][0-3][0-9]{6})", r"01\1"),
+        (r"([04-9][4-6][0-9]{6})", r"05\1"),
+        (r"([04-9][7-9][0-9]{6})", r"07\1"),
+    ),
+    # Benin, 2024. https://en.wikipedia.org/wiki/Telephone_numbers_in_Benin
+    229: ((r"([2-9][0-9]{7})", r"01\1"),),
+    # Gabon, 2019.
+    241: (
+        (r"01([0-9]{6})", r"11\1"),
+        (r"0?([256][0-9]{6})", r"6\1"),
+        (r"0?([47][0-9]{6})", r"7\1"),
+    ),
+}
+_RULES = {
+    code: [(re.compile(old), new) for old, new in rules] for code, rules in _RENUMBERED.items()
+}
+CHANGED = frozenset(_RULES)
+
+_ARGENTINE = re.compile(r"\+54([1-8][0-9]{9})")
+
+
+def todays(country_code: int, national: str) -> str:
+    """Return the national number that is dialled today in place of ``national``, or itself."""
+    for old, new in _RULES.get(country_code, ()):
+        found = old.fullmatch(national)
+        if found is not None:
+            return found.expand(new)
+    return national
+
+
+def person(e164: str) -> str:
+    """Return the one form that stands for all forms in which networks give a number.
+
+    e164: as it was read, and so in today's form. Argentina alone has two: a mobile without the 9
+    looks like a land line.
+    """
+    return _ARGENTINE.sub(r"+549\1", e164) if e164.startswith("+54") else e164
