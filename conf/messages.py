@@ -66,16 +66,32 @@ def message_text(value: str) -> str:
     return value
 
 
+_NUMERIC = re.compile(r"[+(]*[0-9][0-9+()./\s-]*")
+
+
 def message_sender(value: str) -> str:
-    """Return ``value`` without surrounding blanks; raises ValueError when nothing is left."""
+    """Return ``value`` without surrounding blanks, a number as its digits.
+
+    Raises ValueError when nothing is left.
+    """
     if not value.strip():
         raise ValueError("the sender is empty")
-    return value.strip()
+    return as_digits(value.strip())
+
+
+def as_digits(sender: str) -> str:
+    """Return a numeric sender as its digits however it is written, a name unchanged.
+
+    Providers take no other form: ``+1 206 555-0100``, ``001 (206) 5550100``.
+    """
+    if not _NUMERIC.fullmatch(sender):
+        return sender
+    return re.sub(r"[^0-9]", "", sender).removeprefix("00")
 
 
 def sender_warning(endpoint: MessageEndpoint) -> str | None:
     """Return what networks will probably do to this endpoint's sender, ``None`` if nothing."""
-    digits = re.fullmatch(r"\+?([0-9]+)", endpoint.sender)
+    digits = re.fullmatch("([0-9]+)", endpoint.sender)
     kind, length, most = (
         ("numeric", len(digits[1]), MAX_NUMERIC_SENDER)
         if digits

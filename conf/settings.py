@@ -88,6 +88,9 @@ class Settings:
         check=provider_name)
     provider_timeout: float = option(
         10.0, "seconds to wait for a provider; later the outcome counts as unknown", above=0)
+    smart_encoding: bool = option(
+        True, "send a text in plain punctuation where that makes it GSM-7 as a whole: one curly "
+        "quote more than doubles its parts")
 
     nexmo_api_key: str = option("", "API key of the Vonage (Nexmo) account", secret=True)
     nexmo_api_secret: str = option("", "API secret that belongs to the key", secret=True)
@@ -132,8 +135,8 @@ class Settings:
         "Your contact has chosen to receive no more messages.",
         "notice to a participant whose counterpart has opted out")
     stop_words: str = option(
-        "STOP,STOPALL,UNSUBSCRIBE,ARRET", "texts by which a participant opts out, separated by "
-        "commas; nothing more is sent to him")
+        "STOP,STOPALL,UNSUBSCRIBE,QUIT,END,REVOKE,OPTOUT,CANCEL,ARRET,ARRETER,DESABONNER",
+        "texts by which a person opts out, separated by commas; nothing more is sent to him")
     start_words: str = option("START,UNSTOP", "texts by which he opts in again")
     tn_exclusive: bool = option(False, "give every session a virtual number of its own")
     number_cooldown: int = option(

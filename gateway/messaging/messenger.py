@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.errors import StoreUnavailable
 from gateway.messaging.pacer import Pacer
@@ -18,6 +18,7 @@ from gateway.monitoring.metrics import MESSAGES, PROVIDER_SECONDS, RETRIES, prov
 from gateway.providers.base import Outcome, Provider, Sms, SubmitResult
 from gateway.store.budget import budget
 from gateway.telephony import segments
+from gateway.telephony.plain_text import as_gsm7, clean
 
 log = logging.getLogger(__name__)
 
@@ -55,15 +56,25 @@ class NoTurn(Exception):
 
 
 class Messenger:
-    """Sends texts through the providers by name."""
+    """Sends texts through the providers by name, without control characters.
+
+    smart_encoding: in plain punctuation where that makes a text GSM-7 as a whole.
+    """
 
     def __init__(
-        self, providers: Mapping[str, Provider], default: str, receipts: Receipts, pacer: Pacer
+        self,
+        providers: Mapping[str, Provider],
+        default: str,
+        receipts: Receipts,
+        pacer: Pacer,
+        *,
+        smart_encoding: bool = True,
     ) -> None:
         self._providers = providers
         self._default = default
         self._receipts = receipts
         self._pacer = pacer
+        self._form = as_gsm7 if smart_encoding else str
         self._recording: set[asyncio.Task[None]] = set()
 
     @property
@@ -90,6 +101,7 @@ class Messenger:
         A text that a phone is to send at a certain time or before others has such a provider.
         patience: seconds for which what never left is tried again.
         """
+        sms = self._as_sent(sms)
         try:
             await self._create(sms, provider, source)
             turn = await self._pacer.reserve(provider.pace_key, provider.rate, RETRY_SECONDS)
@@ -130,6 +142,7 @@ class Messenger:
         if turn is None:
             raise NoTurn
         await asyncio.sleep(turn)
+        sms = self._as_sent(sms)
         await self._create(sms, chosen, source, session)
         if not await before():
             return None
@@ -139,6 +152,10 @@ class Messenger:
         open_still = result.outcome in RETRYABLE and not last
         await self._record(sms, chosen.name, result, attempts, open_still=open_still)
         return result
+
+    def _as_sent(self, sms: Sms) -> Sms:
+        text = self._form(clean(sms.text))
+        return sms if text == sms.text else replace(sms, text=text)
 
     async def _create(self, sms: Sms, provider: Provider, source: str, session: str = "") -> None:
         parts = segments.count(sms.text).parts

@@ -24,8 +24,9 @@ from gateway.conversations.transcript import Transcript
 from gateway.messaging.history import History
 from gateway.messaging.inbound.concatenation import Concatenation
 from gateway.messaging.inbound.inbox import Inbox
+from gateway.messaging.keywords import Keywords
 from gateway.messaging.messenger import Messenger
-from gateway.messaging.optouts import Keywords, OptOuts
+from gateway.messaging.optouts import OptOuts
 from gateway.messaging.outbox.dead_letters import DeadLetters
 from gateway.messaging.outbox.queue import Outbox, OutboxEntry
 from gateway.messaging.outbox.worker import OutboxWorker
@@ -151,7 +152,11 @@ def _open(
     closing.push_async_callback(stats.close)
     closing.push_async_callback(tasks.drain)
     messenger = Messenger(
-        {each.name: each for each in providers}, settings.provider, receipts, Pacer(store)
+        {each.name: each for each in providers},
+        settings.provider,
+        receipts,
+        Pacer(store),
+        smart_encoding=settings.smart_encoding,
     )
     closing.push_async_callback(messenger.drain)
     outbox, dead_letters = Outbox(store), DeadLetters(store, days=days)

@@ -182,6 +182,24 @@ def test_a_sender_that_networks_will_not_show_is_a_warning(
 ) -> None:
     result = loaded(*CREDENTIALS, "--message=Hi", f"--sender={sender}")
     assert [] == result.problems
-    assert sender == result.endpoints[0].sender
+    assert sender.removeprefix("+") == result.endpoints[0].sender
     assert len(expected) == len(result.warnings)
     assert all(part in line for part, line in zip(expected, result.warnings, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("written", "sender"),
+    [
+        ("+49 176 04069050", "4917604069050"),
+        ("0049-176-04069050", "4917604069050"),
+        ("(206) 555-0100", "2065550100"),
+        ("+1 (206) 555.0100", "12065550100"),
+        ("40404", "40404"),
+        ("Acme 24", "Acme 24"),
+        ("24-7", "247"),
+        ("+", "+"),
+    ],
+)
+def test_a_numeric_sender_is_written_as_digits(written: str, sender: str) -> None:
+    result = loaded(*CREDENTIALS, "--message=Hi", f"--sender={written}")
+    assert sender == result.endpoints[0].sender

@@ -85,7 +85,9 @@ def test_every_option_of_the_contract_has_its_default() -> None:
         "ring_timeout": 45,
         "call_limit": 3600,
         "optout_msg": "Your contact has chosen to receive no more messages.",
-        "stop_words": "STOP,STOPALL,UNSUBSCRIBE,ARRET",
+        "stop_words": "STOP,STOPALL,UNSUBSCRIBE,QUIT,END,REVOKE,OPTOUT,CANCEL,ARRET,ARRETER,"
+        "DESABONNER",
+        "smart_encoding": True,
         "start_words": "START,UNSTOP",
         "tn_exclusive": False,
         "number_cooldown": 0,

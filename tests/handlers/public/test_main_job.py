@@ -10,6 +10,9 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
+from gateway.store import keys
+from gateway.store.pipeline import connect
+from gateway.telephony.plain_text import as_gsm7
 from tests.support import DATA
 from tests.support.servers.processes import GatewayProcess
 from tests.support.stand_ins.vonage import (
@@ -41,7 +44,8 @@ TEXTS = [
     ("lower-cedilla", "Français", "unicode"),
     ("acute-a", "Olá", "unicode"),
     ("circumflex", "Hôtel", "unicode"),
-    ("typographic-quote", "It’s ready", "unicode"),
+    ("typographic-quote", "It’s ready", "text"),  # in plain punctuation
+    ("typographic-quote-beside-an-emoji", "It’s ready 🎉", "unicode"),
     ("emoji", "Done 🎉", "unicode"),
     ("cyrillic", "Скачать", "unicode"),
     ("several-parts", "0123456789" * 100, "text"),
@@ -55,6 +59,8 @@ SENDERS = [
     ("too-long-is-passed-on", "LongerThanEleven", RECEIVER, "LongerThanEleven"),
     ("numeric", "491760406900", RECEIVER, "491760406900"),
     ("numeric-with-plus", "+491760406901", RECEIVER, "491760406901"),
+    ("numeric-with-00", "0049 176 040 69 02", RECEIVER, "491760406902"),
+    ("numeric-as-people-write-it", "+1 (206) 555-0101", RECEIVER, "12065550101"),
     ("north-america", "Example", SEATTLE, LONG_NUMBER),
     ("australia", "Example", "+61 491 570 156", "Example"),
     ("britain", "Example", "+44 7911 123456", "Example"),
@@ -92,7 +98,8 @@ async def test_each_text_goes_out_once_unchanged_and_as_unicode_only_if_needed(
 
     [post] = standin.posts
     assert "ok" == reply.json["status"]
-    assert (text, kind) == (post.form["text"], post.form.get("type", "text"))
+    sent = text if kind == "unicode" else as_gsm7(text)
+    assert (sent, kind) == (post.form["text"], post.form.get("type", "text"))
     assert_well_formed(post)
 
 
@@ -282,3 +289,24 @@ def _endpoint(path: str, text: str, sender: str) -> str:
     # A JSON string without \u escapes is a basic string of TOML.
     values = (f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in lines.items())
     return "\n".join(["[[message]]", *values])
+
+
+@pytest.mark.parametrize("path", ["/message/", "/validate_number/"])
+async def test_a_json_body_may_begin_with_a_byte_order_mark(
+    path: str, visitor: Visitor, standin: VonageStandin
+) -> None:
+    body = b"\xef\xbb\xbf" + json.dumps({"receiver": RECEIVER, "number": RECEIVER}).encode()
+    headers = {"Content-Type": "application/json"}
+    reply = await visitor.request("POST", path, data=body, headers=headers)
+    assert "ok" == reply.json["status"]
+
+
+async def test_who_has_texted_stop_gets_no_message(
+    visitor: Visitor, standin: VonageStandin, valkey_url: str
+) -> None:
+    store = connect(valkey_url)
+    await store.execute("ZADD", keys.OPTOUTS, 1, "+491760406900")
+    await store.close()
+    reply = await visitor.send("+49 176 0406900")
+    assert {"status": "error", "error": "receiver_opted_out"} == reply.json
+    assert [] == standin.posts
