@@ -8,6 +8,7 @@ GatewayError                 what a handler translates into an answer (status, c
 ├── Forbidden                the route is not open; 403
 ├── NotFound                 404
 ├── Conflict                 somebody else is doing it at this moment; 409
+├── OptedOut                 the receiver has texted STOP; 409
 ├── LimitExceeded            too many calls; carries retry_after in seconds
 ├── ProviderFailed           a provider refused, failed or did not answer; 502
 └── StoreUnavailable         Redis did not answer within the request's deadline; 503
@@ -72,6 +73,13 @@ class Conflict(GatewayError):
 
     status = 409
     code = "conflict"
+
+
+class OptedOut(GatewayError):
+    """The receiver wants no texts."""
+
+    status = 409
+    code = "opted_out"
 
 
 class LimitExceeded(GatewayError):

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import ujson
 
+from conf.providers import is_phone
 from gateway.conversations.lobby import CHAT_IDLE_MS, Lobby, is_end
 from gateway.conversations.notices import OPTED_OUT, Notices, outgoing
 from gateway.conversations.outcomes import MOS, NotTaken, Taken
@@ -25,7 +26,7 @@ from gateway.errors import StoreUnavailable
 from gateway.messaging.inbound.concatenation import Concatenation
 from gateway.messaging.inbound.dedup import Token, single
 from gateway.messaging.inbound.inbox import Inbox
-from gateway.messaging.optouts import Keywords
+from gateway.messaging.keywords import Keywords
 from gateway.monitoring.metrics import provider_label
 from gateway.providers.base import Inbound
 from gateway.store import keys
@@ -49,6 +50,7 @@ TOLD_MS = 3_600_000
 CLOCKS_MS = 2_000
 # Sessions may begin and end between the look and the script; not that often.
 MOST_LOOKS = 10
+NOT_OURS = "not_our_number"
 # Below six digits it is a short code, which may belong to a machine.
 SHORTEST_NUMBER = len("+123456")
 
@@ -158,19 +160,25 @@ class Relay:
     async def _decide(self, mo: _Mo, look: _Look) -> str:
         """Return what became of an MO, or that it is to be looked at again, "changed"."""
         reason = _only_kept(mo, look)
-        if reason:
-            return await self._inbox.keep(mo.inbound, mo.token, reason)
-        if self._words.is_stop(mo.inbound.text):
-            return await self._stop(mo, look)
-        if self._words.is_start(mo.inbound.text):
-            happened = await self._start(mo)
+        if not reason or (reason == NOT_OURS and _may_have_heard_from_us(mo, look)):
+            happened = await self._take_word(mo, look)
             if happened:
                 return happened
+        if reason:
+            return await self._inbox.keep(mo.inbound, mo.token, reason)
         if look.route:
             return await self._text(mo, look, look.route)
         if self._lobby.answers(mo.number):
             return await self._chat(mo, look)
         return await self._stranger(mo, look.provider)
+
+    async def _take_word(self, mo: _Mo, look: _Look) -> str:
+        """Take a STOP, or a START that undoes one; '' for any other text."""
+        if self._words.is_stop(mo.inbound.text):
+            return await self._stop(mo, look)
+        if self._words.is_start(mo.inbound.text):
+            return await self._start(mo)
+        return ""
 
     async def _text(self, mo: _Mo, look: _Look, route: Route) -> str:
         """Take a text of a participant."""
@@ -333,10 +341,20 @@ def _not_for_counterpart(mo: _Mo, session: Session) -> str:
     return "before_session" if 0 < mo.inbound.begun < session.created - CLOCKS_MS else ""
 
 
+def _may_have_heard_from_us(mo: _Mo, look: _Look) -> bool:
+    """Tell whether a STOP to a number outside of the pool counts.
+
+    Senders of message endpoints and of the back-end need not be in the pool. A phone's other SMS
+    are its owner's.
+    """
+    somebody = len(mo.sender) >= SHORTEST_NUMBER and not look.own
+    return somebody and not is_phone(mo.inbound.provider)
+
+
 def _only_kept(mo: _Mo, look: _Look) -> str:
     """Return why an MO goes to the inbox without an answer, '' when it does not."""
     if look.provider != mo.inbound.provider:
-        return "not_our_number"
+        return NOT_OURS
     if len(mo.sender) < SHORTEST_NUMBER:
         return "no_number"
     if look.own:

@@ -1,9 +1,7 @@
-"""Who wants no texts, and the words by which people say so."""
+"""Who wants no texts."""
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.errors import UnknownPlace
@@ -52,32 +50,3 @@ class OptOuts:
     async def remove(self, e164: str) -> bool:
         """Let a number be texted again; False when it had not opted out."""
         return bool(await self._store.execute("ZREM", keys.OPTOUTS, e164))
-
-
-class Keywords:
-    """The texts by which a person opts out (``stop``) and in again (``start``).
-
-    A text counts only as a whole, in any case and width, whatever blanks are around it.
-    """
-
-    def __init__(self, stop: Iterable[str], start: Iterable[str]) -> None:
-        self._stop = {_plain(word) for word in stop} - {""}
-        self._start = {_plain(word) for word in start} - {""}
-
-    def is_stop(self, text: str) -> bool:
-        """Tell whether ``text`` opts out."""
-        return _plain(text) in self._stop
-
-    def is_start(self, text: str) -> bool:
-        """Tell whether ``text`` opts in again."""
-        return _plain(text) in self._start
-
-
-def _plain(text: str) -> str:
-    """Return ``text`` without what a person neither sees nor means: case, width, blanks."""
-    if not text.isascii():
-        # Phones of East Asia write Latin letters in full width; keyboards and copied texts leave
-        # invisible characters (category Cf), such as zero-width blanks.
-        wide = unicodedata.normalize("NFKC", text)
-        text = "".join(each for each in wide if unicodedata.category(each) != "Cf")
-    return text.strip().casefold()

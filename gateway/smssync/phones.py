@@ -13,8 +13,9 @@ from gateway.access.limiter import Limit, Limiter
 from gateway.conversations.outcomes import Taken
 from gateway.conversations.relay import Relay
 from gateway.errors import BadRequest, LimitExceeded, StoreUnavailable, Unauthenticated
+from gateway.messaging.keywords import Keywords
 from gateway.messaging.messenger import Messenger
-from gateway.messaging.optouts import Keywords, OptOuts
+from gateway.messaging.optouts import OptOuts
 from gateway.providers.base import Inbound, Sms
 from gateway.providers.smssync import SmsSyncProvider, provider_name
 from gateway.providers.vonage.signatures import same

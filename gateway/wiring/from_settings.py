@@ -15,7 +15,7 @@ from gateway.conversations.calls import Calls
 from gateway.conversations.notices import NoticeTexts
 from gateway.conversations.sessions import Sessions
 from gateway.conversations.transcript import Transcript
-from gateway.messaging.optouts import Keywords
+from gateway.messaging.keywords import Keywords
 from gateway.providers import flowroute
 from gateway.providers.base import Provider
 from gateway.providers.flowroute import FlowrouteProvider

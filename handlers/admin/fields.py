@@ -6,6 +6,7 @@ read too. A wrong value raises BadRequest with a message that begins with the fi
 
 from __future__ import annotations
 
+import codecs
 import re
 import time
 from collections.abc import Collection, Mapping
@@ -17,6 +18,7 @@ from conf.values import boolean
 from gateway.errors import BadRequest, NotFound
 from gateway.store.values import ID
 from gateway.telephony import phonenumber
+from gateway.telephony.country import region
 from gateway.telephony.phonenumber import PhoneNumber
 from handlers import arguments
 
@@ -162,8 +164,8 @@ class Fields:
         value = self.values.get(name)
         if value is None:
             return default
-        code = value.strip().upper() if isinstance(value, str) and value.isascii() else ""
-        if not phonenumber.is_region(code):
+        code = region(value) if isinstance(value, str) else None
+        if code is None:
             raise BadRequest(f"{name}: must be a country code of two letters, such as DE")
         return code
 
@@ -219,7 +221,7 @@ def _has_form(request: HTTPServerRequest) -> bool:
     """Whether the body is a form: it says so, and is not the JSON that curl -d calls a form."""
     content_type = request.headers.get("Content-Type", "").strip().lower()
     says_form = content_type.startswith(("application/x-www-form-urlencoded", "multipart/"))
-    return says_form and request.body.lstrip()[:1] not in {b"{", b"["}
+    return says_form and request.body.removeprefix(codecs.BOM_UTF8).lstrip()[:1] not in {b"{", b"["}
 
 
 def _check_name(name: str, known: Collection[str]) -> None:

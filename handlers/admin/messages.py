@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.errors import BadRequest, NotFound
+from conf.messages import as_digits
+from gateway.errors import BadRequest, NotFound, OptedOut
 from gateway.messaging.history import Event, Message
 from gateway.messaging.messenger import Sent
 from gateway.telephony import phonenumber, segments
+from gateway.telephony.plain_text import clean
 from gateway.wiring.services import Services
 from handlers.admin.base import AdminHandler
 from handlers.admin.fields import digits, utc
@@ -17,12 +19,16 @@ from handlers.admin.fields import digits, utc
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A text that the operator wants to be sent; to: E.164; provider: '' = the default."""
+    """A text that the operator wants to be sent.
+
+    to: E.164; provider: '' = the default; despite_optout: also to one who has texted STOP.
+    """
 
     to: str
     text: str
     sender: str
     provider: str
+    despite_optout: bool = False
 
 
 def read_message(given: Mapping[str, str], services: Services) -> NewMessage:
@@ -31,12 +37,12 @@ def read_message(given: Mapping[str, str], services: Services) -> NewMessage:
     Raises BadRequest for the first of them that cannot be used.
     """
     to = _number("to", given.get("to", ""))
-    text = given.get("text", "")
+    text = clean(given.get("text", ""))
     if not text.strip():
         raise BadRequest("text: is missing")
     if len(text) > segments.MAX_CHARACTERS:
         raise BadRequest(f"text: longer than {segments.MAX_CHARACTERS} characters")
-    sender = given.get("sender", "").strip() or services.default_sender
+    sender = as_digits(given.get("sender", "").strip()) or services.default_sender
     if not sender:
         raise BadRequest("sender: is missing, and there is no default")
     if len(sender) > 15 or not sender.isprintable():
@@ -44,18 +50,23 @@ def read_message(given: Mapping[str, str], services: Services) -> NewMessage:
     provider = given.get("provider", "")
     if provider and provider not in services.messenger.providers:
         raise BadRequest("provider: unknown")
-    return NewMessage(to, text, sender, provider)
+    return NewMessage(to, text, sender, provider, _flag("despite_optout", given))
 
 
 async def send(message: NewMessage, services: Services, *, source: str) -> Sent:
-    """Send a message and return what became of it; source: who asked, for the log of messages."""
+    """Send a message and return what became of it; source: who asked, for the log of messages.
+
+    Raises OptedOut, before anything is sent, for a receiver who has texted STOP.
+    """
+    if not message.despite_optout and await services.optouts.is_out(message.to):
+        raise OptedOut("this number has texted STOP")
     return await services.messenger.send(
         message.to, message.text, message.sender, source=source, provider=message.provider
     )
 
 
 class MessagesHandler(AdminHandler):
-    """``GET /messages[?number=]``, ``POST /messages {"to","text"[,"sender","provider"]}``."""
+    """``GET /messages[?number=]``, ``POST /messages {"to","text"[,…]}``."""
 
     async def get(self) -> None:
         """Answer the newest first, of one ``number`` if asked; ``next``: the next ``after``."""
@@ -71,7 +82,7 @@ class MessagesHandler(AdminHandler):
 
     async def post(self) -> None:
         """Send one text; 200 when the provider took it, 502 when it did not."""
-        message = read_message(self.arguments(), self.services)
+        message = read_message(self.arguments("despite_optout"), self.services)
         sent = await send(message, self.services, source="admin")
         self.set_status(200 if sent.ok else 502)
         self.reply(
@@ -121,6 +132,13 @@ def message_fields(message: Message) -> dict[str, Any]:
 
 def _event_fields(event: Event) -> dict[str, Any]:
     return {"at": event.at, "event": event.kind, **event.facts}
+
+
+def _flag(name: str, given: Mapping[str, str]) -> bool:
+    value = given.get(name, "false").lower()
+    if value not in {"true", "false"}:
+        raise BadRequest(f"{name}: must be true or false")
+    return value == "true"
 
 
 def _number(name: str, text: str) -> str:

@@ -11,7 +11,7 @@ from handlers.public.base import PublicHandler
 
 
 class MessageHandler(PublicHandler):
-    """``GET|POST <path>?receiver=[&country=]``: limit, presence, validity, receiver limit, send.
+    """``GET|POST <path>?receiver=[&country=]``: limits, presence, validity, opt-out, then send.
 
     Subclass it for a text or a sender that depends on the request; README shows how.
     """
@@ -42,6 +42,9 @@ class MessageHandler(PublicHandler):
             number = self.number(receiver, given.get("country"))
             if number is None or not number.sms:
                 self.fail("receiver_validation")
+                return
+            if await self.services.optouts.is_out(number.e164):
+                self.fail("receiver_opted_out")
                 return
             await limits.receiver.hit(number.e164)
         except LimitExceeded as error:

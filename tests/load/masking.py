@@ -34,7 +34,8 @@ from gateway.conversations.transcript import Transcript
 from gateway.errors import StoreUnavailable
 from gateway.messaging.inbound.concatenation import Concatenation
 from gateway.messaging.inbound.inbox import Inbox
-from gateway.messaging.optouts import Keywords, OptOuts
+from gateway.messaging.keywords import Keywords
+from gateway.messaging.optouts import OptOuts
 from gateway.providers.base import Inbound
 from gateway.store import keys, valkey_process
 from gateway.store.pipeline import Store, connect

@@ -14,7 +14,8 @@ from gateway.conversations.sessions import Sessions
 from gateway.conversations.transcript import Transcript
 from gateway.messaging.inbound.concatenation import Concatenation
 from gateway.messaging.inbound.inbox import Inbox
-from gateway.messaging.optouts import Keywords, OptOuts
+from gateway.messaging.keywords import Keywords
+from gateway.messaging.optouts import OptOuts
 from gateway.store.pipeline import Store
 
 

@@ -159,12 +159,16 @@ class World:
     def text(self, seat: Seat, text: str, provider: str) -> None:
         """Let a person text a number by way of a provider."""
         kept = self._only_kept(seat, provider)
-        if kept:
+        # Senders need not be in the pool: a STOP to any number of the account counts.
+        somebody = seat.person not in NAMES and seat.person not in self.pool
+        if kept and not (kept == "not_our_number" and somebody):
             self._keep(kept, seat, text)
         elif text in STOP_WORDS:
             self._stop(seat, text)
         elif text == "START" and seat.person in self.stopped:
             del self.stopped[seat.person]
+        elif kept:
+            self._keep(kept, seat, text)
         elif self.route(seat):
             self._relay(seat, text)
         elif seat.number in self.chat_numbers:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from conf.settings import Settings
 from gateway.errors import StoreUnavailable, UnknownPlace
-from gateway.messaging.optouts import Keywords, OptOut, OptOuts
+from gateway.messaging.keywords import Keywords
+from gateway.messaging.optouts import OptOut, OptOuts
 from gateway.store import keys
 from gateway.store.paging import Page
 from gateway.store.pipeline import Store, connect
@@ -94,10 +96,12 @@ async def test_without_the_store_nobody_is_said_to_be_in() -> None:
         *("STOP", "stop", "Stop", "STOPALL", "Unsubscribe", "arret", "stop all", " Stop all"),
         *(" stop", "stop \r\n", "\tSTOP\n", "\u00a0stop\u00a0", "\u3000stop"),
         *("ＳＴＯＰ", "\u200bstop\u200b", "\ufeffSTOP", "st\u00adop"),
+        *("Stop.", '"STOP"', "“Stop!”", "STOP\x00", "stop\nall", "STOP-ALL", "s.t.o.p", "stop 🛑"),
+        *("Arrêt", "ARRE\u0302T", "arrêt !"),
     ],
     ids=ascii,
 )
-def test_a_stop_is_a_whole_text_in_any_case_and_width_with_blanks_around_it(text: str) -> None:
+def test_a_stop_is_a_whole_text_however_it_is_written(text: str) -> None:
     assert WORDS.is_stop(text)
     assert not WORDS.is_start(text)
 
@@ -111,10 +115,12 @@ def test_a_stop_is_a_whole_text_in_any_case_and_width_with_blanks_around_it(text
             "please stop",
             "stopp",
             "sto",
-            "s t o p",
-            "STOP.",
             "STOP, please",
-            "stop\nall",
+            "stop by at six",
+            "I quit my job",
+            "the end",
+            "#stop",
+            "stop " * 20,
         ),
         *("ステップ", "стоп", "\ud800", "🛑"),
     ],
@@ -135,3 +141,11 @@ def test_without_words_no_text_is_one() -> None:
 
 def test_a_word_that_is_not_ascii_is_found_however_it_is_composed() -> None:
     assert Keywords(["Arrêt"], []).is_stop("ARRE\u0302T")
+
+
+@pytest.mark.parametrize(
+    "text", [*"stop quit end revoke optout opt-out cancel unsubscribe arrêt".split(), "Opt out."]
+)
+def test_the_default_words_are_those_of_the_rules(text: str) -> None:
+    settings = Settings()
+    assert Keywords(settings.stop_words.split(","), []).is_stop(text)

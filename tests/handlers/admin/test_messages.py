@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from gateway.store import keys
+from gateway.store.pipeline import connect
 from tests.support.servers.processes import GatewayProcess
 from tests.support.stand_ins.delivery_receipts import deliver, receipt
 from tests.support.stand_ins.vonage import SENDER, VonageStandin, accepted, new_ids, refused
@@ -55,6 +57,25 @@ async def test_any_text_goes_out_once(to: object, backend: Visitor, standin: Von
         request.form["from"],
     )
     assert reply.json["id"] == request.form["client-ref"]
+
+
+async def test_who_has_texted_stop_gets_nothing_unless_it_is_said(
+    backend: Visitor, standin: VonageStandin, valkey_url: str
+) -> None:
+    store = connect(valkey_url)
+    await store.execute("ZADD", keys.OPTOUTS, 1, "+491760406900")
+    await store.close()
+    message = {"to": "491760406900", "text": "Hello", "sender": "Acme"}
+    turned_down = await post(backend, **message)
+    assert (409, "opted_out") == (turned_down.status, turned_down.json["error"])
+    assert [] == standin.posts
+    assert 200 == (await post(backend, **message, despite_optout=True)).status
+    assert 1 == len(standin.posts)
+
+
+@pytest.mark.parametrize("wrong", ["perhaps", 1, []], ids=str)
+async def test_despite_optout_is_true_or_false(wrong: object, backend: Visitor) -> None:
+    assert 400 == (await post(backend, **VALID, sender="Acme", despite_optout=wrong)).status
 
 
 async def test_the_limits_of_visitors_do_not_hold_for_the_back_end(

@@ -11,7 +11,7 @@ from html import unescape
 import pytest
 
 from gateway.emulator.control import conversation
-from gateway.messaging.optouts import Keywords
+from gateway.messaging.keywords import Keywords
 from handlers.console.handsets.phones import DEFAULT, Phone, next_phone, read_phones, write_phones
 from handlers.console.handsets.screens import CALL, TEXT, PhoneLine, Screen, show
 from handlers.console.handsets.story import story

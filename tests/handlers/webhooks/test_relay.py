@@ -33,7 +33,7 @@ ODD_TEXTS = [
     pytest.param("  kept  ", id="blanks around"),
     pytest.param("grüß dich – 你好", id="Unicode"),
     pytest.param("👩‍👩‍👧 ok 🚀", id="emoji"),
-    pytest.param("line\nbreak\ttab", id="line break"),
+    pytest.param("line\nbreak\r\nagain", id="line breaks"),
     pytest.param("a&b=c+d%20;#é", id="form characters"),
     pytest.param("€{}[]~^|\\", id="GSM extension"),
     pytest.param("0", id="a digit"),
@@ -240,6 +240,15 @@ async def test_who_texts_stop_hears_nothing_more_and_his_contact_learns_it_once(
     await place.text(BERT, first, "now?")
     await place.at_rest()
     await place.hears(ANNA, (first, START), (first, "now?"))
+
+
+async def test_a_stop_counts_on_a_number_that_is_in_no_pool(place: Town) -> None:
+    """Numbers of the account that only send, such as the one for North America, have none."""
+    await place.session(ANNA, BERT)
+    await place.text(BERT, "12065550100", "Stop.")
+    assert [BERT] == [each["number"] for each in (await place.ok("GET", "/optouts"))["optouts"]]
+    await place.text(BERT, "12065550100", "START")
+    assert [] == (await place.ok("GET", "/optouts"))["optouts"]
 
 
 async def test_start_is_a_text_like_any_other_when_it_undoes_nothing(place: Town) -> None:
