@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -31,8 +32,8 @@ class InvalidCallback(BadRequest):
     code = "callback_invalid"
 
 
-def read(request: HTTPServerRequest) -> dict[str, str]:
-    """Return the arguments of query and body by name.
+def read(request: HTTPServerRequest, flags: Collection[str] = ()) -> dict[str, str]:
+    """Return the arguments of query and body by name; flags: those that JSON may say as booleans.
 
     Raises BadRequest for a name that comes twice, invalid UTF-8, a body that is no JSON object
     although it says so, and a JSON value that is neither text nor number.
@@ -45,7 +46,9 @@ def read(request: HTTPServerRequest) -> dict[str, str]:
             _add(found, name, values)
         if _is_json(request):
             for name, value in json_object(request).items():
-                if value is not None:
+                if isinstance(value, bool) and name in flags:
+                    _add(found, name, [str(value).lower()])
+                elif value is not None:
                     _add(found, name, [_text(name, value)])
     return found
 
@@ -56,7 +59,7 @@ def json_object(request: HTTPServerRequest) -> dict[str, Any]:
         return {}
     try:
         document = json.loads(
-            request.body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant
+            request.body.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_constant
         )
     except UnicodeDecodeError:
         raise BadRequest("the body is not valid UTF-8") from None
@@ -92,7 +95,7 @@ def _is_json(request: HTTPServerRequest) -> bool:
     if content_type == "application/json" or content_type.endswith("+json"):
         return True
     return not content_type.startswith(("application/x-www-form", "multipart/")) and (
-        request.body.lstrip()[:1] == b"{"
+        request.body.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"{"
     )
 
 

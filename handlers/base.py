@@ -130,14 +130,15 @@ class BaseHandler(RequestHandler):
         """Never answer 304."""
         return False
 
-    def arguments(self) -> dict[str, str]:
+    def arguments(self, *flags: str) -> dict[str, str]:
         """Return the arguments of query and body (form, JSON object), raw as they came.
 
+        flags: those that may be a JSON boolean, which becomes ``true`` or ``false``.
         Raises BadRequest for a repeated argument, invalid UTF-8 and a JSON body that is no object;
         PayloadTooLarge for a body that no argument of this gateway can need.
         """
         self.check_body_size()
-        return arguments.read(self.request)
+        return arguments.read(self.request, flags)
 
     def check_body_size(self) -> None:
         """Raise PayloadTooLarge for a body larger than anything this gateway has a use for."""

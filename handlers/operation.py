@@ -47,6 +47,8 @@ class MetricsHandler(BaseHandler):
         self.set_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
         self.finish(metrics.exposition())
 
+    head = get
+
 
 ROUTES = [
     (r"/health/live/?", LiveHandler),

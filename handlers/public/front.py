@@ -46,6 +46,8 @@ class StaticPage(PublicHandler):
         self.set_header("X-Content-Type-Options", "nosniff")
         self.finish(self.file.read_bytes())
 
+    head = get
+
 
 def start_page(endpoints: Iterable[MessageEndpoint], handsets: str) -> str:
     """Return the page as HTML; ``handsets`` is the address of the emulator's inboxes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ def read(request: HTTPServerRequest) -> Payload:
     A POST without a body may carry them in its query. The two are never mixed, since a signature
     covers one of them.
     """
-    body = request.body.strip()
+    body = request.body.removeprefix(codecs.BOM_UTF8).strip()
     if request.method == "GET" or not body:
         return _flat(request.query_arguments)
     return _json(body) if body.startswith(b"{") else _flat(request.body_arguments)

@@ -253,6 +253,34 @@ async def test_a_preflight_is_answered(gateway: Gateway) -> None:
     assert "Content-Type" in response.headers["Access-Control-Allow-Headers"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "allowed"),
+    [
+        ("baggage, sentry-trace", "baggage, sentry-trace"),
+        ("content-type,traceparent,newrelic", "content-type,traceparent,newrelic"),
+        ("x-" + "a" * 2000, "Content-Type, Accept, X-Requested-With"),
+        ("a\tb", "Content-Type, Accept, X-Requested-With"),
+        ("", "Content-Type, Accept, X-Requested-With"),
+    ],
+    ids=lambda text: text[:20],
+)
+async def test_a_preflight_allows_the_headers_that_it_asks_for(
+    gateway: Gateway, asked: str, allowed: str
+) -> None:
+    """What watches a page adds headers to every request of its scripts."""
+    headers = {"Origin": "https://example.com", "Access-Control-Request-Headers": asked}
+    response = await gateway.client.options("/echo/", headers=headers)
+    assert allowed == response.headers["Access-Control-Allow-Headers"]
+
+
+@pytest.mark.parametrize("path", ["/", "/example.html", "/metrics", "/health/live"])
+async def test_head_is_answered_like_get_without_a_body(gateway: Gateway, path: str) -> None:
+    """Monitors ask so."""
+    got, asked = await gateway.client.get(path), await gateway.client.head(path)
+    assert (200, got.headers["Content-Type"]) == (asked.status, asked.headers["Content-Type"])
+    assert b"" == await asked.read()
+
+
 ADMIN: dict[str, tuple[int, str]] = {
     "no token": (401, ""),
     "wrong token": (401, "Bearer wrong-horse"),

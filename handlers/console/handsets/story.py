@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from gateway.messaging.optouts import Keywords
+from gateway.messaging.keywords import Keywords
 from handlers.console import formatting
 from handlers.console.handsets.screens import CALL, PhoneLine, Screen, Shown
 
