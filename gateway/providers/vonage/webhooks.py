@@ -70,8 +70,7 @@ def parse_messages_v1_status(document: Mapping[str, Any]) -> Receipt | None:
     state = RECEIPT_STATES.get(flat.get("status", "").lower())
     if not provider_id or len(provider_id) > MAX_ID_LENGTH or state is None:
         return None
-    error = document.get("error")
-    code = as_text(error.get("title"), MAX_WORD_LENGTH) if isinstance(error, dict) else ""
+    code = _error_code(document.get("error"))
     return Receipt(
         NAME,
         provider_id,
@@ -81,6 +80,13 @@ def parse_messages_v1_status(document: Mapping[str, Any]) -> Receipt | None:
         carrier_time=flat.get("timestamp", ""),
         fields=_kept(flat, ("status", "timestamp")) | ({"err-code": code} if code else {}),
     )
+
+
+def _error_code(error: object) -> str:
+    """Return the code of an error: its title in v1, in v0.1 its code."""
+    if not isinstance(error, dict):
+        return ""
+    return word(error.get("title") or error.get("code"), MAX_WORD_LENGTH)
 
 
 def _kept(params: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
@@ -144,18 +150,39 @@ def _number(text: str) -> int:
 
 
 def parse_messages_v1_inbound(document: Mapping[str, Any]) -> Inbound | None:
-    """Return the text in a Messages v1 webhook, None for other channels, kinds and statuses.
+    """Return the text in a Messages webhook, None for other channels, kinds and statuses.
 
-    Long texts come in one piece.
+    Long texts come in one piece. Applications made before 2021 may still get v0.1, which has the
+    channel in both ends and the text in its content.
     """
-    if document.get("channel") != "sms" or document.get("message_type") != "text":
+    message = _as_v1(document)
+    if message.get("channel") != "sms" or message.get("message_type") != "text":
         return None
     names = ("message_uuid", "from", "to", "text")
-    message_id, sender, to, text = (scalar(document.get(name)) for name in names)
+    message_id, sender, to, text = (scalar(message.get(name)) for name in names)
     if message_id is None or to is None or text is None:
         return None
-    sent = word(document.get("timestamp"), MAX_TIME_LENGTH)
+    sent = word(message.get("timestamp"), MAX_TIME_LENGTH)
     return _within_bounds(Inbound(NAME, message_id, sender or "", to, text, sent=sent))
+
+
+def _as_v1(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a webhook of v0.1 in the words of v1, any other one as it is."""
+    ends = [document.get(name) for name in ("from", "to")]
+    message = document.get("message")
+    content = message.get("content") if isinstance(message, dict) else None
+    if not isinstance(content, dict) or not all(isinstance(each, dict) for each in ends):
+        return document
+    sender, to = (each for each in ends if isinstance(each, dict))
+    return {
+        "message_uuid": document.get("message_uuid"),
+        "channel": to.get("type"),
+        "message_type": content.get("type"),
+        "from": sender.get("number"),
+        "to": to.get("number"),
+        "text": content.get("text"),
+        "timestamp": document.get("timestamp"),
+    }
 
 
 def _within_bounds(inbound: Inbound) -> Inbound | None:

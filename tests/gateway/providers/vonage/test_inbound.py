@@ -10,7 +10,11 @@ import pytest
 from gateway.providers.base import Inbound, LongText
 from gateway.providers.http import content_id
 from gateway.providers.vonage import webhooks
-from gateway.providers.vonage.webhooks import parse_inbound, parse_messages_v1_inbound
+from gateway.providers.vonage.webhooks import (
+    parse_inbound,
+    parse_messages_v1_inbound,
+    parse_messages_v1_status,
+)
 
 SENDER, NUMBER = "12065550123", "12065550100"
 ID = "02000000DA7C52E7"
@@ -373,3 +377,55 @@ MESSAGES = [
 @pytest.mark.parametrize("case", MESSAGES, ids=lambda case: case.id)
 def test_an_mo_of_messages_v1_is_read(case: Hook) -> None:
     assert case.expected == parse_messages_v1_inbound(case.given)
+
+
+# As an application made before 2021 gets it.
+V0_1 = {
+    "message_uuid": "aaaaaaaa-bbbb-cccc-dddd-0123456789ab",
+    "to": {"type": "sms", "number": "12065550150"},
+    "from": {"type": "sms", "number": "12065550121"},
+    "timestamp": "2026-01-01T14:00:00.000Z",
+    "direction": "inbound",
+    "message": {"content": {"type": "text", "text": "hi"}},
+}
+
+
+def test_an_mo_of_messages_v0_1_is_read() -> None:
+    expected = Inbound(
+        "nexmo",
+        "aaaaaaaa-bbbb-cccc-dddd-0123456789ab",
+        "12065550121",
+        "12065550150",
+        "hi",
+        sent="2026-01-01T14:00:00.000Z",
+    )
+    assert expected == parse_messages_v1_inbound(V0_1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"to": {"type": "whatsapp", "number": "12065550150"}},
+        {"to": {"type": "sms"}},
+        {"message": {"content": {"type": "image"}}},
+        {"message": {"content": "hi"}},
+        {"message": None},
+        {"from": "12065550121"},
+    ],
+    ids=str,
+)
+def test_what_is_no_text_in_messages_v0_1_is_none(change: dict[str, object]) -> None:
+    assert parse_messages_v1_inbound(V0_1 | change) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [("submitted", "accepted"), ("delivered", "delivered"), ("rejected", "rejected"),
+     ("undeliverable", "failed"), ("read", "delivered")],
+)  # fmt: skip
+def test_a_status_of_messages_v0_1_is_read_with_its_error_code(status: str, state: str) -> None:
+    error = {"code": 1300, "reason": "Not part of the provider's network"}
+    ends = {name: V0_1[name] for name in ("message_uuid", "to", "from", "timestamp")}
+    receipt = parse_messages_v1_status(ends | {"status": status, "error": error})
+    assert receipt is not None
+    assert (state, "1300") == (receipt.state, receipt.error_code)
