@@ -54,8 +54,6 @@ _RULES = {
 }
 CHANGED = frozenset(_RULES)
 
-_ARGENTINE = re.compile(r"\+54([1-8][0-9]{9})")
-
 
 def todays(country_code: int, national: str) -> str:
     """Return the national number that is dialled today in place of ``national``, or itself."""
@@ -64,12 +62,3 @@ def todays(country_code: int, national: str) -> str:
         if found is not None:
             return found.expand(new)
     return national
-
-
-def person(e164: str) -> str:
-    """Return the one form that stands for all forms in which networks give a number.
-
-    e164: as it was read, and so in today's form. Argentina alone has two: a mobile without the 9
-    looks like a land line.
-    """
-    return _ARGENTINE.sub(r"+549\1", e164) if e164.startswith("+54") else e164

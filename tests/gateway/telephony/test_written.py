@@ -6,7 +6,6 @@ import phonenumbers
 import pytest
 
 from gateway.telephony.phonenumber import parse, regions
-from gateway.telephony.plans import person
 from tests.field.__main__ import read
 from tests.field.numbers import CASES, Case
 
@@ -56,18 +55,3 @@ def test_where_it_is_dialled_the_prefix_of_a_region_leads_abroad(region: str) ->
     number = parse(f"{prefix} {abroad[1:]}", (region,))
     assert number is not None
     assert abroad == number.e164
-
-
-@pytest.mark.parametrize(
-    ("e164", "expected"),
-    [
-        ("+5491123456789", "+5491123456789"),
-        ("+541123456789", "+5491123456789"),
-        ("+543512345678", "+5493512345678"),
-        ("+525512345678", "+525512345678"),
-        ("+4917612345678", "+4917612345678"),
-        ("", ""),
-    ],
-)
-def test_a_person_has_one_form(e164: str, expected: str) -> None:
-    assert expected == person(e164)
