@@ -50,6 +50,10 @@ _PROFILE = re.compile(
 )
 _GLOBAL_CONTEXT = ";phone-context=+"
 
+# How a number begins that needs nothing before it, and the mark of one behind a note.
+_BEGINNINGS = ("0", "+", "(0", "(+")
+_NOTE = "note "
+
 _TRAILING_BRACKETS = re.compile(r"[ .~-]*[(\[] *[0-9]{1,4} *[)\]] *$")
 _NOUGHT_IN_BRACKETS = re.compile(r"[(\[] *0 *[)\]]")
 
@@ -192,29 +196,29 @@ def _among_notes(shown: str) -> Iterator[Rank]:
     runs = list(_RUN.finditer(shown))
     if not runs:
         return
-    longest = max(range(len(runs)), key=lambda index: _digits(runs[index][0]))
-    if all(_is_note(run[0], runs[longest][0], index < longest) for index, run in enumerate(runs)
-           if index != longest):  # fmt: skip
-        mark = shown[: runs[longest].start()] if longest == 0 else "note "
-        brackets, number = _marked(runs[longest][0])
-        yield from _plain(mark + brackets, number.rstrip(" (["))
-    elif sum(_digits(run[0]) >= FEWEST_OF_A_NUMBER for run in runs) > 1:
-        yield tuple(
-            Written("note ", _marked(run[0])[1].rstrip(" ([")) for run in runs
-            if _digits(run[0]) >= FEWEST_OF_A_NUMBER
-        )  # fmt: skip
-        return
-    spelled = _marked(shown)[1]
+    number = max(runs, key=lambda run: _digits(run[0]))
+    if all(_is_note(run, number) for run in runs if run is not number):
+        mark = shown[: number.start()] if number is runs[0] else _NOTE
+        brackets, digits = _marked(number[0].rstrip(" (["))
+        yield from _plain(mark + brackets, digits)
+    else:
+        several = [run[0] for run in runs if _digits(run[0]) >= FEWEST_OF_A_NUMBER]
+        if len(several) > 1:
+            yield tuple(Written(_NOTE, _marked(each.rstrip(" (["))[1]) for each in several)
+            return
+    mark, spelled = _marked(shown)
     if _LETTER.search(spelled):
-        yield (Written(_marked(shown)[0], spelled),)
+        yield (Written(mark, spelled),)
 
 
-def _is_note(digits: str, number: str, before: bool) -> bool:
+def _is_note(run: re.Match[str], number: re.Match[str]) -> bool:
     """Tell whether digits beside a number are a note on it, not a part of it."""
-    if before:
-        complete = number.startswith(("0", "+", "(0", "(+"))
-        return complete and "+" not in digits and _digits(digits) <= MOST_BEFORE
-    return "+" not in digits and _digits(digits) <= MOST_BEHIND
+    if "+" in run[0]:
+        return False
+    if run.start() > number.start():
+        return _digits(run[0]) <= MOST_BEHIND
+    # Before a number that begins anyhow, they could be its first digits.
+    return number[0].startswith(_BEGINNINGS) and _digits(run[0]) <= MOST_BEFORE
 
 
 def _digits(text: str) -> int:
