@@ -488,11 +488,11 @@ async def insist(place: Town, method: str, path: str, body: object = None) -> An
 
 
 async def rest(place: Town) -> None:
-    """Return once nothing waits in the outbox."""
+    """Return once nothing waits in the outbox, and nobody is still owed a notice."""
     store = place.gateway.application.services.store
     async with asyncio.timeout(SECONDS):
         while True:
-            if not await store.execute("EXISTS", keys.DUE):
+            if not await store.execute("EXISTS", keys.DUE, keys.ANNOUNCE):
                 return
             await asyncio.sleep(0.002)
 
