@@ -7,7 +7,6 @@ import ipaddress
 import os
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,13 +30,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a run be told to mix the tests up, and to take its time."""
     parser.addoption("--shuffle", metavar="SEED", help="run files and their tests in random order")
     parser.addoption("--long", action="store_true", help="run long forms of some proofs, too")
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Three workers for two cores: tests wait for processes and browsers as much as they work."""
-    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-    return max(1, cores * 3 // 2)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -33,7 +33,7 @@ def test_small_run_prints_every_page_and_what_each_open_one_takes() -> None:
     """With tiny stores everything is filled, asked for and counted."""
     arguments = ("--part=10000", "--requests=2", "--seconds=0.2")
     with Process("-m", "tests.load.console", *arguments) as process:
-        status = process.wait()
+        status = process.wait(100)
         printed = process.log
     assert 0 == status, printed
     rows = [line.split(" | ")[0][2:] for line in printed.splitlines() if line.startswith("| ")]

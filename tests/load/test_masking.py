@@ -27,7 +27,7 @@ CALLS = 3 * (5 * 110 + 3 * 40 + 3 * 50 + 9 * 4) + 10 * 10
 def test_quick_run_prints_every_table_and_counts_every_call() -> None:
     """With tiny sizes, everything is measured and every call does what it should."""
     with Process("-m", "tests.load.masking", "--quick") as process:
-        status = process.wait()
+        status = process.wait(100)
         printed = process.log
     assert 0 == status, printed
     assert [f"### {each}" for each in TITLES] == _lines(printed, "### ")

@@ -27,7 +27,7 @@ LIFE = UUID.replace("-", "")
 def test_small_day_keeps_every_promise() -> None:
     """With 250 SMS each way, kills, a restart and silent phones, every promise is kept."""
     with Process("-m", "tests.load.smssync_day", "--quick") as process:
-        status = process.wait(55)
+        status = process.wait(100)
         printed = process.log
     assert 0 == status, printed
     assert KEPT in printed
