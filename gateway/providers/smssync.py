@@ -39,14 +39,16 @@ def task_uuid(secret: str, message_id: str) -> str:
 class SmsSyncProvider:
     """Sends through a phone ('' = whichever asks first); its SIM card's number is the sender.
 
-    It is not paced: the phone's hourly cap counts when an SMS is handed out.
+    It is not paced: the phone's hourly cap counts when an SMS is handed out. task: the uuid of a
+    text that nobody queues again if the store gives no answer, '' = it is repeated under its id.
     """
 
     rate = 0.0
 
-    def __init__(self, device: str, queue: Queue) -> None:
+    def __init__(self, device: str, queue: Queue, *, task: str = "") -> None:
         self.name = self.pace_key = provider_name(device)
         self._queue = queue
+        self._task = task
 
     async def submit(self, sms: Sms) -> SubmitResult:
         """Queue one text; never raises for what the store does."""
@@ -55,9 +57,14 @@ class SmsSyncProvider:
         try:
             task = await self._queue(sms)
         except StoreUnavailable:
-            # It may be in the queue; whoever repeats the request does so under the same id.
-            return _STORE_DOWN
+            # It may be in the queue all the same.
+            return _no_answer(self._task) if self._task else _STORE_DOWN
         return SubmitResult(Outcome.ACCEPTED, (Part(task, DeliveryState.ACCEPTED),))
 
     async def close(self) -> None:
         """There is nothing to give back: the queue is in the store."""
+
+
+def _no_answer(task: str) -> SubmitResult:
+    part = Part(task, DeliveryState.UNKNOWN)
+    return SubmitResult(Outcome.UNKNOWN, (part,), code="store", text="the store gave no answer")

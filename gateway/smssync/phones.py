@@ -128,7 +128,7 @@ class Phones:
 
         # The message bears the id of its task: who has queued the one finds the other.
         sms = Sms(uuid.UUID(task.uuid).hex, task.to, task.device or ANY_PHONE, task.message)
-        provider = SmsSyncProvider(task.device, queue)
+        provider = SmsSyncProvider(task.device, queue, task=task.uuid)
         # Its way out is the store: one that is down is not asked again while the caller waits.
         sent = await self._messenger.send_by(provider, sms, source=source, patience=0)
         if not sent.ok:
