@@ -252,7 +252,7 @@ class Calls:
     ) -> tuple[list[str], list[Argument]]:
         """Return the keys and arguments of the script that connects a call."""
         caller, callee = session.seat(side).person, session.other(side).person
-        entry = self._log.entry(side, "", call_id, CALL, "calling") if self._log.enabled else ""
+        entry = self._log.entry(side, "", call_id, CALL, "calling")
         return (
             [
                 *(keys.call(call_id), keys.session(session.id), keys.OPTOUTS),

@@ -47,14 +47,13 @@ class Notices:
     """Writes notices, and queues those that are owed to the participants of a session.
 
     What is owed stands in ``announce`` as "<word> <session id>", noted by the script that causes
-    it; the word is "start", "end" or one of OPTED_OUT. tells_of_stop: whether anybody hears those.
+    it; the word is "start", "end" or one of OPTED_OUT.
     """
 
     def __init__(self, store: Store, texts: NoticeTexts, wake: Callable[[], None]) -> None:
         self._store = store
         self._texts = texts
         self._wake = wake
-        self.tells_of_stop = bool(texts.opted_out)
 
     def end(self, seat: Seat) -> OutboxEntry | None:
         """Return what the late texter of an expired session is told."""
@@ -63,6 +62,10 @@ class Notices:
     def no_session(self, seat: Seat) -> OutboxEntry | None:
         """Return what a stranger is told."""
         return self._notice(self._texts.no_session, seat)
+
+    def word_of_stop(self, side: str) -> str:
+        """Return by which word the one on a side is told of a STOP, '' when nobody is."""
+        return OPTED_OUT[side] if self._texts.opted_out else ""
 
     async def announce(self, word: str, session: Session) -> None:
         """Queue the notices of a word if they are owed, those of "start" and "end" a before b.

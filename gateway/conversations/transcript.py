@@ -91,12 +91,14 @@ class Transcript:
     def entry(
         self, side: str, text: str, message_id: str = "", kind: str = "text", state: str = ""
     ) -> str:
-        """Return the JSON of an entry that a script appends.
+        """Return the JSON of an entry that a script appends, '' when nothing is kept.
 
         side: who said it or called, "a", "b" or '' (the gateway); message_id: of a call its own;
         kind: text, notice, event or call; state: what is shown as long as nothing is known of the
         message.
         """
+        if not self.enabled:
+            return ""
         now = int(time.time() * 1000)
         return _encoder.encode(Entry(now, side, text, message_id, kind, state)).decode()
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from conf.devices import Device
 from gateway.access.limiter import Limit, Limiter
 from gateway.conversations.outcomes import Taken
-from gateway.conversations.relay import Relay
+from gateway.conversations.texts.relay import Relay
 from gateway.errors import BadRequest, LimitExceeded, StoreUnavailable, Unauthenticated
 from gateway.messaging.keywords import Keywords
 from gateway.messaging.messenger import Messenger

@@ -26,12 +26,14 @@ class Script:
     def load(cls, module: str, name: str, *preludes: str) -> Script:
         """Return the script ``lua/<name>.lua`` beside a module, behind its preludes' functions.
 
-        module: the ``__file__`` of who runs it; preludes lie beside the script or in ``SHARED``.
+        module: the ``__file__`` of who runs it; preludes lie beside the script, in the folder
+        above or in ``SHARED``.
         """
-        own = Path(module).parent / "lua"
-        files = [own / f"{each}.lua" for each in (*preludes, name)]
-        found = [file if file.exists() else SHARED / file.name for file in files]
-        return cls("".join(file.read_text(encoding="utf-8") for file in found))
+        here = Path(module).parent
+        places = (here / "lua", here.parent / "lua", SHARED)
+        names = [f"{each}.lua" for each in (*preludes, name)]
+        files = [next(p / n for p in places if (p / n).exists()) for n in names]
+        return cls("".join(file.read_text(encoding="utf-8") for file in files))
 
 
 ScriptCall = tuple[Script, Sequence[str], Iterable[Argument]]

@@ -15,11 +15,13 @@ from gateway.access.refusals import Refusals
 from gateway.access.sign_ins import SignIns
 from gateway.conversations.calls import Calls
 from gateway.conversations.erasure import Erasure
-from gateway.conversations.lobby import Lobby
 from gateway.conversations.notices import Notices
 from gateway.conversations.opening import Opening
-from gateway.conversations.relay import Relay
 from gateway.conversations.sessions import Sessions
+from gateway.conversations.texts.consent import Consent
+from gateway.conversations.texts.lobby import Lobby
+from gateway.conversations.texts.passing import Passing
+from gateway.conversations.texts.relay import Relay
 from gateway.conversations.transcript import Transcript
 from gateway.messaging.history import History
 from gateway.messaging.inbound.concatenation import Concatenation
@@ -198,8 +200,18 @@ def _open(
         notices=notices,
         inbox=inbox,
         assemblies=Concatenation(store),
-        transcript=transcript,
-        words=words,
+        consent=Consent(
+            store, words=words, sessions=sessions, notices=notices, transcript=transcript
+        ),
+        passing=Passing(
+            store,
+            sessions=sessions,
+            notices=notices,
+            inbox=inbox,
+            transcript=transcript,
+            lobby=lobby,
+            wake=worker.wake,
+        ),
         lobby=lobby,
         wake=worker.wake,
     )

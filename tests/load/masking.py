@@ -22,20 +22,11 @@ import uvloop
 from prometheus_client import REGISTRY
 
 from conf.settings import Settings, load
-from gateway.access.limiter import Limiter
-from gateway.conversations.lobby import Lobby
 from gateway.conversations.notices import Notices
 from gateway.conversations.opening import NewSession
 from gateway.conversations.outcomes import Taken
-from gateway.conversations.relay import Relay
 from gateway.conversations.session import Session
-from gateway.conversations.sessions import Sessions
-from gateway.conversations.transcript import Transcript
 from gateway.errors import StoreUnavailable
-from gateway.messaging.inbound.concatenation import Concatenation
-from gateway.messaging.inbound.inbox import Inbox
-from gateway.messaging.keywords import Keywords
-from gateway.messaging.optouts import OptOuts
 from gateway.providers.base import Inbound
 from gateway.store import keys, valkey_process
 from gateway.store.pipeline import Store, connect
@@ -44,7 +35,7 @@ from gateway.virtual_numbers.pool import Pool, VirtualNumber
 from gateway.wiring.from_settings import notice_texts
 from gateway.wiring.services import open_services
 from tests.load.scenarios import fictional_numbers
-from tests.support.conversations import OpenedSessions
+from tests.support.conversations import OpenedSessions, relay_on
 from tests.support.servers.processes import Process, wait_for
 
 MOST = 1.5  # times the cost at the smallest size that a larger one may take
@@ -116,7 +107,7 @@ class Town:
         self.url, self.pid = server.url, server.pid
         self.store = connect(server.url)
         self.sessions = OpenedSessions(self.store, exclusive=size.exclusive, log_days=0)
-        self.relay = _relay(self.store, self.sessions, settings)
+        self.relay = relay_on(self.store, Notices(self.store, notice_texts(settings), lambda: None))
         self.talks: dict[str, list[Session]] = {"shared": [], "per-side": [], "his": []}
         self.texts = 0
         self.session_bytes = 0.0
@@ -137,36 +128,6 @@ class Town:
         """Note a problem unless both are equal."""
         if expected != actual:
             self.problems.append(f"{self.size}: {what}: {actual} instead of {expected}")
-
-
-def _relay(store: Store, sessions: Sessions, settings: Settings) -> Relay:
-    def wake() -> None:
-        """There is no worker: only the taking of texts is measured."""
-
-    notices, inbox = Notices(store, notice_texts(settings), wake), Inbox(store, days=30)
-    lobby = Lobby(
-        store,
-        numbers=(),
-        provider=PROVIDER,
-        wait=0,
-        limiter=Limiter(store),
-        sessions=sessions,
-        notices=notices,
-        inbox=inbox,
-        optouts=OptOuts(store),
-        wake=wake,
-    )
-    return Relay(
-        store,
-        sessions=sessions,
-        notices=notices,
-        inbox=inbox,
-        assemblies=Concatenation(store),
-        transcript=Transcript(store, days=30),
-        words=Keywords(["STOP"], ["START"]),
-        lobby=lobby,
-        wake=wake,
-    )
 
 
 # -- people and numbers

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.access.limiter import Limiter
-from gateway.conversations.lobby import Lobby
 from gateway.conversations.notices import Notices, NoticeTexts
 from gateway.conversations.opening import NewSession, Opening
-from gateway.conversations.relay import Relay
 from gateway.conversations.session import Session
 from gateway.conversations.sessions import Sessions
+from gateway.conversations.texts.consent import Consent
+from gateway.conversations.texts.lobby import Lobby
+from gateway.conversations.texts.passing import Passing
+from gateway.conversations.texts.relay import Relay
 from gateway.conversations.transcript import Transcript
 from gateway.messaging.inbound.concatenation import Concatenation
 from gateway.messaging.inbound.inbox import Inbox
@@ -37,6 +39,7 @@ class OpenedSessions(Sessions):
 def relay_on(store: Store, notices: Notices) -> Relay:
     """Return a relay without chat numbers; nothing sends what it queues."""
     sessions, inbox = Sessions(store), Inbox(store, days=30)
+    transcript = Transcript(store, days=30)
     lobby = Lobby(
         store,
         numbers=(),
@@ -55,8 +58,22 @@ def relay_on(store: Store, notices: Notices) -> Relay:
         notices=notices,
         inbox=inbox,
         assemblies=Concatenation(store),
-        transcript=Transcript(store, days=30),
-        words=Keywords(["STOP"], ["START"]),
+        consent=Consent(
+            store,
+            words=Keywords(["STOP"], ["START"]),
+            sessions=sessions,
+            notices=notices,
+            transcript=transcript,
+        ),
+        passing=Passing(
+            store,
+            sessions=sessions,
+            notices=notices,
+            inbox=inbox,
+            transcript=transcript,
+            lobby=lobby,
+            wake=lambda: None,
+        ),
         lobby=lobby,
         wake=lambda: None,
     )

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.conversations import outcomes
 from gateway.conversations.outcomes import CALLS, MOS, CallAnswer, NotTaken, Taken
+from gateway.conversations.texts import relay
 from gateway.monitoring.metrics import PROVIDERS
 from gateway.store.script import Script
 
@@ -20,7 +21,8 @@ TAKING = (
 
 def returned(script: str) -> set[str]:
     """Return the words that a script of this room returns, by its code."""
-    code = re.sub(r"--.*", "", Script.load(outcomes.__file__, script).text)
+    module = relay.__file__ if script in TAKING else outcomes.__file__
+    code = re.sub(r"--.*", "", Script.load(module, script).text)
     return set(re.findall(r"(?:\breturn|\b(?:result|answer)(?:, state)? =) '(\w+)'", code))
 
 

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway.conversations.lobby import is_email, is_end
+from gateway.conversations.texts.lobby import is_email, is_end
 from gateway.store import keys
 from gateway.store.pipeline import connect
 from tests.support.scenes.masking import (

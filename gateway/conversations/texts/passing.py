@@ -1,0 +1,135 @@
+"""A text of a participant on its way to his counterpart."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+
+from gateway.conversations.notices import OPTED_OUT, Notices, outgoing
+from gateway.conversations.outcomes import NotTaken, Taken
+from gateway.conversations.session import Route, Session, log_keys
+from gateway.conversations.sessions import Sessions
+from gateway.conversations.texts.lobby import CHAT_IDLE_MS, Lobby, is_end
+from gateway.conversations.texts.mo import Look, Mo
+from gateway.conversations.transcript import Transcript
+from gateway.messaging.inbound.inbox import Inbox
+from gateway.store import keys
+from gateway.store.pipeline import Store
+from gateway.store.script import Argument, Script
+from gateway.telephony import segments
+from gateway.virtual_numbers.pool import Mode
+
+log = logging.getLogger(__name__)
+
+_TEXT = Script.load(__file__, "relay_text", "_enqueue", "_once", "_loops", "_log", "_owe")
+
+# Clocks of our own machines differ by less.
+CLOCKS_MS = 2_000
+
+
+class Passing:
+    """Queues what one participant writes for the other one, or keeps what is not for him."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        sessions: Sessions,
+        notices: Notices,
+        inbox: Inbox,
+        transcript: Transcript,
+        lobby: Lobby,
+        wake: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._sessions = sessions
+        self._notices = notices
+        self._inbox = inbox
+        self._transcript = transcript
+        self._lobby = lobby
+        self._wake = wake
+
+    async def take(self, mo: Mo, look: Look, route: Route) -> str:
+        """Take a text of a participant; returns what became of it, or NotTaken.CHANGED."""
+        session = await self._sessions.find_open(route.session)
+        if session is None:
+            return NotTaken.CHANGED
+        if session.is_over(look.now):
+            await self._sessions.expire(session.id)
+            return NotTaken.CHANGED
+        if session.is_chat and is_end(mo.inbound.text):
+            return await self._lobby.end(session, mo.token)
+        reason = _not_for_counterpart(mo, session)
+        if reason:
+            return await self._inbox.keep(mo.inbound, mo.token, reason)
+        return await self._pass_on(mo, session, route)
+
+    async def _pass_on(self, mo: Mo, session: Session, route: Route) -> str:
+        """Queue a text for the counterpart."""
+        happened: str = await self._store.run(_TEXT, *self._passing(mo, session, route))
+        if happened == NotTaken.OVER:
+            await self._sessions.expire(session.id)
+            return NotTaken.CHANGED
+        if happened == Taken.SUPPRESSED:
+            await self._notices.announce(OPTED_OUT[route.side], session)
+        if happened == Taken.PAUSED:
+            log.warning("session %s: two machines answer each other, paused", session.id)
+        if happened not in {Taken.REPEATED, NotTaken.CHANGED}:
+            self._wake()
+        return happened
+
+    def _passing(self, mo: Mo, session: Session, route: Route) -> tuple[list[str], list[Argument]]:
+        """Return the keys and arguments of the script that takes a text."""
+        to, text = session.other(route.side), mo.inbound.text
+        kind = "chat" if session.is_chat else "relay"
+        entry, *more = [
+            outgoing(to, piece, kind=kind, session=session.id) for piece in _sendable(text)
+        ]
+        return (
+            [
+                *mo.token.keys,
+                keys.routes(mo.sender),
+                keys.session(session.id),
+                keys.OPTOUTS,
+                *log_keys(session),
+                keys.DUE,
+                keys.queue(entry.direction),
+                keys.ANNOUNCE,
+                keys.EXPIRIES,
+            ],
+            [
+                mo.token.digest,
+                mo.number,
+                str(route),
+                route.counterpart,
+                session.id,
+                route.side,
+                entry.id,
+                _digest(text),
+                entry.direction,
+                entry.to_json(),
+                self._transcript.entry(route.side, text, entry.id),
+                self._notices.word_of_stop(route.side),
+                CHAT_IDLE_MS if session.is_chat else 0,
+                *(each.to_json() for each in more),
+            ],
+        )
+
+
+def _not_for_counterpart(mo: Mo, session: Session) -> str:
+    """Return why a participant's text goes to the inbox, '' when it is relayed."""
+    if session.mode is Mode.VOICE:
+        return "voice_session"
+    # Its first part was meant for somebody else, whom this number stood for then.
+    return "before_session" if 0 < mo.inbound.begun < session.created - CLOCKS_MS else ""
+
+
+def _sendable(text: str) -> list[str]:
+    """Return a text in pieces that a provider takes: one, unless dozens of parts were joined."""
+    longest = segments.MAX_CHARACTERS
+    return [text[start : start + longest] for start in range(0, len(text), longest)]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
