@@ -101,8 +101,9 @@ async def serve(loaded: Loaded, own_routes: Sequence[Route] = ()) -> None:
         settings, handsets = loaded.settings, None
         if settings.development_mode:
             settings, handsets = await stack.enter_async_context(open_development(loaded, port))
-        sender = loaded.endpoints[0].sender if loaded.endpoints else ""
-        services = await stack.enter_async_context(open_services(settings, sender, loaded.devices))
+        services = await stack.enter_async_context(
+            open_services(settings, loaded.endpoints, loaded.devices)
+        )
         if settings.development_mode:
             await fill_pool(services.pool)
         application = _application(loaded, settings, services, own_routes, handsets)

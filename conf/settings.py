@@ -134,10 +134,20 @@ class Settings:
     optout_msg: str = option(
         "Your contact has chosen to receive no more messages.",
         "notice to a participant whose counterpart has opted out")
+    stop_msg: str = option(
+        "You will get no more messages. Text {start} to get them again.",
+        "the one answer to somebody who opts out; {start} stands for the first of start_words, "
+        "empty: he is not answered")
+    help_msg: str = option(
+        "For help contact support@yourorg.com. Text {stop} to get no more messages.",
+        "answer to somebody who asks for help, once a day; {stop} stands for the first of "
+        "stop_words, empty: nobody is answered")
     stop_words: str = option(
         "STOP,STOPALL,UNSUBSCRIBE,QUIT,END,REVOKE,OPTOUT,CANCEL,ARRET,ARRETER,DESABONNER",
         "texts by which a person opts out, separated by commas; nothing more is sent to him")
     start_words: str = option("START,UNSTOP", "texts by which he opts in again")
+    help_words: str = option(
+        "HELP,INFO,AIDE", "texts that ask for help_msg; they are relayed all the same")
     tn_exclusive: bool = option(False, "give every session a virtual number of its own")
     number_cooldown: int = option(
         0, "seconds for which a participant does not meet a number of an old session again, except "

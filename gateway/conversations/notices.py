@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from gateway.conversations.session import SIDES, Seat, Session
 from gateway.errors import StoreUnavailable
-from gateway.messaging.outbox.queue import OutboxEntry
+from gateway.messaging.outbox.queue import CONFIRMATION, OutboxEntry
 from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
@@ -41,6 +41,8 @@ class NoticeTexts:
     no_session: str
     opted_out: str
     voice_start: str
+    stopped: str = ""
+    help: str = ""
 
 
 class Notices:
@@ -62,6 +64,20 @@ class Notices:
     def no_session(self, seat: Seat) -> OutboxEntry | None:
         """Return what a stranger is told."""
         return self._notice(self._texts.no_session, seat)
+
+    def stopped(self, seat: Seat, *, chat: bool) -> OutboxEntry | None:
+        """Return what one is told who opts out; it is sent although he has.
+
+        chat: on a number of the random chat, whose texts bear no name.
+        """
+        text = self._texts.stopped
+        if chat and text:
+            return outgoing(seat, text, kind=CONFIRMATION)
+        return self._notice(text, seat, kind=CONFIRMATION)
+
+    def help(self, seat: Seat) -> OutboxEntry | None:
+        """Return what one is told who asks for help."""
+        return self._notice(self._texts.help, seat)
 
     def word_of_stop(self, side: str) -> str:
         """Return by which word the one on a side is told of a STOP, '' when nobody is."""
@@ -118,12 +134,14 @@ class Notices:
         both = [self._texts.start, self._texts.voice_start]
         return " ".join(text for text in texts.get(mode, both) if text)
 
-    def _notice(self, text: str, seat: Seat, session: str = "") -> OutboxEntry | None:
+    def _notice(
+        self, text: str, seat: Seat, session: str = "", kind: str = "notice"
+    ) -> OutboxEntry | None:
         if not text:
             return None
         name = self._texts.org_name.strip().upper()
         prefixed = f"[{name}]: {text}" if name else text
-        return outgoing(seat, prefixed, kind="notice", session=session)
+        return outgoing(seat, prefixed, kind=kind, session=session)
 
 
 def outgoing(seat: Seat, text: str, *, kind: str, session: str = "") -> OutboxEntry:

@@ -1,4 +1,4 @@
-"""The texts by which a person opts out and in again.
+"""The texts by which a person opts out, opts in again, or asks who is texting him.
 
 https://www.ecfr.gov/current/title-47/section-64.1200 (a)(10): any of these words revokes consent.
 """
@@ -15,9 +15,9 @@ class Keywords:
     Case, width, accents, punctuation and blanks do not matter: ``Stop.``, ``"STOP"``, ``STOP ALL``.
     """
 
-    def __init__(self, stop: Iterable[str], start: Iterable[str]) -> None:
-        self._stop, self._start = (
-            {letters_of(word) for word in words} - {""} for words in (stop, start)
+    def __init__(self, stop: Iterable[str], start: Iterable[str], help: Iterable[str] = ()) -> None:
+        self._stop, self._start, self._help = (
+            {letters_of(word) for word in words} - {""} for words in (stop, start, help)
         )
 
     def is_stop(self, text: str) -> bool:
@@ -27,6 +27,10 @@ class Keywords:
     def is_start(self, text: str) -> bool:
         """Tell whether ``text`` opts in again."""
         return letters_of(text) in self._start
+
+    def is_help(self, text: str) -> bool:
+        """Tell whether ``text`` asks who is texting and how to be rid of it."""
+        return letters_of(text) in self._help
 
 
 # No word is longer, and few texts are shorter: the others need no look at each character.

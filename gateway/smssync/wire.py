@@ -12,7 +12,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -30,9 +29,9 @@ TEST_SENDER = "000000000000"  # of the app's test button; no network has such a 
 class Post:
     """What a phone posted to its address; None stands for a field that is not there.
 
-    sent: when the network took the SMS, as the phone writes times, '' for nothing, see
-    ``sent_ms``; is_test: it is the app's test button; is_alert: it is no SMS but the phone's word
-    about itself; battery: per cent, None when that is not what it says.
+    sent: when the network took the SMS, as the phone writes times, '' for nothing; is_test: it is
+    the app's test button; is_alert: it is no SMS but the phone's word about itself; battery: per
+    cent, None when that is not what it says.
     """
 
     sender: str | None = None
@@ -108,32 +107,6 @@ def inbound_id(post: Post) -> str:
 def _sha256(*texts: str) -> str:
     # JSON keeps ("a", "bc") apart from ("ab", "c").
     return hashlib.sha256(json.dumps(texts).encode()).hexdigest()
-
-
-_CLOCK = re.compile(r"(\d\d)-(\d\d)-(\d\d) (\d\d):(\d\d)")
-_FIRST_MS = 100_000_000_000  # March 1973 in ms; as seconds it is the year 5138
-
-
-def sent_ms(text: str) -> int | None:
-    """Return the time in ``sent_timestamp`` in ms since the epoch, None for what is no time.
-
-    It is in ms, or in seconds as the page for developers says, or (1.0.8 to 1.1.9)
-    ``MM-dd-yy kk:mm``, kk from 01 to 24, on a clock of an unknown zone that is read as UTC.
-    """
-    written = text.strip()
-    if re.fullmatch(r"\d{1,14}", written):
-        number = int(written)
-        return (number if number >= _FIRST_MS else number * 1000) or None
-    clock = _CLOCK.fullmatch(written)
-    if clock is None:
-        return None
-    month, day, year, hour, minute = map(int, clock.groups())
-    try:
-        # 24:30 is half an hour after the midnight with which the day begins.
-        at = datetime(2000 + year, month, day, 0 if hour == 24 else hour, minute, tzinfo=UTC)
-    except ValueError:
-        return None
-    return int(at.timestamp()) * 1000
 
 
 def uuids(body: bytes, key: str = "queued_messages") -> list[str]:

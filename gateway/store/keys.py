@@ -37,9 +37,11 @@ are in milliseconds, numbers E.164 with ``+``.
 | {relay}:routes:<participant> | hash | number -> ``<session> <side> <counterpart>`` | session |
 | {relay}:past:<participant> | hash | number -> ``<closed> <counterpart> <owed>`` | 30 days * |
 | {relay}:seen:<provider>:<id> | string | this MO was taken | 48 h, of a phone 30 days |
+| {relay}:imported:<phone>:<digest> | string | id of the SMS of these words and time | 30 days |
 | {relay}:parts:<digest> | hash | parts of one long MO that have come | until joined, 7 days |
 | {relay}:assemblies | sorted set | digests of long MOs by their deadline | until joined |
 | {relay}:told:<number>><sender> | string | a stranger was told that there is no session | 1 h |
+| {relay}:helped:<number>><sender> | string | a person got the answer to HELP | 1 day |
 | {relay}:optouts | sorted set | numbers that texted STOP, by time | START, or an operator |
 | {relay}:inbox | stream | MOs that belong to nothing (field j: JSON) | message_log_days |
 | {relay}:log:<session> | list | what was said in a session (JSON) | session_log_days |
@@ -203,6 +205,11 @@ def seen(provider: str, provider_id: str) -> str:
     return f"{{relay}}:seen:{provider}:{provider_id}"
 
 
+def imported(provider: str, words: str) -> str:
+    """String: the id under which a phone posted the SMS of these words and this time first."""
+    return f"{{relay}}:imported:{provider}:{words}"
+
+
 def parts(digest: str) -> str:
     """Hash of the parts of one long MO."""
     return f"{{relay}}:parts:{digest}"
@@ -211,6 +218,11 @@ def parts(digest: str) -> str:
 def told(virtual_number: str, sender: str) -> str:
     """String: this sender was told that he has no session on this number."""
     return f"{{relay}}:told:{virtual_number}>{sender}"
+
+
+def helped(virtual_number: str, sender: str) -> str:
+    """String: this sender got the answer to his HELP on this number."""
+    return f"{{relay}}:helped:{virtual_number}>{sender}"
 
 
 def session_log(session_id: str) -> str:

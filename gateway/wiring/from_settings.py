@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from urllib.parse import quote
 
+from conf.messages import MessageEndpoint
 from conf.settings import Settings
 from gateway.access.client_address import ClientAddress
 from gateway.access.gates import AdminGate, WebhookGate
@@ -25,6 +27,7 @@ from gateway.providers.vonage.sms import Account, VonageProvider
 from gateway.store.pipeline import Store, connect
 from gateway.telephony import geoip, phonenumber
 from gateway.telephony.country import CountryGuesser
+from gateway.telephony.phonenumber import e164_of
 from gateway.virtual_numbers.setup import Webhooks
 
 # Flowroute publishes no limit and throttles senders that it takes for spammers: a modest rate.
@@ -181,8 +184,19 @@ def _webhook(settings: Settings, path: str) -> str:
 
 
 def keywords(settings: Settings) -> Keywords:
-    """Return the words by which people opt out and in."""
-    return Keywords(settings.stop_words.split(","), settings.start_words.split(","))
+    """Return the words by which people opt out and in, and ask for help."""
+    options = (settings.stop_words, settings.start_words, settings.help_words)
+    return Keywords(*(option.split(",") for option in options))
+
+
+def own_senders(settings: Settings, endpoints: Iterable[MessageEndpoint]) -> frozenset[str]:
+    """Return the numbers that the site's messages come from, E.164; names are left out."""
+    senders = (
+        settings.sender,
+        settings.nexmo_long_virtual_number,
+        *(endpoint.sender for endpoint in endpoints),
+    )
+    return frozenset(filter(None, map(e164_of, senders)))
 
 
 def chat_numbers(settings: Settings) -> list[str]:
@@ -198,8 +212,17 @@ def notice_texts(settings: Settings) -> NoticeTexts:
         end=settings.session_end_msg,
         no_session=settings.no_session_msg,
         opted_out=settings.optout_msg,
+        stopped=_with_words(settings, settings.stop_msg),
+        help=_with_words(settings, settings.help_msg),
         voice_start=settings.voice_start_msg,
     )
+
+
+def _with_words(settings: Settings, text: str) -> str:
+    """Return a text with the words by which one opts out and in, the first of each option."""
+    options = (settings.stop_words, settings.start_words)
+    stop, start = (words.split(",")[0].strip() for words in options)
+    return text.replace("{stop}", stop).replace("{start}", start)
 
 
 def _vonage(settings: Settings, host: str) -> str:

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from conf.devices import Device
+from conf.messages import MessageEndpoint
 from conf.settings import Settings
 from gateway.access.client_address import ClientAddress
 from gateway.access.gates import AdminGate, WebhookGate
@@ -99,20 +100,24 @@ class Services:
 
 @asynccontextmanager
 async def open_services(
-    settings: Settings, default_sender: str = "", devices: Sequence[Device] = ()
+    settings: Settings,
+    endpoints: Sequence[MessageEndpoint] = (),
+    devices: Sequence[Device] = (),
 ) -> AsyncIterator[Services]:
     """Open all services, and close them in the reverse order at the end.
 
-    default_sender: of messages of the site's own back-end when the option ``sender`` is empty;
-    devices: SMSsync phones.
+    endpoints: what the site sends, the default one first; devices: SMSsync phones.
     Nothing is connected yet, so a store that is down does not keep the gateway from starting.
     """
     async with AsyncExitStack() as closing:
-        yield _open(settings, settings.sender or default_sender, devices, closing)
+        yield _open(settings, endpoints, devices, closing)
 
 
 def _open(
-    settings: Settings, default_sender: str, devices: Sequence[Device], closing: AsyncExitStack
+    settings: Settings,
+    endpoints: Sequence[MessageEndpoint],
+    devices: Sequence[Device],
+    closing: AsyncExitStack,
 ) -> Services:
     """Return the services, started; what has to be closed is given to ``closing``."""
     days = settings.message_log_days
@@ -194,6 +199,7 @@ def _open(
         optouts=optouts,
         wake=worker.wake,
     )
+    history = History(store, receipts, days=days)
     relay = Relay(
         store,
         sessions=sessions,
@@ -201,7 +207,15 @@ def _open(
         inbox=inbox,
         assemblies=Concatenation(store),
         consent=Consent(
-            store, words=words, sessions=sessions, notices=notices, transcript=transcript
+            store,
+            words=words,
+            sessions=sessions,
+            notices=notices,
+            transcript=transcript,
+            history=history,
+            senders=from_settings.own_senders(settings, endpoints),
+            chat_numbers=chat_numbers,
+            wake=worker.wake,
         ),
         passing=Passing(
             store,
@@ -215,7 +229,6 @@ def _open(
         lobby=lobby,
         wake=worker.wake,
     )
-    history = History(store, receipts, days=days)
     erasure = Erasure(
         transcript=transcript,
         history=history,
@@ -258,7 +271,7 @@ def _open(
         admin=admin,
         sign_ins=SignIns(store, limiter, admin),
         webhooks=from_settings.webhook_gate(settings),
-        default_sender=default_sender,
+        default_sender=settings.sender or next((each.sender for each in endpoints), ""),
         default_provider=settings.provider,
         pool_providers=messenger.providers,
         transcript=transcript,

@@ -85,6 +85,9 @@ def test_every_option_of_the_contract_has_its_default() -> None:
         "ring_timeout": 45,
         "call_limit": 3600,
         "optout_msg": "Your contact has chosen to receive no more messages.",
+        "stop_msg": "You will get no more messages. Text {start} to get them again.",
+        "help_msg": "For help contact support@yourorg.com. Text {stop} to get no more messages.",
+        "help_words": "HELP,INFO,AIDE",
         "stop_words": "STOP,STOPALL,UNSUBSCRIBE,QUIT,END,REVOKE,OPTOUT,CANCEL,ARRET,ARRETER,"
         "DESABONNER",
         "smart_encoding": True,

@@ -14,10 +14,12 @@ from gateway.conversations.texts.lobby import Lobby
 from gateway.conversations.texts.passing import Passing
 from gateway.conversations.texts.relay import Relay
 from gateway.conversations.transcript import Transcript
+from gateway.messaging.history import History
 from gateway.messaging.inbound.concatenation import Concatenation
 from gateway.messaging.inbound.inbox import Inbox
 from gateway.messaging.keywords import Keywords
 from gateway.messaging.optouts import OptOuts
+from gateway.messaging.receipts import Receipts
 from gateway.store.pipeline import Store
 
 
@@ -64,6 +66,10 @@ def relay_on(store: Store, notices: Notices) -> Relay:
             sessions=sessions,
             notices=notices,
             transcript=transcript,
+            history=History(store, Receipts(store, days=7), days=7),
+            senders=(),
+            chat_numbers=(),
+            wake=lambda: None,
         ),
         passing=Passing(
             store,

@@ -1,24 +1,41 @@
-"""STOP and START: who wants no texts any more, and who wants them again."""
+"""STOP, START and HELP: who wants no texts any more, who wants them again, who asks for help."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
+from functools import partial
+
 from gateway.conversations.notices import OPTED_OUT, Notices
 from gateway.conversations.outcomes import Taken
-from gateway.conversations.session import across, log_keys
+from gateway.conversations.session import Seat, across, log_keys
 from gateway.conversations.sessions import Sessions
 from gateway.conversations.texts.mo import Look, Mo
 from gateway.conversations.transcript import Transcript
+from gateway.messaging.history import History
 from gateway.messaging.keywords import Keywords
+from gateway.messaging.outbox.queue import OutboxEntry
 from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
+from gateway.store.values import DAY_MS
+from gateway.telephony.phonenumber import e164_of
 
 _STOP = Script.load(__file__, "relay_stop", "_enqueue", "_once", "_log", "_owe")
 _START = Script.load(__file__, "relay_start", "_once")
+_HELP = Script.load(__file__, "relay_help", "_enqueue")
+
+# Who asks for help is answered once in so many milliseconds.
+HELPED_MS = DAY_MS
+# So many of the last messages to a person are looked at for the number that he answers.
+LAST_MESSAGES = 20
 
 
 class Consent:
-    """Takes the texts by which a person opts out and in again."""
+    """Takes the texts by which a person opts out and in again, and answers who asks for help.
+
+    senders: numbers of ours that need not be in the pool; chat_numbers: where HELP is answered by
+    the lobby. E.164.
+    """
 
     def __init__(
         self,
@@ -28,38 +45,59 @@ class Consent:
         sessions: Sessions,
         notices: Notices,
         transcript: Transcript,
+        history: History,
+        senders: Collection[str],
+        chat_numbers: Collection[str],
+        wake: Callable[[], None],
     ) -> None:
         self._store = store
         self._words = words
         self._sessions = sessions
         self._notices = notices
         self._transcript = transcript
+        self._history = history
+        self._senders = frozenset(senders)
+        self._chat_numbers = frozenset(chat_numbers)
+        self._wake = wake
 
     async def take(self, mo: Mo, look: Look) -> str:
-        """Take a STOP, or a START that undoes one; '' for any other text."""
-        if self._words.is_stop(mo.inbound.text):
+        """Take a STOP, or a START that undoes one; '' for any other text, a HELP among them."""
+        text = mo.inbound.text
+        if self._words.is_stop(text):
             return await self._stop(mo, look)
-        if self._words.is_start(mo.inbound.text):
+        if self._words.is_start(text):
             return await self._start(mo)
+        if self._words.is_help(text) and mo.number not in self._chat_numbers:
+            await self._help(mo, look)
         return ""
 
     async def _stop(self, mo: Mo, look: Look) -> str:
         """Never text this person again, and tell the one he was talking with."""
-        found = [*mo.token.keys, keys.OPTOUTS, keys.LOBBY, keys.LOBBY_PEOPLE]
-        args = [mo.token.digest, mo.sender]
+        chat = mo.number in self._chat_numbers
+        confirmation = await self._answer(mo, look, partial(self._notices.stopped, chat=chat))
+        found = [
+            *mo.token.keys,
+            keys.OPTOUTS,
+            keys.LOBBY,
+            keys.LOBBY_PEOPLE,
+            *_queueing(mo),
+        ]
+        args = [mo.token.digest, mo.sender, _direction(mo), confirmation]
         session = await self._sessions.find_open(look.route.session) if look.route else None
         if look.route is None or session is None or session.is_over(look.now):
             stopped: str = await self._store.run(_STOP, found, args)
-            return stopped
-        there = across(look.route.side)
-        logged = self._transcript.entry(look.route.side, mo.inbound.text, kind="event")
-        stopped = await self._store.run(
-            _STOP,
-            [*found, keys.session(session.id), *log_keys(session), keys.ANNOUNCE],
-            [*args, session.id, there, logged, self._notices.word_of_stop(there)],
-        )
-        if stopped == Taken.STOPPED:
-            await self._notices.announce(OPTED_OUT[there], session)
+        else:
+            there = across(look.route.side)
+            logged = self._transcript.entry(look.route.side, mo.inbound.text, kind="event")
+            stopped = await self._store.run(
+                _STOP,
+                [*found, keys.session(session.id), *log_keys(session), keys.ANNOUNCE],
+                [*args, session.id, there, logged, self._notices.word_of_stop(there)],
+            )
+            if stopped == Taken.STOPPED:
+                await self._notices.announce(OPTED_OUT[there], session)
+        if confirmation and stopped == Taken.STOPPED:
+            self._wake()
         return stopped
 
     async def _start(self, mo: Mo) -> str:
@@ -67,3 +105,39 @@ class Consent:
             _START, [*mo.token.keys, keys.OPTOUTS], [mo.token.digest, mo.sender]
         )
         return happened
+
+    async def _help(self, mo: Mo, look: Look) -> None:
+        answer = await self._answer(mo, look, self._notices.help)
+        if answer and await self._store.run(
+            _HELP,
+            [keys.helped(mo.number, mo.sender), *_queueing(mo)],
+            [_direction(mo), answer, HELPED_MS],
+        ):
+            self._wake()
+
+    async def _answer(self, mo: Mo, look: Look, write: Callable[[Seat], OutboxEntry | None]) -> str:
+        """Return the answer to a text, as a queue holds it, '' when there is none.
+
+        Another program may share the account: from a number outside of the pool only those are
+        answered who have heard from it.
+        """
+        answer = write(Seat(mo.sender, mo.number, mo.inbound.provider))
+        in_pool = look.provider == mo.inbound.provider
+        may = in_pool or (not look.provider and await self._has_texted(mo))
+        return answer.to_json() if answer and may else ""
+
+    async def _has_texted(self, mo: Mo) -> bool:
+        """Tell whether we text, or have texted this person, from the number that he answers."""
+        if mo.number in self._senders:
+            return True
+        last = await self._history.messages_of(mo.sender, LAST_MESSAGES, "")
+        return any(e164_of(message.sender) == mo.number for message in last.items)
+
+
+def _direction(mo: Mo) -> str:
+    return f"{mo.number}>{mo.sender}"
+
+
+def _queueing(mo: Mo) -> tuple[str, str]:
+    """Return the keys by which a script queues an answer."""
+    return keys.DUE, keys.queue(_direction(mo))

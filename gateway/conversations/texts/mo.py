@@ -23,10 +23,12 @@ class Mo:
 class Look:
     """What an MO meets: the number's provider, the sender's route, whether he is our number.
 
-    provider: '' for a number that is not ours; now: the time of the look by the store's clock, ms.
+    provider: '' for a number that is not ours; now: the time of the look; left: when the sender's
+    last session on the number ended, 0 = there was none; both by the store's clock, ms.
     """
 
     provider: str
     route: Route | None
     own: bool
     now: int
+    left: int

@@ -14,6 +14,7 @@ from gateway.conversations.texts.lobby import CHAT_IDLE_MS, Lobby, is_end
 from gateway.conversations.texts.mo import Look, Mo
 from gateway.conversations.transcript import Transcript
 from gateway.messaging.inbound.inbox import Inbox
+from gateway.messaging.inbound.sending_time import was_sent_before
 from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Argument, Script
@@ -60,7 +61,7 @@ class Passing:
             return NotTaken.CHANGED
         if session.is_chat and is_end(mo.inbound.text):
             return await self._lobby.end(session, mo.token)
-        reason = _not_for_counterpart(mo, session)
+        reason = _not_for_counterpart(mo, look, session)
         if reason:
             return await self._inbox.keep(mo.inbound, mo.token, reason)
         return await self._pass_on(mo, session, route)
@@ -117,12 +118,15 @@ class Passing:
         )
 
 
-def _not_for_counterpart(mo: Mo, session: Session) -> str:
+def _not_for_counterpart(mo: Mo, look: Look, session: Session) -> str:
     """Return why a participant's text goes to the inbox, '' when it is relayed."""
     if session.mode is Mode.VOICE:
         return "voice_session"
-    # Its first part was meant for somebody else, whom this number stood for then.
-    return "before_session" if 0 < mo.inbound.begun < session.created - CLOCKS_MS else ""
+    # It, or its first part, was meant for somebody else, whom this number stood for then.
+    begun_before = 0 < mo.inbound.begun < session.created - CLOCKS_MS
+    if begun_before or was_sent_before(mo.inbound, session.created, look.left, look.now):
+        return "before_session"
+    return ""
 
 
 def _sendable(text: str) -> list[str]:

@@ -104,9 +104,10 @@ class Relay:
 
     async def _take(self, inbound: Inbound, token: Token) -> Taken:
         mo = Mo(inbound, token, e164_of(inbound.sender), e164_of(inbound.to))
-        if ":" in inbound.provider and not self._lobby.answers(mo.number):
+        if is_phone(inbound.provider):
             # Most of a phone's SMS are its owner's, all of another provider's MOs are ours.
-            happened: str = await self._inbox.keep_stray(inbound, token, mo.number)
+            ours = self._lobby.answers(mo.number)
+            happened: str = await self._inbox.keep_stray(inbound, token, mo.number, ours=ours)
             if happened:
                 return Taken(happened)
         for _ in range(MOST_LOOKS):
@@ -118,14 +119,17 @@ class Relay:
 
     async def _look(self, mo: Mo) -> Look:
         if not mo.number:  # a phone that does not know its own, a short code of ours
-            return Look("", None, own=False, now=0)
-        found, route, own, now = await self._store.run(
-            _LOOK, [keys.NUMBERS, keys.routes(mo.sender)], [mo.number, mo.sender]
+            return Look("", None, own=False, now=0, left=0)
+        found, route, own, now, past = await self._store.run(
+            _LOOK,
+            [keys.NUMBERS, keys.routes(mo.sender), keys.past(mo.sender)],
+            [mo.number, mo.sender],
         )
         provider = ujson.loads(found)["provider"] if found else ""
         ours = bool(own) or self._lobby.answers(mo.sender)
         provider = provider or self._lobby.provider_of(mo.number)
-        return Look(provider, Route.parse(route) if route else None, ours, now)
+        left = int(past.partition(" ")[0] or 0)
+        return Look(provider, Route.parse(route) if route else None, ours, now, left)
 
     async def _decide(self, mo: Mo, look: Look) -> str:
         """Return what became of an MO, or that it is to be looked at again, "changed"."""

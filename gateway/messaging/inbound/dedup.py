@@ -1,11 +1,19 @@
-"""By what an MO is taken once: the provider's id of a single one, the parts of a joined one."""
+"""By what an MO is taken once: the provider's id of a single one, the parts of a joined one.
+
+An SMS that a phone imports again has another id: it is known by its words and its time.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 
 from gateway.providers.base import Inbound
 from gateway.store import keys
+from gateway.store.values import DAY_MS
+
+IMPORTED_MS = 30 * DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +32,9 @@ class Token:
 def single(inbound: Inbound) -> Token:
     """Return the token of an MO that is no part of a longer one."""
     return Token(keys.seen(inbound.provider, inbound.id))
+
+
+def imported(inbound: Inbound) -> str:
+    """Return the key by which an SMS of a phone is known under another id."""
+    words = json.dumps([inbound.sender, inbound.sent, inbound.text])
+    return keys.imported(inbound.provider, hashlib.sha256(words.encode()).hexdigest()[:32])

@@ -10,7 +10,8 @@ from enum import StrEnum
 import msgspec
 
 from gateway.errors import UnknownPlace
-from gateway.messaging.inbound.dedup import Token
+from gateway.messaging.inbound.dedup import IMPORTED_MS, Token, imported
+from gateway.messaging.inbound.sending_time import written_ms
 from gateway.providers.base import Inbound
 from gateway.store import keys
 from gateway.store.budget import budget
@@ -103,16 +104,22 @@ class Inbox:
         )
         return Kept(happened)
 
-    async def keep_stray(self, inbound: Inbound, token: Token, number: str) -> Kept:
-        """Take an MO unless its ``number`` (E.164) is one of its provider's in the pool.
+    async def keep_stray(
+        self, inbound: Inbound, token: Token, number: str, *, ours: bool = False
+    ) -> Kept:
+        """Take a phone's SMS unless its ``number`` (E.164) is one of its provider's in the pool.
 
-        When it is, nothing is done and OURS returned.
+        When it is, or is ``ours`` in any case, it is not taken and OURS returned. One that comes
+        again under another id, as when a phone imports its inbox anew, is REPEATED.
         """
         item = self.entry(inbound, "not_our_number")
         happened = await self._store.run(
             _KEEP_STRAY,
-            [*token.keys, keys.INBOX, keys.NUMBERS],
-            [token.digest, item, self.lifetime, number, inbound.provider],
+            [*token.keys, keys.INBOX, keys.NUMBERS, imported(inbound)],
+            [
+                *(token.digest, item, self.lifetime, number, inbound.provider, int(ours)),
+                *(inbound.id, IMPORTED_MS if written_ms(inbound.sent) else 0),
+            ],
         )
         return Kept(happened)
 

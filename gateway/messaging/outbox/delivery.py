@@ -19,7 +19,7 @@ from enum import StrEnum
 
 from gateway.errors import StoreUnavailable
 from gateway.messaging.messenger import NO_SUCH_PROVIDER, RETRYABLE, Messenger, NoTurn
-from gateway.messaging.outbox.queue import Claim, Outbox, OutboxEntry, Turn
+from gateway.messaging.outbox.queue import CONFIRMATION, Claim, Outbox, OutboxEntry, Turn
 from gateway.messaging.pacer import JITTER_MARGIN
 from gateway.providers.base import Outcome, Sms, SubmitResult
 
@@ -151,7 +151,7 @@ class Delivery:
         if entry is None:
             log.error("outbox: a text cannot be read and becomes a dead letter")
             await self._insist(lambda: self._outbox.bury_unreadable(self.claim, head))
-        elif await self._tools.suppressed(entry):
+        elif entry.kind != CONFIRMATION and await self._tools.suppressed(entry):
             await self._suppress(head, entry)
         else:
             with self._tools.slots.taken(entry.provider):
@@ -186,7 +186,7 @@ class Delivery:
 
     async def _may_write(self, entry: OutboxEntry) -> bool:
         """Mark the claim, in the pace of the sending number; False when nothing may be sent."""
-        self._turn = await self._next_turn()
+        self._turn = await self._next_turn(entry)
         if self._turn is not Turn.WRITE:
             if self._turn is not Turn.OPTED_OUT:
                 log.info("message %s: left to a later claim", entry.id)
@@ -197,7 +197,7 @@ class Delivery:
         self.writing, self.returnable = True, False
         return True
 
-    async def _next_turn(self) -> Turn:
+    async def _next_turn(self, entry: OutboxEntry) -> Turn:
         """Wait for the turn of the sending number, and say what may be done then."""
         tools = self._tools
         patience = min(tools.interval_ms, LONGEST_PACE_WAIT_MS)
@@ -207,6 +207,7 @@ class Delivery:
                 lease_ms=tools.lease_ms,
                 interval_ms=tools.interval_ms,
                 longest_ms=patience,
+                despite_optout=entry.kind == CONFIRMATION,
             )
             if turn is not Turn.WAIT:
                 return turn

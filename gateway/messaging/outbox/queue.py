@@ -26,6 +26,8 @@ from gateway.store.script import Script
 # Directions that must wait for a turn are looked at without being claimed: so many more a call.
 LOOKS_PER_CLAIM = 4
 LEAST_LOOKS = 64
+# The kind of a text that tells somebody that he has opted out: the last one he gets.
+CONFIRMATION = "confirmation"
 # The reason of a dead letter whose text nobody can read.
 UNREADABLE = "unreadable"
 
@@ -41,7 +43,8 @@ class OutboxEntry:
     """A text that is to be sent.
 
     id: 32 hex digits, of the message's record and the provider's client-ref; to, sender: E.164;
-    kind: relay, notice or chat; session: '' for none; attempts: that failed so far; created: ms.
+    kind: relay, notice, chat or CONFIRMATION; session: '' for none; attempts: that failed so far;
+    created: ms.
     """
 
     id: str
@@ -174,17 +177,24 @@ class Outbox:
         return text
 
     async def mark(
-        self, claim: Claim, *, lease_ms: int, interval_ms: int, longest_ms: int
+        self,
+        claim: Claim,
+        *,
+        lease_ms: int,
+        interval_ms: int,
+        longest_ms: int,
+        despite_optout: bool = False,
     ) -> tuple[Turn, float]:
         """Note that the head of a claim is about to be written, if it may be.
 
         Returns what may be done, and the seconds after which to ask again because of the number's
-        pace; who would have to wait for longer than longest_ms gets a later turn.
+        pace; who would have to wait for longer than longest_ms gets a later turn. despite_optout:
+        the receiver may have opted out.
         """
         turn, *wait_ms = await self._store.run(
             _MARK,
             [keys.DUE, keys.CLAIMS, keys.TURNS, keys.RESERVED, keys.OPTOUTS],
-            [claim.direction, claim.token, lease_ms, interval_ms, longest_ms],
+            [claim.direction, claim.token, lease_ms, interval_ms, longest_ms, int(despite_optout)],
         )
         return Turn(turn), sum(wait_ms) / 1000
 

@@ -30,7 +30,7 @@ REASONS = {
     "binary": "It is no text but data.",
     "empty": "It is empty.",
     "voice_session": "The conversation carries calls only.",
-    "before_session": "Its first part came before the conversation began.",
+    "before_session": "It was sent before the conversation began, or its first part was.",
     "waiting": "The sender was waiting for a chat.",
     "lobby_limit": "The sender texted the chat number too often.",
     "opted_out": "The sender wants no texts.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import aiohttp
 import pytest
 
+from gateway.conversations.texts.consent import LAST_MESSAGES
 from gateway.store import keys
 from tests.support.scenes.masking import (
     ADMIN,
@@ -24,6 +25,7 @@ from tests.support.scenes.masking import (
     OPTED_OUT,
     SECONDS,
     START,
+    STOPPED,
     Town,
     town,
 )
@@ -43,6 +45,7 @@ WAITING = "Waiting for another user..."
 CONNECTED = "Connected, text #end to stop."
 THANKS = "Thanks for chatting. Text your email address to start chat."
 CHAT_OPTED_OUT = OPTED_OUT.partition(": ")[2]
+CHAT_STOPPED = STOPPED.partition(": ")[2]
 VOICE_START = "[YOUR ORG NAME]: Call this number to talk to your contact"
 BOTH_START = f"{START} Call this number to talk to your contact"
 LOBBY_ANSWERS = 10
@@ -104,6 +107,9 @@ class World:
     waiting: Seat | None = None
     lobby_texts: Counter[str] = field(default_factory=Counter)
     heard: list[Heard] = field(default_factory=list)
+    last: defaultdict[str, deque[str]] = field(
+        default_factory=lambda: defaultdict(lambda: deque(maxlen=LAST_MESSAGES))
+    )
     inbox: list[tuple[str, str, str, str]] = field(default_factory=list)
 
     # -- sessions
@@ -164,7 +170,7 @@ class World:
         if kept and not (kept == "not_our_number" and somebody):
             self._keep(kept, seat, text)
         elif text in STOP_WORDS:
-            self._stop(seat, text)
+            self._stop(seat, text, provider)
         elif text == "START" and seat.person in self.stopped:
             del self.stopped[seat.person]
         elif kept:
@@ -189,8 +195,13 @@ class World:
     def _tell(self, seat: Seat, text: str) -> None:
         if seat.person not in self.stopped:
             self.heard.append(Heard(*seat, text))
+            self.last[seat.person].append(seat.number)
 
-    def _stop(self, seat: Seat, text: str) -> None:
+    def _stop(self, seat: Seat, text: str, provider: str) -> None:
+        if self.pool.get(seat.number, "") == provider or (
+            seat.number not in self.pool and seat.number in self.last[seat.person]
+        ):
+            self._tell(seat, CHAT_STOPPED if seat.number in self.chat_numbers else STOPPED)
         self.stopped.setdefault(seat.person, next(self.stops))
         if self.waiting and self.waiting.person == seat.person:
             self.waiting = None
@@ -683,7 +694,8 @@ async def test_texts_reach_the_counterpart_of_their_moment_or_nobody(
         arrived = {each.text for each in relayed}
         assert [] == [text for text in crowd.texts if crowd.must_hear(text) and text not in arrived]
         notices = Counter((Seat(e.to, e.sender), e.text) for e in sent if e not in relayed)
-        assert {text for _, text in notices} <= {START, END, NO_SESSION, OPTED_OUT, "START"}
+        known = {START, END, NO_SESSION, OPTED_OUT, STOPPED, "START"}
+        assert set() == {text for _, text in notices} - known
         seats = Counter(seat for each in crowd.lifetimes.values() for seat in each.seats)
         for seat, times in seats.items():
             assert seat.person == crowd.stopping or times == notices[seat, START]

@@ -18,7 +18,7 @@ from gateway.emulator.smssync.world.versions import VERSIONS
 from gateway.smssync.bodies import fields
 from gateway.smssync.bodies import query as parsed_query
 from gateway.smssync.tasks import Result
-from gateway.smssync.wire import Post, basic_password, inbound_id, post, results, sent_ms, uuids
+from gateway.smssync.wire import Post, basic_password, inbound_id, post, results, uuids
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json; charset=UTF-8"
@@ -521,37 +521,6 @@ def test_a_repeat_has_the_same_id_whatever_the_phone_says_of_itself() -> None:
     one = Post("1", "x", sent="5", secret="a", sent_to="", device_id="1")
     other = Post("1", "x", sent="5", secret="b", sent_to="2", device_id="2")
     assert inbound_id(one) == inbound_id(other)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("1448513006000", 1448513006000),
-        (" 1448513006123 ", 1448513006123),
-        ("1448513006", 1448513006000),  # seconds, as the page for developers says
-        ("123456789", 123456789000),  # of its example
-        ("11-26-15 04:43", 1448512980000),
-        ("11-26-15 24:30", 1448497800000),
-        ("11-26-15 00:30", 1448497800000),
-        ("02-29-16 12:00", 1456747200000),
-        ("١١-٢٦-١٥ ٠٤:٤٣", 1448512980000),  # a phone that is set to Arabic
-        ("0", None),
-        ("", None),
-        ("-1", None),
-        ("1448513006000.5", None),
-        ("9" * 15, None),
-        ("9" * 5000, None),
-        ("02-30-15 04:43", None),
-        ("13-01-15 04:43", None),
-        ("11-26-15 25:00", None),
-        ("11-26-15 04:60", None),
-        ("2015-11-26 04:43", None),
-        ("Nov 26, 2015 4:43:06 AM", None),
-    ],
-)
-def test_a_time_is_read_in_both_formats(text: str, expected: int | None) -> None:
-    """The clock of 1.0.8 to 1.1.9 counts its hours from 01 to 24."""
-    assert expected == sent_ms(text)
 
 
 # -- Acknowledgements

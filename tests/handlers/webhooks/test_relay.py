@@ -16,10 +16,12 @@ from tests.support.scenes.masking import (
     FLOW,
     GERMAN,
     HEIDI,
+    HELP,
     NO_SESSION,
     ONE,
     OPTED_OUT,
     START,
+    STOPPED,
     THREE,
     TWO,
     Town,
@@ -236,10 +238,11 @@ async def test_who_texts_stop_hears_nothing_more_and_his_contact_learns_it_once(
     await place.hears(CARL, (other["virtual_tn"], START))
     await place.text(CARL, other["virtual_tn"], "and me?")
     await place.hears(CARL, (other["virtual_tn"], START), (other["virtual_tn"], OPTED_OUT))
+    await place.text(ANNA, first, word)
     await place.text(ANNA, first, "Start")
     await place.text(BERT, first, "now?")
     await place.at_rest()
-    await place.hears(ANNA, (first, START), (first, "now?"))
+    await place.hears(ANNA, (first, START), (first, STOPPED), (first, "now?"))
 
 
 async def test_a_stop_counts_on_a_number_that_is_in_no_pool(place: Town) -> None:
@@ -249,6 +252,39 @@ async def test_a_stop_counts_on_a_number_that_is_in_no_pool(place: Town) -> None
     assert [BERT] == [each["number"] for each in (await place.ok("GET", "/optouts"))["optouts"]]
     await place.text(BERT, "12065550100", "START")
     assert [] == (await place.ok("GET", "/optouts"))["optouts"]
+    await place.at_rest()
+    await place.hears(BERT, (ONE, START))  # nobody of ours has ever texted him from there
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["once", "after a START"])
+async def test_who_opts_out_of_a_message_is_told_how_to_come_back(place: Town, again: bool) -> None:
+    """Its number is in no pool, but he has heard from it."""
+    await place.ok("POST", "/messages", {"to": BERT, "text": "Hello", "sender": THREE})
+    for _ in range(1 + again):
+        await place.text(BERT, THREE, "“Stop!”")
+        await place.text(BERT, THREE, "stop all")
+        if again:
+            await place.text(BERT, THREE, "START")
+    await place.at_rest()
+    await place.hears(BERT, (THREE, "Hello"), *[(THREE, STOPPED)] * (1 + again))
+
+
+@pytest.mark.parametrize("text", ["HELP", "Info?", "aide !"])
+async def test_who_asks_for_help_gets_one_answer_and_is_relayed(place: Town, text: str) -> None:
+    """Once a day on a number."""
+    await place.session(ANNA, BERT)
+    await place.text(ANNA, ONE, text)
+    await place.text(ANNA, ONE, text)
+    await place.at_rest()
+    await place.hears(ANNA, (ONE, START), (ONE, HELP))
+    await place.hears(BERT, (ONE, START), (ONE, text), (ONE, text))
+
+
+async def test_nobody_is_helped_on_a_number_of_another_program(place: Town) -> None:
+    """Several programs may share an account."""
+    await place.text(BERT, "12065550100", "HELP")
+    await place.at_rest()
+    assert [] == place.heard(BERT)
 
 
 async def test_start_is_a_text_like_any_other_when_it_undoes_nothing(place: Town) -> None:
@@ -264,7 +300,7 @@ async def test_an_operator_can_undo_an_opt_out(place: Town) -> None:
     await place.text(ANNA, ONE, "STOP")
     await place.ok("DELETE", f"/optouts/{ANNA}")
     await place.text(BERT, ONE, "welcome back")
-    await place.hears(ANNA, (ONE, START), (ONE, "welcome back"))
+    await place.hears(ANNA, (ONE, START), (ONE, STOPPED), (ONE, "welcome back"))
 
 
 async def test_two_machines_that_answer_each_other_are_paused(place: Town) -> None:

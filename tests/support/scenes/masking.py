@@ -24,6 +24,8 @@ GERMAN = "4917604069051"
 START = "[YOUR ORG NAME]: Your new session has started, send a message!"
 END = "[YOUR ORG NAME]: This session has ended, talk to you again soon!"
 NO_SESSION = "[YOUR ORG NAME]: An active session was not found. Please contact support@yourorg.com"
+STOPPED = "[YOUR ORG NAME]: You will get no more messages. Text START to get them again."
+HELP = "[YOUR ORG NAME]: For help contact support@yourorg.com. Text STOP to get no more messages."
 OPTED_OUT = "[YOUR ORG NAME]: Your contact has chosen to receive no more messages."
 
 SECONDS = 30.0

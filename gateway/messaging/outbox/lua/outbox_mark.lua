@@ -2,14 +2,16 @@
 -- Preludes: _enqueue
 -- KEYS[1]  directions by due time, KEYS[2] claims, KEYS[3] turns, KEYS[4] reserved turns,
 --          KEYS[5] optouts
--- ARGV     direction, claim token, lease (ms), interval (ms, 0 = none), longest wait (ms)
+-- ARGV     direction, claim token, lease (ms), interval (ms, 0 = none), longest wait (ms), 1 if
+--          the text is for one who has opted out, too
 -- Returns  {write}: do it now; {wait, n}: ask again in n ms; {later}: this turn came too late, the
 --          claim was handed back for another one; {opted_out}: the receiver wants no texts;
 --          {lost}: the claim is another one's.
 local now, interval = now_ms(), tonumber(ARGV[4])
 local owner, state = string.match(redis.call('HGET', KEYS[2], ARGV[1]) or '', '^(%S+) (%a+)$')
 if owner ~= ARGV[2] then return {'lost'} end
-if redis.call('ZSCORE', KEYS[5], string.match(ARGV[1], '>(.*)$')) then return {'opted_out'} end
+local to = string.match(ARGV[1], '>(.*)$')
+if ARGV[6] ~= '1' and redis.call('ZSCORE', KEYS[5], to) then return {'opted_out'} end
 local number = string.match(ARGV[1], '^(%+1%d*)>')
 if interval > 0 and number then
   local written = tonumber(redis.call('HGET', KEYS[3], number .. ' written') or '0')

@@ -61,7 +61,7 @@ async def claimed(outbox: Outbox, **how: Any) -> Claim:
 
 
 async def mark(outbox: Outbox, claim: Claim, **how: int) -> tuple[Turn, float]:
-    asked = {"lease_ms": AGES_MS, "interval_ms": 0, "longest_ms": 1000, **how}
+    asked: dict[str, Any] = {"lease_ms": AGES_MS, "interval_ms": 0, "longest_ms": 1000, **how}
     return await outbox.mark(claim, **asked)
 
 
