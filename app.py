@@ -30,6 +30,7 @@ from gateway.wiring import from_settings
 from gateway.wiring.development import CannotStart, fill_pool, open_development
 from gateway.wiring.logs import configure_logging
 from gateway.wiring.services import Services, open_services
+from gateway.wiring.text_costs import costly_texts
 from handlers.application import Application
 from handlers.base import NotFoundHandler
 from handlers.handsets import Handsets
@@ -185,7 +186,7 @@ def _say_what_matters(
 ) -> None:
     host = "127.0.0.1" if settings.localhostonly else "0.0.0.0"  # noqa: S104
     log.info("listening on http://%s:%d", host, port)
-    for warning in loaded.warnings:
+    for warning in (*loaded.warnings, *costly_texts(settings, loaded.endpoints)):
         log.warning("%s", warning)
     log.info("options: %s", phonenumber.mask_digits(describe(loaded.settings)))
     if not loaded.endpoints:

@@ -82,6 +82,10 @@ class Messenger:
         """The names of the providers that ``send`` takes."""
         return tuple(self._providers)
 
+    def as_sent(self, text: str) -> str:
+        """Return a text in the form in which it leaves."""
+        return self._form(clean(text))
+
     async def send(
         self, to: str, text: str, sender: str, *, source: str, provider: str = ""
     ) -> Sent:
@@ -101,7 +105,7 @@ class Messenger:
         A text that a phone is to send at a certain time or before others has such a provider.
         patience: seconds for which what never left is tried again.
         """
-        sms = self._as_sent(sms)
+        sms = self._in_form(sms)
         try:
             await self._create(sms, provider, source)
             turn = await self._pacer.reserve(provider.pace_key, provider.rate, RETRY_SECONDS)
@@ -142,7 +146,7 @@ class Messenger:
         if turn is None:
             raise NoTurn
         await asyncio.sleep(turn)
-        sms = self._as_sent(sms)
+        sms = self._in_form(sms)
         await self._create(sms, chosen, source, session)
         if not await before():
             return None
@@ -153,8 +157,8 @@ class Messenger:
         await self._record(sms, chosen.name, result, attempts, open_still=open_still)
         return result
 
-    def _as_sent(self, sms: Sms) -> Sms:
-        text = self._form(clean(sms.text))
+    def _in_form(self, sms: Sms) -> Sms:
+        text = self.as_sent(sms.text)
         return sms if text == sms.text else replace(sms, text=text)
 
     async def _create(self, sms: Sms, provider: Provider, source: str, session: str = "") -> None:

@@ -10,6 +10,7 @@ from conf.messages import as_digits
 from gateway.errors import BadRequest, NotFound, OptedOut
 from gateway.messaging.history import Event, Message
 from gateway.messaging.messenger import Sent
+from gateway.messaging.preview import Preview, preview
 from gateway.telephony import phonenumber, segments
 from gateway.telephony.plain_text import clean
 from gateway.wiring.services import Services
@@ -65,8 +66,20 @@ async def send(message: NewMessage, services: Services, *, source: str) -> Sent:
     )
 
 
+async def look_at(message: NewMessage, services: Services) -> Preview:
+    """Return what a message would be and cost; nothing is sent."""
+    provider = message.provider or services.default_provider
+    return await preview(
+        message.to,
+        message.text,
+        provider,
+        messenger=services.messenger,
+        history=services.history,
+    )
+
+
 class MessagesHandler(AdminHandler):
-    """``GET /messages[?number=]``, ``POST /messages {"to","text"[,…]}``."""
+    """``GET /messages[?number=]``, ``POST /messages[?preview=true] {"to","text"[,…]}``."""
 
     async def get(self) -> None:
         """Answer the newest first, of one ``number`` if asked; ``next``: the next ``after``."""
@@ -82,7 +95,12 @@ class MessagesHandler(AdminHandler):
 
     async def post(self) -> None:
         """Send one text; 200 when the provider took it, 502 when it did not."""
-        message = read_message(self.arguments("despite_optout"), self.services)
+        given = self.arguments("despite_optout", "preview")
+        message = read_message(given, self.services)
+        if _flag("preview", given):
+            seen = await look_at(message, self.services)
+            self.reply({"to": digits(message.to), **preview_fields(seen)})
+            return
         sent = await send(message, self.services, source="admin")
         self.set_status(200 if sent.ok else 502)
         self.reply(
@@ -105,6 +123,17 @@ class MessageLifeHandler(AdminHandler):
             raise NotFound("no such message")
         events = [_event_fields(each) for each in message.events]
         self.reply(message_fields(message) | {"events": events})
+
+
+def preview_fields(seen: Preview) -> dict[str, Any]:
+    """Return a preview as the admin routes show it; ``price``: EUR, null when it is not known."""
+    return {
+        "preview": True,
+        "text": seen.text,
+        "encoding": seen.encoding,
+        "parts": seen.parts,
+        "price": None if seen.price is None else f"{seen.price.normalize():f}",
+    }
 
 
 def message_fields(message: Message) -> dict[str, Any]:

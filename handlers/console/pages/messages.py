@@ -10,9 +10,16 @@ from gateway.errors import NotFound
 from gateway.store.values import ID
 from gateway.telephony import phonenumber
 from gateway.telephony.segments import MAX_CHARACTERS
-from handlers.admin.messages import message_fields, read_message, send
+from handlers.admin.messages import (
+    NewMessage,
+    look_at,
+    message_fields,
+    preview_fields,
+    read_message,
+    send,
+)
 from handlers.console.base import path
-from handlers.console.page import Action, Page, page_or_first
+from handlers.console.page import Action, Page, Question, page_or_first
 from handlers.console.pages import message_life
 
 ROWS = 50
@@ -61,6 +68,7 @@ class MessagesPage(Page):
             "default_provider": self.services.default_provider,
             "default_sender": self.services.default_sender,
             "longest": MAX_CHARACTERS,
+            "seen": None,
         }
 
 
@@ -85,14 +93,30 @@ class SearchMessages(Action, MessagesPage):
         return f"{path('messages')}?to={newest.items[0].id}"
 
 
-class SendMessage(Action, MessagesPage):
+class NewMessagePage(MessagesPage):
+    """The form for a new message."""
+
+    def message(self) -> NewMessage:
+        """Return what was typed; raises BadRequest for what cannot be used."""
+        given = self.fields("to", "text", "sender", "provider")
+        texts = {name: given.text(name, 2 * MAX_CHARACTERS) for name in given.values}
+        return read_message(texts, self.services)
+
+
+class PreviewMessage(Question, NewMessagePage):
+    """``POST /console/messages/preview``."""
+
+    async def ask(self, *args: str) -> dict[str, Any]:
+        """Return what the text would be and cost."""
+        return {"seen": preview_fields(await look_at(self.message(), self.services))}
+
+
+class SendMessage(Action, NewMessagePage):
     """``POST /console/messages/send``."""
 
     async def perform(self, *args: str) -> str:
         """Send a text as the back-end's ``POST /messages`` does, and lead to its life."""
-        given = self.fields("to", "text", "sender", "provider")
-        texts = {name: given.text(name, 2 * MAX_CHARACTERS) for name in given.values}
-        message = read_message(texts, self.services)
+        message = self.message()
         sent = await send(message, self.services, source="console")
         by_phone = is_phone(message.provider or self.services.default_provider)
         done = "waits" if by_phone else "sent"
@@ -139,5 +163,6 @@ ROUTES = [
     (r"/console/messages/?", MessagesPage),
     (r"/console/messages/search/?", SearchMessages),
     (r"/console/messages/send/?", SendMessage),
+    (r"/console/messages/preview/?", PreviewMessage),
     (rf"/console/messages/({ID.pattern})/?", MessagePage),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -57,6 +58,40 @@ async def test_any_text_goes_out_once(to: object, backend: Visitor, standin: Von
         request.form["from"],
     )
     assert reply.json["id"] == request.form["client-ref"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x" * 150 + "’", ("x" * 150 + "'", "gsm7", 1)),
+        ("x" * 150 + "e\u0301", ("x" * 150 + "é", "gsm7", 1)),
+        ("x" * 161, ("x" * 161, "gsm7", 2)),
+        ("ж" * 71, ("ж" * 71, "ucs2", 2)),
+    ],
+    ids=["quote", "accent", "long", "Unicode"],
+)
+async def test_a_preview_tells_form_parts_and_price_and_sends_nothing(
+    text: str, expected: tuple[str, str, int], backend: Visitor, standin: VonageStandin
+) -> None:
+    """The price is what a part to that country cost when one was last paid for."""
+    assert 200 == (await post(backend, to=DIGITS, text="Hello", sender="Acme")).status
+    before = len(standin.posts)
+    body = {"to": DIGITS, "text": text, "sender": "Acme", "preview": True}
+    reply = await backend.request("POST", "/messages", json=body)
+    assert (200, before) == (reply.status, len(standin.posts))
+    told = reply.json
+    assert expected == (told["text"], told["encoding"], told["parts"])
+    price = f"{Decimal('0.0412') * expected[2]:f}"  # what the stand-in asks for a part
+    assert (DIGITS, True, price) == (told["to"], told["preview"], told["price"])
+    unpaid = VALID | {"to": "33612345678", "sender": "Acme"}
+    asked = await backend.request("POST", "/messages?preview=true", json=unpaid)
+    assert (1, None) == (asked.json["parts"], asked.json["price"])
+
+
+async def test_a_preview_names_a_wrong_field_like_a_message(backend: Visitor) -> None:
+    for body, field in (({"to": "1"}, "to"), ({"preview": "maybe"}, "preview")):
+        reply = await backend.request("POST", "/messages", json=VALID | {"sender": "Acme"} | body)
+        assert (400, True) == (reply.status, reply.json["message"].startswith(f"{field}:"))
 
 
 async def test_who_has_texted_stop_gets_nothing_unless_it_is_said(

@@ -290,6 +290,18 @@ async def test_the_form_sends_a_text_and_leads_to_its_life(console: Console) -> 
     assert "nexmo Asked for by console" in shown
 
 
+async def test_the_form_shows_parts_and_price_before_it_sends(console: Console) -> None:
+    """What was typed stays; nothing is sent."""
+    await console.text(sender="Acme")
+    before = len(console.standin.posts)
+    typed = {"to": f"+{DIGITS}", "text": "x" * 160 + "’", "sender": "Acme", "provider": "nexmo"}
+    answer = await console.operator.post(f"{MESSAGES}/preview", **typed)
+    page = await answer.text()
+    assert "2 parts in GSM-7, about 0.0" in words(page)
+    assert f'value="+{DIGITS}"' in page
+    assert before == len(console.standin.posts)
+
+
 async def test_of_an_sms_for_a_phone_the_form_says_that_it_waits(
     redis_url: str, tmp_path: Path
 ) -> None:
