@@ -25,6 +25,7 @@ from tornado.netutil import bind_sockets
 
 from conf.documents import describe, help_text
 from conf.settings import Loaded, Settings, load
+from gateway.access.gates import WebhookGate
 from gateway.telephony import phonenumber
 from gateway.wiring import from_settings
 from gateway.wiring.development import CannotStart, fill_pool, open_development
@@ -117,7 +118,7 @@ async def serve(loaded: Loaded, own_routes: Sequence[Route] = ()) -> None:
         stop = _stop_signal()
         _leave_garbage_alone()
         server.add_sockets(sockets)
-        _say_what_matters(loaded, settings, port, services.webhooks.configured)
+        _say_what_matters(loaded, settings, port, services.webhooks)
         await stop.wait()
         await asyncio.gather(
             _drain(application, server), services.outbox_worker.stop(DRAIN_SECONDS)
@@ -181,9 +182,7 @@ def _leave_garbage_alone() -> None:
     gc.set_threshold(20_000)
 
 
-def _say_what_matters(
-    loaded: Loaded, settings: Settings, port: int, webhooks_configured: bool
-) -> None:
+def _say_what_matters(loaded: Loaded, settings: Settings, port: int, webhooks: WebhookGate) -> None:
     host = "127.0.0.1" if settings.localhostonly else "0.0.0.0"  # noqa: S104
     log.info("listening on http://%s:%d", host, port)
     for warning in (*loaded.warnings, *costly_texts(settings, loaded.endpoints)):
@@ -191,11 +190,11 @@ def _say_what_matters(
     log.info("options: %s", phonenumber.mask_digits(describe(loaded.settings)))
     if not loaded.endpoints:
         log.info("no message endpoint: set message and sender, or a messages_file")
-    if not webhooks_configured:
-        log.warning(
-            "neither webhook_token nor a signature secret is set: webhooks are served to this"
-            " machine only"
-        )
+    if not webhooks.configured:
+        who = "are served to this machine only" if webhooks.open_here else "answer 401"
+        log.warning("neither webhook_token nor a signature secret is set: webhooks %s", who)
+    if settings.admin_token != loaded.settings.admin_token:
+        print(f"admin token of this run: {settings.admin_token}", flush=True)
     if not settings.admin_token and not settings.development_mode:
         log.info("no admin_token: the admin routes answer 403")
     if settings.development_mode:

@@ -7,9 +7,11 @@ read; nothing is said about an option that is wrong already.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from ipaddress import ip_address
 from typing import Any
+from urllib.parse import urlsplit
 
-from conf.devices import Device
+from conf.devices import LEAST_SECRET, Device
 from conf.messages import MessageEndpoint, limit_problems, sender_warning
 from conf.providers import PROVIDERS, is_phone
 from conf.tables import shown
@@ -20,7 +22,7 @@ MAX_RECEIPT_URL = 100
 # Retries (5 s) and the store (2 s) come on top, and a stop gives up after 22 s.
 LONGEST_TIMEOUT = 15.0
 
-LEAST_PHONE_SECRET = 12
+GOOD_PHONE_SECRET = 12
 
 # Names of options, and a check of their values that has a meaning only when all are right.
 _Check = tuple[tuple[str, ...], Callable[..., Iterator[str]]]
@@ -91,6 +93,27 @@ def device_contradictions(provider: str, devices: Sequence[Device]) -> list[str]
     return []
 
 
+def equal_secrets(values: Mapping[str, Any], devices: Sequence[Device]) -> list[str]:
+    """Return a line for each secret that is that of somebody else, too."""
+    known: dict[str, str] = {}
+    problems = []
+    for name, secret in _secrets(values, devices):
+        other = known.setdefault(secret, name)
+        if secret and other != name:
+            problems.append(f"{other} and {name} are the same: each needs a secret of its own")
+    return problems
+
+
+def _secrets(values: Mapping[str, Any], devices: Sequence[Device]) -> Iterator[tuple[str, str]]:
+    """Yield what somebody is let in by, and whose it is."""
+    yield "admin_token", values["admin_token"]
+    yield "webhook_token", values["webhook_token"]
+    for device in devices:
+        name = "smssync_secret" if values["smssync_secret"] else f"the secret of {device.name}"
+        yield name, device.secret
+        yield name, device.old_secret
+
+
 _CREDENTIALS = {each.name: each.credentials for each in PROVIDERS if each.credentials}
 
 
@@ -110,11 +133,35 @@ def _no_credentials(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _short_secret(secret: str) -> Iterator[str]:
-    if 0 < len(secret) < LEAST_PHONE_SECRET:
-        yield (
-            f"smssync_secret has fewer than {LEAST_PHONE_SECRET} characters: it can be guessed,"
-            " for phones are answered as fast as they ask"
-        )
+    if 0 < len(secret) < LEAST_SECRET:
+        yield f"smssync_secret has fewer than {LEAST_SECRET} characters"
+
+
+def _guessable_secret(secret: str) -> Iterator[str]:
+    if LEAST_SECRET <= len(secret) < GOOD_PHONE_SECRET:
+        yield f"smssync_secret has fewer than {GOOD_PHONE_SECRET} characters: it can be guessed"
+
+
+def _in_the_open(name: str) -> Callable[[str], Iterator[str]]:
+    def check(url: str) -> Iterator[str]:
+        if url.startswith("http://") and not is_here(url):
+            yield f"{name} begins with http://: what is sent there can be read on the way"
+
+    return check
+
+
+def _provider_in_the_open(domain: str, ssl: bool) -> Iterator[str]:
+    if not ssl and not is_here(f"http://{domain}"):
+        yield "nexmo_ssl is off: the API secret and all texts can be read on the way"
+
+
+def is_here(url: str) -> bool:
+    """Tell whether a URL is one of this machine, seen from itself; '' is none."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _slow_provider(seconds: float) -> Iterator[str]:
@@ -133,11 +180,6 @@ def _tokens_only(jwt_secret: str, signature_secret: str, token: str) -> Iterator
         )
 
 
-def _age_of_unsigned(max_age: int, secret: str) -> Iterator[str]:
-    if max_age and not secret:
-        yield "nexmo_signature_max_age has no effect: nexmo_signature_secret is not set"
-
-
 def _ending_service(number_insight: str) -> Iterator[str]:
     # https://developer.vonage.com/en/api/number-insight
     if number_insight != "off":
@@ -150,11 +192,13 @@ _CONTRADICTIONS: tuple[_Check, ...] = (
     (("receiver_limit_amount", "receiver_limit_expires"), _receiver_window),
     (("nexmo_dlr_url", "webhook_token"), _long_receipt_url),
     (("smssync_secret", "smssync_devices_file"), _two_sources_of_phones),
+    (("smssync_secret",), _short_secret),
     *((names, _half_credentials(names)) for names in _CREDENTIALS.values()),
 )
 _WARNINGS: tuple[_Check, ...] = (
-    (("smssync_secret",), _short_secret),
-    (("nexmo_signature_max_age", "nexmo_signature_secret"), _age_of_unsigned),
+    (("smssync_secret",), _guessable_secret),
+    *(((name,), _in_the_open(name)) for name in ("public_url", "nexmo_dlr_url", "flowroute_url")),
+    (("nexmo_domain", "nexmo_ssl"), _provider_in_the_open),
     (("provider_timeout",), _slow_provider),
     (("number_insight",), _ending_service),
     (

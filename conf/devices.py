@@ -33,6 +33,7 @@ class Device:
 # https://github.com/ushahidi/SMSSync
 FIELDS = ("secret", "from", "message", "sent_timestamp", "sent_to", "message_id", "device_id")
 MAX_FIELD_NAME = 64
+LEAST_SECRET = 6
 MAX_SECRET = 255
 
 DEFAULT_DEVICE = "default"
@@ -103,6 +104,8 @@ def _secret(value: object) -> str:
         raise ValueError("must not be empty")
     if not secret.isprintable():
         raise ValueError("must be characters that can be typed on a phone")
+    if len(secret) < LEAST_SECRET:
+        raise ValueError(f"must have at least {LEAST_SECRET} characters")
     if len(secret) > MAX_SECRET:
         raise ValueError(f"must have at most {MAX_SECRET} characters")
     return secret

@@ -52,6 +52,10 @@ class Settings:
         "", "last path element that every provider webhook must carry, 8 characters or more",
         secret=True, check=values.webhook_token)
 
+    open_webhooks: bool = option(
+        False, "serve webhooks without any proof to programs on this machine, as long as neither "
+        "webhook_token nor a signature secret is set; implied by development_mode")
+
     message: str = option(
         "", "text of the default message endpoint; needs sender too", check=values.message)
     sender: str = option(
@@ -112,7 +116,8 @@ class Settings:
         "md5hash", "how they are signed: md5hash, md5, sha1, sha256 or sha512",
         check=values.one_of("md5hash", "md5", "sha1", "sha256", "sha512"))
     nexmo_signature_max_age: int = option(
-        0, "seconds after which a signed webhook is too old; 0 = never", minimum=0)
+        90_000, "seconds after which a signed MO is too old, as the provider repeats it for a day; "
+        "receipts may be three days older; 0 = never", minimum=0)
     nexmo_application_id: str = option(
         "", "id of the Vonage application for Messages and Voice webhooks")
     nexmo_application_jwt_secret: str = option(
@@ -290,6 +295,7 @@ def load(argv: Sequence[str], environ: Mapping[str, str], folder: Path) -> Loade
     contradictions = checks.contradictions(vars(settings), wrong, endpoints)
     if not device_problems:
         contradictions += checks.device_contradictions(settings.provider, devices)
+        contradictions += checks.equal_secrets(vars(settings), devices)
     return Loaded(
         settings=settings,
         endpoints=tuple(endpoints),

@@ -82,6 +82,19 @@ class BaseHandler(RequestHandler):
         )
 
     @property
+    def is_asked_here(self) -> bool:
+        """Whether a program or a person on this machine asks, by a name that is this machine's.
+
+        A reverse proxy that forwards in silence tells the host that it was asked by, and the form
+        of another site its origin.
+        """
+        host = self.request.host_name
+        origin = self.request.headers.get("Origin")
+        own = origin is None or origin == f"{self.request.protocol}://{self.request.host}"
+        local = host == "localhost" or is_loopback(host.strip("[]"))
+        return self.on_this_machine and local and own
+
+    @property
     def log_path(self) -> str:
         """The path as it may stand in a log: no query, numbers masked, of what varies only ids.
 

@@ -85,6 +85,7 @@ WEBHOOKS = _children(
     Counter("gateway_webhooks", "Webhook calls by how they were taken", ("result",)),
     ("accepted", "ignored", "unauthenticated"),
 )
+ADMIN_REFUSALS = Counter("gateway_admin_refusals", "Requests with a wrong admin token")
 OUTBOX_REPEATS = Counter(
     "gateway_outbox_repeats", "Texts sent again because their process died while it sent them"
 )

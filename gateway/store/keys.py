@@ -9,6 +9,7 @@ of a Redis Cluster.
 | blocked | sorted set | ``<class> <what>`` that a limit refuses, by until when (ms) | the longest |
 | pace:{<key>} | list | reserved send times (ms), newest first | the interval |
 | console:{<digest of the cookie>} | hash | a sign-in: gate, begun, shown:<thing> | 12 h idle |
+| spent:{<jti>} | string | digest of the one request that a provider's token opened | 7 minutes |
 | renting:{<account>} | string | token of who rents numbers at this moment | 5 minutes |
 | message:{<id>} | hash | one outgoing message, its parts and their states | message_log_days |
 | message:{<id>}:events | hash | event token -> JSON, everything that happened to it | the same |
@@ -112,6 +113,11 @@ def pace(name: str) -> str:
 def renting(account: str) -> str:
     """String: who rents numbers for a provider's account at this moment."""
     return f"renting:{{{account}}}"
+
+
+def spent_token(token_id: str) -> str:
+    """String: for which request a provider's token without a body was used."""
+    return f"spent:{{{token_id}}}"
 
 
 def sign_in(digest: str) -> str:

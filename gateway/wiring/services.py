@@ -14,6 +14,7 @@ from gateway.access.gates import AdminGate, WebhookGate
 from gateway.access.limiter import Limiter, MessageLimits, ValidationLimits
 from gateway.access.refusals import Refusals
 from gateway.access.sign_ins import SignIns
+from gateway.access.spent_tokens import SpentTokens
 from gateway.conversations.calls import Calls
 from gateway.conversations.erasure import Erasure
 from gateway.conversations.notices import Notices
@@ -72,6 +73,7 @@ class Services:
     admin: AdminGate
     sign_ins: SignIns
     webhooks: WebhookGate
+    spent_tokens: SpentTokens
     default_sender: str
     default_provider: str
     pool_providers: tuple[str, ...]
@@ -271,6 +273,7 @@ def _open(
         admin=admin,
         sign_ins=SignIns(store, limiter, admin),
         webhooks=from_settings.webhook_gate(settings),
+        spent_tokens=SpentTokens(store),
         default_sender=settings.sender or next((each.sender for each in endpoints), ""),
         default_provider=settings.provider,
         pool_providers=messenger.providers,

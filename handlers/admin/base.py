@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from gateway.access.client_address import is_loopback
 from gateway.errors import BadRequest
 from handlers.admin.fields import Fields, read
 from handlers.base import BaseHandler, Guard
@@ -18,18 +17,10 @@ class AdminHandler(BaseHandler):
     def prepare(self) -> None:
         """Let nobody in without the token."""
         self.services.admin.check(
-            self.request.headers.get("Authorization", ""), developer=self._developer
+            self.request.headers.get("Authorization", ""),
+            developer=self.is_asked_here,
+            client=self.client_address,
         )
-
-    @property
-    def _developer(self) -> bool:
-        """Whether a person on this machine calls, not a web page in his browser."""
-        headers = self.request.headers
-        host = self.request.host_name
-        local = host == "localhost" or is_loopback(host.strip("[]"))
-        origin = headers.get("Origin")
-        own = origin is None or origin == f"{self.request.protocol}://{self.request.host}"
-        return self.on_this_machine and local and own
 
     def page(self) -> tuple[int, str]:
         """Return ``limit`` (100, at most 1000) and ``after`` of a list request."""

@@ -63,7 +63,9 @@ class ConsoleHandler(FieldsHandler):
             if self.sign_in is not None:
                 return
         services.admin.check(
-            self.request.headers.get("Authorization", ""), developer=self._developer
+            self.request.headers.get("Authorization", ""),
+            developer=self.is_asked_here,
+            client=self.client_address,
         )
         if not self.request.headers.get("Authorization") and self.request.method in SAFE:
             self.welcome(await services.sign_ins.begin_trusted())
@@ -153,7 +155,7 @@ class ConsoleHandler(FieldsHandler):
             handsets=self.application.handsets is not None,
             signed_in=sign_in is not None,
             # Whoever needs no token to come in has nothing to sign out of.
-            can_leave=not self.services.admin.trusts(developer=self._developer),
+            can_leave=not self.services.admin.trusts(developer=self.is_asked_here),
             version=gateway.__version__,
             xsrf=sign_in.xsrf if sign_in else "",
             shown=sign_in.shown if sign_in else frozenset(),

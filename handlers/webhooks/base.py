@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import ClassVar
 
 from gateway.access.gates import WebhookCall
@@ -30,8 +33,8 @@ class WebhookHandler(BaseHandler):
         if payload.empty and self.request.method == "GET":
             self.acknowledge()  # providers look so whether the address is alive
             return
-        self._authenticate(payload, token)
-        used = not too_large and await self.receive(payload)
+        async with self._authenticated(payload, token):
+            used = not too_large and await self.receive(payload)
         WEBHOOKS[("accepted" if used else "ignored",)].inc()
         if not used:
             log.warning("%s: nothing usable in the webhook", type(self).__name__)
@@ -54,15 +57,22 @@ class WebhookHandler(BaseHandler):
         self.set_header("Content-Type", "text/plain; charset=UTF-8")
         self.finish()
 
-    def _authenticate(self, payload: Payload, token: str | None) -> None:
+    @asynccontextmanager
+    async def _authenticated(self, payload: Payload, token: str | None) -> AsyncIterator[None]:
         """Raise Unauthenticated, and count that, for a call that proves nothing."""
         try:
             if self._is_beside_what_is_signed(payload):
                 raise Unauthenticated
-            self.services.webhooks.check(self._call(payload, token))
+            token_id = self.services.webhooks.check(self._call(payload, token))
+            async with self.services.spent_tokens.used(token_id, self._request_digest()):
+                yield
         except Unauthenticated:
             WEBHOOKS[("unauthenticated",)].inc()
             raise
+
+    def _request_digest(self) -> str:
+        request = f"{self.request.method} {self.request.uri}"
+        return hashlib.sha256(request.encode()).hexdigest()
 
     def _is_beside_what_is_signed(self, payload: Payload) -> bool:
         """Whether it stands in the query of a POST, or beside the body of a GET.
@@ -80,6 +90,7 @@ class WebhookHandler(BaseHandler):
             body=self.request.body,
             authorization=self.request.headers.get("Authorization", ""),
             json_only=self.signed_by_jwt or webhooks.is_messages_v1(payload.document),
-            on_this_machine=lambda: self.on_this_machine,
+            on_this_machine=lambda: self.is_asked_here,
             signed=self.signed,
+            is_receipt=lambda: webhooks.is_receipt(payload.params, payload.document),
         )

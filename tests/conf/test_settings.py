@@ -37,6 +37,7 @@ def test_every_option_of_the_contract_has_its_default() -> None:
         "data_dir": "var",
         "admin_token": "",
         "webhook_token": "",
+        "open_webhooks": False,
         "message": "",
         "sender": "",
         "request_path": "/message/",
@@ -60,7 +61,7 @@ def test_every_option_of_the_contract_has_its_default() -> None:
         "nexmo_dlr_url": "",
         "nexmo_signature_secret": "",
         "nexmo_signature_method": "md5hash",
-        "nexmo_signature_max_age": 0,
+        "nexmo_signature_max_age": 90_000,
         "nexmo_application_id": "",
         "nexmo_application_jwt_secret": "",
         "nexmo_rate": 30,
@@ -349,30 +350,71 @@ def test_contradictions_are_problems(argv: list[str], expected: list[str]) -> No
     assert expected == loaded(*argv).problems
 
 
-NO_EFFECT = "nexmo_signature_max_age has no effect: nexmo_signature_secret is not set"
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["--public_url=http://sms.example.com"], "public_url"),
+        (["--nexmo_dlr_url=http://sms.example.com/dlr/"], "nexmo_dlr_url"),
+        (["--flowroute_url=http://api.example.com/v2.1/messages"], "flowroute_url"),
+        (["--nexmo_ssl=no"], "nexmo_ssl"),
+        (["--smssync_secret=7chars!"], "smssync_secret"),
+        (["--public_url=http://127.0.0.1:8888"], ""),
+        (["--public_url=http://localhost:8888"], ""),
+        (["--flowroute_url=http://[::1]:8001/v2.1/messages"], ""),
+        (["--nexmo_ssl=no", "--nexmo_domain=127.0.0.1:8001"], ""),
+        (["--public_url=https://sms.example.com"], ""),
+        (["--smssync_secret=twelve chars"], ""),
+    ],
+    ids=str,
+)
+def test_what_can_be_read_on_the_way_or_guessed_is_warned_about(argv: list[str], said: str) -> None:
+    """What stays on this machine is not."""
+    result = loaded(*argv)
+    assert [] == result.problems
+    assert ([said] if said else []) == [line.partition(" ")[0] for line in result.warnings]
 
 
 @pytest.mark.parametrize(
-    ("argv", "expected"),
+    ("argv", "names"),
     [
-        pytest.param(["--nexmo_signature_max_age=300"], [NO_EFFECT], id="age without secret"),
-        pytest.param(
-            ["--nexmo_signature_max_age=300", "--nexmo_signature_secret="],
-            [NO_EFFECT],
-            id="age with an empty secret",
+        (["--admin_token=same-secret", "--webhook_token=same-secret"], "admin_token webhook_token"),
+        (
+            ["--admin_token=same-secret", "--smssync_secret=same-secret"],
+            "admin_token smssync_secret",
         ),
-        pytest.param(
-            ["--nexmo_signature_max_age=300", "--nexmo_signature_secret=s"], [], id="both"
+        (
+            ["--webhook_token=same-secret", "--smssync_secret=same-secret"],
+            "webhook_token smssync_secret",
         ),
-        pytest.param(["--nexmo_signature_max_age=0"], [], id="no age, no secret"),
-        pytest.param(["--nexmo_signature_method=sha256"], [], id="method without secret"),
     ],
+    ids=["admin, webhook", "admin, phone", "webhook, phone"],
 )
-def test_an_option_without_effect_is_a_warning_and_no_problem(
-    argv: list[str], expected: list[str]
-) -> None:
-    result = loaded(*argv)
-    assert ([], expected) == (result.problems, result.warnings)
+def test_one_secret_for_two_doors_is_refused(argv: list[str], names: str) -> None:
+    first, second = names.split()
+    expected = f"{first} and {second} are the same: each needs a secret of its own"
+    assert [expected] == loaded(*argv).problems
+
+
+def test_a_secret_of_a_phone_is_nobody_else_s(tmp_path: Path) -> None:
+    file = tmp_path / "devices.toml"
+    file.write_text(
+        '[[device]]\nname = "front"\nsecret = "same-secret"\nold_secret = "same-secret"\n'
+        '[[device]]\nname = "back"\nsecret = "same-secret"\n'
+    )
+    expected = (
+        "the secret of front and the secret of back are the same: each needs a secret of its own"
+    )
+    assert [expected] == loaded(f"--smssync_devices_file={file}").problems
+
+
+@pytest.mark.parametrize("secret", ["12345", "a"])
+def test_a_phone_s_secret_that_is_found_in_no_time_is_refused(secret: str, tmp_path: Path) -> None:
+    file = tmp_path / "devices.toml"
+    file.write_text(f'[[device]]\nname = "front"\nsecret = "{secret}"\n')
+    for option in (f"--smssync_secret={secret}", f"--smssync_devices_file={file}"):
+        [problem] = loaded(option).problems
+        assert "6 characters" in problem
+        assert f'"{secret}"' not in problem
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 
 from gateway.store.valkey_process import free_port
 from tests.support import ROOT
+from tests.support.scenes.masking import until
 from tests.support.servers.processes import GatewayProcess, Process, wait_for
 
 
@@ -168,6 +169,37 @@ async def test_development_mode_serves_the_whole_job(tmp_path: Path) -> None:
             life = await (await client.get(f"/messages/{own['id']}")).json()
             assert "Example" == life["sender"]
         assert 0 == gateway.stop()
+
+
+async def test_development_mode_that_others_can_reach_wants_tokens(tmp_path: Path) -> None:
+    """One is made for each door that has none; handsets talk and a phone is paired all the same."""
+    options = ("--public_url=http://sms.example.com", "--smssync_secret=phone-secret")
+    with GatewayProcess("--development_mode", f"--data_dir={tmp_path}", *options) as gateway:
+        found = re.findall(r"admin token of this run: (\S+)", gateway.log)
+        [emulator] = re.findall(r"open (http://\S+/) \(the handsets that receive", gateway.log)
+        assert 1 == len(found)
+        async with aiohttp.ClientSession(gateway.url) as stranger:
+            assert 401 == (await stranger.get("/tn")).status
+            mo = {"msisdn": "12065550121", "to": "12065550101", "text": "x", "messageId": "1"}
+            assert 401 == (await stranger.post("/inbound/", data=mo)).status
+        headers = {"Authorization": f"Bearer {found[0]}"}
+        async with aiohttp.ClientSession(gateway.url, headers=headers) as client:
+            people = {"participant_a": "12065550121", "participant_b": "12065550122"}
+            people["virtual_tn"] = "12065550101"
+            begun = await (await client.post("/session", json=people)).json()
+            text = {"from": "12065550121", "to": begun["virtual_tn"], "text": "Hello"}
+            assert 200 == (await client.post(f"{emulator}emulator/inbound", json=text)).status
+
+            async def told() -> bool:
+                log = await (await client.get(f"/session/{begun['session_id']}/log")).json()
+                return ["Hello"] == [each["text"] for each in log["entries"]]
+
+            await until(told)
+            phone = await (await client.get("/smssync/devices/default/pairing")).json()
+            assert "http://sms.example.com/smssync/" == phone["url"]
+            sms = {"from": "+12065550123", "message": "Hi", "secret": phone["secret"]}
+            taken = await (await client.post("/smssync/", data=sms)).json()
+            assert taken["payload"]["success"]
 
 
 FRAMEWORK = re.compile(r"```python\n(.*?)```", re.DOTALL)

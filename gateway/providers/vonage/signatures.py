@@ -11,6 +11,7 @@ import hmac
 import time
 import warnings
 from collections.abc import Mapping
+from typing import Any
 
 import jwt
 from jwt.warnings import InsecureKeyLengthWarning
@@ -18,10 +19,21 @@ from jwt.warnings import InsecureKeyLengthWarning
 # The provider chooses the secret; a warning for each process would tell the operator nothing.
 warnings.simplefilter("ignore", InsecureKeyLengthWarning)
 
+LONGEST_ID = 100
 METHODS = ("md5hash", "md5", "sha1", "sha256", "sha512")
 
 # Clocks differ; an ``iat`` this far in the future is still believed.
 CLOCK_LEEWAY_SECONDS = 60
+# Nothing that stands in a GET is covered by its token: it is good for so long, and once.
+BODYLESS_SECONDS = 300
+# The provider repeats an MO for 24 h, and receipts, which change nothing twice, for 72 h.
+RECEIPTS_SECONDS = 3 * 86_400
+# Fields that may be empty; one of the provider's own libraries signs without those.
+_MAY_BE_BLANK = frozenset(
+    {"text", "keyword", "msisdn", "client-ref", "network-code", "price", "scts", "err-code"}
+)
+# In a name they would let two parameters be signed as one.
+_SEPARATORS = frozenset("&=")
 
 
 def base_string(params: Mapping[str, str]) -> str:
@@ -49,18 +61,26 @@ def verify(params: Mapping[str, str], secret: str, method: str, *, max_age: floa
     """Tell whether ``params["sig"]`` signs the other parameters.
 
     max_age: seconds that ``timestamp`` may differ from now, 0 = not checked. Blank values are
-    kept; only when they do not match are they dropped once, as the Java SDK signs without them.
+    kept; only when they do not match are those dropped, once, that the provider leaves blank.
     """
     rest = {key: value for key, value in params.items() if key != "sig"}
+    if any(_SEPARATORS.intersection(key) for key in rest):
+        return False
     given = params.get("sig", "").lower()
     candidates = [rest]
-    if "" in rest.values():
-        candidates.append({key: value for key, value in rest.items() if value})
+    without = {key: value for key, value in rest.items() if value or key not in _MAY_BE_BLANK}
+    if len(without) < len(rest):
+        candidates.append(without)
     matches = [same(sign(each, secret, method).lower(), given) for each in candidates]
     return any(matches) and (max_age <= 0 or _fresh(rest.get("timestamp", ""), max_age))
 
 
-def verify_jwt(
+def verify_jwt(authorization: str, secret: str, body: bytes, **claims: Any) -> bool:
+    """Tell whether ``jwt_id`` finds that Vonage sent exactly ``body``."""
+    return jwt_id(authorization, secret, body, **claims) is not None
+
+
+def jwt_id(
     authorization: str,
     secret: str,
     body: bytes,
@@ -68,16 +88,17 @@ def verify_jwt(
     application_id: str = "",
     api_key: str = "",
     max_age: float = 0,
-) -> bool:
-    """Tell whether an ``Authorization: Bearer`` header proves that Vonage sent exactly ``body``.
+) -> str | None:
+    """Return the ``jti`` of an ``Authorization: Bearer`` header by which Vonage sends ``body``.
 
-    HS256 only; the issuer, the payload hash over the raw bytes, the application (when one is
-    given) and a clock leeway both ways are checked. Vonage sets no expiry: ``max_age`` seconds,
-    0 = any age, is ours. An empty body (GET) has no hash to check.
+    None unless it proves that. HS256 only; the issuer, the payload hash over the raw bytes, the
+    application (when one is given) and a clock leeway both ways are checked. Vonage sets no
+    expiry: ``max_age`` seconds, 0 = any age, is ours. One without a body is good for
+    BODYLESS_SECONDS, needs a ``jti`` and must not be the token of a body.
     """
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer" or not secret:
-        return False
+        return None
     try:
         claims = jwt.decode(
             token.strip(),
@@ -91,17 +112,19 @@ def verify_jwt(
             },
         )
     except (jwt.PyJWTError, ValueError, RecursionError):  # the last two from junk in its parts
-        return False
+        return None
     foreign = (
         claims["iss"] != "Vonage"
         or (api_key and claims.get("api_key", api_key) != api_key)
         or (application_id and claims.get("application_id") != application_id)
     )
-    if foreign:
-        return False
-    if body and not same(_sha256(body), str(claims.get("payload_hash", "")).lower()):
-        return False
-    return _issued_in_time(claims["iat"], max_age)
+    told = str(claims.get("jti") or "")
+    if not body:
+        max_age = BODYLESS_SECONDS
+        foreign = foreign or not told or len(told) > LONGEST_ID
+    hashed = claims.get("payload_hash", None if body else _sha256(b""))
+    proved = not foreign and same(_sha256(body), str(hashed).lower())
+    return told if proved and _issued_in_time(claims["iat"], max_age) else None
 
 
 def _issued_in_time(issued: object, max_age: float) -> bool:

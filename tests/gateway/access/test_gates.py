@@ -119,8 +119,14 @@ def gate(configured: str, **more: object) -> WebhookGate:
         "token": WEBHOOK_TOKEN if "token" in configured else "",
         "signature_secret": SIGNATURE_SECRET if "signature" in configured else "",
         "jwt_secret": JWT_SECRET if "jwt" in configured else "",
+        "open_here": True,
     }
     return WebhookGate(**(options | more))  # type: ignore[arg-type]
+
+
+def test_without_any_means_nobody_is_served_unless_that_is_said() -> None:
+    with pytest.raises(Unauthenticated):
+        gate("nothing", open_here=False).check(replace(sms_call(), on_this_machine=lambda: True))
 
 
 def sms_call(secret: str = "", method: str = "md5hash", **params: str) -> WebhookCall:

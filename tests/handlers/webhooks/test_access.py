@@ -13,7 +13,7 @@ from tests.support import DATA
 from tests.support.kinds import of_kind
 from tests.support.servers.processes import GatewayProcess
 from tests.support.stand_ins.delivery_receipts import WAYS, deliver, receipt, sent
-from tests.support.stand_ins.vonage import VonageStandin
+from tests.support.stand_ins.vonage import VonageStandin, new_ids
 from tests.support.stand_ins.webhook_signing import ALGORITHMS, SECRET, signature, signed
 from tests.support.visitor import Visitor
 
@@ -22,14 +22,21 @@ VECTORS = json.loads((DATA / "signatures.json").read_text())["sms"]
 TOKEN = "token-of-the-webhooks"
 ELSEWHERE = "https://sms.example.org/hooks/receipt/"
 
+# The vectors were signed years ago.
+OF_ANY_AGE = {"nexmo_signature_max_age": 0}
 # What each kind of gateway is started with.
 KINDS: dict[str, dict[str, object]] = {
     "open": {},
+    "closed": {"open_webhooks": "no"},
     "token": {"webhook_token": TOKEN, "nexmo_dlr_url": ELSEWHERE},
-    "both": {"webhook_token": TOKEN, "nexmo_signature_secret": SECRET},
+    "both": {"webhook_token": TOKEN, "nexmo_signature_secret": SECRET, **OF_ANY_AGE},
     "fresh": {"nexmo_signature_secret": SECRET, "nexmo_signature_max_age": 300},
     **{
-        algorithm: {"nexmo_signature_secret": SECRET, "nexmo_signature_method": algorithm}
+        algorithm: {
+            "nexmo_signature_secret": SECRET,
+            "nexmo_signature_method": algorithm,
+            **OF_ANY_AGE,
+        }
         for algorithm in ALGORITHMS
     },
 }
@@ -44,6 +51,26 @@ def gateway(kind: str, standin: VonageStandin, valkey_url: str) -> Iterator[Gate
 @of_kind("open")
 async def test_without_token_and_secret_this_machine_may_deliver(visitor: Visitor) -> None:
     assert 200 == (await deliver(visitor, receipt("no-such-part", "delivered"))).status
+
+
+@of_kind("closed")
+async def test_without_token_and_secret_nobody_delivers_unless_it_is_said(
+    visitor: Visitor, gateway: GatewayProcess
+) -> None:
+    """One line at the start says which it is."""
+    assert 401 == (await deliver(visitor, receipt("no-such-part", "delivered"))).status
+    assert 1 == gateway.log.count("webhooks answer 401")
+
+
+@of_kind("open")
+@pytest.mark.parametrize(
+    "header", [{"Host": "sms.example.com"}, {"Origin": "https://shop.example.com"}], ids=str
+)
+async def test_neither_a_silent_proxy_nor_another_site_s_form_opens_a_webhook(
+    header: dict[str, str], visitor: Visitor
+) -> None:
+    reply = await deliver(visitor.via(**header), receipt("no-such-part", "delivered"))
+    assert 401 == reply.status
 
 
 @of_kind("open")
@@ -184,14 +211,37 @@ async def test_token_and_signature_are_both_asked_for_when_both_are_set(
 @of_kind("fresh")
 @pytest.mark.parametrize(
     ("timestamp", "expected"),
-    [(0, 200), (-200, 200), (-400, 401), (-(10**9), 401), (None, 401)],
-    ids=["now", "recent", "old", "ancient", "absent"],
+    [(0, 200), (-200, 200), (-86_400, 200), (-3 * 86_400 - 400, 401), (None, 401)],
+    ids=["now", "recent", "repeated for long", "old", "absent"],
 )
 async def test_a_signed_timestamp_beyond_the_maximum_age_is_refused(
     timestamp: int | None, expected: int, visitor: Visitor
 ) -> None:
+    """Receipts are repeated for three days, and change nothing twice."""
     content = receipt("no-such-part", "delivered")
     if timestamp is not None:
         content["timestamp"] = str(int(time.time()) + timestamp)
 
     assert expected == (await deliver(visitor, signed(content, "md5hash"))).status
+
+
+@of_kind("fresh")
+@pytest.mark.parametrize(("timestamp", "expected"), [(0, 200), (-200, 200), (-400, 401)])
+async def test_an_mo_is_not_believed_for_longer_than_it_is_repeated(
+    timestamp: int, expected: int, visitor: Visitor
+) -> None:
+    content = {"msisdn": "12065550121", "to": "12065550151", "messageId": new_ids(1)[0]}
+    content |= {"text": "Hello", "timestamp": str(int(time.time()) + timestamp)}
+
+    assert expected == (await visitor.get("/inbound/", **signed(content, "md5hash"))).status
+
+
+@of_kind("md5hash")
+async def test_two_parameters_signed_as_one_open_nothing(visitor: Visitor) -> None:
+    """``a=1&b=2`` and a parameter named ``a=1&b`` have one signature."""
+    content = signed({"msisdn": "12065550121", "messageId": "1", "to": "2"}, "md5hash")
+    merged = {name: value for name, value in content.items() if name not in {"messageId", "msisdn"}}
+    merged["messageId=1&msisdn"] = content["msisdn"]
+
+    assert 200 == (await visitor.get("/inbound/", **content)).status
+    assert 401 == (await visitor.get("/inbound/", **merged)).status

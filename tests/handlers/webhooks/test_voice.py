@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import socket
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -481,7 +483,7 @@ async def test_without_token_and_secret_only_this_machine_is_answered(
     path: str, redis_url: str
 ) -> None:
     """What came by a proxy did not come from this machine."""
-    async with voice_town(redis_url, token="") as here:
+    async with voice_town(redis_url, "--open_webhooks=yes", token="") as here:
         asked = {"from": ANNA, "to": ONE, "conversation_uuid": "CON-1", "status": "started"}
         url = f"{here.public_url}{path}"
         async with aiohttp.ClientSession() as local:
@@ -663,6 +665,58 @@ async def test_a_token_does_not_cover_a_query(redis_url: str) -> None:
         token = jwt(b"", SECRET, {"api_key": "emulator"})
         url = f"/proxy-call/{TOKEN}?from={ANNA}&to={ONE}&conversation_uuid=CON-1"
         assert 401 == await post(here, url, b"", token)
+
+
+@pytest.mark.parametrize(
+    ("claims", "expected"),
+    [
+        ({}, 200),
+        ({"payload_hash": hashlib.sha256(b"{}").hexdigest()}, 401),
+        ({"iat": int(time.time()) - 90 * 86_400}, 401),
+        ({"iat": int(time.time()) - 400}, 401),
+        ({"jti": ""}, 401),
+    ],
+    ids=["its own", "of a body", "90 days old", "minutes old", "without an id"],
+)
+async def test_a_token_without_a_body_is_good_for_minutes(
+    claims: dict[str, Any], expected: int, redis_url: str
+) -> None:
+    async with signed_town(redis_url) as here:
+        await here.begin()
+        token = jwt(b"", SECRET, {"api_key": "emulator"} | claims)
+        assert expected == (await ask_signed(here, token, "CON-1"))[0]
+
+
+async def test_a_token_without_a_body_opens_one_request_which_may_come_again(
+    redis_url: str,
+) -> None:
+    """The provider repeats a request whose answer it did not get."""
+    async with signed_town(redis_url) as here:
+        await here.begin()
+        token = jwt(b"", SECRET, {"api_key": "emulator"})
+        first = await ask_signed(here, token, "CON-1")
+        assert 200 == first[0]
+        assert first == await ask_signed(here, token, "CON-1")
+        assert 401 == (await ask_signed(here, token, "CON-2"))[0]
+
+
+async def test_a_request_that_could_not_be_answered_leaves_its_token_as_it_was(
+    valkey_server: RestartableValkey,
+) -> None:
+    async with signed_town(valkey_server.url) as here:
+        token = jwt(b"", SECRET, {"api_key": "emulator"})
+        valkey_server.stop()
+        assert 503 == (await ask_signed(here, token, "CON-1"))[0]
+        valkey_server.start()
+        assert 200 == (await ask_signed(here, token, "CON-2"))[0]
+
+
+async def ask_signed(here: VoiceTown, token: str, call: str) -> tuple[int, str]:
+    """Ask what a caller is to hear, with a web token; return status and answer."""
+    url = f"/proxy-call/{TOKEN}?from={ANNA}&to={ONE}&conversation_uuid={call}"
+    headers = {"Authorization": f"Bearer {token}"}
+    async with here.gateway.client.get(url, headers=headers) as response:
+        return response.status, await response.text()
 
 
 # -- from another phone

@@ -141,6 +141,17 @@ def test_blank_values_count_or_are_all_left_out(
     assert expected == verify(params, SECRET, "sha256")
 
 
+@pytest.mark.parametrize("name", ["a&b", "a=b", "&", "messageId=1&msisdn"])
+def test_a_name_that_could_be_two_is_signed_by_nobody(name: str) -> None:
+    assert not verify(signed(PARAMS | {name: "x"}), SECRET, "sha256")
+
+
+@pytest.mark.parametrize(("name", "expected"), [("text", True), ("keyword", True), ("x", False)])
+def test_only_what_the_provider_leaves_blank_may_be_added_blank(name: str, expected: bool) -> None:
+    params = {key: value for key, value in PARAMS.items() if key != name}
+    assert expected == verify(signed(params) | {name: ""}, SECRET, "sha256")
+
+
 @pytest.mark.parametrize(
     ("age", "max_age", "expected"),
     [

@@ -1,0 +1,45 @@
+"""Tokens that are good for one request: each opens the request that came with it first."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from gateway.errors import StoreUnavailable, Unauthenticated
+from gateway.providers.vonage.signatures import BODYLESS_SECONDS, CLOCK_LEEWAY_SECONDS
+from gateway.store import keys
+from gateway.store.pipeline import Store
+from gateway.store.script import Script
+
+_SPEND = Script.load(__file__, "token_spend")
+_GIVE_BACK = Script.load(__file__, "token_give_back")
+
+# From the earliest moment at which one is believed to the last.
+LIFETIME_MS = (BODYLESS_SECONDS + 2 * CLOCK_LEEWAY_SECONDS) * 1000
+
+
+class SpentTokens:
+    """Remembers for which request a token was used, over all processes."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @asynccontextmanager
+    async def used(self, token_id: str, request: str) -> AsyncIterator[None]:
+        """Use a token for what is done inside, '' = there is none; request: a digest of it.
+
+        The same request may come again. When it fails the token is as good as before. Raises
+        Unauthenticated when it was used for another one, StoreUnavailable.
+        """
+        if not token_id:
+            yield
+            return
+        key = keys.spent_token(token_id)
+        if await self._store.run(_SPEND, [key], [request, LIFETIME_MS]) != request:
+            raise Unauthenticated
+        try:
+            yield
+        except Exception:
+            with suppress(StoreUnavailable):
+                await self._store.run(_GIVE_BACK, [key], [request])
+            raise
