@@ -83,7 +83,7 @@ LIMITED = _children(
 )
 WEBHOOKS = _children(
     Counter("gateway_webhooks", "Webhook calls by how they were taken", ("result",)),
-    ("accepted", "ignored", "unauthenticated"),
+    ("accepted", "ignored", "unusable", "unreadable", "unauthenticated"),
 )
 OUTBOX_REPEATS = Counter(
     "gateway_outbox_repeats", "Texts sent again because their process died while it sent them"

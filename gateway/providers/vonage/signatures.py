@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import time
 import warnings
 from collections.abc import Mapping
@@ -15,8 +16,12 @@ from collections.abc import Mapping
 import jwt
 from jwt.warnings import InsecureKeyLengthWarning
 
+from gateway.store.values import well_formed
+
 # The provider chooses the secret; a warning for each process would tell the operator nothing.
 warnings.simplefilter("ignore", InsecureKeyLengthWarning)
+
+_HALF = re.compile("[\ud800-\udfff]")
 
 METHODS = ("md5hash", "md5", "sha1", "sha256", "sha512")
 
@@ -50,12 +55,18 @@ def verify(params: Mapping[str, str], secret: str, method: str, *, max_age: floa
 
     max_age: seconds that ``timestamp`` may differ from now, 0 = not checked. Blank values are
     kept; only when they do not match are they dropped once, as the Java SDK signs without them.
+    Half a character is signed as itself, as U+FFFD or as ``?``.
     """
     rest = {key: value for key, value in params.items() if key != "sig"}
     given = params.get("sig", "").lower()
     candidates = [rest]
     if "" in rest.values():
         candidates.append({key: value for key, value in rest.items() if value})
+    if not all(map(_is_encodable, rest.values())):
+        candidates.append({key: well_formed(value) for key, value in rest.items()})
+        candidates.append(
+            {key: value.encode(errors="replace").decode() for key, value in rest.items()}
+        )
     matches = [same(sign(each, secret, method).lower(), given) for each in candidates]
     return any(matches) and (max_age <= 0 or _fresh(rest.get("timestamp", ""), max_age))
 
@@ -102,6 +113,10 @@ def verify_jwt(
     if body and not same(_sha256(body), str(claims.get("payload_hash", "")).lower()):
         return False
     return _issued_in_time(claims["iat"], max_age)
+
+
+def _is_encodable(text: str) -> bool:
+    return text.isascii() or not _HALF.search(text)
 
 
 def _issued_in_time(issued: object, max_age: float) -> bool:

@@ -12,10 +12,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.providers import media
 from gateway.providers.base import Inbound, LongText, Receipt
 from gateway.providers.http import content_id, scalar, word
 from gateway.providers.vonage.codes import RECEIPT_STATES
 from gateway.providers.vonage.sms import MAX_ID_LENGTH, NAME, as_text
+from gateway.store.values import well_formed
 
 # https://developer.vonage.com/en/api/sms#send-an-sms (parameter ``client-ref``)
 MAX_REFERENCE_LENGTH = 100
@@ -31,8 +33,20 @@ MOST_PARTS = 255
 _BODY_FIELDS = ("text", "type", "data")
 _RECEIPT_FIELDS = ("status", "err-code", "scts")
 
+# By which a person's phone reaches a number; all others have ends that are no numbers.
+_CHANNELS = frozenset({"sms", "mms"})
+
 _HEXADECIMAL = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 _PART_NUMBER = re.compile(r"[0-9]{1,3}")
+
+
+def is_report(fields: Mapping[str, object]) -> bool:
+    """Tell whether a webhook is about something that was sent, known or not: nobody's text.
+
+    The SMS API names the state of a part, Messages that of a message.
+    """
+    content = (*_BODY_FIELDS, "message_type", "message", "content")
+    return _any(fields, _RECEIPT_FIELDS) and not _any(fields, content)
 
 
 def parse_receipt(params: Mapping[str, str]) -> Receipt | None:
@@ -40,7 +54,7 @@ def parse_receipt(params: Mapping[str, str]) -> Receipt | None:
 
     ``msisdn`` is the recipient and ``to`` the sender here; neither is needed.
     """
-    provider_id = params.get("messageId", "")
+    provider_id = well_formed(params.get("messageId", ""))
     state = RECEIPT_STATES.get(params.get("status", "").lower())
     if not provider_id or len(provider_id) > MAX_ID_LENGTH or state is None:
         return None
@@ -97,26 +111,29 @@ def parse_inbound(params: Mapping[str, str]) -> Inbound | None:
     """Return the MO in the parameters of an SMS API webhook, None when there is none in them.
 
     ``msisdn`` is the sender here; some routes give none, or a name. A binary MO has its user
-    data in ``data``, the header (``udh``) before the body, and no text; its parts stay apart.
+    data in ``data``, the header (``udh``) before the body, and no text; its parts stay apart. A
+    part of a long text may begin or end within a character, as half a surrogate pair.
     """
     if _any(params, _RECEIPT_FIELDS) and not _any(params, _BODY_FIELDS):
         return None
     binary = params.get("type", "").lower() == "binary"
     data = params.get("udh", "") + params.get("data", "") if binary else ""
-    if binary and not _HEXADECIMAL.fullmatch(data):
+    if not (_HEXADECIMAL.fullmatch(data) if binary else "text" in params):
         return None
-    sender, to = params.get("msisdn", ""), params.get("to", "")
-    text = "" if binary else params.get("text", "")[:MAX_TEXT_LENGTH]
+    names = ("messageId", "msisdn", "to", "message-timestamp")
+    given, sender, to, sent = (well_formed(params.get(name, "")) for name in names)
+    text = "" if binary else params["text"][:MAX_TEXT_LENGTH]
+    long = None if binary else _long_text(params)
     return _within_bounds(
         Inbound(
             NAME,
-            _id(params.get("messageId", ""), sender, to, text or data),
+            _id(given, sender, to, text or data),
             sender,
             to,
-            text,
+            text if long else well_formed(text),
             data=data,
-            long=None if binary else _long_text(params),
-            sent=params.get("message-timestamp", "")[:MAX_TIME_LENGTH],
+            long=long,
+            sent=sent[:MAX_TIME_LENGTH],
         )
     )
 
@@ -128,7 +145,7 @@ def _id(given: str, sender: str, to: str, text: str) -> str:
     return content_id(sender, to, text) if sender and text else ""
 
 
-def _any(params: Mapping[str, str], names: tuple[str, ...]) -> bool:
+def _any(params: Mapping[str, object], names: tuple[str, ...]) -> bool:
     return any(name in params for name in names)
 
 
@@ -136,7 +153,7 @@ def _long_text(params: Mapping[str, str]) -> LongText | None:
     """Return which part of a long text this is, None for a text of its own or odd counts."""
     if params.get("concat", "true").lower() not in {"true", "1"}:
         return None
-    reference = params.get("concat-ref", "")
+    reference = well_formed(params.get("concat-ref", ""))
     total, part = (_number(params.get(f"concat-{name}", "")) for name in ("total", "part"))
     if not 1 <= len(reference) <= MAX_ID_LENGTH:
         return None
@@ -150,20 +167,25 @@ def _number(text: str) -> int:
 
 
 def parse_messages_v1_inbound(document: Mapping[str, Any]) -> Inbound | None:
-    """Return the text in a Messages webhook, None for other channels, kinds and statuses.
+    """Return the text or the media in a Messages webhook, None for other channels and statuses.
 
     Long texts come in one piece. Applications made before 2021 may still get v0.1, which has the
     channel in both ends and the text in its content.
     """
     message = _as_v1(document)
-    if message.get("channel") != "sms" or message.get("message_type") != "text":
+    channel, kind = word(message.get("channel"), 20), message.get("message_type")
+    sent_along = media.addresses(message) if kind != "text" else ()
+    if channel not in _CHANNELS or not (sent_along or (kind == "text" and "text" in message)):
         return None
-    names = ("message_uuid", "from", "to", "text")
-    message_id, sender, to, text = (scalar(message.get(name)) for name in names)
+    names = ("message_uuid", "from", "to")
+    message_id, sender, to = (scalar(message.get(name)) for name in names)
+    text = media.words(message) if sent_along else scalar(message["text"])
     if message_id is None or to is None or text is None:
         return None
     sent = word(message.get("timestamp"), MAX_TIME_LENGTH)
-    return _within_bounds(Inbound(NAME, message_id, sender or "", to, text, sent=sent))
+    return _within_bounds(
+        Inbound(NAME, message_id, sender or "", to, text, sent=sent, media=sent_along)
+    )
 
 
 def _as_v1(document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -175,12 +197,12 @@ def _as_v1(document: Mapping[str, Any]) -> Mapping[str, Any]:
         return document
     sender, to = (each for each in ends if isinstance(each, dict))
     return {
+        **content,
         "message_uuid": document.get("message_uuid"),
         "channel": to.get("type"),
         "message_type": content.get("type"),
         "from": sender.get("number"),
         "to": to.get("number"),
-        "text": content.get("text"),
         "timestamp": document.get("timestamp"),
     }
 
