@@ -134,6 +134,9 @@ class Settings:
     optout_msg: str = option(
         "Your contact has chosen to receive no more messages.",
         "notice to a participant whose counterpart has opted out")
+    media_msg: str = option(
+        "Pictures and other media cannot be passed on. Please send a text instead.",
+        "notice to a participant who sends a picture or the like, once per session")
     stop_words: str = option(
         "STOP,STOPALL,UNSUBSCRIBE,QUIT,END,REVOKE,OPTOUT,CANCEL,ARRET,ARRETER,DESABONNER",
         "texts by which a person opts out, separated by commas; nothing more is sent to him")

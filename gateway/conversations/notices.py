@@ -41,6 +41,7 @@ class NoticeTexts:
     no_session: str
     opted_out: str
     voice_start: str
+    media: str = ""
 
 
 class Notices:
@@ -62,6 +63,13 @@ class Notices:
     def no_session(self, seat: Seat) -> OutboxEntry | None:
         """Return what a stranger is told."""
         return self._notice(self._texts.no_session, seat)
+
+    def media(self, session: Session, side: str) -> OutboxEntry | None:
+        """Return what the one on a side is told whose pictures do not pass."""
+        text, seat = self._texts.media, session.seat(side)
+        if session.is_chat:
+            return outgoing(seat, text, kind="chat", session=session.id) if text else None
+        return self._notice(text, seat, session.id)
 
     def word_of_stop(self, side: str) -> str:
         """Return by which word the one on a side is told of a STOP, '' when nobody is."""

@@ -199,6 +199,7 @@ def notice_texts(settings: Settings) -> NoticeTexts:
         no_session=settings.no_session_msg,
         opted_out=settings.optout_msg,
         voice_start=settings.voice_start_msg,
+        media=settings.media_msg,
     )
 
 

@@ -85,6 +85,7 @@ def test_every_option_of_the_contract_has_its_default() -> None:
         "ring_timeout": 45,
         "call_limit": 3600,
         "optout_msg": "Your contact has chosen to receive no more messages.",
+        "media_msg": "Pictures and other media cannot be passed on. Please send a text instead.",
         "stop_words": "STOP,STOPALL,UNSUBSCRIBE,QUIT,END,REVOKE,OPTOUT,CANCEL,ARRET,ARRETER,"
         "DESABONNER",
         "smart_encoding": True,
