@@ -63,14 +63,21 @@ def fields(body: bytes, content_type: str) -> dict[str, str] | None:
 
 
 def said(body: bytes, name: str) -> str | None:
-    """Return the text of a field in a body that was cut off or is broken, None without it."""
+    """Return the text of a field in a body that was cut off or is broken, None without it.
+
+    None of a document with a DTD, which no phone writes.
+    """
     called = re.escape(name)
     text = forms.decoded(forms.as_utf8(body))
-    found = re.search(
-        rf'"{called}"\s*:\s*(?P<json>"(?:[^"\\]|\\.)*")'
-        rf"|<{called}>(?P<xml>[^<]*)</"
-        rf'|name="{called}"(?:\r?\n[^\r\n]+)*\r?\n\r?\n(?P<part>[^\r\n]*)\r?\n',
-        text,
+    found = (
+        None
+        if "<!DOCTYPE" in text
+        else re.search(
+            rf'"{called}"\s*:\s*(?P<json>"(?:[^"\\]|\\.)*")'
+            rf"|<{called}>(?P<xml>[^<]*)</"
+            rf'|name="{called}"(?:\r?\n[^\r\n]+)*\r?\n\r?\n(?P<part>[^\r\n]*)\r?\n',
+            text,
+        )
     )
     if found is None:
         return None

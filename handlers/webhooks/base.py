@@ -21,12 +21,12 @@ class Use(StrEnum):
     """What a webhook was good for, in the words of its metric and of the inbox's reasons."""
 
     ACCEPTED = "accepted"
-    IGNORED = "ignored"  # it names nothing of ours, or nothing came
-    UNUSABLE = "unusable"  # it looks like an MO
+    IGNORED = "ignored"  # nothing came, or it tells what there is no word for here
+    UNUSABLE = "unusable"  # something that it cannot do without is missing
     UNREADABLE = "unreadable"
 
 
-# What somebody may have written to us: kept for the operator before it is acknowledged.
+# What may be somebody's text: kept for the operator before it is acknowledged.
 KEPT = frozenset({Use.UNUSABLE, Use.UNREADABLE})
 
 

@@ -52,7 +52,7 @@ class InboundHandler(ProviderHandler):
         return vonage.parse_receipt(payload.params) or vonage.parse_inbound(payload.params)
 
     def is_report(self, payload: Payload) -> bool:
-        """Tell it by the fields that only receipts have."""
+        """Tell it by the id and the status that only receipts have."""
         return vonage.is_report(payload.document or payload.params)
 
 

@@ -141,9 +141,10 @@ class PhoneHandler(BaseHandler):
             self._succeed()
             return
         device = self._authenticate(post.secret)
-        if post.sender is None or post.text is None:
-            await self._keep(device, post.secret, Use.UNUSABLE)
-            self._fail(NO_FROM if post.sender is None else NO_MESSAGE)
+        if post.sender is None:
+            self._fail(NO_FROM)
+        elif post.text is None:
+            self._fail(NO_MESSAGE)
         else:
             await self._take(device, post)
 
@@ -154,16 +155,13 @@ class PhoneHandler(BaseHandler):
         posts again.
         """
         secret = bodies.said(self.request.body, names.get("secret", "secret"))
-        device = self._authenticate(secret or self.query.get("secret"))
-        await self._keep(device, secret, Use.UNREADABLE)
-        self._succeed()
-
-    async def _keep(self, device: Device, secret: str | None, use: Use) -> None:
-        """Keep in the inbox what cannot be used."""
+        device = self._authenticate(secret)
         secrets = [each for each in (secret, device.secret, device.old_secret) if each]
-        provider, body = provider_name(device.name), self.request.body
-        await self.services.inbox.keep_raw(provider, "", body, use, secrets)
-        WEBHOOKS[(use,)].inc()
+        await self.services.inbox.keep_raw(
+            provider_name(device.name), "", self.request.body, Use.UNREADABLE, secrets
+        )
+        WEBHOOKS[(Use.UNREADABLE,)].inc()
+        self._succeed()
 
     async def _take(self, device: Device, post: wire.Post) -> None:
         await self.services.devices.touch(device.name, version=self._version)

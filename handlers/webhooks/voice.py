@@ -42,7 +42,7 @@ class AnswerHandler(VoiceHandler):
         call = parse_answer(fields)
         calls = self.services.calls
         self.actions = await (calls.answer(call) if keyed is None else calls.digits(keyed))
-        return Use.ACCEPTED if call.id else Use.IGNORED
+        return Use.ACCEPTED if call.id else Use.UNUSABLE
 
     def acknowledge(self) -> None:
         """Answer the actions."""
@@ -69,7 +69,7 @@ class FallbackHandler(AnswerHandler):
         """Decide nothing."""
         self.call = parse_answer(_fields(payload))
         self.actions = self.services.calls.sorry()
-        return Use.ACCEPTED if self.call.id else Use.IGNORED
+        return Use.ACCEPTED if self.call.id else Use.UNUSABLE
 
     async def keep(self, use: Use) -> None:
         """Keep what came if the store is there; the caller is waiting."""
@@ -86,7 +86,7 @@ class EventHandler(VoiceHandler):
         """Follow the call."""
         event = parse_event(_fields(payload))
         if event is None:
-            return Use.IGNORED
+            return Use.UNUSABLE
         await self.services.calls.event(event)
         return Use.ACCEPTED
 

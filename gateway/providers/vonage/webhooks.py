@@ -41,12 +41,15 @@ _PART_NUMBER = re.compile(r"[0-9]{1,3}")
 
 
 def is_report(fields: Mapping[str, object]) -> bool:
-    """Tell whether a webhook is about something that was sent, known or not: nobody's text.
+    """Tell whether a webhook is a receipt, if of a status of which nothing is known here.
 
-    The SMS API names the state of a part, Messages that of a message.
+    A status that begins like a known one was cut off: then this may be all that came of it.
     """
-    content = (*_BODY_FIELDS, "message_type", "message", "content")
-    return _any(fields, _RECEIPT_FIELDS) and not _any(fields, content)
+    if _any(fields, (*_BODY_FIELDS, "message_type", "message", "content")):
+        return False
+    status = word(fields.get("status"), MAX_WORD_LENGTH).lower()
+    cut_off = any(known.startswith(status) for known in RECEIPT_STATES)
+    return _any(fields, ("messageId", "message_uuid")) and not cut_off
 
 
 def parse_receipt(params: Mapping[str, str]) -> Receipt | None:
@@ -173,8 +176,8 @@ def parse_messages_v1_inbound(document: Mapping[str, Any]) -> Inbound | None:
     channel in both ends and the text in its content.
     """
     message = _as_v1(document)
-    channel, kind = word(message.get("channel"), 20), message.get("message_type")
-    sent_along = media.addresses(message) if kind != "text" else ()
+    channel, kind = (word(message.get(name), 20) for name in ("channel", "message_type"))
+    sent_along = media.addresses(message) if kind not in {"", "text"} else ()
     if channel not in _CHANNELS or not (sent_along or (kind == "text" and "text" in message)):
         return None
     names = ("message_uuid", "from", "to")

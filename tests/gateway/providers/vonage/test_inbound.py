@@ -433,8 +433,8 @@ MEDIA = [
     Hook("a place without a longitude", media("location", location={"lat": 52.5}), None),
     Hook("unsupported", media("unsupported"), None),
     Hook("of another channel", media("image", channel="whatsapp", image={"url": PICTURE}), None),
-    Hook("a kind that is none", media("image", message_type=[], image={"url": PICTURE}),
-         v1("", media=(PICTURE,))),
+    Hook("a kind that is none", media("image", message_type=[], image={"url": PICTURE}), None),
+    Hook("a status with an address", media("", error={"type": PICTURE}, status="clicked"), None),
     Hook(
         "of v0.1",
         {
