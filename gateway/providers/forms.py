@@ -18,6 +18,9 @@ from gateway.store.values import well_formed
 
 Form = dict[str, list[bytes]]
 
+# What has more is no form of anybody's, and would take long.
+MOST_FIELDS = 1_000
+
 # A complete character of several octets: where one is, the text is UTF-8.
 _MULTIBYTE = re.compile(
     rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}"
@@ -25,6 +28,8 @@ _MULTIBYTE = re.compile(
 _CUT_CHARACTER = re.compile(rb"(?:[\xe0-\xf4][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{2})\Z")
 # The first line of a multipart body, and the beginning of the first header after it.
 _MULTIPART = re.compile(rb"--([^\r\n]{1,200}?)[ \t]*\r?\ncontent-", re.IGNORECASE)
+# A form begins with a name; neither prose, markup nor a JSON text does.
+_FIRST_NAME = re.compile(rb"[^\s=&\"<>]*[=&]")
 _BOUNDARY = re.compile(r'boundary="?([^";,]+)', re.IGNORECASE)
 
 
@@ -82,13 +87,13 @@ def read_form(body: bytes, content_type: str) -> Form | None:
     boundary = _boundary(content, content_type)
     if boundary:
         return _multipart(content, boundary)
-    if b"=" not in content or content.startswith((b"<", b'"')):
+    if b"=" not in content or not _FIRST_NAME.match(content):
         return None
     if content_type.strip().lower().startswith("text/plain") and b"\n" in body:
         return _lines(content)
     try:
-        return parse_qs_bytes(content, keep_blank_values=True) or None
-    except ValueError:  # thousands of fields
+        return parse_qs_bytes(content, keep_blank_values=True, max_num_fields=MOST_FIELDS) or None
+    except ValueError:
         return None
 
 
@@ -104,8 +109,9 @@ def _boundary(content: bytes, content_type: str) -> bytes:
 
 def _multipart(content: bytes, boundary: bytes) -> Form | None:
     found: Form = {}
+    begin = content.index(b"--" + boundary)  # a preamble may stand before it
     try:
-        httputil.parse_multipart_form_data(boundary, content, found, {})
+        httputil.parse_multipart_form_data(boundary, content[begin:], found, {})
     except (httputil.HTTPInputError, ValueError):
         return None
     return found

@@ -11,7 +11,9 @@ from urllib.parse import urlencode
 import pytest
 
 from gateway.store import keys
+from tests.conftest import RestartableValkey
 from tests.support.scenes.masking import ANNA, BERT, CARL, DORA, FLOW, ONE, TOKEN, TWO, Town, town
+from tests.support.stand_ins.webhook_signing import jwt
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
@@ -19,6 +21,7 @@ XML = "application/xml"
 MULTIPART = "multipart/form-data; boundary=b"
 OTHER_TYPES = (None, FORM, JSON, XML, "text/plain", "application/octet-stream", MULTIPART)
 SECRET = "123456"
+JWT_SECRET = "secret-of-the-account-0123456789abcdef"
 # Of a text that was cut off where it begins, it is known that it is empty.
 KEPT = {"unusable", "unreadable", "empty"}
 PICTURE = "https://media.example.com/1.jpg"
@@ -426,3 +429,29 @@ async def test_a_form_in_another_alphabet_is_read(place: Town) -> None:
     assert (200, "") == await post(place, INBOUND, body, FORM)
     await heard(place, "")
     assert (ONE, "Grüße €") == place.heard(BERT)[-1]
+
+
+async def test_it_is_acknowledged_only_when_it_is_stored(valkey_server: RestartableValkey) -> None:
+    async with town(valkey_server.url) as place:
+        valkey_server.stop()
+        for body in (b'{"msisdn":"1206', b'{"hello":"world"}'):
+            assert 503 == (await post(place, INBOUND, body, JSON))[0]
+        status, answer = await post(place, f"/proxy-call/fallback/{TOKEN}", b"{", JSON)
+        assert (200, "talk") == (status, json.loads(answer)[0]["action"])
+        valkey_server.start()
+        for body in (b'{"msisdn":"1206', b'{"hello":"world"}'):
+            assert 200 == (await post(place, INBOUND, body, JSON))[0]
+        assert 2 == len(await kept(place))
+
+
+@pytest.mark.parametrize("issuer", ["Vonage", "Somebody"])
+async def test_what_cannot_be_read_may_prove_itself_by_a_jwt(redis_url: str, issuer: str) -> None:
+    """A signature of parameters that nobody can read proves nothing."""
+    async with town(redis_url, f"--nexmo_signature_secret={JWT_SECRET}") as place:
+        body = b'{"message_uuid":"1'
+        claims = {"iss": issuer, "api_key": "emulator"}
+        headers = {"Authorization": f"Bearer {jwt(body, JWT_SECRET, claims)}"}
+        async with place.gateway.client.post(INBOUND, data=body, headers=headers) as response:
+            assert (200 if issuer == "Vonage" else 401) == response.status
+        assert 401 == (await post(place, INBOUND, body, JSON))[0]
+        assert int(issuer == "Vonage") == len(await kept(place))
