@@ -46,10 +46,7 @@ class InboundHandler(ProviderHandler):
 
     def read(self, payload: Payload) -> Inbound | Receipt | None:
         """Read a receipt, else an MO."""
-        if vonage.is_messages_v1(payload.document):
-            found = vonage.parse_messages_v1_status(payload.document)
-            return found or vonage.parse_messages_v1_inbound(payload.document)
-        return vonage.parse_receipt(payload.params) or vonage.parse_inbound(payload.params)
+        return vonage.parse(payload.params, payload.document)
 
     def is_report(self, payload: Payload) -> bool:
         """Tell it by the id and the status that only receipts have."""

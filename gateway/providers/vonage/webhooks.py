@@ -23,6 +23,7 @@ from gateway.store.values import well_formed
 MAX_REFERENCE_LENGTH = 100
 MAX_WORD_LENGTH = 40
 MAX_NUMBER_LENGTH = 64
+MAX_TYPE_LENGTH = 200
 MAX_TIME_LENGTH = 40
 # Messages v1 joins long texts itself; what is longer than this is no text of a person.
 MAX_TEXT_LENGTH = 10_000
@@ -37,7 +38,19 @@ _RECEIPT_FIELDS = ("status", "err-code", "scts")
 _CHANNELS = frozenset({"sms", "mms"})
 
 _HEXADECIMAL = re.compile(r"(?:[0-9A-Fa-f]{2})+")
+# https://developer.vonage.com/en/api-errors/messages#1340
+_NUMBERED_TYPE = re.compile(r"#([0-9]{1,10})\Z")
 _PART_NUMBER = re.compile(r"[0-9]{1,3}")
+
+
+def parse(params: Mapping[str, str], document: Mapping[str, Any]) -> Receipt | Inbound | None:
+    """Return the receipt or the MO in a webhook of either API, None when there is none in it.
+
+    document: the JSON object whose flat parameters ``params`` are, {} for a form.
+    """
+    if is_messages_v1(document):
+        return parse_messages_v1_status(document) or parse_messages_v1_inbound(document)
+    return parse_receipt(params) or parse_inbound(params)
 
 
 def is_report(fields: Mapping[str, object]) -> bool:
@@ -100,10 +113,15 @@ def parse_messages_v1_status(document: Mapping[str, Any]) -> Receipt | None:
 
 
 def _error_code(error: object) -> str:
-    """Return the code of an error: its title in v1, in v0.1 its code."""
+    """Return the code of an error: its title in v1, or the end of its type; in v0.1 its code."""
     if not isinstance(error, dict):
         return ""
-    return word(error.get("title") or error.get("code"), MAX_WORD_LENGTH)
+    names = ("title", "code", "type")
+    title, code, kind = (word(error.get(name), MAX_TYPE_LENGTH) for name in names)
+    numbered = _NUMBERED_TYPE.search(kind)
+    if numbered and not title.isdecimal():
+        return numbered[1]
+    return (title or code)[:MAX_WORD_LENGTH]
 
 
 def _kept(params: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:

@@ -505,3 +505,32 @@ def test_a_status_of_messages_v0_1_is_read_with_its_error_code(status: str, stat
     receipt = parse_messages_v1_status(ends | {"status": status, "error": error})
     assert receipt is not None
     assert (state, "1300") == (receipt.state, receipt.error_code)
+
+
+TYPE = "https://developer.vonage.com/api-errors/messages"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        ({"code": 1300, "reason": "Not part of the provider's network"}, "1300"),
+        ({"code": "1300"}, "1300"),
+        ({"type": f"{TYPE}#1340", "title": "1340", "detail": "x", "instance": "y"}, "1340"),
+        ({"type": f"{TYPE}#1340", "title": "Outside of the allowed window"}, "1340"),
+        ({"type": TYPE, "title": "Outside of the allowed window"}, "Outside of the allowed window"),
+        ({"title": 1000}, "1000"),
+        ({"title": None, "code": 0}, "0"),
+        ({}, ""),
+        (None, ""),
+        ("1300", ""),
+        ([{"code": 1300}], ""),
+        ({"code": [1300]}, ""),
+        ({"title": "x" * 500}, "x" * 40),
+    ],
+    ids=str,
+)
+def test_the_code_of_an_error_is_found_in_every_shape(error: object, code: str) -> None:
+    ends = {name: V0_1[name] for name in ("message_uuid", "to", "from")}
+    receipt = parse_messages_v1_status(ends | {"status": "rejected", "error": error})
+    assert receipt is not None
+    assert code == receipt.error_code
