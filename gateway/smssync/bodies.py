@@ -16,12 +16,14 @@ from gateway.store.values import well_formed
 
 # A post has seven; versions 3.0.0 to 3.0.3 send those of all earlier SMS before them.
 MAX_FIELDS = 100
+# Bytes of a broken post that are looked at: far more than those of one SMS.
+LONGEST_CUT = 64 * 1024
 
 # https://www.w3.org/TR/xml/#charsets
 _NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # References by number; those in a CDATA section are none.
 _REFERENCE = re.compile(
-    r"<!\[CDATA\[.*?\]\]>|&#(?:x(?P<hex>[0-9a-f]{1,8})|(?P<number>[0-9]{1,10}));",
+    r"<!\[CDATA\[.*?(?:\]\]>|\Z)|&#(?:x(?P<hex>[0-9a-f]{1,8})|(?P<number>[0-9]{1,10}));",
     re.DOTALL | re.IGNORECASE,
 )
 _LAST_CHARACTER = 0x10FFFF
@@ -68,14 +70,14 @@ def said(body: bytes, name: str) -> str | None:
     None of a document with a DTD, which no phone writes.
     """
     called = re.escape(name)
-    text = forms.decoded(forms.as_utf8(body))
+    text = forms.decoded(forms.as_utf8(body[:LONGEST_CUT]))
     found = (
         None
         if "<!DOCTYPE" in text
         else re.search(
             rf'"{called}"\s*:\s*(?P<json>"(?:[^"\\]|\\.)*")'
             rf"|<{called}>(?P<xml>[^<]*)</"
-            rf'|name="{called}"(?:\r?\n[^\r\n]+)*\r?\n\r?\n(?P<part>[^\r\n]*)\r?\n',
+            rf'|name="{called}"(?:\r?\n[^\r\n]{{1,200}}+){{0,4}}+\r?\n\r?\n(?P<part>[^\r\n]*)\r?\n',
             text,
         )
     )

@@ -25,7 +25,7 @@ _SECRET_FIELDS = re.compile(
     r"(?P<begin>(?:^|[?&])(?:sig|secret)="
     r'|"(?:sig|secret)"\s*:\s*"'
     r"|<(?:sig|secret)>"
-    r'|name="(?:sig|secret)"(?:\r?\n[^\r\n]+)*\r?\n\r?\n)'
+    r'|name="(?:sig|secret)"(?:\r?\n[^\r\n]{1,200}+){0,4}+\r?\n\r?\n)'
     r'[^&"<\r\n]*',
     re.IGNORECASE,
 )
