@@ -162,6 +162,8 @@ def parse_inbound(document: Mapping[str, Any]) -> Inbound | None:
         return None
     if max(len(sender), len(to)) > MAX_NUMBER_LENGTH or len(text) > MAX_TEXT_LENGTH:
         return None
+    if sent_along and not text.strip():
+        text = ""  # phones send a line end with a picture
     provider_id = _id(resource) or content_id(sender, to, "\n".join([text, *sent_along]))
     sent = word(attributes.get("timestamp"), MAX_WORD_LENGTH)
     return Inbound(NAME, provider_id, sender, to, text, sent=sent, media=sent_along)

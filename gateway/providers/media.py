@@ -26,8 +26,9 @@ def addresses(*values: object) -> tuple[str, ...]:
 
 
 def words(*values: object) -> str:
-    """Return the captions and texts in values of JSON, a line each."""
-    return "\n".join(said for value in values for said in _words(value, 0))
+    """Return the captions and texts in values of JSON, a line each; '' for nothing but blanks."""
+    said = "\n".join(each for value in values for each in _words(value, 0))
+    return said if said.strip() else ""
 
 
 def _addresses(value: object, depth: int) -> Iterator[str]:

@@ -46,10 +46,13 @@ _PART_NUMBER = re.compile(r"[0-9]{1,3}")
 def parse(params: Mapping[str, str], document: Mapping[str, Any]) -> Receipt | Inbound | None:
     """Return the receipt or the MO in a webhook of either API, None when there is none in it.
 
-    document: the JSON object whose flat parameters ``params`` are, {} for a form.
+    document: the JSON object whose flat parameters ``params`` are, {} for a form. What has a text
+    is somebody's, even if it has a status as well.
     """
     if is_messages_v1(document):
-        return parse_messages_v1_status(document) or parse_messages_v1_inbound(document)
+        return parse_messages_v1_inbound(document) or parse_messages_v1_status(document)
+    if "text" in params:
+        return parse_inbound(params)
     return parse_receipt(params) or parse_inbound(params)
 
 
@@ -200,7 +203,7 @@ def parse_messages_v1_inbound(document: Mapping[str, Any]) -> Inbound | None:
         return None
     names = ("message_uuid", "from", "to")
     message_id, sender, to = (scalar(message.get(name)) for name in names)
-    text = media.words(message) if sent_along else scalar(message["text"])
+    text = media.words(message) if sent_along else scalar(message.get("text"))
     if message_id is None or to is None or text is None:
         return None
     sent = word(message.get("timestamp"), MAX_TIME_LENGTH)

@@ -367,6 +367,11 @@ NEW = [
         {"data": PICTURE["data"] | {"links": {"self": ADDRESS}}},
         inbound("", media=(ADDRESS,)),
     ),
+    Hook(
+        "pictures with a line end",
+        document(is_mms=True, body=" \n") | {"included": PICTURES["included"]},
+        inbound("", media=(ADDRESS, f"{ADDRESS}?2")),
+    ),
     Hook("pictures", PICTURES, inbound("", media=(ADDRESS, f"{ADDRESS}?2"))),
     Hook(
         "pictures with a word",

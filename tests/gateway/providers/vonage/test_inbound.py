@@ -176,6 +176,14 @@ def test_what_is_a_receipt_is_no_mo_and_the_other_way_round() -> None:
     assert webhooks.parse_receipt(CAPTURED) is None
 
 
+def test_a_text_with_a_status_is_somebodys_text() -> None:
+    for given in (mo(status="delivered"), mo(status="delivered", scts="1", err_code="0")):
+        assert inbound() == webhooks.parse(given, {})
+        assert v1() == webhooks.parse({}, message(status="delivered"))
+    found = webhooks.parse(RECEIPT, {})
+    assert found == webhooks.parse_receipt(RECEIPT)
+
+
 # -- parts of long texts
 
 
@@ -391,6 +399,11 @@ def media(kind: str, **more: Any) -> dict[str, Any]:
 # https://developer.vonage.com/en/api/messages#inbound-message
 MEDIA = [
     Hook("image", media("image", image={"url": PICTURE, "name": "a"}), v1("", media=(PICTURE,))),
+    Hook(
+        "image with a blank",
+        media("image", text=" \n", image={"url": PICTURE}),
+        v1("", media=(PICTURE,)),
+    ),
     Hook(
         "image with a caption",
         media("image", image={"url": PICTURE, "caption": "Us"}),
