@@ -88,7 +88,7 @@ def read_form(body: bytes, content_type: str) -> Form | None:
     if b"=" not in content or not _FIRST_NAME.match(content):
         return None
     if content_type.strip().lower().startswith("text/plain") and b"\n" in body:
-        return _lines(content)
+        return _lines(content) or None
     try:
         return parse_qs_bytes(content, keep_blank_values=True, max_num_fields=MOST_FIELDS) or None
     except ValueError:
@@ -112,7 +112,7 @@ def _multipart(content: bytes, boundary: bytes) -> Form | None:
         httputil.parse_multipart_form_data(boundary, content[begin:], found, {})
     except (httputil.HTTPInputError, ValueError):
         return None
-    return found
+    return found or None  # files alone are no fields
 
 
 def _lines(content: bytes) -> Form:

@@ -78,6 +78,7 @@ def test_json_is_told_by_its_first_character(body: bytes) -> None:
         (b"hello", None),
         (b'"a=1"', None),
         (b"<a b='1'/>", None),
+        (PART.replace(b'"a"', b'"a"; filename="b"'), None),
         (PART[:-3], None),
         (PART[:30], None),
         (b"&".join([b"a=1"] * 2_000), None),
