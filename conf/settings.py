@@ -147,6 +147,9 @@ class Settings:
         "For help contact support@yourorg.com. Text {stop} to get no more messages.",
         "answer to somebody who asks for help, once a day; {stop} stands for the first of "
         "stop_words, empty: nobody is answered")
+    media_msg: str = option(
+        "Pictures and other media cannot be passed on. Please send a text instead.",
+        "notice to a participant who sends a picture or the like, once per session")
     stop_words: str = option(
         "STOP,STOPALL,UNSUBSCRIBE,QUIT,END,REVOKE,OPTOUT,CANCEL,ARRET,ARRETER,DESABONNER",
         "texts by which a person opts out, separated by commas; nothing more is sent to him")

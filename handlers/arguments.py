@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
 from collections.abc import Collection, Mapping
@@ -12,6 +11,7 @@ from typing import Any
 from tornado.httputil import HTTPServerRequest
 
 from gateway.errors import BadRequest
+from gateway.providers import forms
 
 # https://262.ecma-international.org/#prod-ReservedWord
 _RESERVED = frozenset(
@@ -32,25 +32,34 @@ class InvalidCallback(BadRequest):
     code = "callback_invalid"
 
 
-def read(request: HTTPServerRequest, flags: Collection[str] = ()) -> dict[str, str]:
+def read(
+    request: HTTPServerRequest, content_type: str, flags: Collection[str] = ()
+) -> dict[str, str]:
     """Return the arguments of query and body by name; flags: those that JSON may say as booleans.
 
-    Raises BadRequest for a name that comes twice, invalid UTF-8, a body that is no JSON object
-    although it says so, and a JSON value that is neither text nor number.
+    Raises BadRequest for a name that comes twice, invalid UTF-8, a body that is neither a form nor
+    a JSON object, and a JSON value that is neither text nor number.
     """
     found: dict[str, str] = {}
     for name, values in request.query_arguments.items():
         _add(found, name, values)
-    if request.method != "GET" and request.body:
-        for name, values in request.body_arguments.items():
-            _add(found, name, values)
-        if _is_json(request):
-            for name, value in json_object(request).items():
-                if isinstance(value, bool) and name in flags:
-                    _add(found, name, [str(value).lower()])
-                elif value is not None:
-                    _add(found, name, [_text(name, value)])
+    if request.method == "GET" or not request.body:
+        return found
+    form = body_form(request, content_type)
+    for name, values in (form or {}).items():
+        _add(found, name, values)
+    for name, value in (json_object(request) if form is None else {}).items():
+        if isinstance(value, bool) and name in flags:
+            _add(found, name, [str(value).lower()])
+        elif value is not None:
+            _add(found, name, [_text(name, value)])
     return found
+
+
+def body_form(request: HTTPServerRequest, content_type: str) -> forms.Form | None:
+    """Return the values of the form in the body by name, None for a body that is none."""
+    body = forms.as_utf8(request.body)
+    return None if forms.is_json(body) else forms.read_form(body, content_type)
 
 
 def json_object(request: HTTPServerRequest) -> dict[str, Any]:
@@ -59,7 +68,9 @@ def json_object(request: HTTPServerRequest) -> dict[str, Any]:
         return {}
     try:
         document = json.loads(
-            request.body.decode("utf-8-sig"), object_pairs_hook=_unique, parse_constant=_no_constant
+            forms.as_utf8(request.body).decode(),
+            object_pairs_hook=_unique,
+            parse_constant=_no_constant,
         )
     except UnicodeDecodeError:
         raise BadRequest("the body is not valid UTF-8") from None
@@ -87,16 +98,6 @@ def _is_identifier(name: str) -> bool:
     if len(name) > _MAX_CALLBACK or not _CALLBACK.fullmatch(name):
         return False
     return name.partition(".")[0] not in _RESERVED  # behind a dot they are names like others
-
-
-def _is_json(request: HTTPServerRequest) -> bool:
-    """Whether the body is JSON: it says so, or it says nothing and looks like it."""
-    content_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if content_type == "application/json" or content_type.endswith("+json"):
-        return True
-    return not content_type.startswith(("application/x-www-form", "multipart/")) and (
-        request.body.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"{"
-    )
 
 
 def _add(found: dict[str, str], name: str, values: list[bytes] | list[str]) -> None:

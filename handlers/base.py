@@ -60,6 +60,7 @@ class BaseHandler(RequestHandler):
     application: Application
     guard: ClassVar[Guard]
     callback: str | None = None  # the JSONP function, on public GETs only
+    tornado_reads_forms: ClassVar[bool] = False  # as it does: by their content type alone
 
     @property
     def services(self) -> Services:
@@ -110,9 +111,10 @@ class BaseHandler(RequestHandler):
         """Count the request and give it its second for the store."""
         self.application.in_flight += 1
         fresh_budget()
-        if self.request.method == "GET":
-            # A GET's content type says nothing (old clients send one without a body), and
-            # Tornado would answer 400 to a multipart type without a boundary.
+        self.content_type = self.request.headers.get("Content-Type", "")
+        if self.request.method == "GET" or not self.tornado_reads_forms:
+            # Bodies are read by what they are, and a GET's content type says nothing; Tornado
+            # would answer 400 to a multipart type without a boundary.
             self.request.headers.pop("Content-Type", None)
 
     # Open to the arguments of routes, which Tornado gives by name.
@@ -151,7 +153,7 @@ class BaseHandler(RequestHandler):
         PayloadTooLarge for a body that no argument of this gateway can need.
         """
         self.check_body_size()
-        return arguments.read(self.request, flags)
+        return arguments.read(self.request, self.content_type, flags)
 
     def check_body_size(self) -> None:
         """Raise PayloadTooLarge for a body larger than anything this gateway has a use for."""

@@ -43,6 +43,7 @@ class NoticeTexts:
     voice_start: str
     stopped: str = ""
     help: str = ""
+    media: str = ""
 
 
 class Notices:
@@ -78,6 +79,13 @@ class Notices:
     def help(self, seat: Seat) -> OutboxEntry | None:
         """Return what one is told who asks for help."""
         return self._notice(self._texts.help, seat)
+
+    def media(self, session: Session, side: str) -> OutboxEntry | None:
+        """Return what the one on a side is told whose pictures do not pass."""
+        text, seat = self._texts.media, session.seat(side)
+        if session.is_chat:
+            return outgoing(seat, text, kind="chat", session=session.id) if text else None
+        return self._notice(text, seat, session.id)
 
     def word_of_stop(self, side: str) -> str:
         """Return by which word the one on a side is told of a STOP, '' when nobody is."""

@@ -83,7 +83,7 @@ LIMITED = _children(
 )
 WEBHOOKS = _children(
     Counter("gateway_webhooks", "Webhook calls by how they were taken", ("result",)),
-    ("accepted", "ignored", "unauthenticated"),
+    ("accepted", "ignored", "unusable", "unreadable", "unauthenticated"),
 )
 ADMIN_REFUSALS = Counter("gateway_admin_refusals", "Requests with a wrong admin token")
 OUTBOX_REPEATS = Counter(

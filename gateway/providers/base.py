@@ -104,7 +104,8 @@ class Inbound:
 
     id: the provider's, for recognising repeats; data: hexadecimal body of a binary MO, ''
     for a text; sent: when the provider says it came, as it writes times; begun: when the first
-    part of a joined one came to us, ms, 0 for a single one.
+    part of a joined one came to us, ms, 0 for a single one; media: addresses of pictures and the
+    like.
     """
 
     provider: str
@@ -116,6 +117,7 @@ class Inbound:
     long: LongText | None = None
     sent: str = ""
     begun: int = 0
+    media: tuple[str, ...] = ()
 
 
 class Provider(Protocol):

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from conf.providers import FLOWROUTE
+from gateway.providers import media
 from gateway.providers.base import DeliveryState, Inbound, Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.providers.http import Poster, basic, content_id, json_object, scalar, word
 
@@ -148,20 +149,37 @@ def parse_inbound(document: Mapping[str, Any]) -> Inbound | None:
     """Return the MO in a webhook of either shape, None when there is none in it.
 
     v2 has ``to``, ``from``, ``body`` and ``id`` side by side; v2.1 has them in a JSON:API
-    document. An MMS without a word is an empty text. See content_id about MOs without an id.
+    document, which has the addresses of an MMS in what it includes. See content_id about MOs
+    without an id.
     """
     resource, attributes = _parts(document)
     kind, direction = word(resource.get("type"), 20), word(attributes.get("direction"), 20)
     if kind not in {"", "message"} or direction not in {"", "inbound"}:
         return None
     sender, to, text = (scalar(attributes.get(name)) for name in ("from", "to", "body"))
-    if not sender or not to or text is None:
+    sent_along = _media(document, resource, attributes)
+    if not sender or not to or text is None or not (sent_along or "body" in attributes):
         return None
     if max(len(sender), len(to)) > MAX_NUMBER_LENGTH or len(text) > MAX_TEXT_LENGTH:
         return None
-    provider_id = _id(resource) or content_id(sender, to, text)
+    if sent_along and not text.strip():
+        text = ""  # phones send a line end with a picture
+    provider_id = _id(resource) or content_id(sender, to, "\n".join([text, *sent_along]))
     sent = word(attributes.get("timestamp"), MAX_WORD_LENGTH)
-    return Inbound(NAME, provider_id, sender, to, text, sent=sent)
+    return Inbound(NAME, provider_id, sender, to, text, sent=sent, media=sent_along)
+
+
+def _media(
+    document: Mapping[str, Any], resource: Mapping[str, Any], attributes: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """Return the addresses of an MMS; when none came along, that of its record."""
+    places = (document.get("included"), attributes.get("media_urls"), attributes.get("media"))
+    found = media.addresses(*places)
+    if found or str(attributes.get("is_mms")).lower() != "true":
+        return found
+    links = resource.get("links")
+    record = links.get("self") if isinstance(links, dict) else None
+    return media.addresses(record) or (f"mms:{_id(resource)}",)
 
 
 def _parts(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
@@ -170,6 +188,13 @@ def _parts(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str,
     resource = data if isinstance(data, dict) else document
     attributes = resource.get("attributes")
     return resource, attributes if isinstance(attributes, dict) else resource
+
+
+def is_report(document: Mapping[str, Any]) -> bool:
+    """Tell whether a webhook is about something that was sent, known or not: nobody's text."""
+    resource, attributes = _parts(document)
+    kind, direction = word(resource.get("type"), 20), word(attributes.get("direction"), 20)
+    return kind == "delivery_receipt" or direction == "outbound"
 
 
 def parse_receipt(document: Mapping[str, Any]) -> Receipt | None:

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from gateway.smssync.bodies import BOM, json_value, word
+from gateway.providers import forms
+from gateway.smssync.bodies import json_value, word
 from gateway.smssync.tasks import Result
 
 MOST_UUIDS = 500
@@ -117,7 +118,7 @@ def uuids(body: bytes, key: str = "queued_messages") -> list[str]:
 
 def _array(body: bytes, key: str) -> list[Any]:
     """Return an array of a JSON body; every released version writes it as JSON inside a text."""
-    document = json_value(body.removeprefix(BOM).decode("utf-8", "replace"))
+    document = json_value(forms.decoded(forms.as_utf8(body)))
     value = document.get(key) if isinstance(document, dict) else None
     value = json_value(value) if isinstance(value, str) else value
     return value if isinstance(value, list) else []

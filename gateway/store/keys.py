@@ -45,6 +45,7 @@ are in milliseconds, numbers E.164 with ``+``.
 | {relay}:helped:<number>><sender> | string | a person got the answer to HELP | 1 day |
 | {relay}:optouts | sorted set | numbers that texted STOP, by time | START, or an operator |
 | {relay}:inbox | stream | MOs that belong to nothing (field j: JSON) | message_log_days |
+| {relay}:inbox-raw | list | ids of those of them that could not be used, at most 1,000 | the same |
 | {relay}:log:<session> | list | what was said in a session (JSON) | session_log_days |
 | {relay}:log-states:<session> | hash | message id -> delivery state | the same |
 | {relay}:logs-of:<participant> | sorted set | sessions with a log, by its end | the same |
@@ -162,6 +163,7 @@ ANNOUNCE = "{relay}:announce"
 ASSEMBLIES = "{relay}:assemblies"
 OPTOUTS = "{relay}:optouts"
 INBOX = "{relay}:inbox"
+INBOX_RAW = "{relay}:inbox-raw"
 DUE = "{relay}:due"
 CLAIMS = "{relay}:claims"
 TURNS = "{relay}:turns"

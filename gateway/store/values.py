@@ -19,4 +19,6 @@ def well_formed(text: str) -> str:
 
     Half a pair is no character and fits no store: U+FFFD stands for it.
     """
+    if text.isascii():
+        return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -223,6 +223,7 @@ def notice_texts(settings: Settings) -> NoticeTexts:
         stopped=_with_words(settings, settings.stop_msg),
         help=_with_words(settings, settings.help_msg),
         voice_start=settings.voice_start_msg,
+        media=settings.media_msg,
     )
 
 

@@ -22,6 +22,7 @@ from gateway.conversations.opening import Opening
 from gateway.conversations.sessions import Sessions
 from gateway.conversations.texts.consent import Consent
 from gateway.conversations.texts.lobby import Lobby
+from gateway.conversations.texts.media import Media
 from gateway.conversations.texts.passing import Passing
 from gateway.conversations.texts.relay import Relay
 from gateway.conversations.transcript import Transcript
@@ -202,6 +203,7 @@ def _open(
         wake=worker.wake,
     )
     history = History(store, receipts, days=days)
+    media = Media(store, notices=notices, inbox=inbox, wake=worker.wake)
     relay = Relay(
         store,
         sessions=sessions,
@@ -226,9 +228,11 @@ def _open(
             inbox=inbox,
             transcript=transcript,
             lobby=lobby,
+            media=media,
             wake=worker.wake,
         ),
         lobby=lobby,
+        media=media,
         wake=worker.wake,
     )
     erasure = Erasure(

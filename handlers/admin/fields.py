@@ -1,12 +1,11 @@
 """What an administrator writes into a body, a query or a path, read strictly.
 
-Bodies are JSON objects whatever the content type says, since old clients leave it out; forms are
-read too. A wrong value raises BadRequest with a message that begins with the field's name.
+Bodies are JSON objects or forms whatever the content type says, since old clients leave it out. A
+wrong value raises BadRequest with a message that begins with the field's name.
 """
 
 from __future__ import annotations
 
-import codecs
 import re
 import time
 from collections.abc import Collection, Mapping
@@ -182,17 +181,22 @@ class Fields:
         return self.values[name]
 
 
-def read(request: HTTPServerRequest, known: Collection[str], elements: Mapping[str, str]) -> Fields:
+def read(
+    request: HTTPServerRequest,
+    content_type: str,
+    known: Collection[str],
+    elements: Mapping[str, str],
+) -> Fields:
     """Return the fields of query, body and path (``elements``); raises BadRequest, see above."""
-    form = _has_form(request)
+    form = arguments.body_form(request, content_type)
     written = dict(elements)
-    for pairs in (request.query_arguments, request.body_arguments if form else {}):
+    for pairs in (request.query_arguments, form or {}):
         for name, values in pairs.items():
             _check_name(name, known)
             if name in written or len(values) > 1:
                 raise BadRequest(f"{name}: given more than once")
             written[name] = _decoded(name, values[0])
-    document = {} if form else arguments.json_object(request)
+    document = arguments.json_object(request) if form is None else {}
     for name in document:
         _check_name(name, known)
         if name in written:
@@ -215,13 +219,6 @@ def digits(e164: str) -> str:
 def utc(ms: float) -> str | None:
     """Return a time of the store as ``2016-05-19 22:19:58`` in UTC, None for 0 (never)."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(ms / 1000)) if ms else None
-
-
-def _has_form(request: HTTPServerRequest) -> bool:
-    """Whether the body is a form: it says so, and is not the JSON that curl -d calls a form."""
-    content_type = request.headers.get("Content-Type", "").strip().lower()
-    says_form = content_type.startswith(("application/x-www-form-urlencoded", "multipart/"))
-    return says_form and request.body.removeprefix(codecs.BOM_UTF8).lstrip()[:1] not in {b"{", b"["}
 
 
 def _check_name(name: str, known: Collection[str]) -> None:

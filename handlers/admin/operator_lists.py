@@ -99,7 +99,7 @@ def letter_fields(letter: DeadLetter) -> dict[str, Any]:
 def inbox_fields(item: InboxItem) -> dict[str, Any]:
     """Return a kept MO as the admin routes show it, without what its provider did not say."""
     mo = item.mo
-    said = {"data": mo.data, "sent": mo.sent}
+    said = {"data": mo.data, "sent": mo.sent, "media": list(mo.media), "raw": item.raw}
     return {
         "provider": mo.provider,
         "id": mo.id,

@@ -8,7 +8,7 @@ import re
 import secrets
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote
 
 from tornado.template import Loader
@@ -49,6 +49,7 @@ class ConsoleHandler(FieldsHandler):
     """A route of the console: by cookie, by bearer token, or in development_mode from here."""
 
     sign_in: SignIn | None = None
+    tornado_reads_forms: ClassVar[bool] = True  # its own pages alone send them
 
     async def prepare(self) -> None:  # type: ignore[override]  # Tornado awaits it
         """Let nobody in who has not signed in, and no form of a foreign page."""
@@ -124,7 +125,7 @@ class ConsoleHandler(FieldsHandler):
         """
         self.check_body_size()
         texts = {name: value for name, value in element.items() if value is not None}
-        found = read(self.request, {*known, *element, "xsrf", "done"}, texts)
+        found = read(self.request, self.content_type, {*known, *element, "xsrf", "done"}, texts)
         given = {
             name: value.replace("\r\n", "\n") if isinstance(value, str) else value
             for name, value in found.values.items()

@@ -6,7 +6,9 @@ import hashlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from enum import StrEnum
 from typing import ClassVar
+from urllib.parse import unquote
 
 from gateway.access.gates import WebhookCall
 from gateway.errors import Unauthenticated
@@ -18,29 +20,61 @@ from handlers.webhooks.payload import UNREADABLE, Payload, read
 log = logging.getLogger(__name__)
 
 
+class Use(StrEnum):
+    """What a webhook was good for, in the words of its metric and of the inbox's reasons."""
+
+    ACCEPTED = "accepted"
+    IGNORED = "ignored"  # nothing came, or it tells what there is no word for here
+    UNUSABLE = "unusable"  # something that it cannot do without is missing
+    UNREADABLE = "unreadable"
+
+
+# What may be somebody's text: kept for the operator before it is acknowledged.
+KEPT = frozenset({Use.UNUSABLE, Use.UNREADABLE})
+
+
 class WebhookHandler(BaseHandler):
     """GET, POST form or POST JSON from a provider; a subclass writes ``receive``."""
 
     guard = Guard.WEBHOOK
     signed: ClassVar[bool] = True  # whether the provider signs what it sends
     signed_by_jwt: ClassVar[bool] = False  # whatever its shape, as calls are
+    provider: ClassVar[str]
 
     async def get(self, token: str | None = None) -> None:
-        """Answer 200 with an empty body once the payload is stored, or is of no use."""
+        """Answer 200 with an empty body once the payload is stored, or kept unused."""
         too_large = len(self.request.body) > MAX_BODY_BYTES
-        # What no provider sends is of no use, and 200 keeps it from coming again.
-        payload = UNREADABLE if too_large else read(self.request)
+        payload = UNREADABLE if too_large else read(self.request, self.content_type)
         if payload.empty and self.request.method == "GET":
             self.acknowledge()  # providers look so whether the address is alive
             return
         async with self._authenticated(payload, token):
-            used = not too_large and await self.receive(payload)
-        WEBHOOKS[("accepted" if used else "ignored",)].inc()
-        if not used:
-            log.warning("%s: nothing usable in the webhook", type(self).__name__)
+            use = await self._take(payload)
+        WEBHOOKS[(use,)].inc()
+        if use is not Use.ACCEPTED:
+            log.warning("%s: %s", type(self).__name__, use)
         self.acknowledge()
 
     post = get
+
+    async def _take(self, payload: Payload) -> Use:
+        """Store what came, or keep it; return what it was good for."""
+        use = await self.receive(payload)
+        if not payload.readable:
+            use = Use.UNREADABLE
+        elif payload.empty:
+            use = Use.IGNORED
+        if use in KEPT:
+            await self.keep(use)
+        return use
+
+    async def keep(self, use: Use) -> None:
+        """Keep what came in the inbox; raises StoreUnavailable."""
+        body = self.request.body
+        what = body if body and self.request.method != "GET" else self.request.query.encode()
+        elements = [unquote(each) for each in self.request.path.split("/")]
+        place = "/".join(each for each in elements if each not in self.path_args)  # no token
+        await self.services.inbox.keep_raw(self.provider, place, what, use)
 
     @property
     def log_path(self) -> str:
@@ -48,8 +82,8 @@ class WebhookHandler(BaseHandler):
         given = getattr(self, "path_args", None)  # not set before the path could be decoded
         return "/…/***" if given is None or any(given) else super().log_path
 
-    async def receive(self, payload: Payload) -> bool:
-        """Store what ``payload`` carries; return whether it could be used."""
+    async def receive(self, payload: Payload) -> Use:
+        """Store what ``payload`` carries; return what that was good for."""
         raise NotImplementedError
 
     def acknowledge(self) -> None:
@@ -89,8 +123,14 @@ class WebhookHandler(BaseHandler):
             params=None if payload.repeated else payload.params,
             body=self.request.body,
             authorization=self.request.headers.get("Authorization", ""),
-            json_only=self.signed_by_jwt or webhooks.is_messages_v1(payload.document),
+            json_only=self.signed_by_jwt or self._seems_messages_v1(payload),
             on_this_machine=lambda: self.is_asked_here,
             signed=self.signed,
             is_receipt=lambda: webhooks.is_receipt(payload.params, payload.document),
         )
+
+    def _seems_messages_v1(self, payload: Payload) -> bool:
+        """Whether it is signed by JWT; what cannot be read is when it comes with one."""
+        if payload.readable:
+            return webhooks.is_messages_v1(payload.document)
+        return "Authorization" in self.request.headers

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,44 +9,50 @@ from typing import Any
 
 from tornado.httputil import HTTPServerRequest
 
-from gateway.store.values import well_formed
+from gateway.providers import forms
 
 
 @dataclass(frozen=True, slots=True)
 class Payload:
     """The content of a webhook: flat parameters, and the JSON object behind them if it was one.
 
+    Texts may hold half a character, whose other half comes with the next part of a long text.
     repeated: a name came twice; then the last value stands and no signature can be checked.
+    readable: False for a body that is neither JSON object nor form.
     """
 
     params: dict[str, str]
     document: dict[str, Any]
     repeated: bool = False
+    readable: bool = True
 
     @property
     def empty(self) -> bool:
         """Whether nothing came."""
-        return not self.params and not self.document
+        return self.readable and not self.params and not self.document
 
 
-# Of no use, and no signature can be checked.
-UNREADABLE = Payload({}, {}, repeated=True)
+# No signature of parameters can be checked.
+UNREADABLE = Payload({}, {}, repeated=True, readable=False)
 
 
-def read(request: HTTPServerRequest) -> Payload:
+def read(request: HTTPServerRequest, content_type: str) -> Payload:
     """Return the parameters of the query of a GET, of the body of anything else.
 
     A POST without a body may carry them in its query. The two are never mixed, since a signature
     covers one of them.
     """
-    body = request.body.removeprefix(codecs.BOM_UTF8).strip()
+    body = forms.as_utf8(request.body).strip(b" \t\r\n\0")
     if request.method == "GET" or not body:
         return _flat(request.query_arguments)
-    return _json(body) if body.startswith(b"{") else _flat(request.body_arguments)
+    if forms.is_json(body):
+        return _json(body)
+    form = forms.read_form(body, content_type)
+    return UNREADABLE if form is None else _flat(form)
 
 
 def _flat(arguments: Mapping[str, Sequence[bytes]]) -> Payload:
-    params = {name: values[-1].decode("utf-8", "replace") for name, values in arguments.items()}
+    params = {name: forms.decoded(values[-1]) for name, values in arguments.items()}
     return Payload(params, {}, any(len(values) > 1 for values in arguments.values()))
 
 
@@ -63,13 +68,16 @@ def _json(body: bytes) -> Payload:
 
     try:
         document = json.loads(
-            body.decode("utf-8", "replace"),
+            forms.decoded(body),
+            strict=False,  # control characters may stand in texts as they are
             parse_int=str,
             parse_float=str,
             parse_constant=str,
             object_pairs_hook=unique,
         )
     except (ValueError, RecursionError):
+        return UNREADABLE
+    if not isinstance(document, dict):
         return UNREADABLE
     params = {name: _text(value) for name, value in document.items() if _is_scalar(value)}
     return Payload(params, document, repeated)
@@ -82,4 +90,4 @@ def _is_scalar(value: object) -> bool:
 def _text(value: str | bool | None) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    return well_formed(value or "")
+    return value or ""

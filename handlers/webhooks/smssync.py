@@ -6,16 +6,19 @@ status 200, and a list of messages is always there.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from conf.devices import DEFAULT_DEVICE, Device
 from gateway.errors import GatewayError, PayloadTooLarge, StoreUnavailable, Unauthenticated
+from gateway.monitoring.metrics import WEBHOOKS
+from gateway.providers.smssync import provider_name
 from gateway.smssync import bodies, wire
 from gateway.smssync.phones import Reply
 from gateway.smssync.tasks import Task
 from handlers.base import BaseHandler, Guard
+from handlers.webhooks.base import Use
 
 # Versions 3.0.0 to 3.0.3 repeat all earlier SMS since their start in every post.
 MAX_BODY_BYTES = 1024 * 1024
@@ -32,12 +35,6 @@ class PhoneHandler(BaseHandler):
     """One phone, by the last element of its path; it is known by the secret it sends."""
 
     guard = Guard.DEVICE
-
-    def initialize(self) -> None:
-        """Keep the body from Tornado, which refuses what some versions send."""
-        super().initialize()
-        self.content_type = self.request.headers.get("Content-Type", "")
-        self.request.headers.pop("Content-Type", None)
 
     @property
     def element(self) -> str:
@@ -134,7 +131,10 @@ class PhoneHandler(BaseHandler):
         """Take an SMS; success is answered once it is stored, and for what is none."""
         device = self.services.devices.at(self.element)
         fields = bodies.fields(self.request.body, self.content_type)
-        post = wire.post(fields or {}, device.fields if device else {})
+        if fields is None:
+            await self._unreadable(device.fields if device else {})
+            return
+        post = wire.post(fields, device.fields if device else {})
         if post.is_alert or not self.request.body.strip():
             if device is not None and post.battery is not None:
                 await self.services.devices.note_battery(device.name, post.battery)
@@ -147,6 +147,21 @@ class PhoneHandler(BaseHandler):
             self._fail(NO_MESSAGE)
         else:
             await self._take(device, post)
+
+    async def _unreadable(self, names: Mapping[str, str]) -> None:
+        """Keep a post that was cut off or is broken; raises Unauthenticated.
+
+        Its secret need not be: without one anybody could fill the inbox. A phone that is refused
+        posts again.
+        """
+        secret = bodies.said(self.request.body, names.get("secret", "secret"))
+        device = self._authenticate(secret)
+        secrets = [each for each in (secret, device.secret, device.old_secret) if each]
+        await self.services.inbox.keep_raw(
+            provider_name(device.name), "", self.request.body, Use.UNREADABLE, secrets
+        )
+        WEBHOOKS[(Use.UNREADABLE,)].inc()
+        self._succeed()
 
     async def _take(self, device: Device, post: wire.Post) -> None:
         await self.services.devices.touch(device.name, version=self._version)

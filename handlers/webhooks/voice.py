@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import ujson
 
+from conf.providers import NEXMO
+from gateway.errors import StoreUnavailable
 from gateway.providers.vonage.voice import (
     Action,
     IncomingCall,
@@ -14,14 +17,17 @@ from gateway.providers.vonage.voice import (
     parse_event,
     parse_keyed,
 )
-from handlers.webhooks.base import WebhookHandler
+from handlers.webhooks.base import Use, WebhookHandler
 from handlers.webhooks.payload import Payload
+
+log = logging.getLogger(__name__)
 
 
 class VoiceHandler(WebhookHandler):
     """A webhook of the voice application, all of which are signed by JWT."""
 
     signed_by_jwt: ClassVar[bool] = True
+    provider: ClassVar[str] = NEXMO.name
 
 
 class AnswerHandler(VoiceHandler):
@@ -29,14 +35,14 @@ class AnswerHandler(VoiceHandler):
 
     actions: list[Action] | None = None  # none for the look whether the address is alive
 
-    async def receive(self, payload: Payload) -> bool:
+    async def receive(self, payload: Payload) -> Use:
         """Decide on the call."""
         fields = _fields(payload)
         keyed = parse_keyed(fields)
         call = parse_answer(fields)
         calls = self.services.calls
         self.actions = await (calls.answer(call) if keyed is None else calls.digits(keyed))
-        return bool(call.id)
+        return Use.ACCEPTED if call.id else Use.UNUSABLE
 
     def acknowledge(self) -> None:
         """Answer the actions."""
@@ -59,22 +65,30 @@ class FallbackHandler(AnswerHandler):
 
     post = get
 
-    async def receive(self, payload: Payload) -> bool:
+    async def receive(self, payload: Payload) -> Use:
         """Decide nothing."""
         self.call = parse_answer(_fields(payload))
         self.actions = self.services.calls.sorry()
-        return bool(self.call.id)
+        return Use.ACCEPTED if self.call.id else Use.UNUSABLE
+
+    async def keep(self, use: Use) -> None:
+        """Keep what came if the store is there; the caller is waiting."""
+        try:
+            await super().keep(use)
+        except StoreUnavailable:
+            log.warning("an unreadable call could not be kept: the store is down")
 
 
 class EventHandler(VoiceHandler):
     """What happens to the legs of a call."""
 
-    async def receive(self, payload: Payload) -> bool:
+    async def receive(self, payload: Payload) -> Use:
         """Follow the call."""
         event = parse_event(_fields(payload))
-        if event is not None:
-            await self.services.calls.event(event)
-        return event is not None
+        if event is None:
+            return Use.UNUSABLE
+        await self.services.calls.event(event)
+        return Use.ACCEPTED
 
 
 def _fields(payload: Payload) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ import sys
 
 from gateway.telephony.country import CountryGuesser
 from gateway.telephony.phonenumber import parse
+from tests.field import bodies
 from tests.field.numbers import CASES, Case
 
 
@@ -24,7 +25,12 @@ def main() -> int:
         wrong += found != case.number
         verdict = "right" if found == case.number else f"WRONG, not {case.number}"
         print(f"{case.kind:28} {case.text!r:52} {case.region:3} → {found!s:16} {verdict}")
-    print(f"{len(CASES)} cases, {wrong} wrong")
+    for body in bodies.CASES:
+        said = bodies.said(body)
+        wrong += said != body.said
+        verdict = "right" if said == body.said else f"WRONG, not {body.said!a}"
+        print(f"{body.kind:28} {body.label!r:52} {body.content_type:33} → {said!a} {verdict}")
+    print(f"{len(CASES) + len(bodies.CASES)} cases, {wrong} wrong")
     return 1 if wrong else 0
 
 

@@ -21,6 +21,7 @@ from tests.support import ROOT
 ROOMS = ("messaging",)
 ENUMS: dict[str, type[StrEnum]] = {
     "inbox_keep": Kept,
+    "inbox_keep_raw": Kept,
     "inbox_keep_stray": Kept,
     "outbox_mark": Turn,
     "outbox_requeue": Requeued,

@@ -126,6 +126,35 @@ ARGUMENTS: dict[str, tuple[str, dict[str, Any], dict[str, str]]] = {
     "json null counts as absent": ("POST", {"json": {"a": None}}, {}),
     "json without a content type": ("POST", {"data": b' {"a": "1"}'}, {"a": "1"}),
     "query and body": ("POST", {"params": {"a": "1"}, "data": {"b": "2"}}, {"a": "1", "b": "2"}),
+    "form called json": (
+        "POST",
+        {"data": b"a=%2B49+1", "headers": {"Content-Type": "application/json"}},
+        {"a": "+49 1"},
+    ),
+    "form without a content type": (
+        "POST",
+        {"data": b"a=1&b=2", "skip_auto_headers": ["Content-Type"]},
+        {"a": "1", "b": "2"},
+    ),
+    "form of a browser as text": (
+        "POST",
+        {"data": b"a=+49 1&2\r\nb=\r\n", "headers": {"Content-Type": "text/plain"}},
+        {"a": "+49 1&2", "b": ""},
+    ),
+    "form called multipart": (
+        "POST",
+        {"data": b"a=1", "headers": {"Content-Type": "multipart/form-data"}},
+        {"a": "1"},
+    ),
+    "json called a form": (
+        "POST",
+        {
+            "data": b'{"a": "1"}',
+            "headers": {"Content-Type": "application/x-www-form-urlencoded"},
+        },
+        {"a": "1"},
+    ),
+    "json in UTF-16": ("POST", {"data": '{"a": "é"}'.encode("utf-16")}, {"a": "é"}),
     "json type without a body": (
         "POST",
         {"headers": {"Content-Type": "application/json"}},

@@ -196,7 +196,7 @@ async def test_development_mode_that_others_can_reach_wants_tokens(tmp_path: Pat
 
             await until(told)
             phone = await (await client.get("/smssync/devices/default/pairing")).json()
-            assert "http://sms.example.com/smssync/" == phone["url"]
+            assert "http://sms.example.com/smssync/default/" == phone["url"]
             sms = {"from": "+12065550123", "message": "Hi", "secret": phone["secret"]}
             taken = await (await client.post("/smssync/", data=sms)).json()
             assert taken["payload"]["success"]

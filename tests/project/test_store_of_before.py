@@ -123,7 +123,16 @@ async def place(redis_url: str, tmp_path: Path) -> AsyncIterator[PhonesTown]:
         yield made
 
 
-def test_the_dump_holds_every_kind_of_key() -> None:
+# Keys that a store of release 0.1 does not have.
+NEW_KEYS = {
+    "spent:{<jti>}",
+    "{relay}:helped:<number>><sender>",
+    "{relay}:imported:<phone>:<digest>",
+    "{relay}:inbox-raw",
+}
+
+
+def test_the_dump_holds_every_kind_of_key_that_its_release_had() -> None:
     """Of the same type as the table of all keys says."""
     assert keys.__doc__
     rows = re.findall(r"^\| ([^ ]+) \| ([a-z ]+) \|", keys.__doc__, re.MULTILINE)
@@ -137,7 +146,7 @@ def test_the_dump_holds_every_kind_of_key() -> None:
         for name, pattern in patterns.items()
         if documented[name] not in {held[key] for key in held if re.fullmatch(pattern, key)}
     }
-    assert set() == missing
+    assert missing == NEW_KEYS
 
 
 async def test_sessions_are_open_as_they_were(place: PhonesTown) -> None:

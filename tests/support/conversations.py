@@ -11,6 +11,7 @@ from gateway.conversations.session import Session
 from gateway.conversations.sessions import Sessions
 from gateway.conversations.texts.consent import Consent
 from gateway.conversations.texts.lobby import Lobby
+from gateway.conversations.texts.media import Media
 from gateway.conversations.texts.passing import Passing
 from gateway.conversations.texts.relay import Relay
 from gateway.conversations.transcript import Transcript
@@ -54,6 +55,7 @@ def relay_on(store: Store, notices: Notices) -> Relay:
         optouts=OptOuts(store),
         wake=lambda: None,
     )
+    media = Media(store, notices=notices, inbox=inbox, wake=lambda: None)
     return Relay(
         store,
         sessions=sessions,
@@ -78,8 +80,10 @@ def relay_on(store: Store, notices: Notices) -> Relay:
             inbox=inbox,
             transcript=transcript,
             lobby=lobby,
+            media=media,
             wake=lambda: None,
         ),
         lobby=lobby,
+        media=media,
         wake=lambda: None,
     )

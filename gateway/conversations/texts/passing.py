@@ -11,6 +11,7 @@ from gateway.conversations.outcomes import NotTaken, Taken
 from gateway.conversations.session import Route, Session, log_keys
 from gateway.conversations.sessions import Sessions
 from gateway.conversations.texts.lobby import CHAT_IDLE_MS, Lobby, is_end
+from gateway.conversations.texts.media import Media
 from gateway.conversations.texts.mo import Look, Mo
 from gateway.conversations.transcript import Transcript
 from gateway.messaging.inbound.inbox import Inbox
@@ -41,6 +42,7 @@ class Passing:
         inbox: Inbox,
         transcript: Transcript,
         lobby: Lobby,
+        media: Media,
         wake: Callable[[], None],
     ) -> None:
         self._store = store
@@ -49,6 +51,7 @@ class Passing:
         self._inbox = inbox
         self._transcript = transcript
         self._lobby = lobby
+        self._media = media
         self._wake = wake
 
     async def take(self, mo: Mo, look: Look, route: Route) -> str:
@@ -64,6 +67,10 @@ class Passing:
         reason = _not_for_counterpart(mo, look, session)
         if reason:
             return await self._inbox.keep(mo.inbound, mo.token, reason)
+        if mo.inbound.media:
+            happened = await self._media.take(mo, session, route)
+            if happened == NotTaken.CHANGED or not mo.inbound.text:
+                return happened
         return await self._pass_on(mo, session, route)
 
     async def _pass_on(self, mo: Mo, session: Session, route: Route) -> str:

@@ -21,6 +21,7 @@ from gateway.conversations.session import Route, Seat
 from gateway.conversations.sessions import Sessions
 from gateway.conversations.texts.consent import Consent
 from gateway.conversations.texts.lobby import Lobby
+from gateway.conversations.texts.media import Media
 from gateway.conversations.texts.mo import Look, Mo
 from gateway.conversations.texts.passing import Passing
 from gateway.errors import StoreUnavailable
@@ -62,6 +63,7 @@ class Relay:
         consent: Consent,
         passing: Passing,
         lobby: Lobby,
+        media: Media,
         wake: Callable[[], None],
     ) -> None:
         self._store = store
@@ -72,6 +74,7 @@ class Relay:
         self._consent = consent
         self._passing = passing
         self._lobby = lobby
+        self._media = media
         self._wake = wake
 
     async def receive(self, inbound: Inbound) -> Taken:
@@ -137,6 +140,7 @@ class Relay:
         if not reason or (reason == NOT_OURS and _may_have_heard_from_us(mo, look)):
             happened = await self._consent.take(mo, look)
             if happened:
+                await self._media.keep(mo)
                 return happened
         if reason:
             return await self._inbox.keep(mo.inbound, mo.token, reason)
@@ -188,6 +192,7 @@ class Relay:
         # A repeat must not count against the lobby's limit.
         if await self._was_taken(mo.token):
             return Taken.REPEATED
+        await self._media.keep(mo)
         seat = Seat(mo.sender, mo.number, look.provider)
         return await self._lobby.receive(mo.inbound, mo.token, seat)
 
@@ -217,4 +222,4 @@ def _only_kept(mo: Mo, look: Look) -> str:
         return "own_number"
     if mo.inbound.data:
         return "binary"
-    return "" if mo.inbound.text else "empty"
+    return "" if mo.inbound.text or mo.inbound.media else "empty"

@@ -1,15 +1,18 @@
-"""MOs that belong to nothing, kept for the operator to read."""
+"""MOs that belong to nothing, and what came and cannot be used: kept for the operator to read."""
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
 
 from gateway.errors import UnknownPlace
+from gateway.messaging.inbound import raw
 from gateway.messaging.inbound.dedup import IMPORTED_MS, Token, imported
 from gateway.messaging.inbound.sending_time import written_ms
 from gateway.providers.base import Inbound
@@ -29,8 +32,12 @@ _NUMBER = re.compile(r"\+[0-9]+")
 # Items looked at in one call when a number is erased.
 CHUNK = 500
 
+# Of what cannot be used: a flood of it must push out no MO and fill no store.
+MOST_RAW = 1_000
+
 _KEEP = Script.load(__file__, "inbox_keep", "_enqueue", "_once", "_inbox")
 _KEEP_STRAY = Script.load(__file__, "inbox_keep_stray", "_enqueue", "_once", "_inbox")
+_KEEP_RAW = Script.load(__file__, "inbox_keep_raw", "_enqueue", "_once", "_inbox")
 _PAGE = Script.load(__file__, "inbox_page")
 
 
@@ -46,13 +53,14 @@ class Kept(StrEnum):
 class InboxItem:
     """A kept MO; id: its place in the inbox; at: when it came, ms; reason: a word that says why.
 
-    Its numbers stand without their ``+``.
+    Its numbers stand without their ``+``. raw: what came instead of an MO, cut; '' for an MO.
     """
 
     id: str
     at: int
     mo: Inbound
     reason: str
+    raw: str = ""
 
 
 class _Stored(msgspec.Struct, rename={"sender": "from"}, omit_defaults=True):
@@ -66,6 +74,8 @@ class _Stored(msgspec.Struct, rename={"sender": "from"}, omit_defaults=True):
     reason: str
     data: str = ""
     sent: str = ""
+    media: tuple[str, ...] = ()
+    raw: str = ""
 
 
 _READER = msgspec.json.Decoder(_Stored)
@@ -92,6 +102,7 @@ class Inbox:
             reason=reason,
             data=inbound.data,
             sent=inbound.sent,
+            media=inbound.media,
         )
         return msgspec.json.encode(item).decode()
 
@@ -123,6 +134,23 @@ class Inbox:
         )
         return Kept(happened)
 
+    async def keep_raw(
+        self, provider: str, place: str, body: bytes, reason: str, secrets: Iterable[str] = ()
+    ) -> Kept:
+        """Keep what cannot be used, once in 48 h; returns KEPT or REPEATED.
+
+        place: what else tells it from others, such as its path; secrets: texts that are blotted
+        out. Of these items the newest MOST_RAW stay.
+        """
+        digest = hashlib.sha256(f"{place}\n".encode() + body).hexdigest()[:32]
+        item = _Stored(provider, "", "", "", "", reason, raw=raw.kept(body, secrets))
+        happened = await self._store.run(
+            _KEEP_RAW,
+            [keys.seen(provider, f"raw:{digest}"), keys.ASSEMBLIES, keys.INBOX, keys.INBOX_RAW],
+            [msgspec.json.encode(item).decode(), self.lifetime, MOST_RAW],
+        )
+        return Kept(happened)
+
     async def page(self, limit: int, after: str) -> Page[InboxItem]:
         """Return those that came before ``after``, the id of an item, '' = from the newest.
 
@@ -145,7 +173,7 @@ class Inbox:
                 ids = [
                     inbox_id
                     for inbox_id, (_, text) in found
-                    if (item := _item(inbox_id, text)) and number in {item.mo.sender, item.mo.to}
+                    if (item := _item(inbox_id, text)) and _names(item, number)
                 ]
                 if ids:
                     erased += await self._store.execute("XDEL", keys.INBOX, *ids)
@@ -169,8 +197,14 @@ def _item(item_id: str, text: str) -> InboxItem | None:
         found.text,
         data=found.data,
         sent=found.sent,
+        media=found.media,
     )
-    return InboxItem(item_id, int(item_id.partition("-")[0]), mo, found.reason)
+    return InboxItem(item_id, int(item_id.partition("-")[0]), mo, found.reason, found.raw)
+
+
+def _names(item: InboxItem, digits: str) -> bool:
+    """Tell whether an item is from a number or to it, or names it in what nobody could read."""
+    return digits in {item.mo.sender, item.mo.to} or raw.names(item.raw, digits)
 
 
 def _digits(written: str) -> str:

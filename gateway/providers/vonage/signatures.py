@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import time
 import warnings
 from collections.abc import Mapping
@@ -16,10 +17,14 @@ from typing import Any
 import jwt
 from jwt.warnings import InsecureKeyLengthWarning
 
+from gateway.store.values import well_formed
+
 # The provider chooses the secret; a warning for each process would tell the operator nothing.
 warnings.simplefilter("ignore", InsecureKeyLengthWarning)
 
 LONGEST_ID = 100
+_HALF = re.compile("[\ud800-\udfff]")
+
 METHODS = ("md5hash", "md5", "sha1", "sha256", "sha512")
 
 # Clocks differ; an ``iat`` this far in the future is still believed.
@@ -62,6 +67,7 @@ def verify(params: Mapping[str, str], secret: str, method: str, *, max_age: floa
 
     max_age: seconds that ``timestamp`` may differ from now, 0 = not checked. Blank values are
     kept; only when they do not match are those dropped, once, that the provider leaves blank.
+    Half a character is signed as itself, as U+FFFD or as ``?``.
     """
     rest = {key: value for key, value in params.items() if key != "sig"}
     if any(_SEPARATORS.intersection(key) for key in rest):
@@ -71,6 +77,11 @@ def verify(params: Mapping[str, str], secret: str, method: str, *, max_age: floa
     without = {key: value for key, value in rest.items() if value or key not in _MAY_BE_BLANK}
     if len(without) < len(rest):
         candidates.append(without)
+    if not all(map(_is_encodable, rest.values())):
+        candidates.append({key: well_formed(value) for key, value in rest.items()})
+        candidates.append(
+            {key: value.encode(errors="replace").decode() for key, value in rest.items()}
+        )
     matches = [same(sign(each, secret, method).lower(), given) for each in candidates]
     return any(matches) and (max_age <= 0 or _fresh(rest.get("timestamp", ""), max_age))
 
@@ -125,6 +136,10 @@ def jwt_id(
     hashed = claims.get("payload_hash", None if body else _sha256(b""))
     proved = not foreign and same(_sha256(body), str(hashed).lower())
     return told if proved and _issued_in_time(claims["iat"], max_age) else None
+
+
+def _is_encodable(text: str) -> bool:
+    return text.isascii() or not _HALF.search(text)
 
 
 def _issued_in_time(issued: object, max_age: float) -> bool:

@@ -12,15 +12,18 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.providers import media
 from gateway.providers.base import Inbound, LongText, Receipt
 from gateway.providers.http import content_id, scalar, word
 from gateway.providers.vonage.codes import RECEIPT_STATES
 from gateway.providers.vonage.sms import MAX_ID_LENGTH, NAME, as_text
+from gateway.store.values import well_formed
 
 # https://developer.vonage.com/en/api/sms#send-an-sms (parameter ``client-ref``)
 MAX_REFERENCE_LENGTH = 100
 MAX_WORD_LENGTH = 40
 MAX_NUMBER_LENGTH = 64
+MAX_TYPE_LENGTH = 200
 MAX_TIME_LENGTH = 40
 # Messages v1 joins long texts itself; what is longer than this is no text of a person.
 MAX_TEXT_LENGTH = 10_000
@@ -31,8 +34,38 @@ MOST_PARTS = 255
 _BODY_FIELDS = ("text", "type", "data")
 _RECEIPT_FIELDS = ("status", "err-code", "scts")
 
+# By which a person's phone reaches a number; all others have ends that are no numbers.
+_CHANNELS = frozenset({"sms", "mms"})
+
 _HEXADECIMAL = re.compile(r"(?:[0-9A-Fa-f]{2})+")
+# https://developer.vonage.com/en/api-errors/messages#1340
+_NUMBERED_TYPE = re.compile(r"#([0-9]{1,10})\Z")
 _PART_NUMBER = re.compile(r"[0-9]{1,3}")
+
+
+def parse(params: Mapping[str, str], document: Mapping[str, Any]) -> Receipt | Inbound | None:
+    """Return the receipt or the MO in a webhook of either API, None when there is none in it.
+
+    document: the JSON object whose flat parameters ``params`` are, {} for a form. What has a text
+    is somebody's, even if it has a status as well.
+    """
+    if is_messages_v1(document):
+        return parse_messages_v1_inbound(document) or parse_messages_v1_status(document)
+    if "text" in params:
+        return parse_inbound(params)
+    return parse_receipt(params) or parse_inbound(params)
+
+
+def is_report(fields: Mapping[str, object]) -> bool:
+    """Tell whether a webhook is a receipt, if of a status of which nothing is known here.
+
+    A status that begins like a known one was cut off: then this may be all that came of it.
+    """
+    if _any(fields, (*_BODY_FIELDS, "message_type", "message", "content")):
+        return False
+    status = word(fields.get("status"), MAX_WORD_LENGTH).lower()
+    cut_off = any(known.startswith(status) for known in RECEIPT_STATES)
+    return _any(fields, ("messageId", "message_uuid")) and not cut_off
 
 
 def parse_receipt(params: Mapping[str, str]) -> Receipt | None:
@@ -40,7 +73,7 @@ def parse_receipt(params: Mapping[str, str]) -> Receipt | None:
 
     ``msisdn`` is the recipient and ``to`` the sender here; neither is needed.
     """
-    provider_id = params.get("messageId", "")
+    provider_id = well_formed(params.get("messageId", ""))
     state = RECEIPT_STATES.get(params.get("status", "").lower())
     if not provider_id or len(provider_id) > MAX_ID_LENGTH or state is None:
         return None
@@ -89,10 +122,15 @@ def parse_messages_v1_status(document: Mapping[str, Any]) -> Receipt | None:
 
 
 def _error_code(error: object) -> str:
-    """Return the code of an error: its title in v1, in v0.1 its code."""
+    """Return the code of an error: its title in v1, or the end of its type; in v0.1 its code."""
     if not isinstance(error, dict):
         return ""
-    return word(error.get("title") or error.get("code"), MAX_WORD_LENGTH)
+    names = ("title", "code", "type")
+    title, code, kind = (word(error.get(name), MAX_TYPE_LENGTH) for name in names)
+    numbered = _NUMBERED_TYPE.search(kind)
+    if numbered and not title.isdecimal():
+        return numbered[1]
+    return (title or code)[:MAX_WORD_LENGTH]
 
 
 def _kept(params: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
@@ -103,26 +141,29 @@ def parse_inbound(params: Mapping[str, str]) -> Inbound | None:
     """Return the MO in the parameters of an SMS API webhook, None when there is none in them.
 
     ``msisdn`` is the sender here; some routes give none, or a name. A binary MO has its user
-    data in ``data``, the header (``udh``) before the body, and no text; its parts stay apart.
+    data in ``data``, the header (``udh``) before the body, and no text; its parts stay apart. A
+    part of a long text may begin or end within a character, as half a surrogate pair.
     """
     if _any(params, _RECEIPT_FIELDS) and not _any(params, _BODY_FIELDS):
         return None
     binary = params.get("type", "").lower() == "binary"
     data = params.get("udh", "") + params.get("data", "") if binary else ""
-    if binary and not _HEXADECIMAL.fullmatch(data):
+    if not (_HEXADECIMAL.fullmatch(data) if binary else "text" in params):
         return None
-    sender, to = params.get("msisdn", ""), params.get("to", "")
-    text = "" if binary else params.get("text", "")[:MAX_TEXT_LENGTH]
+    names = ("messageId", "msisdn", "to", "message-timestamp")
+    given, sender, to, sent = (well_formed(params.get(name, "")) for name in names)
+    text = "" if binary else params["text"][:MAX_TEXT_LENGTH]
+    long = None if binary else _long_text(params)
     return _within_bounds(
         Inbound(
             NAME,
-            _id(params.get("messageId", ""), sender, to, text or data),
+            _id(given, sender, to, text or data),
             sender,
             to,
-            text,
+            text if long else well_formed(text),
             data=data,
-            long=None if binary else _long_text(params),
-            sent=params.get("message-timestamp", "")[:MAX_TIME_LENGTH],
+            long=long,
+            sent=sent[:MAX_TIME_LENGTH],
         )
     )
 
@@ -134,7 +175,7 @@ def _id(given: str, sender: str, to: str, text: str) -> str:
     return content_id(sender, to, text) if sender and text else ""
 
 
-def _any(params: Mapping[str, str], names: tuple[str, ...]) -> bool:
+def _any(params: Mapping[str, object], names: tuple[str, ...]) -> bool:
     return any(name in params for name in names)
 
 
@@ -142,7 +183,7 @@ def _long_text(params: Mapping[str, str]) -> LongText | None:
     """Return which part of a long text this is, None for a text of its own or odd counts."""
     if params.get("concat", "true").lower() not in {"true", "1"}:
         return None
-    reference = params.get("concat-ref", "")
+    reference = well_formed(params.get("concat-ref", ""))
     total, part = (_number(params.get(f"concat-{name}", "")) for name in ("total", "part"))
     if not 1 <= len(reference) <= MAX_ID_LENGTH:
         return None
@@ -156,20 +197,25 @@ def _number(text: str) -> int:
 
 
 def parse_messages_v1_inbound(document: Mapping[str, Any]) -> Inbound | None:
-    """Return the text in a Messages webhook, None for other channels, kinds and statuses.
+    """Return the text or the media in a Messages webhook, None for other channels and statuses.
 
     Long texts come in one piece. Applications made before 2021 may still get v0.1, which has the
     channel in both ends and the text in its content.
     """
     message = _as_v1(document)
-    if message.get("channel") != "sms" or message.get("message_type") != "text":
+    channel, kind = (word(message.get(name), 20) for name in ("channel", "message_type"))
+    sent_along = media.addresses(message) if kind not in {"", "text"} else ()
+    if channel not in _CHANNELS or not (sent_along or (kind == "text" and "text" in message)):
         return None
-    names = ("message_uuid", "from", "to", "text")
-    message_id, sender, to, text = (scalar(message.get(name)) for name in names)
+    names = ("message_uuid", "from", "to")
+    message_id, sender, to = (scalar(message.get(name)) for name in names)
+    text = media.words(message) if sent_along else scalar(message.get("text"))
     if message_id is None or to is None or text is None:
         return None
     sent = word(message.get("timestamp"), MAX_TIME_LENGTH)
-    return _within_bounds(Inbound(NAME, message_id, sender or "", to, text, sent=sent))
+    return _within_bounds(
+        Inbound(NAME, message_id, sender or "", to, text, sent=sent, media=sent_along)
+    )
 
 
 def _as_v1(document: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -181,12 +227,12 @@ def _as_v1(document: Mapping[str, Any]) -> Mapping[str, Any]:
         return document
     sender, to = (each for each in ends if isinstance(each, dict))
     return {
+        **content,
         "message_uuid": document.get("message_uuid"),
         "channel": to.get("type"),
         "message_type": content.get("type"),
         "from": sender.get("number"),
         "to": to.get("number"),
-        "text": content.get("text"),
         "timestamp": document.get("timestamp"),
     }
 

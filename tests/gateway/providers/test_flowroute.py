@@ -318,7 +318,7 @@ CAPTURED = {
         },
     }
 }
-PICTURE = {
+PICTURE: dict[str, Any] = {
     "data": {
         "type": "message",
         "id": MDR2,
@@ -334,18 +334,51 @@ PICTURE = {
     },
     "included": [{"type": "media", "id": "m-1", "attributes": {"mime_type": "image/png"}}],
 }
+ADDRESS = "https://media.example.com/m-1/a.png"
+PICTURES: dict[str, Any] = PICTURE | {
+    "included": [
+        {
+            "type": "media",
+            "id": f"m-{n}",
+            "links": {"self": f"https://api.example.com/m-{n}"},
+            "attributes": {"url": address, "mime_type": "image/png", "file_size": 17},
+        }
+        for n, address in enumerate((ADDRESS, f"{ADDRESS}?2"))
+    ]
+}
 FLAT = [
     Hook("documented", flat(), inbound(id=MDR1)),
     Hook("body null", flat(body=None), inbound("", MDR1)),
-    Hook("no body", lacking("body", flat()), inbound("", MDR1)),
+    Hook("no body", lacking("body", flat()), None),
+    Hook(
+        "picture of the old shape",
+        lacking("body", flat(is_mms=True, media_urls=[ADDRESS])),
+        inbound("", MDR1, media=(ADDRESS,)),
+    ),
     Hook("other fields", flat(extra={"a": 1}, status="received"), inbound(id=MDR1)),
     Hook("data is no object", flat(data="x"), inbound(id=MDR1)),
     Hook("attributes are no object", flat(attributes=[]), inbound(id=MDR1)),
 ]
 NEW = [
     Hook("captured", CAPTURED, inbound("Hello are you there? ", sent="2017-12-22T01:52:39.39Z")),
-    Hook("picture without a word", PICTURE, inbound("")),
-    Hook("picture with a word", document(is_mms=True), inbound()),
+    Hook("picture without an address", PICTURE, inbound("", media=(f"mms:{MDR2}",))),
+    Hook(
+        "picture with the address of its record alone",
+        {"data": PICTURE["data"] | {"links": {"self": ADDRESS}}},
+        inbound("", media=(ADDRESS,)),
+    ),
+    Hook(
+        "pictures with a line end",
+        document(is_mms=True, body=" \n") | {"included": PICTURES["included"]},
+        inbound("", media=(ADDRESS, f"{ADDRESS}?2")),
+    ),
+    Hook("pictures", PICTURES, inbound("", media=(ADDRESS, f"{ADDRESS}?2"))),
+    Hook(
+        "pictures with a word",
+        document(is_mms="true") | {"included": PICTURES["included"]},
+        inbound(media=(ADDRESS, f"{ADDRESS}?2")),
+    ),
+    Hook("a text that is no MMS", document(is_mms=False), inbound()),
     Hook("shortest", document(), inbound()),
     Hook("not wrapped", document()["data"], inbound()),
     Hook("no type", {"data": lacking("type", document()["data"])}, inbound()),

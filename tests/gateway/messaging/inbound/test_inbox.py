@@ -11,8 +11,9 @@ import pytest
 import ujson
 
 from gateway.errors import StoreUnavailable, UnknownPlace
+from gateway.messaging.inbound import raw
 from gateway.messaging.inbound.dedup import single
-from gateway.messaging.inbound.inbox import Inbox, InboxItem
+from gateway.messaging.inbound.inbox import MOST_RAW, Inbox, InboxItem
 from gateway.providers.base import Inbound
 from gateway.store import keys
 from gateway.store.paging import Page
@@ -68,8 +69,9 @@ async def texts(inbox: Inbox) -> list[str]:
         ({"sender": "+", "to": "+1x"}, {"sender": "+", "to": "+1x"}),
         ({"text": "", "data": "EA06"}, {"text": "", "data": "EA06"}),
         ({"text": " 🚀é\n\x00"}, {"text": " 🚀é\n\x00"}),
+        ({"media": ("https://example.com/a", "geo:1,2")}, {}),
     ],
-    ids=["digits", "plus", "short", "names", "odd", "binary", "any text"],
+    ids=["digits", "plus", "short", "names", "odd", "binary", "any text", "media"],
 )
 async def test_an_mo_is_shown_as_it_came_with_numbers_without_a_plus(
     inbox: Inbox, changed: dict[str, Any], expected: dict[str, Any]
@@ -78,7 +80,8 @@ async def test_an_mo_is_shown_as_it_came_with_numbers_without_a_plus(
     page = await inbox.page(10, "")
     [item] = page.items
     assert (1, None) == (page.total, page.next)
-    assert (replace(MO, **expected), "no_session") == (item.mo, item.reason)
+    shown = replace(MO, **{"media": changed.get("media", ()), **expected})
+    assert (shown, "no_session") == (item.mo, item.reason)
     assert item.id.startswith(f"{item.at}-")
     assert abs(item.at - time.time() * 1000) < 60_000
 
@@ -117,6 +120,101 @@ async def test_a_stray_mo_is_kept_unless_its_number_is_in_the_pool_of_its_provid
     mo = replace(MO, provider=provider)
     assert happened == await inbox.keep_stray(mo, single(mo), "+12065550100")
     assert kept == await texts(inbox)
+
+
+# -- what cannot be used ----------------------------------------------------------------------
+
+
+async def bodies(inbox: Inbox) -> list[tuple[str, str]]:
+    """Return what is shown of what could not be used, and why it is there."""
+    return [(each.raw, each.reason) for each in (await inbox.page(1000, "")).items if each.raw]
+
+
+async def test_what_cannot_be_used_is_shown_as_it_came(inbox: Inbox) -> None:
+    assert "kept" == await inbox.keep_raw("nexmo", "/inbound", b'{"text":"H\xc3\xa9', "unreadable")
+    [item] = (await inbox.page(10, "")).items
+    assert ('{"text":"Hé', "unreadable") == (item.raw, item.reason)
+    assert Inbound("nexmo", "", "", "", "") == item.mo
+    assert abs(item.at - time.time() * 1000) < 60_000
+
+
+async def test_the_same_body_at_the_same_place_is_kept_once(inbox: Inbox) -> None:
+    places = [
+        ("nexmo", "/inbound"),
+        ("nexmo", "/inbound"),
+        ("nexmo", "/dlr"),
+        ("flowroute", "/dlr"),
+    ]
+    happened = [await inbox.keep_raw(*place, b"{", "unreadable") for place in places]
+    assert ["kept", "repeated", "kept", "kept"] == happened
+    assert 3 == len(await bodies(inbox))
+
+
+async def test_a_flood_of_it_pushes_out_no_mo_and_keeps_the_newest(inbox: Inbox) -> None:
+    await keep(inbox, MO)
+    for n in range(MOST_RAW + 3):
+        await inbox.keep_raw("nexmo", "", b"{%d" % n, "unreadable")
+    await keep(inbox, MO)
+    newest = await inbox.page(1000, "")
+    rest = await inbox.page(1000, newest.next or "")
+    assert (MOST_RAW + 2, None) == (newest.total, rest.next)
+    found = [item.raw or item.mo.text for item in [*newest.items, *rest.items]]
+    assert [MO.text, "{1002", *[f"{{{n}" for n in range(1001, 3, -1)], "{3", MO.text] == found
+
+
+async def test_it_is_kept_for_so_many_days_as_well(inbox: Inbox, store: Store) -> None:
+    await put(store, 7.5)
+    await inbox.keep_raw("nexmo", "", b"{", "unreadable")
+    assert [("{", "unreadable")] == await bodies(inbox)
+    assert 7 * DAY_MS - 60_000 < await store.execute("PTTL", keys.INBOX_RAW) <= 7 * DAY_MS
+
+
+@pytest.mark.parametrize(
+    ("body", "secrets", "expected"),
+    [
+        (b"text=a&sig=0123&nonce=1", [], "text=a&sig=***&nonce=1"),
+        (b"SIG=0123", [], "SIG=***"),
+        (b"a=1&sigma=2", [], "a=1&sigma=2"),
+        (b'{"sig": "0123","text":"sig', [], '{"sig": "***","text":"sig'),
+        (b'{"secret":"cut of', [], '{"secret":"***'),
+        (b"<p><secret>S</secret><x>1", [], "<p><secret>***</secret><x>1"),
+        (b'name="secret"\r\n\r\nS 1\r\n--b', [], 'name="secret"\r\n\r\n***\r\n--b'),
+        (b"key=S%201%26&x=S+1%26", ["S 1&"], "key=***&x=***"),
+        (b'{"k":"S\\"1<"}<a>S&quot;1&lt;', ['S"1<'], '{"k":"***"}<a>***'),
+        ('{"a":"é"'.encode("utf-16"), [], '{"a":"é"'),
+        (b"Gr\xfc\xdfe", [], "Grüße"),
+        (b"a\xed\xa0\xbdb", [], "a\ufffdb"),
+        (b"a\x00b", [], "a\x00b"),
+        (b"x" * 70_000, [], "x" * 4096),
+        ("é".encode() * 70_000, [], "é" * 2048),
+        (b"x" + "é".encode() * 70_000, [], "x" + "é" * 2047),
+    ],
+)
+def test_what_is_kept_of_a_body_has_no_secret_and_at_most_4_kb(
+    body: bytes, secrets: list[str], expected: str
+) -> None:
+    assert expected == raw.kept(body, secrets)
+
+
+@pytest.mark.parametrize(
+    ("body", "gone"),
+    [
+        (b"msisdn=4917612345678&x=", True),
+        (b"from=%2B4917612345678", True),
+        (b'{"from":"+49 (176) 123-45.678', True),
+        (b"from=%2B49+176+12345678", True),
+        (b"from=0176%2F12345678", True),
+        (b"msisdn=4917612345679", False),
+        (b"msisdn=49176123456", False),
+    ],
+)
+async def test_a_number_is_erased_from_what_nobody_could_read(
+    inbox: Inbox, body: bytes, gone: bool
+) -> None:
+    await inbox.keep_raw("nexmo", "", body, "unreadable")
+    await inbox.keep_raw("nexmo", "", b"{", "unreadable")
+    assert int(gone) == await inbox.erase_number("+4917612345678")
+    assert 2 - gone == len(await bodies(inbox))
 
 
 # -- pages ------------------------------------------------------------------------------------

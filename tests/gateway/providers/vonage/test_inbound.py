@@ -79,8 +79,6 @@ PLAIN = [
     Hook("type in capitals", mo(type="TEXT"), inbound()),
     Hook("unknown type", mo(type="wappush"), inbound()),
     Hook("empty text", mo(text=""), inbound("")),
-    Hook("type without a text", without("text"), inbound("")),
-    Hook("neither text nor type", without("text", "type"), inbound("")),
     Hook(
         "time with an offset",
         mo(message_timestamp="2020-01-01T12:00:00.000+00:00"),
@@ -116,6 +114,8 @@ USELESS = [
     Hook("nothing", {}, None),
     Hook("no id and no sender", mo(messageId="", msisdn=""), None),
     Hook("no id and no text", mo(messageId="", text=""), None),
+    Hook("type without a text", without("text"), None),
+    Hook("neither text nor type", without("text", "type"), None),
     Hook("no number", without("to"), None),
     Hook("empty number", mo(to=""), None),
     Hook("number too long", mo(to="1" * 65), None),
@@ -176,6 +176,14 @@ def test_what_is_a_receipt_is_no_mo_and_the_other_way_round() -> None:
     assert webhooks.parse_receipt(CAPTURED) is None
 
 
+def test_a_text_with_a_status_is_somebodys_text() -> None:
+    for given in (mo(status="delivered"), mo(status="delivered", scts="1", err_code="0")):
+        assert inbound() == webhooks.parse(given, {})
+        assert v1() == webhooks.parse({}, message(status="delivered"))
+    found = webhooks.parse(RECEIPT, {})
+    assert found == webhooks.parse_receipt(RECEIPT)
+
+
 # -- parts of long texts
 
 
@@ -231,6 +239,12 @@ NO_PARTS = {
     "part of 5,000 digits": part("1" * 5000),
     "part Arabic": part("٣"),
 }
+
+
+def test_half_a_character_stays_in_a_part_and_in_nothing_else() -> None:
+    """Its other half comes with the next part."""
+    assert inbound("a\ud83d", long=LongText("7", 4, 3)) == parse_inbound(part(text="a\ud83d"))
+    assert inbound("a\ufffd", "x\ufffd") == parse_inbound(mo(text="a\ud83d", messageId="x\ud83d"))
 
 
 @pytest.mark.parametrize(("params", "expected"), PARTS.values(), ids=PARTS.keys())
@@ -328,7 +342,6 @@ MESSAGES = [
     Hook("half a character", message(text="a\ud83db"), v1("a\ufffdb")),
     Hook("empty text", message(text=""), v1("")),
     Hook("text null", message(text=None), v1("")),
-    Hook("no text", message_without("text"), v1("")),
     Hook("text is a number", message(text=17), v1("17")),
     Hook("numbers are numbers", message(to=int(NUMBER), sender=int(SENDER)), v1()),
     Hook("name for a sender", message(sender="Acme"), v1(sender="Acme")),
@@ -337,6 +350,7 @@ MESSAGES = [
     Hook("sender is an object", message(sender={"number": SENDER}), v1(sender="")),
     Hook("endless time", message(timestamp="2" * 9000), v1(sent="2" * 40)),
     Hook("time is a list", message(timestamp=[]), v1()),
+    Hook("no text", message_without("text"), None),
     Hook("text too long", message(text="x" * 10_001), None),
     Hook("text is a list", message(text=["Hi"]), None),
     Hook("text is true", message(text=True), None),
@@ -354,7 +368,6 @@ MESSAGES = [
     Hook("another channel", message(channel="whatsapp"), None),
     Hook("no channel", message_without("channel"), None),
     Hook("channel is a list", message(channel=["sms"]), None),
-    Hook("a picture", message(message_type="image", image={"url": "https://example.com"}), None),
     Hook("unsupported", message(message_type="unsupported"), None),
     Hook("no type", message_without("message_type"), None),
     Hook(
@@ -374,7 +387,83 @@ MESSAGES = [
 ]
 
 
-@pytest.mark.parametrize("case", MESSAGES, ids=lambda case: case.id)
+PICTURE = "https://example.com/a/picture.jpg?x=1&y=2"
+CARD = "https://example.com/anna.vcf"
+
+
+def media(kind: str, **more: Any) -> dict[str, Any]:
+    """Return an MMS of one kind, whose content stands under the name of the kind."""
+    return message_without("text") | {"channel": "mms", "message_type": kind, **more}
+
+
+# https://developer.vonage.com/en/api/messages#inbound-message
+MEDIA = [
+    Hook("image", media("image", image={"url": PICTURE, "name": "a"}), v1("", media=(PICTURE,))),
+    Hook(
+        "image with a blank",
+        media("image", text=" \n", image={"url": PICTURE}),
+        v1("", media=(PICTURE,)),
+    ),
+    Hook(
+        "image with a caption",
+        media("image", image={"url": PICTURE, "caption": "Us"}),
+        v1("Us", media=(PICTURE,)),
+    ),
+    Hook(
+        "image with a text",
+        media("image", text="Us", image={"url": PICTURE}),
+        v1("Us", media=(PICTURE,)),
+    ),
+    *(
+        Hook(kind, media(kind) | {kind: {"url": PICTURE}}, v1("", media=(PICTURE,)))
+        for kind in ("audio", "video", "file", "vcard", "sticker")
+    ),
+    Hook("by the channel sms", media("image", channel="sms", image={"url": PICTURE}),
+         v1("", media=(PICTURE,))),
+    Hook(
+        "a place",
+        media("location", location={"lat": "52.5", "long": -13.25, "name": "Here"}),
+        v1("", media=("geo:52.5,-13.25",)),
+    ),
+    Hook(
+        "several in one",
+        media(
+            "content",
+            content=[
+                {"type": "image", "url": PICTURE},
+                {"type": "text", "text": "Us"},
+                {"type": "vcard", "url": CARD},
+                {"type": "image", "url": PICTURE},
+            ],
+        ),
+        v1("Us", media=(PICTURE, CARD)),
+    ),
+    Hook("a text by mms", message(channel="mms"), v1()),
+    Hook("a text with an address", message(text=PICTURE), v1(PICTURE)),
+    Hook("no address", media("image", image={"name": "a.jpg"}), None),
+    Hook("address of another kind", media("image", image={"url": "file:///etc/passwd"}), None),
+    Hook("endless address", media("image", image={"url": PICTURE + "x" * 2_000}), None),
+    Hook("a place without a longitude", media("location", location={"lat": 52.5}), None),
+    Hook("unsupported", media("unsupported"), None),
+    Hook("of another channel", media("image", channel="whatsapp", image={"url": PICTURE}), None),
+    Hook("a kind that is none", media("image", message_type=[], image={"url": PICTURE}), None),
+    Hook("a status with an address", media("", error={"type": PICTURE}, status="clicked"), None),
+    Hook(
+        "of v0.1",
+        {
+            "message_uuid": UUID,
+            "to": {"type": "mms", "number": NUMBER},
+            "from": {"type": "mms", "number": SENDER},
+            "message": {
+                "content": {"type": "image", "image": {"url": PICTURE, "caption": "Us"}}
+            },
+        },
+        v1("Us", media=(PICTURE,)),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", [*MESSAGES, *MEDIA], ids=lambda case: case.id)
 def test_an_mo_of_messages_v1_is_read(case: Hook) -> None:
     assert case.expected == parse_messages_v1_inbound(case.given)
 
@@ -429,3 +518,32 @@ def test_a_status_of_messages_v0_1_is_read_with_its_error_code(status: str, stat
     receipt = parse_messages_v1_status(ends | {"status": status, "error": error})
     assert receipt is not None
     assert (state, "1300") == (receipt.state, receipt.error_code)
+
+
+TYPE = "https://developer.vonage.com/api-errors/messages"
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        ({"code": 1300, "reason": "Not part of the provider's network"}, "1300"),
+        ({"code": "1300"}, "1300"),
+        ({"type": f"{TYPE}#1340", "title": "1340", "detail": "x", "instance": "y"}, "1340"),
+        ({"type": f"{TYPE}#1340", "title": "Outside of the allowed window"}, "1340"),
+        ({"type": TYPE, "title": "Outside of the allowed window"}, "Outside of the allowed window"),
+        ({"title": 1000}, "1000"),
+        ({"title": None, "code": 0}, "0"),
+        ({}, ""),
+        (None, ""),
+        ("1300", ""),
+        ([{"code": 1300}], ""),
+        ({"code": [1300]}, ""),
+        ({"title": "x" * 500}, "x" * 40),
+    ],
+    ids=str,
+)
+def test_the_code_of_an_error_is_found_in_every_shape(error: object, code: str) -> None:
+    ends = {name: V0_1[name] for name in ("message_uuid", "to", "from")}
+    receipt = parse_messages_v1_status(ends | {"status": "rejected", "error": error})
+    assert receipt is not None
+    assert code == receipt.error_code

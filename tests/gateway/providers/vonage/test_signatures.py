@@ -99,6 +99,14 @@ def test_whatever_stands_in_a_value_can_be_signed(params: dict[str, str], method
     assert verify(signed(params, method), SECRET, method)
 
 
+@pytest.mark.parametrize("written", [chr(0xD83D), "\ufffd", "?"])
+def test_half_a_character_is_signed_as_its_signer_writes_it(written: str) -> None:
+    """A part of a long text may end within one; languages encode it differently."""
+    signature = signed(PARAMS | {"text": f"a{written}"})["sig"]
+    assert verify(PARAMS | {"text": "a\ud83d", "sig": signature}, SECRET, "sha256")
+    assert not verify(PARAMS | {"text": "b\ud83d", "sig": signature}, SECRET, "sha256")
+
+
 @pytest.mark.parametrize(
     "params",
     [

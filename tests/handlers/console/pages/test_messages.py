@@ -626,6 +626,36 @@ async def test_the_inbox_says_who_wrote_what_and_why_it_is_there(console: Consol
     assert "+1 206-555-0123" in shown
 
 
+async def test_the_inbox_shows_what_could_not_be_used_with_its_numbers_masked(
+    console: Console,
+) -> None:
+    body = b'<script>{"msisdn":"12065550123'
+    reply = await console.backend.request("POST", "/inbound/", data=b"{" + body)
+    assert 200 == reply.status
+    [item] = (await console.backend.get("/inbox")).json["messages"]
+
+    page = await console.operator.page(INBOX)
+    await console.operator.post("/console/show", thing=f"inbox:{item['inbox_id']}", back=INBOX)
+    shown = await console.read(INBOX)
+
+    assert "Nobody could read it." in words(page)
+    assert "<script>{" not in page
+    assert "0123" not in words(page)
+    assert "12065550123" in shown
+
+
+async def test_the_inbox_shows_the_addresses_of_pictures(console: Console) -> None:
+    image = {"url": "https://media.example.com/1.jpg", "caption": "Look"}
+    ends = {"from": CARL, "to": "12065550151", "channel": "mms", "message_uuid": "m-1"}
+    reply = await console.backend.request(
+        "POST", "/inbound/", json=ends | {"message_type": "image", "image": image}
+    )
+    assert 200 == reply.status
+    page = words(await console.operator.page(INBOX))
+    assert "https://media.example.com/1.jpg" in page
+    assert "Look" in page
+
+
 async def test_the_inbox_is_paged(console: Console) -> None:
     """Fifty a page."""
     for number in range(51):
