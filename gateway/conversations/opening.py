@@ -39,9 +39,11 @@ _REFUSALS = {
     "cooling": "virtual_tn: was in use by one of the participants a short while ago",
     "pin_a": "pin_a: is taken on this number",
     "pin_b": "pin_b: is taken on this number",
+    "short_pin_a": "pin_a: could be guessed, needs {} digits on this number",
+    "short_pin_b": "pin_b: could be guessed, needs {} digits on this number",
 }
 # Those of them that may be due to a session that is over but has not been closed yet.
-_MAY_PASS = frozenset({"none", "busy", "taken", "pin_a", "pin_b"})
+_MAY_PASS = frozenset({"none", "busy", "taken", "pin_a", "pin_b", "short_pin_a", "short_pin_b"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +146,8 @@ class Opening:
                 if existing is not None:
                     return existing, False
             elif word not in _MAY_PASS or not await self._sessions.expire_some():
-                raise BadRequest(_REFUSALS[word]) if word in _REFUSALS else NoNumberFree
+                reason = _REFUSALS.get(word)
+                raise BadRequest(reason.format(*more)) if reason else NoNumberFree
         raise StoreUnavailable
 
     async def _check_with_insight(self, wanted: NewSession) -> None:

@@ -61,7 +61,7 @@ are in milliseconds, numbers E.164 with ``+``.
 | {relay}:pins | sorted set | ``<number>:<PIN>:<session>:<side>``, score 0 | the session |
 | {relay}:parallel | hash | ``<country>:<n>`` -> participants with n open sessions | the sessions |
 | {relay}:peaks | hash | ``<country>:<unix day>`` -> most open sessions of one of them | 31 days |
-| {relay}:pin-tries:<who> | list | times of wrong PINs of a caller or on a number | 1 h |
+| {relay}:pin-tries:<who> | list | times of wrong PINs of a caller | 1 h |
 | {relay}:call:<id> | hash | one call: legs, events without numbers | session_log_days, >= 1 |
 | {relay}:calls | sorted set | calls that may change, by when to look at them next | their end |
 | {relay}:in-call | hash | person -> ``<call> <other person> <believed until>`` | its end |
@@ -254,7 +254,7 @@ def queue(direction: str) -> str:
 
 
 def pin_tries(who: str) -> str:
-    """List of the wrong PINs that came from one caller, or on one virtual number."""
+    """List of the wrong PINs that came from one caller."""
     return f"{{relay}}:pin-tries:{who}"
 
 

@@ -1,14 +1,14 @@
 -- Judge what a caller has keyed in for a PIN. Prelude: _enqueue
--- KEYS[1]  call, KEYS[2] pins, KEYS[3] wrong tries of the caller, KEYS[4] those on the number
+-- KEYS[1]  call, KEYS[2] pins, KEYS[3] wrong tries of the caller
 -- ARGV     number that is called, digits ('' = nothing that can be a PIN), when they were keyed in
---          ('' = not told); most tries in a call, most wrong ones of a caller, on a number, and in
---          how long a time (ms) these are counted
+--          ('' = not told); most tries in a call, most wrong ones of a caller, and in how long a
+--          time (ms) these are counted
 -- Returns  {right, session id, side}, {pin} (ask again) or {what the call was answered before},
 --          which is refused after too many tries and '' for a call that was not asked.
 local call = redis.call('HMGET', KEYS[1], 'answer', 'tries', 'tried')
 if call[1] ~= 'pin' then return {call[1] or ''} end
 if ARGV[3] ~= '' and ARGV[3] == call[3] then return {'pin'} end -- this try was counted
-local now, window = now_ms(), tonumber(ARGV[7])
+local now, window = now_ms(), tonumber(ARGV[6])
 local function full(key, most)
   local oldest = redis.call('LINDEX', key, most - 1)
   return oldest and tonumber(oldest) + window > now
@@ -19,14 +19,13 @@ local function count(key, most)
   redis.call('PEXPIRE', key, window)
 end
 local tries = tonumber(call[2] or '0') + 1
-if full(KEYS[3], ARGV[5]) or full(KEYS[4], ARGV[6]) then
+if full(KEYS[3], ARGV[5]) then
   tries = tonumber(ARGV[4])
 elseif ARGV[2] ~= '' then
   local pin = ARGV[1] .. ':' .. ARGV[2]
   local found = redis.call('ZRANGEBYLEX', KEYS[2], '[' .. pin .. ':', '(' .. pin .. ';')
   if found[1] then return {'right', string.match(found[1], '(%w+):(%w)$')} end
   count(KEYS[3], ARGV[5])
-  count(KEYS[4], ARGV[6])
 end
 local answer = tries < tonumber(ARGV[4]) and 'pin' or 'refused'
 redis.call('HSET', KEYS[1], 'answer', answer, 'tries', tries, 'tried', ARGV[3])

@@ -6,7 +6,8 @@
 --          expires in (ms, 0 = never), number asked for a or '', exclusive (1 or 0), cooldown (ms),
 --          PINs of a and b or '', countries of a and b or ''
 -- Returns  {created, session (HGETALL)}, {named, id of the session that has the unique name} or
---          {why not}: own_a, own_b (one of our numbers), pin_a, pin_b, none, or see _choose.
+--          {why not}: own_a, own_b (one of our numbers), pin_a, pin_b, none, or see _choose;
+--          {short_pin_a or short_pin_b, how many digits that PIN needs}.
 local id, a, b, mode, numbers, name = unpack(ARGV, 1, 6)
 local k, now, lifetime, cooldown = session_keys(1), now_ms(), tonumber(ARGV[7]), tonumber(ARGV[10])
 if redis.call('EXISTS', k.session) == 1 then return {'created', redis.call('HGETALL', k.session)} end
@@ -38,6 +39,8 @@ local s = {
 }
 local taken = pins_taken(k, s)
 if taken then return {taken} end
+local short, digits = pins_short(k, s)
+if short then return {'short_' .. short, digits} end
 open_session(k, id, s)
 pins_keep(k, id, s)
 parallel_more(k, k.routes_a, s.country_a, now)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft4Validator
 
-from gateway.conversations.calls import MOST_EVENTS, WRONG_PER_CALLER, WRONG_PER_NUMBER, Calls
+from gateway.conversations.calls import MOST_EVENTS, WRONG_PER_CALLER, Calls
 from gateway.conversations.opening import NewSession
 from gateway.conversations.session import Session
 from gateway.conversations.sessions import Sessions
@@ -655,10 +655,10 @@ async def key(
 
 @pytest.mark.parametrize("caller", [STRANGER, "anonymous", "", "017604069091"])
 async def test_a_pin_connects_from_any_phone(exchange: Exchange, caller: str) -> None:
-    session = await exchange.session(pin_a="0042", pin_b="87654321", numbers="shared")
+    session = await exchange.session(pin_a="00421", pin_b="87654321", numbers="shared")
     number = session.number_a
     assert ASK == await exchange.call(caller, number, "CON-1")
-    assert connected(BEN, number) == await key(exchange, "CON-1", "0042")
+    assert connected(BEN, number) == await key(exchange, "CON-1", "00421")
     await exchange.report("CON-1", "out completed")
     assert ASK == await exchange.call(caller, number, "CON-2")
     assert connected(ANNA, number) == await key(exchange, "CON-2", "87654321")
@@ -750,23 +750,47 @@ async def test_a_caller_guesses_no_more_than_ten_pins_an_hour(exchange: Exchange
     assert connected(BEN, session.number_b) == await key(exchange, "CON-b", "1234")
 
 
-async def test_no_more_than_sixty_pins_are_guessed_on_a_number_in_an_hour(
-    exchange: Exchange,
-) -> None:
+async def test_wrong_pins_of_some_lock_nobody_else_out(exchange: Exchange) -> None:
+    """Neither of strangers nor of callers without a number."""
     session = await exchange.session(pin_a="1234")
-    callers = [f"+4917604069{n:03}" for n in range(100, 200)]
+    callers = [*(f"+4917604069{n:03}" for n in range(100, 200)), *[""] * 20]
     for n, caller in enumerate(callers):
         await exchange.call(caller, session.number_a, f"CON-{n}")
-    await asyncio.gather(*(key(exchange, f"CON-{n}", "4321") for n in range(100)))
-    tries = keys.pin_tries(session.number_a)
-    assert WRONG_PER_NUMBER == await exchange.store.execute("LLEN", tries)
-    await exchange.call(CLEO, session.number_a, "CON-a")
-    assert SORRY_THERE == await key(exchange, "CON-a", "1234")
-    await exchange.store.execute("DEL", tries)
-    for _ in range(WRONG_PER_NUMBER):
-        await exchange.store.execute("RPUSH", tries, now_ms() - HOUR_AGO)
-    await exchange.call(CLEO, session.number_a, "CON-b")
-    assert connected(BEN, session.number_b) == await key(exchange, "CON-b", "1234")
+    await asyncio.gather(*(key(exchange, f"CON-{n}", "4321") for n in range(len(callers))))
+    for call_id, caller in (("CON-a", CLEO), ("CON-b", "")):
+        await exchange.call(caller, session.number_a, call_id)
+        assert connected(BEN, session.number_b) == await key(exchange, call_id, "1234")
+
+
+@pytest.mark.parametrize(
+    ("known", "pin", "needed"),
+    [
+        ([], "1234", 0),
+        (["4321"], "1234", 5),
+        (["4321"], "12345", 0),
+        (["4321", *(f"{n:05}" for n in range(9))], "12345", 6),
+        (["4321", *(f"{n:05}" for n in range(8))], "12345", 0),
+    ],
+    ids=["the first", "the second", "long enough", "the eleventh", "the tenth"],
+)
+async def test_a_pin_is_as_long_as_the_pins_on_its_number_ask_for(
+    exchange: Exchange, known: list[str], pin: str, needed: int
+) -> None:
+    """Of those that can be keyed in at most one in 10,000 opens something."""
+    number = (await exchange.session(numbers="shared")).number_a
+    for n, each in enumerate(known):
+        await exchange.store.execute("ZADD", keys.PINS, 0, f"{number}:{each}:{n:032x}:a")
+    wish = {"numbers": "shared", "virtual_number": number, "pin_a": pin}
+    if needed:
+        with pytest.raises(BadRequest, match=f"^pin_a: could be guessed, needs {needed} digits"):
+            await exchange.session(CLEO, STRANGER, **wish)
+    else:
+        assert pin == (await exchange.session(CLEO, STRANGER, **wish)).pin_a
+
+
+async def test_both_pins_of_a_shared_number_count(exchange: Exchange) -> None:
+    with pytest.raises(BadRequest, match="pin_b: could be guessed, needs 5 digits"):
+        await exchange.session(numbers="shared", pin_a="12345", pin_b="1234")
 
 
 async def test_right_pins_do_not_count(exchange: Exchange) -> None:
@@ -778,7 +802,7 @@ async def test_right_pins_do_not_count(exchange: Exchange) -> None:
 
 async def test_a_pin_of_a_closed_session_is_wrong(exchange: Exchange) -> None:
     session = await exchange.session(pin_a="1234", numbers="shared")
-    other = await exchange.session(CLEO, BEN, pin_a="5678", virtual_number=session.number_a)
+    other = await exchange.session(CLEO, BEN, pin_a="56789", virtual_number=session.number_a)
     assert session.number_a == other.number_a
     await exchange.call(STRANGER, session.number_a, "CON-1")
     await exchange.sessions.close(session.id, notify=False)
@@ -803,7 +827,7 @@ async def test_the_number_of_a_strange_phone_is_soon_forgotten(exchange: Exchang
     assert STRANGER not in str(await exchange.store.execute("HGETALL", keys.call("CON-1")))
 
 
-@pytest.mark.parametrize("digits", [4, 8])
+@pytest.mark.parametrize("digits", [5, 8])
 @pytest.mark.parametrize("side", ["a", "b"])
 async def test_a_pin_is_given_once_on_a_number(exchange: Exchange, side: str, digits: int) -> None:
     pin, name = "12345678"[:digits], f"pin_{side}"

@@ -792,8 +792,8 @@ async def test_a_pin_that_another_session_has_on_the_number_is_refused(redis_url
         status, answer = await here.call("POST", "/session", taken | {"pin_a": "0123"})
         assert (400, "pin_a") == (status, answer["message"].partition(":")[0])
         assert 1 == (await here.ok("GET", "/session"))["total_sessions"]
-        second = await here.session(CARL, DORA, mode="voice", virtual_tn=ONE, pin_a="0124")
-        call = await here.emulator.call(HEIDI, second["virtual_tn_a"], digits="0124#")
+        second = await here.session(CARL, DORA, mode="voice", virtual_tn=ONE, pin_a="01245")
+        call = await here.emulator.call(HEIDI, second["virtual_tn_a"], digits="01245#")
         assert [(DORA, ONE)] == rang(call)
 
 
