@@ -8,6 +8,7 @@ GatewayError                 what a handler translates into an answer (status, c
 ├── Forbidden                the route is not open; 403
 ├── NotFound                 404
 ├── Conflict                 somebody else is doing it at this moment; 409
+├── KeyReused                an Idempotency-Key that stands for another request; 422
 ├── OptedOut                 the receiver has texted STOP; 409
 ├── LimitExceeded            too many calls; carries retry_after in seconds
 ├── ProviderFailed           a provider refused, failed or did not answer; 502
@@ -73,6 +74,13 @@ class Conflict(GatewayError):
 
     status = 409
     code = "conflict"
+
+
+class KeyReused(GatewayError):
+    """The key of the request stands for another request."""
+
+    status = 422
+    code = "idempotency_key_reused"
 
 
 class OptedOut(GatewayError):

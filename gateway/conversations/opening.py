@@ -53,7 +53,8 @@ class NewSession:
     Participants are E.164, countries ISO 3166 ('' = unknown). numbers: ``shared``, one for both,
     or ``per-side``, for each one of his country where there is one. expires_in_ms: 0 = never.
     unique_name: a second session of this name and these participants is the first. virtual_number:
-    the one that a texts, '' = any. pin_a: see PIN, '' = none.
+    the one that a texts, '' = any. id: under which a second creation is the first, '' = a new one.
+    pin_a: see PIN, '' = none.
     """
 
     participant_a: str
@@ -65,6 +66,7 @@ class NewSession:
     numbers: str = "shared"
     unique_name: str = ""
     virtual_number: str = ""
+    id: str = ""
     pin_a: str = field(default="", repr=False)
     pin_b: str = field(default="", repr=False)
 
@@ -136,7 +138,7 @@ class Opening:
         """
         self._check_participants(wanted)
         await self._check_reach(wanted)
-        session_id = secrets.token_hex(16)
+        session_id = wanted.id or secrets.token_hex(16)
         for _ in range(MOST_TRIES):
             word, *more = await self._store.run(_CREATE, *self._creation(session_id, wanted))
             if word == "created":

@@ -10,6 +10,7 @@ of a Redis Cluster.
 | pace:{<key>} | list | reserved send times (ms), newest first | the interval |
 | console:{<digest of the cookie>} | hash | a sign-in: gate, begun, shown:<thing> | 12 h idle |
 | spent:{<jti>} | string | digest of the one request that a provider's token opened | 7 minutes |
+| idempotency:{<digest>} | hash | request, state, id, status, body of a key | 1 day |
 | renting:{<account>} | string | token of who rents numbers at this moment | 5 minutes |
 | message:{<id>} | hash | one outgoing message, its parts and their states | message_log_days |
 | message:{<id>}:events | hash | event token -> JSON, everything that happened to it | the same |
@@ -119,6 +120,11 @@ def renting(account: str) -> str:
 def spent_token(token_id: str) -> str:
     """String: for which request a provider's token without a body was used."""
     return f"spent:{{{token_id}}}"
+
+
+def idempotency(digest: str) -> str:
+    """Hash of the request that was made under one Idempotency-Key."""
+    return f"idempotency:{{{digest}}}"
 
 
 def sign_in(digest: str) -> str:

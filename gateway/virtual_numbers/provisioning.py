@@ -51,11 +51,17 @@ _HOLD = Script.load(__file__, "lock_hold")
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which numbers are asked for; features: ``sms``, ``voice`` or both."""
+    """Which numbers are asked for; features: ``sms``, ``voice`` or both.
+
+    values: these numbers (E.164) and no others, () = any. max_cost: what those rented may cost
+    together, a month's rent and what is asked once, in EUR; None = anything.
+    """
 
     country: str
     count: int
     features: frozenset[str]
+    values: tuple[str, ...] = ()
+    max_cost: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +114,23 @@ class Provisioning:
         """
         if not self._account:
             raise BadRequest("nexmo_api_key: is not set")
-        size = min(wanted.count + MOST_REFUSED, PAGE_SIZE)
-        found = await self._api.search(wanted.country, wanted.features, size)
+        found = await self._found(wanted)
         if not found.offers:
             raise NotFound("no number of this kind can be rented")
         return found
+
+    async def _found(self, wanted: Wanted) -> Offers:
+        if not wanted.values:
+            size = min(wanted.count + MOST_REFUSED, PAGE_SIZE)
+            return await self._api.search(wanted.country, wanted.features, size)
+        each = (
+            self._api.search(wanted.country, wanted.features, PAGE_SIZE, beginning=value)
+            for value in wanted.values
+        )
+        pages = await asyncio.gather(*each)
+        found = (offer for page in pages for offer in page.offers)
+        offers = tuple(offer for offer in found if offer.e164 in wanted.values)
+        return Offers(len(offers), offers)
 
     async def rent(self, wanted: Wanted) -> list[Purchase]:
         """Rent, set up and put into the pool as many numbers as wanted; return what became of each.
@@ -135,11 +153,20 @@ class Provisioning:
         token = secrets.token_hex(16)
         if not await self._hold(token, LEASE_SECONDS):
             raise Conflict("numbers are being rented already: try again when that is done")
+        renewing = asyncio.create_task(self._keep(token))
         try:
             yield token
         finally:
+            renewing.cancel()
             with suppress(StoreUnavailable):  # then it ends by itself
                 await self._hold(token, 0)
+
+    async def _keep(self, token: str) -> None:
+        """Renew the lock as long as its holder works, however slow the provider is."""
+        while True:
+            await asyncio.sleep(LEASE_SECONDS / 3)
+            with suppress(StoreUnavailable):
+                await self._hold(token, LEASE_SECONDS)
 
     async def _hold(self, token: str, seconds: int) -> bool:
         lock = keys.renting(f"{PROVIDER}:{self._account}")
@@ -148,16 +175,18 @@ class Provisioning:
 
     async def _rent(self, wanted: Wanted, first: Sequence[Offer], token: str) -> list[Purchase]:
         made: list[Purchase] = []
-        missing, refused = wanted.count, 0
+        missing, refused, left = wanted.count, 0, wanted.max_cost
         give_up = time.monotonic() + self._seconds
         async with aclosing(self._offers(wanted, first)) as offers:
             async for offer in offers:
-                hindrance = await self._hindrance(token, give_up)
+                hindrance = await self._hindrance(token, give_up) or _too_dear(offer, left)
                 if hindrance:
                     made.append(Purchase(offer, rented=False, error=hindrance))
                     break
                 purchase, then = await self._purchase(offer, wanted.features)
                 made.append(purchase)
+                if left is not None and purchase.rented is not False:
+                    left -= _cost(offer)
                 missing -= then is _Then.COUNTS
                 refused += then is _Then.NEXT
                 if then is _Then.STOP or not missing or refused == MOST_REFUSED:
@@ -222,6 +251,20 @@ class Provisioning:
         if problem:
             return replace(purchase, configured=True, error=f"could not be put to use: {problem}")
         return replace(purchase, configured=True, in_pool=True)
+
+
+def _cost(offer: Offer) -> Decimal:
+    """Return a month's rent and what is asked once; infinite when the provider does not tell."""
+    if not offer.cost:
+        return Decimal("Infinity")
+    return Decimal(offer.cost) + Decimal(offer.initial_price or 0)
+
+
+def _too_dear(offer: Offer, left: Decimal | None) -> str:
+    """Return why a number is not rented that costs more than is left, '' when it may be."""
+    if left is None or _cost(offer) <= left:
+        return ""
+    return f"not tried: costs EUR {offer.cost or '?'} a month, which is above max_cost"
 
 
 def _told(offer: Offer) -> tuple[str, str, str]:

@@ -11,6 +11,7 @@ from conf.messages import MessageEndpoint
 from conf.settings import Settings
 from gateway.access.client_address import ClientAddress
 from gateway.access.gates import AdminGate, WebhookGate
+from gateway.access.idempotency import Idempotency
 from gateway.access.limiter import Limiter, MessageLimits, ValidationLimits
 from gateway.access.refusals import Refusals
 from gateway.access.sign_ins import SignIns
@@ -75,6 +76,7 @@ class Services:
     sign_ins: SignIns
     webhooks: WebhookGate
     spent_tokens: SpentTokens
+    idempotency: Idempotency
     default_sender: str
     default_provider: str
     pool_providers: tuple[str, ...]
@@ -278,6 +280,7 @@ def _open(
         sign_ins=SignIns(store, limiter, admin),
         webhooks=from_settings.webhook_gate(settings),
         spent_tokens=SpentTokens(store),
+        idempotency=Idempotency(store),
         default_sender=settings.sender or next((each.sender for each in endpoints), ""),
         default_provider=settings.provider,
         pool_providers=messenger.providers,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import ujson
+
 from gateway.errors import BadRequest
 from handlers.admin.fields import Fields, read
 from handlers.base import BaseHandler, Guard
@@ -13,6 +15,17 @@ class AdminHandler(BaseHandler):
     """A route for the operator, opened by the admin token."""
 
     guard = Guard.ADMIN
+    # Whether an answer waits in ``held_back`` in place of being sent, see ``once``.
+    holds_back = False
+    made_id = ""  # of what a request with an Idempotency-Key makes, 32 hex digits
+    held_back = ""
+
+    def reply(self, body: dict[str, Any]) -> None:
+        """Finish with ``body`` as JSON, or hold that back."""
+        if self.holds_back:
+            self.held_back = ujson.dumps(body, escape_forward_slashes=False)
+        else:
+            super().reply(body)
 
     def prepare(self) -> None:
         """Let nobody in without the token."""

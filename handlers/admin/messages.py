@@ -16,6 +16,7 @@ from gateway.telephony.plain_text import clean
 from gateway.wiring.services import Services
 from handlers.admin.base import AdminHandler
 from handlers.admin.fields import digits, utc
+from handlers.admin.once import once
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +94,7 @@ class MessagesHandler(AdminHandler):
         messages = [message_fields(each) for each in found.items]
         self.reply({"total_messages": found.total, "messages": messages, "next": found.next})
 
+    @once
     async def post(self) -> None:
         """Send one text; 200 when the provider took it, 502 when it did not."""
         given = self.arguments("despite_optout", "preview")

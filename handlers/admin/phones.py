@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from conf.devices import Device
 from gateway.errors import BadRequest
@@ -14,6 +16,7 @@ from gateway.smssync.tasks import MOST_PRIORITY, NewTask, Task, TaskState
 from gateway.telephony import segments
 from handlers.admin.base import FieldsHandler
 from handlers.admin.fields import Fields, digits, utc
+from handlers.admin.once import once
 
 MAX_DEVICE_NAME = 64
 LONGEST_SECONDS = 10 * 365 * 86_400  # a time to live or to wait
@@ -29,9 +32,12 @@ class TasksHandler(FieldsHandler):
         listed = [_shown(task) for task in page.items]
         self.reply({"total_messages": page.total, "messages": listed, "next": page.next})
 
+    @once
     async def post(self) -> None:
         """Queue one SMS for one phone, or for whichever asks first."""
         task = new_task(self.fields(*FIELDS))
+        if self.made_id:
+            task = replace(task, uuid=str(UUID(self.made_id)))
         await self.services.phones.queue(task, source="admin")
         self.reply(
             {

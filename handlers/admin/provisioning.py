@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from decimal import Decimal
 from typing import Any
 
 from gateway.errors import BadRequest
@@ -10,9 +12,11 @@ from gateway.virtual_numbers.inventory import Holding
 from gateway.virtual_numbers.provisioning import Purchase, Wanted
 from handlers.admin.base import FieldsHandler
 from handlers.admin.fields import Fields, digits
+from handlers.admin.once import once
 
 # Of one request: a slip of the keyboard is not to cost a fortune.
 MOST_NUMBERS = 10
+_MONEY = re.compile(r"[0-9]{1,9}(\.[0-9]{1,4})?")
 
 
 class HoldingsHandler(FieldsHandler):
@@ -28,9 +32,10 @@ class HoldingsHandler(FieldsHandler):
 class ProvisionHandler(FieldsHandler):
     """``POST /numbers/provision {"country","count"[,"features","confirm"]}``."""
 
+    @once
     async def post(self) -> None:
         """Answer what could be rented; rent it when ``confirm`` is true."""
-        given = self.fields("country", "count", "features", "confirm")
+        given = self.fields("country", "count", "features", "confirm", "values", "max_cost")
         wanted = _wanted(given)
         if _is_confirmed(given):
             self._reply(wanted, await self.services.provisioning.rent(wanted))
@@ -55,11 +60,38 @@ class ProvisionHandler(FieldsHandler):
 
 
 def _wanted(given: Fields) -> Wanted:
-    country, count = given.country("country", default=""), given.whole("count", 1, MOST_NUMBERS)
+    country, values = given.country("country", default=""), _values(given)
+    count = given.whole("count", 1, MOST_NUMBERS) or len(values)
     for name, value in (("country", country), ("count", count)):
         if not value:
             raise BadRequest(f"{name}: is missing")
-    return Wanted(country, count, given.capabilities("features"))
+    if values and count != len(values):
+        raise BadRequest("count: is not that of values")
+    return Wanted(country, count, given.capabilities("features"), values, _max_cost(given))
+
+
+def _values(given: Fields) -> tuple[str, ...]:
+    """Return the numbers that are asked for by themselves, E.164."""
+    listed = given.values.get("values")
+    if listed is None:
+        return ()
+    if not isinstance(listed, list) or not 1 <= len(listed) <= MOST_NUMBERS:
+        raise BadRequest(f"values: must be a list of 1 to {MOST_NUMBERS} numbers")
+    found = tuple(Fields({"values": each}).number("values").e164 for each in listed)
+    if len(set(found)) < len(found):
+        raise BadRequest("values: names a number twice")
+    return found
+
+
+def _max_cost(given: Fields) -> Decimal | None:
+    """Return what may be spent, EUR; a text is read as exactly as it is written."""
+    value = given.values.get("max_cost")
+    if value is None:
+        return None
+    written = str(value) if isinstance(value, int | float | str) else ""
+    if isinstance(value, bool) or not _MONEY.fullmatch(written):
+        raise BadRequest("max_cost: must be an amount in EUR, such as 2.50")
+    return Decimal(written)
 
 
 def _is_confirmed(given: Fields) -> bool:

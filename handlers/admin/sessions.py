@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from gateway.conversations.call_records import CallRecord
@@ -12,6 +13,7 @@ from gateway.errors import BadRequest, NotFound
 from gateway.virtual_numbers.pool import Mode
 from handlers.admin.base import FieldsHandler
 from handlers.admin.fields import Fields, digits, session_id, utc
+from handlers.admin.once import once
 
 NUMBERINGS = ("shared", "per-side")
 NEW_SESSION_FIELDS = (
@@ -44,9 +46,11 @@ class SessionsHandler(EndingHandler):
         listed = [_shown(session) for session in page.items]
         self.reply({"total_sessions": page.total, "sessions": listed, "next": page.next})
 
+    @once
     async def post(self) -> None:
         """Begin a session and tell both participants, unless it was begun under this name."""
         wanted = wanted_session(self.fields(*NEW_SESSION_FIELDS), self.services.public_url)
+        wanted = replace(wanted, id=self.made_id)
         session, _ = await self.services.opening.begin(wanted)
         shown = _shown(session)
         body = {"message": "created session", "session_id": session.id}

@@ -125,6 +125,7 @@ async def place(redis_url: str, tmp_path: Path) -> AsyncIterator[PhonesTown]:
 
 # Keys that a store of release 0.1 does not have.
 NEW_KEYS = {
+    "idempotency:{<digest>}",
     "spent:{<jti>}",
     "{relay}:helped:<number>><sender>",
     "{relay}:imported:<phone>:<digest>",

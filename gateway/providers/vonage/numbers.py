@@ -70,12 +70,15 @@ class NumbersApi:
         headers = {"Authorization": basic(key, secret), "Accept": "application/json"}
         self._caller = HttpClient(url, timeout=timeout, longest=MAX_ANSWER_BYTES, headers=headers)
 
-    async def search(self, country: str, features: Collection[str], size: int) -> Offers:
+    async def search(
+        self, country: str, features: Collection[str], size: int, *, beginning: str = ""
+    ) -> Offers:
         """Return at most ``size`` numbers of a country that can be rented; raises ProviderFailed.
 
-        features: ``sms``, ``voice`` or both.
+        features: ``sms``, ``voice`` or both; beginning: digits with which they begin, '' = any.
         """
-        return offers(await self._read(SEARCH, search_query(country, features, size)), features)
+        query = search_query(country, features, size, beginning)
+        return offers(await self._read(SEARCH, query), features)
 
     async def rentals(self) -> list[Rental]:
         """Return all rented numbers; raises ProviderFailed."""

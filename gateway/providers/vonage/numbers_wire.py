@@ -104,10 +104,14 @@ class Change:
         return self.outcome is Outcome.REFUSED and self.code in {"401", "403"}
 
 
-def search_query(country: str, features: Collection[str], size: int) -> dict[str, str]:
-    """Return the query of a search; features: ``sms``, ``voice`` or both."""
+def search_query(
+    country: str, features: Collection[str], size: int, beginning: str = ""
+) -> dict[str, str]:
+    """Return the query of a search; features: ``sms``, ``voice`` or both; beginning: '' = any."""
     wanted = [each for each in _FEATURES if each.lower() in features]
-    return {"country": country, "features": ",".join(wanted), "size": str(size)}
+    query = {"country": country, "features": ",".join(wanted), "size": str(size)}
+    pattern = {"pattern": beginning.removeprefix("+"), "search_pattern": "0"} if beginning else {}
+    return query | pattern
 
 
 def owned_query(index: int) -> dict[str, str]:

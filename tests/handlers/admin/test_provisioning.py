@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import aiohttp
@@ -374,3 +375,47 @@ async def test_trouble_with_number_insight_keeps_nobody_from_a_session(
         await desk.order(**failure, path="/ni/basic/json", count=4)
         reply = await desk.backend.request("POST", "/session", json=PAIR)
         assert 200 == reply.status
+
+
+async def test_nothing_is_rented_above_what_may_be_spent(desk: Desk) -> None:
+    """A month's rent and what is asked once count together."""
+    listed = (await desk.provision(country="US", count=3)).json["candidates"]
+    one = Decimal(listed[0]["cost"]) + Decimal(listed[0]["initial_price"] or 0)
+    answer = await desk.provision(country="US", count=3, confirm=True, max_cost=str(one * 2))
+    assert (502, "rented 2 of 3") == (answer.status, answer.json["message"])
+    assert "above max_cost" in answer.json["numbers"][-1]["error"]
+    owned = (await desk.backend.get("/numbers")).json["numbers"]
+    assert 2 == sum(each["rented"] is True for each in owned)
+
+
+async def test_exactly_those_numbers_are_rented_that_are_named(desk: Desk) -> None:
+    listed = (await desk.provision(country="US", count=10)).json["candidates"]
+    wanted = [each["value"] for each in listed[3:5]]
+    answer = await desk.provision(country="US", values=wanted, confirm=True)
+    assert (200, set(wanted)) == (answer.status, {each["value"] for each in answer.json["numbers"]})
+    gone = await desk.provision(country="US", values=wanted, confirm=True)
+    assert 404 == gone.status
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"max_cost": "much"}, "max_cost"),
+        ({"max_cost": True}, "max_cost"),
+        ({"max_cost": -1}, "max_cost"),
+        ({"values": "12065550100"}, "values"),
+        ({"values": []}, "values"),
+        ({"values": ["1"]}, "values"),
+        ({"values": ["12065550100", "12065550100"]}, "values"),
+        ({"values": ["12065550100"], "count": 2}, "count"),
+    ],
+    ids=str,
+)
+async def test_a_wrong_wish_is_named_and_nothing_is_rented(
+    desk: Desk, body: dict[str, Any], field: str
+) -> None:
+    wish = {"country": "US", "count": 1, "confirm": True} | body
+    if "values" in body and "count" not in body:
+        del wish["count"]
+    answer = await desk.provision(**wish)
+    assert (400, field) == (answer.status, answer.json["message"].partition(":")[0])
