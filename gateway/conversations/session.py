@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
 from gateway.store import keys
+from gateway.telephony.plans import person
 from gateway.virtual_numbers.pool import Mode
 
 SIDES = ("a", "b")
@@ -54,7 +55,8 @@ class Session:
     provider_a: of number_a. created, expires, closed: ms, 0 = never. numbers: ``shared`` or
     ``per-side``. kind: ``masked``, or ``chat`` for one that the lobby opened. pin_a: by which a
     calls number_a from another phone, '' = not at all. texts: how many its participants have
-    written, those that were not delivered too.
+    written, those that were not delivered too. called_a: the number of a as it was given, which
+    his calls go to, '' = participant_a, by which persons are compared and to which texts go.
     """
 
     id: str
@@ -74,6 +76,8 @@ class Session:
     pin_a: str = field(default="", repr=False)
     pin_b: str = field(default="", repr=False)
     texts: int = 0
+    called_a: str = ""
+    called_b: str = ""
 
     @property
     def participants(self) -> tuple[str, str]:
@@ -91,9 +95,15 @@ class Session:
             return Seat(self.participant_a, self.number_a, self.provider_a)
         return Seat(self.participant_b, self.number_b, self.provider_b)
 
+    def called(self, side: str) -> str:
+        """Return the number to which calls for the one on a side go, as it was given."""
+        if side == "a":
+            return self.called_a or self.participant_a
+        return self.called_b or self.participant_b
+
     def side_of(self, e164: str) -> str:
         """Return the side of one of both participants."""
-        return "a" if e164 == self.participant_a else "b"
+        return "a" if person(e164) == person(self.participant_a) else "b"
 
     def other(self, side: str) -> Seat:
         """Return the seat across from a side."""
@@ -129,6 +139,8 @@ def read_session(session_id: str, fields: Mapping[str, str]) -> Session:
         pin_a=fields.get("pin_a", ""),
         pin_b=fields.get("pin_b", ""),
         texts=int(fields.get("texts", 0)),
+        called_a=fields.get("called_a", ""),
+        called_b=fields.get("called_b", ""),
     )
 
 

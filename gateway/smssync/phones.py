@@ -170,7 +170,7 @@ def _inbound(device: Device, numbers: Sequence[str], post: Post) -> Inbound:
     Networks give senders in the form of their country, and phones seldom know their own number.
     """
     home = phonenumber.parse_international(numbers[0]) if numbers else None
-    region = [home.country] if home and home.country else []
+    region = (home.country,) if home and home.country else ()
     to = "" if _is_nowhere(post) else _completed(post.sent_to or "", region)
     if not to or (numbers and f"+{to.lstrip('+')}" not in numbers):
         to = numbers[0] if len(numbers) == 1 else to
@@ -184,7 +184,7 @@ def _inbound(device: Device, numbers: Sequence[str], post: Post) -> Inbound:
     )
 
 
-def _completed(written: str, region: Sequence[str]) -> str:
+def _completed(written: str, region: tuple[str, ...]) -> str:
     """Return a number as E.164 when the phone's country makes one of it, else what is written.
 
     A short code has fewer digits than any number in its country.

@@ -4,7 +4,8 @@
 --          KEYS[24] pool of all that reach a, KEYS[25] of all that reach b
 -- ARGV     id, participant a, participant b, mode, numbers ("shared" or "per-side"), unique name,
 --          expires in (ms, 0 = never), number asked for a or '', exclusive (1 or 0), cooldown (ms),
---          PINs of a and b or '', countries of a and b or ''
+--          PINs of a and b or '', countries of a and b or '', to what numbers their calls go if
+--          not these ('' = these), other spellings of a and b
 -- Returns  {created, session (HGETALL)}, {named, id of the session that has the unique name} or
 --          {why not}: own_a, own_b (one of our numbers), pin_a, pin_b, none, or see _choose.
 local id, a, b, mode, numbers, name = unpack(ARGV, 1, 6)
@@ -12,8 +13,13 @@ local k, now, lifetime, cooldown = session_keys(1), now_ms(), tonumber(ARGV[7]),
 if redis.call('EXISTS', k.session) == 1 then return {'created', redis.call('HGETALL', k.session)} end
 local named = name ~= '' and redis.call('HGET', k.unique_names, name)
 if named then return {'named', named} end
-if redis.call('HEXISTS', k.numbers, a) == 1 then return {'own_a'} end
-if redis.call('HEXISTS', k.numbers, b) == 1 then return {'own_b'} end
+local function own(...)
+  for _, each in ipairs({...}) do
+    if redis.call('HEXISTS', k.numbers, each) == 1 then return true end
+  end
+end
+if own(a, ARGV[17]) then return {'own_a'} end
+if own(b, ARGV[18]) then return {'own_b'} end
 -- Redis seeds every script alike; the id is random.
 math.randomseed(tonumber(string.sub(id, 1, 7), 16))
 local since = cooldown > 0 and now - cooldown or math.huge
@@ -35,6 +41,7 @@ local s = {
   provider_a = provider(number_a), provider_b = provider(number_b),
   mode = mode, numbers = numbers, unique_name = name, kind = 'masked', closed = '0',
   pin_a = ARGV[11], pin_b = ARGV[12], country_a = ARGV[13], country_b = ARGV[14],
+  called_a = ARGV[15] ~= '' and ARGV[15] or nil, called_b = ARGV[16] ~= '' and ARGV[16] or nil,
 }
 local taken = pins_taken(k, s)
 if taken then return {taken} end

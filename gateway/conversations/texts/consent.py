@@ -12,6 +12,7 @@ from gateway.messaging.keywords import Keywords
 from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
+from gateway.telephony.plans import person, spellings
 
 _STOP = Script.load(__file__, "relay_stop", "_enqueue", "_once", "_log", "_owe")
 _START = Script.load(__file__, "relay_start", "_once")
@@ -46,7 +47,7 @@ class Consent:
     async def _stop(self, mo: Mo, look: Look) -> str:
         """Never text this person again, and tell the one he was talking with."""
         found = [*mo.token.keys, keys.OPTOUTS, keys.LOBBY, keys.LOBBY_PEOPLE]
-        args = [mo.token.digest, mo.sender]
+        args = [mo.token.digest, person(mo.sender)]
         session = await self._sessions.find_open(look.route.session) if look.route else None
         if look.route is None or session is None or session.is_over(look.now):
             stopped: str = await self._store.run(_STOP, found, args)
@@ -64,6 +65,6 @@ class Consent:
 
     async def _start(self, mo: Mo) -> str:
         happened: str = await self._store.run(
-            _START, [*mo.token.keys, keys.OPTOUTS], [mo.token.digest, mo.sender]
+            _START, [*mo.token.keys, keys.OPTOUTS], [mo.token.digest, *spellings(mo.sender)]
         )
         return happened

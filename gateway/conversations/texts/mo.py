@@ -11,7 +11,10 @@ from gateway.providers.base import Inbound
 
 @dataclass(frozen=True, slots=True)
 class Mo:
-    """An MO with its numbers in E.164; '' for one that is no number."""
+    """An MO with its numbers in E.164; '' for one that is no number.
+
+    sender: by the spelling that has a route on the number, else as persons are compared.
+    """
 
     inbound: Inbound
     token: Token
@@ -23,10 +26,12 @@ class Mo:
 class Look:
     """What an MO meets: the number's provider, the sender's route, whether he is our number.
 
-    provider: '' for a number that is not ours; now: the time of the look by the store's clock, ms.
+    provider: '' for a number that is not ours; now: the time of the look by the store's clock, ms;
+    ambiguous: the sender may be two people, of whom neither has a route, or both have.
     """
 
     provider: str
     route: Route | None
     own: bool
     now: int
+    ambiguous: bool = False

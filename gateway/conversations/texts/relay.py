@@ -9,7 +9,7 @@ outbox is sent by ``OutboxWorker`` (gateway/messaging/outbox/worker.py) of any p
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import ujson
@@ -32,7 +32,8 @@ from gateway.providers.base import Inbound
 from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
-from gateway.telephony.phonenumber import e164_of
+from gateway.telephony.networks import e164_of, persons
+from gateway.telephony.plans import all_spellings, person, spellings
 
 log = logging.getLogger(__name__)
 
@@ -103,29 +104,42 @@ class Relay:
                 MOS[provider_label(each.inbound.provider), happened].inc()
 
     async def _take(self, inbound: Inbound, token: Token) -> Taken:
-        mo = Mo(inbound, token, e164_of(inbound.sender), e164_of(inbound.to))
-        if ":" in inbound.provider and not self._lobby.answers(mo.number):
+        number = e164_of(inbound.to)
+        if ":" in inbound.provider and not self._lobby.answers(number):
             # Most of a phone's SMS are its owner's, all of another provider's MOs are ours.
-            happened: str = await self._inbox.keep_stray(inbound, token, mo.number)
+            happened: str = await self._inbox.keep_stray(inbound, token, number)
             if happened:
                 return Taken(happened)
         for _ in range(MOST_LOOKS):
-            happened = await self._decide(mo, await self._look(mo))
+            happened = await self._decide(*await self._look(inbound, token, number))
             if happened != NotTaken.CHANGED:
                 return Taken(happened)
         log.error("an MO found no rest: its session changed %d times", MOST_LOOKS)
         raise StoreUnavailable
 
-    async def _look(self, mo: Mo) -> Look:
-        if not mo.number:  # a phone that does not know its own, a short code of ours
-            return Look("", None, own=False, now=0)
-        found, route, own, now = await self._store.run(
-            _LOOK, [keys.NUMBERS, keys.routes(mo.sender)], [mo.number, mo.sender]
+    async def _look(self, inbound: Inbound, token: Token, number: str) -> tuple[Mo, Look]:
+        """Return an MO with the numbers by which it is known here, and what it meets."""
+        people = persons(inbound.sender, number)
+        if not number:  # a phone that does not know its own, a short code of ours
+            sender = people[0] if len(people) == 1 else ""
+            return Mo(inbound, token, sender, ""), Look("", None, own=False, now=0)
+        numbers, senders = (
+            all_spellings(number),
+            [each for one in people for each in spellings(one)],
         )
-        provider = ujson.loads(found)["provider"] if found else ""
-        ours = bool(own) or self._lobby.answers(mo.sender)
-        provider = provider or self._lobby.provider_of(mo.number)
-        return Look(provider, Route.parse(route) if route else None, ours, now)
+        ours, record, now, *found = await self._store.run(
+            _LOOK,
+            [keys.NUMBERS, *map(keys.routes, senders)],
+            [len(numbers), *numbers, *senders],
+        )
+        routes = dict(zip(senders, found[::2], strict=True))
+        sender = _whose(people, [each for each in senders if routes[each]])
+        own = any(found[1::2]) or any(map(self._lobby.answers, people))
+        provider = ujson.loads(record)["provider"] if record else self._lobby.provider_of(number)
+        route = Route.parse(routes[sender]) if routes.get(sender) else None
+        ambiguous = len(people) > 1 and not sender
+        mo = Mo(_completed(inbound, sender), token, sender, ours)
+        return mo, Look(provider, route, own, now, ambiguous)
 
     async def _decide(self, mo: Mo, look: Look) -> str:
         """Return what became of an MO, or that it is to be looked at again, "changed"."""
@@ -193,6 +207,22 @@ class Relay:
         return not exists if token.digest else exists
 
 
+def _whose(people: Sequence[str], routed: Sequence[str]) -> str:
+    """Return who has sent an MO, by the spelling that has a route; '' when nobody can tell.
+
+    people: who may have; routed: those of their spellings that have a route on the number.
+    """
+    if len(people) == 1 or len({*map(person, routed)}) == 1:
+        return (*routed, *people)[0]
+    return ""
+
+
+def _completed(inbound: Inbound, sender: str) -> Inbound:
+    """Return an MO with the number that was made of its sender, for whoever reads the inbox."""
+    same = not sender or inbound.sender.removeprefix("+") == sender[1:]
+    return inbound if same else replace(inbound, sender=sender)
+
+
 def _may_have_heard_from_us(mo: Mo, look: Look) -> bool:
     """Tell whether a STOP to a number outside of the pool counts.
 
@@ -207,6 +237,8 @@ def _only_kept(mo: Mo, look: Look) -> str:
     """Return why an MO goes to the inbox without an answer, '' when it does not."""
     if look.provider != mo.inbound.provider:
         return NOT_OURS
+    if look.ambiguous:
+        return "ambiguous_sender"
     if len(mo.sender) < SHORTEST_NUMBER:
         return "no_number"
     if look.own:
