@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import ujson
 
@@ -18,7 +18,7 @@ from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Argument, Script, pairs
 from gateway.telephony.phonenumber import country_of, is_north_american
-from gateway.telephony.plans import person, spellings
+from gateway.telephony.plans import all_spellings, person, spellings
 from gateway.virtual_numbers.pool import DOMESTIC, Mode
 
 # Sessions may end while their names and numbers are asked for; not that often.
@@ -139,6 +139,7 @@ class Opening:
         a unique_name of other participants.
         """
         self._check_participants(wanted)
+        wanted = await self._as_pooled(wanted)
         await self._check_reach(wanted)
         session_id = secrets.token_hex(16)
         for _ in range(MOST_TRIES):
@@ -167,6 +168,15 @@ class Opening:
         for side, each in zip(SIDES, wanted.people, strict=True):
             if each in self._reserved:
                 raise BadRequest(_REFUSALS[f"own_{side}"])
+
+    async def _as_pooled(self, wanted: NewSession) -> NewSession:
+        """Return it with the number that is asked for as the pool spells it."""
+        names = all_spellings(wanted.virtual_number)
+        if len(names) == 1:
+            return wanted
+        records = await self._store.execute("HMGET", keys.NUMBERS, *names)
+        pooled = (name for name, record in zip(names, records, strict=True) if record)
+        return replace(wanted, virtual_number=next(pooled, wanted.virtual_number))
 
     async def _check_reach(self, wanted: NewSession) -> None:
         """Raise BadRequest when the number asked for cannot text the participants."""

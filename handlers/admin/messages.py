@@ -10,11 +10,11 @@ from conf.messages import as_digits
 from gateway.errors import BadRequest, NotFound, OptedOut
 from gateway.messaging.history import Event, Message
 from gateway.messaging.messenger import Sent
-from gateway.telephony import phonenumber, segments
+from gateway.telephony import segments
 from gateway.telephony.plain_text import clean
 from gateway.wiring.services import Services
 from handlers.admin.base import AdminHandler
-from handlers.admin.fields import digits, utc
+from handlers.admin.fields import digits, read_number, utc
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,8 @@ def read_message(given: Mapping[str, str], services: Services) -> NewMessage:
 
     Raises BadRequest for the first of them that cannot be used.
     """
-    to = _number("to", given.get("to", ""))
+    possible = _flag("possible", given)
+    to = read_number("to", given.get("to", ""), possible=possible, judge=services.judge).person
     text = clean(given.get("text", ""))
     if not text.strip():
         raise BadRequest("text: is missing")
@@ -75,14 +76,14 @@ class MessagesHandler(AdminHandler):
         found = (
             await log.messages(limit, after)
             if wanted is None
-            else await log.messages_of(_number("number", wanted), limit, after)
+            else await log.messages_of(self._number(wanted), limit, after)
         )
         messages = [message_fields(each) for each in found.items]
         self.reply({"total_messages": found.total, "messages": messages, "next": found.next})
 
     async def post(self) -> None:
         """Send one text; 200 when the provider took it, 502 when it did not."""
-        message = read_message(self.arguments("despite_optout"), self.services)
+        message = read_message(self.arguments("despite_optout", "possible"), self.services)
         sent = await send(message, self.services, source="admin")
         self.set_status(200 if sent.ok else 502)
         self.reply(
@@ -93,6 +94,9 @@ class MessagesHandler(AdminHandler):
                 "outcome": sent.outcome.value,
             }
         )
+
+    def _number(self, wanted: str) -> str:
+        return read_number("number", wanted, possible=True, judge=self.services.judge).e164
 
 
 class MessageLifeHandler(AdminHandler):
@@ -139,14 +143,6 @@ def _flag(name: str, given: Mapping[str, str]) -> bool:
     if value not in {"true", "false"}:
         raise BadRequest(f"{name}: must be true or false")
     return value == "true"
-
-
-def _number(name: str, text: str) -> str:
-    """Return an argument in E.164; raises BadRequest when it is no international number."""
-    found = phonenumber.parse_international(text)
-    if found is None:
-        raise BadRequest(f"{name}: must be a valid international number")
-    return found.e164
 
 
 ROUTES = [

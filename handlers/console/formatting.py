@@ -14,6 +14,7 @@ from tornado.httputil import HTTPServerRequest
 from conf.providers import is_phone
 from gateway.errors import GatewayError, StoreUnavailable
 from gateway.telephony import phonenumber
+from gateway.telephony.judges import is_possible
 from handlers.admin.fields import utc
 
 # How a state is coloured; a word that is not here is neutral.
@@ -48,7 +49,7 @@ def number(text: str, shown: bool = False) -> str:
     e164 = f"+{text.removeprefix('+')}"
     if not shown:
         return phonenumber.mask(e164)
-    found = phonenumber.parse_international(e164)
+    found = phonenumber.parse_international(e164, is_possible)
     return found.international if found else e164
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 
+from gateway.telephony import networks
 from gateway.telephony.country import CountryGuesser
 from gateway.telephony.phonenumber import parse
+from tests.field import persons
 from tests.field.numbers import CASES, Case
 
 
@@ -18,13 +20,25 @@ def read(case: Case) -> str | None:
 
 def main() -> int:
     """Return 1 when a case comes out wrong."""
-    wrong = 0
+    wrong, total = 0, len(CASES) + len(persons.CASES) + len(persons.SPELLINGS)
     for case in CASES:
         found = read(case)
         wrong += found != case.number
         verdict = "right" if found == case.number else f"WRONG, not {case.number}"
         print(f"{case.kind:28} {case.text!r:52} {case.region:3} → {found!s:16} {verdict}")
-    print(f"{len(CASES)} cases, {wrong} wrong")
+    for person in persons.CASES:
+        people = networks.persons(person.sender, person.reached)
+        wrong += people != person.people
+        verdict = "right" if people == person.people else f"WRONG, not {person.people}"
+        result = " or ".join(people) or "nobody"
+        print(f"{person.kind:28} {person.sender[:40]!r:52} {person.reached} → {result} {verdict}")
+    for kind, numbers in persons.SPELLINGS.items():
+        found = {each: networks.persons(each) for each in numbers}
+        alike = set(found.values()) == {numbers[:1]}
+        wrong += not alike
+        verdict = "right" if alike else f"WRONG: {found}"
+        print(f"{kind:28} {' '.join(numbers)} → {numbers[0]} {verdict}")
+    print(f"{total} cases, {wrong} wrong")
     return 1 if wrong else 0
 
 

@@ -18,6 +18,7 @@ from gateway.store.paging import Page
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
 from gateway.store.values import days_ms
+from gateway.telephony.networks import e164_of, persons
 
 log = logging.getLogger(__name__)
 
@@ -131,14 +132,14 @@ class Inbox:
 
     async def erase_number(self, e164: str) -> int:
         """Erase all that a number has sent, or was sent; return how many MOs that were."""
-        number, start, erased = _digits(e164), "-", 0
+        start, erased = "-", 0
         while True:
             with budget():
                 found = await self._store.execute("XRANGE", keys.INBOX, start, "+", "COUNT", CHUNK)
                 ids = [
                     inbox_id
                     for inbox_id, (_, text) in found
-                    if (item := _item(inbox_id, text)) and number in {item.mo.sender, item.mo.to}
+                    if (item := _item(inbox_id, text)) and _names(item.mo, e164)
                 ]
                 if ids:
                     erased += await self._store.execute("XDEL", keys.INBOX, *ids)
@@ -164,6 +165,15 @@ def _item(item_id: str, text: str) -> InboxItem | None:
         sent=found.sent,
     )
     return InboxItem(item_id, int(item_id.partition("-")[0]), mo, found.reason)
+
+
+def _names(mo: Inbound, e164: str) -> bool:
+    """Tell whether a number has sent an MO or was sent it, in whatever form it came."""
+    return (
+        _digits(e164) in {mo.sender, mo.to}
+        or e164 in persons(mo.sender, e164_of(mo.to))
+        or e164 == e164_of(mo.to)
+    )
 
 
 def _digits(written: str) -> str:
