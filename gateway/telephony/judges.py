@@ -27,13 +27,17 @@ def is_valid_or_sample(number: phonenumbers.PhoneNumber) -> bool:
 
 
 def is_possible(number: phonenumbers.PhoneNumber) -> bool:
-    """Tell whether a number may be of a range that is newer than what libphonenumber knows."""
+    """Tell whether a number may be of a range that is newer than what libphonenumber knows.
+
+    It has as many digits as the mobiles of its country.
+    """
     written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
     if not SHORTEST_POSSIBLE < len(written) <= LONGEST + 1:
         return False
     if number.country_code == NORTH_AMERICA and number.national_number in NO_AREA_CODES:
         return False
-    found = phonenumbers.is_possible_number_with_reason(number)
+    mobile = phonenumbers.PhoneNumberType.MOBILE
+    found = phonenumbers.is_possible_number_for_type_with_reason(number, mobile)
     return bool(found == phonenumbers.ValidationResult.IS_POSSIBLE)
 
 

@@ -20,8 +20,9 @@ from handlers.admin.fields import ADD_POSSIBLE, NO_NUMBER, Fields, digits, utc
 MAX_DEVICE_NAME = 64
 LONGEST_SECONDS = 10 * 365 * 86_400  # a time to live or to wait
 FIELDS = ("to", "message", "device", "priority", "ttl", "send_at", "possible")
-# Short codes have three digits and more; numbers of machines more than any person's.
-_SHORT_OR_LONG = re.compile(r"[0-9]{3,20}")
+# Short codes have three digits and more, numbers of machines more than any person's; none of
+# them begins with the nought of a national form.
+_SHORT_OR_LONG = re.compile(r"[1-9][0-9]{2,19}")
 
 
 class TasksHandler(FieldsHandler):

@@ -33,10 +33,9 @@ def main() -> int:
         result = " or ".join(people) or "nobody"
         print(f"{person.kind:28} {person.sender[:40]!r:52} {person.reached} → {result} {verdict}")
     for kind, numbers in persons.SPELLINGS.items():
-        found = {each: networks.persons(each) for each in numbers}
-        alike = set(found.values()) == {numbers[:1]}
-        wrong += not alike
-        verdict = "right" if alike else f"WRONG: {found}"
+        meant = {networks.persons(each) for each in numbers}
+        wrong += meant != {numbers[:1]}
+        verdict = "right" if meant == {numbers[:1]} else f"WRONG: {meant}"
         print(f"{kind:28} {' '.join(numbers)} → {numbers[0]} {verdict}")
     print(f"{total} cases, {wrong} wrong")
     return 1 if wrong else 0
