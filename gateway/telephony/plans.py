@@ -57,7 +57,7 @@ CHANGED = frozenset(_RULES)
 # Argentina: a mobile is texted with the 9, and called with it or, as land lines are, without.
 # No land line has the ten digits of a mobile.
 _ARGENTINE = re.compile(r"\+54([1-3][0-9]{9})")
-_GABON = "+241"
+_ARGENTINA, _GABON = "+54", "+241"
 # A number as its person is compared, and another form of it that is valid as well.
 _OTHER_FORMS = [
     (re.compile(r"\+549([1-3][0-9]{9})"), r"+54\1"),
@@ -78,12 +78,10 @@ def todays(country_code: int, national: str) -> str:
 
 def person(e164: str) -> str:
     """Return the number by which a person is compared with others, and to which texts go."""
-    found = _ARGENTINE.fullmatch(e164)
-    if found is not None:
-        return f"+549{found[1]}"
     if e164.startswith(_GABON):
         return _GABON + todays(241, e164[len(_GABON) :])
-    return e164
+    found = _ARGENTINE.fullmatch(e164) if e164.startswith(_ARGENTINA) else None
+    return f"+549{found[1]}" if found else e164
 
 
 def all_spellings(e164: str) -> tuple[str, ...]:
@@ -96,6 +94,8 @@ def spellings(e164: str) -> tuple[str, ...]:
 
     Stores of former releases know people by any of them, providers their own numbers.
     """
+    if not e164.startswith((_ARGENTINA, _GABON)):
+        return (e164,)
     today = person(e164)
     found = ((form.fullmatch(today), other) for form, other in _OTHER_FORMS)
     return (today, *(match.expand(other) for match, other in found if match))

@@ -27,7 +27,8 @@ MOST_MINUTES = 10 * 365 * 24 * 60  # ten years: beyond it somebody meant seconds
 MAX_NAME = 191
 NO_NUMBER = "must be a valid international number"
 # What to do about a number of no range that we know.
-ADD_POSSIBLE = 'this one is possible: if it is right, add "possible": true'
+SAY_POSSIBLE = 'add "possible": true'
+ADD_POSSIBLE = f"this one is possible: if it is right, {SAY_POSSIBLE}"
 CAPABILITIES = frozenset({"sms", "voice"})
 
 _WHOLE = re.compile(r"-?[0-9]{1,9}")

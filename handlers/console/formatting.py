@@ -15,7 +15,7 @@ from conf.providers import is_phone
 from gateway.errors import GatewayError, StoreUnavailable
 from gateway.telephony import phonenumber
 from gateway.telephony.judges import is_possible
-from handlers.admin.fields import utc
+from handlers.admin.fields import SAY_POSSIBLE, utc
 
 # How a state is coloured; a word that is not here is neutral.
 TONES = {
@@ -118,6 +118,7 @@ def why(
         return "The store does not answer. Try again in a moment."
     if isinstance(error, GatewayError) and error.message:
         field, colon, rest = error.message.partition(":")
+        rest = rest.replace(SAY_POSSIBLE, "tick the box that says so")
         rest = _FIELD.sub(lambda found: labels.get(found[0], found[0]), rest)
         message = f"{labels.get(field, field)}{colon}{rest}"
         return message[0].upper() + message[1:] + ("" if message.endswith(".") else ".")

@@ -19,6 +19,7 @@ from gateway.store.pipeline import Store
 from gateway.store.script import Script
 from gateway.store.values import days_ms
 from gateway.telephony.networks import e164_of, persons
+from gateway.telephony.plans import spellings
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ class Inbox:
         happened = await self._store.run(
             _KEEP_STRAY,
             [*token.keys, keys.INBOX, keys.NUMBERS],
-            [token.digest, item, self.lifetime, number, inbound.provider],
+            [token.digest, item, self.lifetime, inbound.provider, *spellings(number)],
         )
         return Kept(happened)
 

@@ -91,7 +91,7 @@ class SendMessage(Action, MessagesPage):
 
     async def perform(self, *args: str) -> str:
         """Send a text as the back-end's ``POST /messages`` does, and lead to its life."""
-        given = self.fields("to", "text", "sender", "provider")
+        given = self.fields("to", "text", "sender", "provider", "possible")
         texts = {name: given.text(name, 2 * MAX_CHARACTERS) for name in given.values}
         message = read_message(texts, self.services)
         sent = await send(message, self.services, source="console")
