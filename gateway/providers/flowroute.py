@@ -25,6 +25,7 @@ JSON_API_TYPE = "application/vnd.api+json"
 
 # "mdr2-" and 32 hexadecimal digits, as a rule.
 MAX_ID_LENGTH = 64
+_WITHOUT_CODE = re.compile(r"[2-9][0-9]{9}")
 MAX_NUMBER_LENGTH = 64
 MAX_WORD_LENGTH = 100
 # Far more than a phone sends in one piece; what is longer is no text of a person.
@@ -161,7 +162,12 @@ def parse_inbound(document: Mapping[str, Any]) -> Inbound | None:
         return None
     provider_id = _id(resource) or content_id(sender, to, text)
     sent = word(attributes.get("timestamp"), MAX_WORD_LENGTH)
-    return Inbound(NAME, provider_id, sender, to, text, sent=sent)
+    return Inbound(NAME, provider_id, sender, _own_number(to), text, sent=sent)
+
+
+def _own_number(written: str) -> str:
+    """Return a number of the account, all of which are North American, with its country code."""
+    return f"1{written}" if _WITHOUT_CODE.fullmatch(written) else written
 
 
 def _parts(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:

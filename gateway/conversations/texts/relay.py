@@ -123,10 +123,8 @@ class Relay:
         if not number:  # a phone that does not know its own, a short code of ours
             sender = people[0] if len(people) == 1 else ""
             return Mo(inbound, token, sender, ""), Look("", None, own=False, now=0)
-        numbers, senders = (
-            all_spellings(number),
-            [each for one in people for each in spellings(one)],
-        )
+        numbers = all_spellings(number)
+        senders = [each for one in people for each in spellings(one)]
         ours, record, now, *found = await self._store.run(
             _LOOK,
             [keys.NUMBERS, *map(keys.routes, senders)],
