@@ -37,7 +37,7 @@ from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Argument, Script
 from gateway.store.values import DAY_MS, days_ms
-from gateway.telephony.networks import e164_of, persons
+from gateway.telephony.networks import e164_of, readings
 from gateway.telephony.phonenumber import country_of, mask_digits
 from gateway.telephony.plans import all_spellings, person, spellings
 from gateway.virtual_numbers.pool import Mode
@@ -220,23 +220,21 @@ class Calls:
     async def _look(self, call: IncomingCall) -> tuple[str, _Look]:
         """Return the number that is called, as the pool has it, and what the call meets."""
         reached = e164_of(call.number)
-        numbers, people = all_spellings(reached), persons(call.caller, reached)
-        callers = [each for one in people for each in spellings(one)]
+        numbers, read = all_spellings(reached), readings(call.caller, reached)
+        callers = read.spellings
         number, record, pins, answered, session, side, *found = await self._store.run(
             _LOOK,
             [keys.call(call.id), keys.NUMBERS, keys.PINS, *map(keys.routes, callers)],
             [len(numbers), *numbers, *callers],
         )
         provider = ujson.loads(record)["provider"] if record else ""
-        routed = [
-            (person(each), route) for each, route in zip(callers, found[::2], strict=True) if route
-        ]
-        # Who may be two people is the participant among them, if only one of them is.
-        if routed and not session and len(dict(routed)) == 1:
-            by_route = Route.parse(routed[0][1])
+        routes = {each: route for each, route in zip(callers, found[::2], strict=True) if route}
+        caller = read.whose(routes)
+        if caller in routes and not session:
+            by_route = Route.parse(routes[caller])
             session, side = by_route.session, by_route.side
-        caller = people[0] if len(people) == 1 else ""
-        own = any(found[1::2])
+        owned = {each for each, own in zip(callers, found[1::2], strict=True) if own}
+        own = not owned.isdisjoint(spellings(caller))
         return number, _Look(provider, caller, own, bool(pins), answered, session, side)
 
     async def _start(

@@ -9,7 +9,7 @@ outbox is sent by ``OutboxWorker`` (gateway/messaging/outbox/worker.py) of any p
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 import ujson
@@ -32,8 +32,8 @@ from gateway.providers.base import Inbound
 from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
-from gateway.telephony.networks import e164_of, persons
-from gateway.telephony.plans import all_spellings, person, spellings
+from gateway.telephony.networks import e164_of, readings
+from gateway.telephony.plans import all_spellings, spellings
 
 log = logging.getLogger(__name__)
 
@@ -119,23 +119,22 @@ class Relay:
 
     async def _look(self, inbound: Inbound, token: Token, number: str) -> tuple[Mo, Look]:
         """Return an MO with the numbers by which it is known here, and what it meets."""
-        people = persons(inbound.sender, number)
+        read = readings(inbound.sender, number)
         if not number:  # a phone that does not know its own, a short code of ours
-            sender = people[0] if len(people) == 1 else ""
-            return Mo(inbound, token, sender, ""), Look("", None, own=False, now=0)
-        numbers = all_spellings(number)
-        senders = [each for one in people for each in spellings(one)]
+            return Mo(inbound, token, read.whose(()), ""), Look("", None, own=False, now=0)
+        numbers, senders = all_spellings(number), read.spellings
         ours, record, now, *found = await self._store.run(
             _LOOK,
             [keys.NUMBERS, *map(keys.routes, senders)],
             [len(numbers), *numbers, *senders],
         )
         routes = dict(zip(senders, found[::2], strict=True))
-        sender = _whose(people, [each for each in senders if routes[each]])
-        own = any(found[1::2]) or any(map(self._lobby.answers, people))
+        sender = read.whose([each for each in senders if routes[each]])
+        owned = {each for each, own in zip(senders, found[1::2], strict=True) if own}
+        own = not owned.isdisjoint(spellings(sender)) or self._lobby.answers(sender)
         provider = ujson.loads(record)["provider"] if record else self._lobby.provider_of(number)
         route = Route.parse(routes[sender]) if routes.get(sender) else None
-        ambiguous = len(people) > 1 and not sender
+        ambiguous = bool(read.people) and not sender
         mo = Mo(_completed(inbound, sender), token, sender, ours)
         return mo, Look(provider, route, own, now, ambiguous)
 
@@ -203,16 +202,6 @@ class Relay:
         """Tell whether an MO was taken: a single one is marked then, the parts of one deleted."""
         exists = bool(await self._store.execute("EXISTS", token.key))
         return not exists if token.digest else exists
-
-
-def _whose(people: Sequence[str], routed: Sequence[str]) -> str:
-    """Return who has sent an MO, by the spelling that has a route; '' when nobody can tell.
-
-    people: who may have; routed: those of their spellings that have a route on the number.
-    """
-    if len(people) == 1 or len({*map(person, routed)}) == 1:
-        return (*routed, *people)[0]
-    return ""
 
 
 def _completed(inbound: Inbound, sender: str) -> Inbound:

@@ -63,6 +63,51 @@ def test_a_mobile_of_a_country_that_texts_a_number_there_is_himself(region: str)
             assert (number.person,) == people
 
 
+AUSTRIAN, NEWER = "+4365550100", "+14365550100"
+
+
+@pytest.mark.parametrize(
+    ("routed", "expected"),
+    [
+        ((), AUSTRIAN),
+        ((NEWER,), NEWER),
+        ((AUSTRIAN,), AUSTRIAN),
+        ((NEWER, AUSTRIAN), AUSTRIAN),
+    ],
+)
+def test_beside_a_valid_reading_a_possible_one_needs_a_session(
+    routed: tuple[str, ...], expected: str
+) -> None:
+    read = networks.readings("4365550100", "+12065550151")
+    assert ((AUSTRIAN,), (NEWER,)) == read
+    assert expected == read.whose(routed)
+
+
+NORWEGIAN, AMERICAN = "+4795551234", "+14795551234"
+
+
+@pytest.mark.parametrize(
+    ("routed", "expected"),
+    [
+        ((), ""),
+        ((NORWEGIAN,), NORWEGIAN),
+        ((AMERICAN,), AMERICAN),
+        ((AMERICAN, NORWEGIAN), ""),
+    ],
+)
+def test_of_two_people_the_one_with_a_session_is_meant(
+    routed: tuple[str, ...], expected: str
+) -> None:
+    assert expected == networks.readings("4795551234", "+12065550151").whose(routed)
+
+
+def test_who_has_a_session_by_another_spelling_is_known_by_that() -> None:
+    read = networks.readings("5491123456789")
+    assert ["+5491123456789", "+541123456789"] == read.spellings
+    assert "+541123456789" == read.whose(["+541123456789"])
+    assert "+5491123456789" == read.whose([])
+
+
 def test_the_country_of_a_newer_range_is_that_of_its_country_code() -> None:
     number = parse_international("14715550100", is_possible)
     assert number is not None

@@ -182,6 +182,16 @@ async def test_who_may_be_two_people_is_the_participant(place: Town, participant
     await place.hears(BERT, (ONE, START), (ONE, "me"))
 
 
+async def test_one_of_a_newer_range_who_takes_part_wins_over_a_valid_stranger(place: Town) -> None:
+    """Ten digits of the area code 436 are a number in Austria as well."""
+    await place.rent(FLOW, provider="flowroute")
+    await place.text("4365550121", FLOW, "who?", provider="flowroute")
+    assert [("4365550121", "no_session")] == await reasons(place)
+    await place.session("14365550121", "12065550124", virtual_tn=FLOW, possible=True)
+    await place.text("4365550121", FLOW, "it is me", provider="flowroute")
+    await place.hears("12065550124", (FLOW, START), (FLOW, "it is me"))
+
+
 async def test_who_may_be_two_people_is_kept_when_neither_or_both_take_part(place: Town) -> None:
     """Nobody is texted."""
     await place.text(NORWEGIAN, ONE, "who?")
