@@ -16,7 +16,7 @@ import ujson
 from gateway.conversations import call_records
 from gateway.conversations.call_records import CallRecord, total
 from gateway.conversations.outcomes import CALLS, CallAnswer, NotTaken
-from gateway.conversations.session import PIN, Route, Session, across, log_keys
+from gateway.conversations.session import PIN, Session, across, log_keys, routes_and_own
 from gateway.conversations.sessions import Sessions
 from gateway.conversations.transcript import CALL, Transcript
 from gateway.errors import StoreUnavailable
@@ -228,12 +228,10 @@ class Calls:
             [len(numbers), *numbers, *callers],
         )
         provider = ujson.loads(record)["provider"] if record else ""
-        routes = {each: route for each, route in zip(callers, found[::2], strict=True) if route}
+        routes, owned = routes_and_own(callers, found)
         caller = read.whose(routes)
         if caller in routes and not session:
-            by_route = Route.parse(routes[caller])
-            session, side = by_route.session, by_route.side
-        owned = {each for each, own in zip(callers, found[1::2], strict=True) if own}
+            session, side = routes[caller].session, routes[caller].side
         own = not owned.isdisjoint(spellings(caller))
         return number, _Look(provider, caller, own, bool(pins), answered, session, side)
 

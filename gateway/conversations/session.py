@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from gateway.store import keys
 from gateway.telephony.plans import person
@@ -112,6 +112,20 @@ class Session:
     def is_over(self, now: int) -> bool:
         """Tell whether it had expired at a time (ms), be it closed by now or not."""
         return 0 < self.expires <= now
+
+
+def routes_and_own(
+    spellings: Sequence[str], found: Sequence[Any]
+) -> tuple[dict[str, Route], frozenset[str]]:
+    """Return the routes by spelling, and which spellings are numbers of ours.
+
+    found: of each spelling its route ('' = none), and 1 if it is ours, as scripts look them up.
+    """
+    routes = {
+        each: Route.parse(route) for each, route in zip(spellings, found[::2], strict=True) if route
+    }
+    owned = (each for each, own in zip(spellings, found[1::2], strict=True) if own)
+    return routes, frozenset(owned)
 
 
 def across(side: str) -> str:

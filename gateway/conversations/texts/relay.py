@@ -17,7 +17,7 @@ import ujson
 from conf.providers import is_phone
 from gateway.conversations.notices import Notices
 from gateway.conversations.outcomes import MOS, NotTaken, Taken
-from gateway.conversations.session import Route, Seat
+from gateway.conversations.session import Route, Seat, routes_and_own
 from gateway.conversations.sessions import Sessions
 from gateway.conversations.texts.consent import Consent
 from gateway.conversations.texts.lobby import Lobby
@@ -128,15 +128,13 @@ class Relay:
             [keys.NUMBERS, *map(keys.routes, senders)],
             [len(numbers), *numbers, *senders],
         )
-        routes = dict(zip(senders, found[::2], strict=True))
-        sender = read.whose([each for each in senders if routes[each]])
-        owned = {each for each, own in zip(senders, found[1::2], strict=True) if own}
+        routes, owned = routes_and_own(senders, found)
+        sender = read.whose(routes)
         own = not owned.isdisjoint(spellings(sender)) or self._lobby.answers(sender)
         provider = ujson.loads(record)["provider"] if record else self._lobby.provider_of(number)
-        route = Route.parse(routes[sender]) if routes.get(sender) else None
-        ambiguous = bool(read.people) and not sender
         mo = Mo(_completed(inbound, sender), token, sender, ours)
-        return mo, Look(provider, route, own, now, ambiguous)
+        ambiguous = bool(read.people) and not sender
+        return mo, Look(provider, routes.get(sender), own, now, ambiguous)
 
     async def _decide(self, mo: Mo, look: Look) -> str:
         """Return what became of an MO, or that it is to be looked at again, "changed"."""

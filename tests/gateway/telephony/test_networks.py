@@ -79,7 +79,7 @@ def test_beside_a_valid_reading_a_possible_one_needs_a_session(
     routed: tuple[str, ...], expected: str
 ) -> None:
     read = networks.readings("4365550100", "+12065550151")
-    assert ((AUSTRIAN,), (NEWER,)) == read
+    assert ((AUSTRIAN,), (NEWER,)) == (read.people, read.lesser)
     assert expected == read.whose(routed)
 
 
