@@ -13,13 +13,9 @@ local k, now, lifetime, cooldown = session_keys(1), now_ms(), tonumber(ARGV[7]),
 if redis.call('EXISTS', k.session) == 1 then return {'created', redis.call('HGETALL', k.session)} end
 local named = name ~= '' and redis.call('HGET', k.unique_names, name)
 if named then return {'named', named} end
-local function own(...)
-  for _, each in ipairs({...}) do
-    if redis.call('HEXISTS', k.numbers, each) == 1 then return true end
-  end
-end
-if own(a, ARGV[17]) then return {'own_a'} end
-if own(b, ARGV[18]) then return {'own_b'} end
+local own = redis.call('HMGET', k.numbers, a, ARGV[17], b, ARGV[18])
+if own[1] or own[2] then return {'own_a'} end
+if own[3] or own[4] then return {'own_b'} end
 -- Redis seeds every script alike; the id is random.
 math.randomseed(tonumber(string.sub(id, 1, 7), 16))
 local since = cooldown > 0 and now - cooldown or math.huge
