@@ -16,7 +16,7 @@ import ujson
 from gateway.conversations import call_records
 from gateway.conversations.call_records import CallRecord, total
 from gateway.conversations.outcomes import CALLS, CallAnswer, NotTaken
-from gateway.conversations.session import PIN, Route, Session, log_keys
+from gateway.conversations.session import PIN, Session, across, log_keys, routes_and_own
 from gateway.conversations.sessions import Sessions
 from gateway.conversations.transcript import CALL, Transcript
 from gateway.errors import StoreUnavailable
@@ -37,7 +37,9 @@ from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Argument, Script
 from gateway.store.values import DAY_MS, days_ms
-from gateway.telephony.phonenumber import country_of, e164_of, mask_digits
+from gateway.telephony.networks import e164_of, readings
+from gateway.telephony.phonenumber import country_of, mask_digits
+from gateway.telephony.plans import all_spellings, person, spellings
 from gateway.virtual_numbers.pool import Mode
 
 log = logging.getLogger(__name__)
@@ -74,12 +76,14 @@ OPEN_STATES = frozenset({"calling", "answered"})
 class _Look:
     """What an incoming call meets.
 
-    provider: of the number that is called; own: the caller is one of our numbers; pins: the
-    number has some; answered: what the call was answered before, '' = nothing; session, side:
-    whose call it is, by that answer or by the caller's route, '' = nobody's.
+    provider: of the number that is called; caller: his number, '' when nobody can tell; own: it is
+    one of ours; pins: the number that is called has some; answered: what the call was answered
+    before, '' = nothing; session, side: whose call it is, by that answer or by the caller's route,
+    '' = nobody's.
     """
 
     provider: str
+    caller: str
     own: bool
     pins: bool
     answered: str
@@ -127,15 +131,15 @@ class Calls:
 
     async def answer(self, call: IncomingCall) -> list[Action]:
         """Return what a caller hears, the same for a repeat; raises StoreUnavailable."""
-        number, caller = e164_of(call.number), e164_of(call.caller)
-        look = await self._look(call.id, number, caller)
+        number, look = await self._look(call)
         refused = look.answered == CallAnswer.REFUSED
         if not call.id or look.provider != NAME or look.own or refused:
             return self._refuse(number)
         if look.session:
             return await self._start(call.id, call.leg, look.session, look.side, number)
         if look.answered == CallAnswer.PIN or (look.pins and self._input_url):
-            await self._store.run(_ASK, [keys.call(call.id)], (number, caller, call.leg, ASKED_MS))
+            known = (number, look.caller, call.leg, ASKED_MS)
+            await self._store.run(_ASK, [keys.call(call.id)], known)
             return self._ask(number)
         return self._refuse(number)
 
@@ -212,17 +216,23 @@ class Calls:
         """Return what a caller hears who cannot be connected; country: see ``talk``."""
         return talk(self._sorry_text, country)
 
-    async def _look(self, call_id: str, number: str, caller: str) -> _Look:
-        found, route, own, pins, answered, session, side = await self._store.run(
+    async def _look(self, call: IncomingCall) -> tuple[str, _Look]:
+        """Return the number that is called, as the pool has it, and what the call meets."""
+        reached = e164_of(call.number)
+        numbers, read = all_spellings(reached), readings(call.caller, reached)
+        callers = read.spellings
+        number, record, pins, answered, session, side, *found = await self._store.run(
             _LOOK,
-            [keys.call(call_id), keys.NUMBERS, keys.routes(caller), keys.PINS],
-            [number, caller],
+            [keys.call(call.id), keys.NUMBERS, keys.PINS, *map(keys.routes, callers)],
+            [len(numbers), *numbers, *callers],
         )
-        provider = ujson.loads(found)["provider"] if found else ""
-        if route and not session:
-            by_route = Route.parse(route)
-            session, side = by_route.session, by_route.side
-        return _Look(provider, bool(own), bool(pins), answered, session, side)
+        provider = ujson.loads(record)["provider"] if record else ""
+        routes, owned = routes_and_own(callers, found)
+        caller = read.whose(routes)
+        if caller in routes and not session:
+            session, side = routes[caller].session, routes[caller].side
+        own = not owned.isdisjoint(spellings(caller))
+        return number, _Look(provider, caller, own, bool(pins), answered, session, side)
 
     async def _start(
         self, call_id: str, leg: str, session_id: str, side: str, number: str
@@ -239,7 +249,7 @@ class Calls:
         CALLS[CallAnswer.CONNECT,].inc()
         callee = session.other(side)
         return talk(self._wait_text, country_of(callee.person)) + connect(
-            callee.person,
+            session.called(across(side)),
             caller_id=callee.number,
             ring_timeout=self._ring_timeout,
             call_limit=self._call_limit,
@@ -250,7 +260,7 @@ class Calls:
         self, call_id: str, leg: str, session: Session, side: str
     ) -> tuple[list[str], list[Argument]]:
         """Return the keys and arguments of the script that connects a call."""
-        caller, callee = session.seat(side).person, session.other(side).person
+        caller, callee = map(person, (session.seat(side).person, session.other(side).person))
         entry = self._log.entry(side, "", call_id, CALL, "calling")
         return (
             [

@@ -11,6 +11,7 @@ from gateway.messaging.inbound.inbox import Inbox
 from gateway.messaging.outbox.dead_letters import DeadLetters
 from gateway.messaging.receipts import Receipts
 from gateway.store.budget import budget
+from gateway.telephony.plans import spellings
 
 # A log holds thousands of texts and a number has many sessions: that takes longer than the second
 # that a request may wait for the store, so each step gets one, and every so many messages.
@@ -49,8 +50,11 @@ class Erasure:
     async def erase_number(self, e164: str) -> int:
         """Erase what this number said, and was told, in all sessions, in the inbox, in vain.
 
-        Returns how many sessions had a log.
+        All spellings of the number are this person. Returns how many sessions had a log.
         """
+        return sum([await self._erase_spelling(each) for each in spellings(e164)])
+
+    async def _erase_spelling(self, e164: str) -> int:
         with budget():
             sessions = await self._log.sessions_of(e164)
         for each in sessions:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import ujson
 
@@ -18,6 +18,7 @@ from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Argument, Script, pairs
 from gateway.telephony.phonenumber import country_of, is_north_american
+from gateway.telephony.plans import all_spellings, person, spellings
 from gateway.virtual_numbers.pool import DOMESTIC, Mode
 
 # Sessions may end while their names and numbers are asked for; not that often.
@@ -75,6 +76,11 @@ class NewSession:
         """Both, a before b."""
         return self.participant_a, self.participant_b
 
+    @property
+    def people(self) -> tuple[str, str]:
+        """Both by the numbers by which persons are compared."""
+        return person(self.participant_a), person(self.participant_b)
+
 
 class NoNumberFree(BadRequest):
     """No virtual number of the pool suits both participants."""
@@ -109,7 +115,7 @@ class Opening:
         self._insight = insight
         self._exclusive = exclusive
         self._cooldown_ms = int(cooldown * 1000)
-        self._reserved = frozenset(reserved)
+        self._reserved = frozenset(map(person, reserved))
 
     async def begin(self, wanted: NewSession) -> tuple[Session, bool]:
         """Begin a session and tell both participants; returns and raises as ``create`` does.
@@ -137,6 +143,7 @@ class Opening:
         a unique_name of other participants.
         """
         self._check_participants(wanted)
+        wanted = await self._as_pooled(wanted)
         await self._check_reach(wanted)
         session_id = wanted.id or secrets.token_hex(16)
         for _ in range(MOST_TRIES):
@@ -161,11 +168,20 @@ class Opening:
                 raise BadRequest(f"participant_{side}: {reason}")
 
     def _check_participants(self, wanted: NewSession) -> None:
-        if wanted.participant_a == wanted.participant_b:
+        if wanted.people[0] == wanted.people[1]:
             raise BadRequest("participant_b: must differ from participant_a")
-        for side, person in zip(SIDES, wanted.participants, strict=True):
-            if person in self._reserved:
+        for side, each in zip(SIDES, wanted.people, strict=True):
+            if each in self._reserved:
                 raise BadRequest(_REFUSALS[f"own_{side}"])
+
+    async def _as_pooled(self, wanted: NewSession) -> NewSession:
+        """Return it with the number that is asked for as the pool spells it."""
+        names = all_spellings(wanted.virtual_number)
+        if len(names) == 1:
+            return wanted
+        records = await self._store.execute("HMGET", keys.NUMBERS, *names)
+        pooled = (name for name, record in zip(names, records, strict=True) if record)
+        return replace(wanted, virtual_number=next(pooled, wanted.virtual_number))
 
     async def _check_reach(self, wanted: NewSession) -> None:
         """Raise BadRequest when the number asked for cannot text the participants."""
@@ -181,10 +197,10 @@ class Opening:
         preferred = (keys.pool(mode, each or "*") for each in (wanted.country_a, wanted.country_b))
         reaching = (keys.pool(mode, each) for each in _reaches(wanted))
         return (
-            [*session_keys(session_id, *wanted.participants), *preferred, *reaching],
+            [*session_keys(session_id, *wanted.people), *preferred, *reaching],
             [
                 session_id,
-                *wanted.participants,
+                *wanted.people,
                 mode,
                 wanted.numbers,
                 wanted.unique_name,
@@ -194,7 +210,9 @@ class Opening:
                 self._cooldown_ms,
                 wanted.pin_a,
                 wanted.pin_b,
-                *map(country_of, wanted.participants),
+                *map(country_of, wanted.people),
+                *(wanted.participants if wanted.participants != wanted.people else ("", "")),
+                *(spellings(each)[-1] for each in wanted.people),
             ],
         )
 
@@ -202,7 +220,7 @@ class Opening:
         """Return the open session that has the unique_name, None when it has ended meanwhile."""
         await self._sessions.expire(session_id)
         session = await self._sessions.find_open(session_id)
-        if session is not None and session.participants != wanted.participants:
+        if session is not None and tuple(map(person, session.participants)) != wanted.people:
             raise BadRequest("unique_name: belongs to a session of other participants")
         return session
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from gateway.store import keys
+from gateway.telephony.plans import person
 from gateway.virtual_numbers.pool import Mode
 
 SIDES = ("a", "b")
@@ -54,7 +55,8 @@ class Session:
     provider_a: of number_a. created, expires, closed: ms, 0 = never. numbers: ``shared`` or
     ``per-side``. kind: ``masked``, or ``chat`` for one that the lobby opened. pin_a: by which a
     calls number_a from another phone, '' = not at all. texts: how many its participants have
-    written, those that were not delivered too.
+    written, those that were not delivered too. called_a: the number of a as it was given, which
+    his calls go to, '' = participant_a, by which persons are compared and to which texts go.
     """
 
     id: str
@@ -74,6 +76,8 @@ class Session:
     pin_a: str = field(default="", repr=False)
     pin_b: str = field(default="", repr=False)
     texts: int = 0
+    called_a: str = ""
+    called_b: str = ""
 
     @property
     def participants(self) -> tuple[str, str]:
@@ -91,9 +95,15 @@ class Session:
             return Seat(self.participant_a, self.number_a, self.provider_a)
         return Seat(self.participant_b, self.number_b, self.provider_b)
 
+    def called(self, side: str) -> str:
+        """Return the number to which calls for the one on a side go, as it was given."""
+        if side == "a":
+            return self.called_a or self.participant_a
+        return self.called_b or self.participant_b
+
     def side_of(self, e164: str) -> str:
         """Return the side of one of both participants."""
-        return "a" if e164 == self.participant_a else "b"
+        return "a" if person(e164) == person(self.participant_a) else "b"
 
     def other(self, side: str) -> Seat:
         """Return the seat across from a side."""
@@ -102,6 +112,20 @@ class Session:
     def is_over(self, now: int) -> bool:
         """Tell whether it had expired at a time (ms), be it closed by now or not."""
         return 0 < self.expires <= now
+
+
+def routes_and_own(
+    spellings: Sequence[str], found: Sequence[Any]
+) -> tuple[dict[str, Route], frozenset[str]]:
+    """Return the routes by spelling, and which spellings are numbers of ours.
+
+    found: of each spelling its route ('' = none), and 1 if it is ours, as scripts look them up.
+    """
+    routes = {
+        each: Route.parse(route) for each, route in zip(spellings, found[::2], strict=True) if route
+    }
+    owned = (each for each, own in zip(spellings, found[1::2], strict=True) if own)
+    return routes, frozenset(owned)
 
 
 def across(side: str) -> str:
@@ -129,6 +153,8 @@ def read_session(session_id: str, fields: Mapping[str, str]) -> Session:
         pin_a=fields.get("pin_a", ""),
         pin_b=fields.get("pin_b", ""),
         texts=int(fields.get("texts", 0)),
+        called_a=fields.get("called_a", ""),
+        called_b=fields.get("called_b", ""),
     )
 
 

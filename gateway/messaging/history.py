@@ -20,6 +20,7 @@ from gateway.store import keys
 from gateway.store.paging import Page, newest_first
 from gateway.store.pipeline import Store
 from gateway.store.values import ID, days_ms
+from gateway.telephony.plans import person
 
 # Providers' ids have 16 to 64 characters, none of them a blank.
 _PROVIDER_ID = re.compile(r"[!-~]{8,64}")
@@ -109,7 +110,7 @@ class History:
 
     async def messages_of(self, e164: str, limit: int, after: str) -> Page[Message]:
         """Return the same of the last thousand messages to one number."""
-        return await self._page(keys.messages_of(e164), limit, after)
+        return await self._page(keys.messages_of(person(e164)), limit, after)
 
     async def ids_of(self, e164: str) -> list[str]:
         """Return the ids of the last thousand messages to one number."""

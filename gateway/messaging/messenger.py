@@ -19,6 +19,7 @@ from gateway.providers.base import Outcome, Provider, Sms, SubmitResult
 from gateway.store.budget import budget
 from gateway.telephony import segments
 from gateway.telephony.plain_text import as_gsm7, clean
+from gateway.telephony.plans import person
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +58,8 @@ class NoTurn(Exception):
 
 class Messenger:
     """Sends texts through the providers by name, without control characters.
+
+    A text goes to the form of a number that its numbering plan has for texts today.
 
     smart_encoding: in plain punctuation where that makes a text GSM-7 as a whole.
     """
@@ -158,8 +161,9 @@ class Messenger:
         return result
 
     def _in_form(self, sms: Sms) -> Sms:
-        text = self.as_sent(sms.text)
-        return sms if text == sms.text else replace(sms, text=text)
+        to, text = person(sms.to), self.as_sent(sms.text)
+        same = text == sms.text and to == sms.to
+        return sms if same else replace(sms, to=to, text=text)
 
     async def _create(self, sms: Sms, provider: Provider, source: str, session: str = "") -> None:
         parts = segments.count(sms.text).parts

@@ -8,6 +8,7 @@ from gateway.errors import UnknownPlace
 from gateway.store import keys
 from gateway.store.paging import Page, newest_first
 from gateway.store.pipeline import Store
+from gateway.telephony.plans import spellings
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class OptOuts:
 
     async def is_out(self, e164: str) -> bool:
         """Tell whether nothing may be sent to a number."""
-        return await self._store.execute("ZSCORE", keys.OPTOUTS, e164) is not None
+        return any(await self._store.execute("ZMSCORE", keys.OPTOUTS, *spellings(e164)))
 
     async def page(self, limit: int, after: str) -> Page[OptOut]:
         """Return those that follow ``after``, a number (E.164), '' = from the newest.
@@ -49,4 +50,4 @@ class OptOuts:
 
     async def remove(self, e164: str) -> bool:
         """Let a number be texted again; False when it had not opted out."""
-        return bool(await self._store.execute("ZREM", keys.OPTOUTS, e164))
+        return bool(await self._store.execute("ZREM", keys.OPTOUTS, *spellings(e164)))

@@ -26,6 +26,7 @@ JSON_API_TYPE = "application/vnd.api+json"
 
 # "mdr2-" and 32 hexadecimal digits, as a rule.
 MAX_ID_LENGTH = 64
+_WITHOUT_CODE = re.compile(r"[2-9][0-9]{9}")
 MAX_NUMBER_LENGTH = 64
 MAX_WORD_LENGTH = 100
 # Far more than a phone sends in one piece; what is longer is no text of a person.
@@ -166,7 +167,7 @@ def parse_inbound(document: Mapping[str, Any]) -> Inbound | None:
         text = ""  # phones send a line end with a picture
     provider_id = _id(resource) or content_id(sender, to, "\n".join([text, *sent_along]))
     sent = word(attributes.get("timestamp"), MAX_WORD_LENGTH)
-    return Inbound(NAME, provider_id, sender, to, text, sent=sent, media=sent_along)
+    return Inbound(NAME, provider_id, sender, _own_number(to), text, sent=sent, media=sent_along)
 
 
 def _media(
@@ -180,6 +181,11 @@ def _media(
     links = resource.get("links")
     record = links.get("self") if isinstance(links, dict) else None
     return media.addresses(record) or (f"mms:{_id(resource)}",)
+
+
+def _own_number(written: str) -> str:
+    """Return a number of the account, all of which are North American, with its country code."""
+    return f"1{written}" if _WITHOUT_CODE.fullmatch(written) else written
 
 
 def _parts(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:

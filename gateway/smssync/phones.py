@@ -24,6 +24,7 @@ from gateway.smssync.queue import TaskQueue
 from gateway.smssync.tasks import NewTask, check
 from gateway.smssync.wire import Post, inbound_id
 from gateway.telephony import phonenumber
+from gateway.telephony.networks import e164_of, persons
 from gateway.virtual_numbers.pool import Pool
 
 log = logging.getLogger(__name__)
@@ -142,21 +143,22 @@ class Phones:
 
     async def _answer(self, inbound: Inbound) -> Reply | None:
         """Return the instant reply, None when its receiver may be a machine, or was answered."""
-        sender = phonenumber.parse_international(inbound.sender)
-        to = phonenumber.parse_international(inbound.to)
-        if sender is None or sum(map(str.isdigit, inbound.sender)) < LEAST_DIGITS:
+        to = e164_of(inbound.to)
+        people = persons(inbound.sender, to)
+        if len(people) != 1 or sum(map(str.isdigit, inbound.sender)) < LEAST_DIGITS:
             return None
-        if await self._numbers.get(sender.e164):
+        sender = people[0]
+        if await self._numbers.get(sender):
             return None
-        if self._words.is_stop(inbound.text) or await self._optouts.is_out(sender.e164):
+        if self._words.is_stop(inbound.text) or await self._optouts.is_out(sender):
             return None
-        if to is not None and await self._numbers.get(to.e164):
+        if to and await self._numbers.get(to):
             return None  # kept for another reason than that it belongs to nothing
         try:
-            await self._limiter.hit("smssync_reply", sender.e164, REPLIES)
+            await self._limiter.hit("smssync_reply", sender, REPLIES)
         except LimitExceeded:
             return None
-        return Reply(sender.e164, self._reply, str(uuid.uuid4()))
+        return Reply(sender, self._reply, str(uuid.uuid4()))
 
 
 def _is_nowhere(post: Post) -> bool:
@@ -170,7 +172,7 @@ def _inbound(device: Device, numbers: Sequence[str], post: Post) -> Inbound:
     Networks give senders in the form of their country, and phones seldom know their own number.
     """
     home = phonenumber.parse_international(numbers[0]) if numbers else None
-    region = [home.country] if home and home.country else []
+    region = (home.country,) if home and home.country else ()
     to = "" if _is_nowhere(post) else _completed(post.sent_to or "", region)
     if not to or (numbers and f"+{to.lstrip('+')}" not in numbers):
         to = numbers[0] if len(numbers) == 1 else to
@@ -184,7 +186,7 @@ def _inbound(device: Device, numbers: Sequence[str], post: Post) -> Inbound:
     )
 
 
-def _completed(written: str, region: Sequence[str]) -> str:
+def _completed(written: str, region: tuple[str, ...]) -> str:
     """Return a number as E.164 when the phone's country makes one of it, else what is written.
 
     A short code has fewer digits than any number in its country.

@@ -20,7 +20,8 @@ of a Redis Cluster.
 | parked:{<provider>:<provider id>} | list | receipts (JSON) that came before their message | 48 h |
 
 Everything of masked conversations lies in one slot, so that a script may touch any of it; times
-are in milliseconds, numbers E.164 with ``+``.
+are in milliseconds, numbers E.164 with ``+``, those of people as ``plans.person`` has them (of
+former releases also as they were given).
 
 | key | type | holds | lifetime |
 | --- | --- | --- | --- |

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import phonenumbers
 
 from gateway.telephony import plans
+from gateway.telephony.judges import Judge, is_sample, is_valid
 from gateway.telephony.written import MAX_RAW_CHARACTERS, Written, attempts, plain
 
 
 @dataclass(frozen=True, slots=True)
 class PhoneNumber:
-    """A valid telephone number.
+    """A telephone number.
 
     e164: with ``+``; international: as people read it (``+49 176 12345678``);
     country: ISO 3166 two letters, ``None`` for non-geographic codes such as +800;
-    type: libphonenumber's name in lower case; sms: whether that type can receive SMS.
+    type: libphonenumber's name in lower case, ``unknown`` where it knows no such range; sms:
+    whether that type can receive SMS.
     """
 
     e164: str
@@ -27,6 +28,11 @@ class PhoneNumber:
     country: str | None
     type: str
     sms: bool
+
+    @property
+    def person(self) -> str:
+        """The number by which whoever has it is compared with others, E.164."""
+        return plans.person(self.e164)
 
 
 # Some thousand visitors a minute type their number two or three times: a few MB at most.
@@ -42,7 +48,7 @@ _SMS_TYPES = frozenset({"mobile", "fixed_line_or_mobile", "voip", "personal_numb
 # in Germany is meant for the USA, and "2065550100" typed in the USA is not looked at again.
 # voip and personal_number receive SMS but are no mobiles: "32470123456" typed in Germany is the
 # Belgian mobile, not the German VoIP number.
-_MOBILE_TYPES = frozenset({"mobile", "fixed_line_or_mobile"})
+MOBILE_TYPES = frozenset({"mobile", "fixed_line_or_mobile"})
 
 _LETTER = re.compile(r"[A-Za-z]")
 # What stands before the digits of an international form without "+": a "+" that form decoding
@@ -59,60 +65,76 @@ _GLUED = re.compile(r"[0-9]+[A-Za-z]+")
 _DIGIT_RUN = re.compile(r"\+?\d{6,}")
 
 
-def parse(text: str, regions: Sequence[str]) -> PhoneNumber | None:
-    """Return the valid number a person meant with ``text``, or None; never raises.
+def parse(text: str, regions: tuple[str, ...], judge: Judge = is_valid) -> PhoneNumber | None:
+    """Return the number a person meant with ``text``, or None; never raises.
 
     ``text`` is taken as received, not stripped: a leading blank may have been a ``+``.
     International forms ignore ``regions`` (ISO 3166 two letters, upper case); otherwise the
     first region in which the number is valid wins. Notes and extensions are dropped; of two
-    readings that are as good as each other, neither is taken.
+    readings that are as good as each other, neither is taken. judge: what is taken for a number.
     """
     if len(text) > MAX_RAW_CHARACTERS:
         return None
-    return _parse(text, tuple(regions))
+    return _parse(text, regions, judge)
 
 
 @lru_cache(CACHE_ENTRIES)
-def _parse(text: str, regions: tuple[str, ...]) -> PhoneNumber | None:
+def _parse(text: str, regions: tuple[str, ...], judge: Judge) -> PhoneNumber | None:
     for rank in attempts(text):
-        read = (_meant(each, regions) for each in rank)
+        read = (_meant(each, regions, judge) for each in rank)
         found = {number.e164: number for number in read if number is not None}
         if found:
             return next(iter(found.values())) if len(found) == 1 else None
     return None
 
 
-def _meant(written: Written, regions: tuple[str, ...]) -> PhoneNumber | None:
+def _meant(written: Written, regions: tuple[str, ...], judge: Judge) -> PhoneNumber | None:
     number = written.number
     if _LETTER.search(number) and _GLOBAL_CONTEXT not in number:
-        return _spelled(number, regions)
+        return _spelled(number, regions, judge)
     if number.startswith("00"):
-        return _dialled_abroad(number, regions)
+        return _dialled_abroad(number, regions, judge)
     international = _as_international(written.mark, number)
     if international is not None:
-        return _read_international(international)
-    national = next(filter(None, (_read(number, region) for region in regions)), None)
-    if national is not None and national.type in _MOBILE_TYPES:
+        return _read_international(international, judge)
+    national = next(filter(None, (read(number, region, judge) for region in regions)), None)
+    if national is not None and national.type in MOBILE_TYPES:
         return national
-    return _as_forgotten_plus(number) or national
+    return _as_forgotten_plus(number, judge) or national
 
 
-def parse_international(text: str) -> PhoneNumber | None:
-    """Return the valid number written in ``text``, with or without ``+`` or ``00``, or None.
+def parse_international(text: str, judge: Judge = is_valid) -> PhoneNumber | None:
+    """Return the number written in ``text``, with or without ``+`` or ``00``, or None.
 
-    For webhooks and administrators: never completed from a region, and names are never read
-    as keypad letters, so that an alphanumeric sender is no number.
+    For administrators: never completed from a region, and names are never read as keypad letters.
+    judge: what is taken for a number.
     """
+    return None if len(text) > MAX_RAW_CHARACTERS else _parse_international(text, judge)
+
+
+@lru_cache(CACHE_ENTRIES)
+def _parse_international(text: str, judge: Judge) -> PhoneNumber | None:
+    digits = digits_alone(text)
+    return read("+" + digits.removeprefix("00"), None, judge) if digits else None
+
+
+def digits_alone(text: str) -> str:
+    """Return the digits of a text that is a number and nothing else, with its plus; else ''."""
     written = plain(text)
-    if written is None or "-" in written.mark:
-        return None  # a minus before the digits is a number below zero, no telephone number
-    return _read("+" + written.number.removeprefix("00"), None)
+    # A minus before the digits is a number below zero, no telephone number.
+    return "" if written is None or "-" in written.mark else written.number
 
 
-def e164_of(text: str) -> str:
-    """Return the E.164 form of what ``parse_international`` reads, '' for what is no number."""
-    number = parse_international(text)
-    return number.e164 if number else ""
+@lru_cache(CACHE_ENTRIES)
+def read(text: str, region: str | None, judge: Judge) -> PhoneNumber | None:
+    """Return the number that digits are in a region, None = internationally; else None."""
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if number.country_code in plans.CHANGED:
+        number = _as_dialled_today(number, number.country_code)
+    return _describe(number) if judge(number) else None
 
 
 def is_region(code: str) -> bool:
@@ -123,6 +145,13 @@ def is_region(code: str) -> bool:
 def regions() -> list[str]:
     """Return all upper-case two-letter regions with telephone numbers, in their order."""
     return sorted(phonenumbers.SUPPORTED_REGIONS)
+
+
+@lru_cache(256)
+def mobile_lengths(region: str) -> frozenset[int]:
+    """Return how many digits the mobile numbers of a region have, written nationally."""
+    known = phonenumbers.PhoneMetadata.metadata_for_region(region, None)
+    return frozenset(known.mobile.possible_length) if known and known.mobile else frozenset()
 
 
 @lru_cache(CACHE_ENTRIES)
@@ -177,7 +206,7 @@ def _as_international(mark: str, number: str) -> str | None:
     return None
 
 
-def _dialled_abroad(number: str, regions: tuple[str, ...]) -> PhoneNumber | None:
+def _dialled_abroad(number: str, regions: tuple[str, ...], judge: Judge) -> PhoneNumber | None:
     """Return what a number that begins with 00 reaches where it is dialled.
 
     Where abroad is dialled by 0011, 009 or 00 and a carrier's digits, that decides, right or
@@ -187,8 +216,8 @@ def _dialled_abroad(number: str, regions: tuple[str, ...]) -> PhoneNumber | None
     for region in regions:
         prefix = _abroad_by(region).match(digits)
         if prefix and prefix[0] != "00":
-            return _read(digits, region)
-    return _read_international(f"+{digits[2:]}")
+            return read(digits, region, judge)
+    return _read_international(f"+{digits[2:]}", judge)
 
 
 @lru_cache(1024)
@@ -200,17 +229,17 @@ def _abroad_by(region: str) -> re.Pattern[str]:
     return re.compile(f"(?:{prefix})(?=[1-9])" if prefix else r"(?!)")
 
 
-def _read_international(text: str) -> PhoneNumber | None:
+def _read_international(text: str, judge: Judge) -> PhoneNumber | None:
     """Return the number in international form, also behind a country code that stands twice."""
-    number = _read(text, None)
+    number = read(text, None, judge)
     rest = _behind_a_doubled_code(text)
     if rest is None:
         return number
-    once = _read(f"+{rest}", None)
-    if number is None or once is None or once.type not in _MOBILE_TYPES:
+    once = read(f"+{rest}", None, judge)
+    if number is None or once is None or once.type not in MOBILE_TYPES:
         return number or once
     # A land line whose area code is like its country's, or somebody's mobile?
-    return number if number.type in _MOBILE_TYPES else None
+    return number if number.type in MOBILE_TYPES else None
 
 
 def _behind_a_doubled_code(text: str) -> str | None:
@@ -222,35 +251,24 @@ def _behind_a_doubled_code(text: str) -> str | None:
     return None
 
 
-def _spelled(text: str, regions: tuple[str, ...]) -> PhoneNumber | None:
+def _spelled(text: str, regions: tuple[str, ...], judge: Judge) -> PhoneNumber | None:
     """Return the number that digits and letters spell, as on a keypad, else None."""
     digits = phonenumbers.convert_alpha_characters_in_number(text)
     if _LETTER.search(digits) or not digits.isascii():
         return None
-    number = _meant(Written("", digits), regions)
+    number = _meant(Written("", digits), regions, judge)
     if number is None or _GLUED.fullmatch(text):
         return number
     usual = is_north_american(number.e164) or number.type in _PHONE_WORD_TYPES
     return number if usual and _PHONE_WORD.search(text) else None
 
 
-def _as_forgotten_plus(number: str) -> PhoneNumber | None:
+def _as_forgotten_plus(number: str, judge: Judge) -> PhoneNumber | None:
     """Return the mobile number that ``number`` is once a ``+`` is put before it, or None."""
     if number.startswith("0"):
         return None
-    found = _read("+" + number, None)
-    return found if found is not None and found.type in _MOBILE_TYPES else None
-
-
-@lru_cache(CACHE_ENTRIES)
-def _read(text: str, region: str | None) -> PhoneNumber | None:
-    try:
-        number = phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException:
-        return None
-    if number.country_code in plans.CHANGED:
-        number = _as_dialled_today(number, number.country_code)
-    return _describe(number) if phonenumbers.is_valid_number(number) else None
+    found = read("+" + number, None, judge)
+    return found if found is not None and found.type in MOBILE_TYPES else None
 
 
 def _as_dialled_today(number: phonenumbers.PhoneNumber, code: int) -> phonenumbers.PhoneNumber:
@@ -261,21 +279,29 @@ def _as_dialled_today(number: phonenumbers.PhoneNumber, code: int) -> phonenumbe
 
 def _one_of_several(code: int, rest: str) -> str:
     """Return the country of a number whose country code belongs to several, '' for none."""
+    if not rest:
+        return ""
     noughts = len(rest) - len(rest.lstrip("0"))
     number = phonenumbers.PhoneNumber(
         country_code=code,
-        national_number=int(rest or 0),
+        national_number=int(rest),
         italian_leading_zero=noughts > 0,
         number_of_leading_zeros=noughts,
     )
-    return phonenumbers.region_code_for_number(number) or ""
+    return _country(number)
+
+
+def _country(number: phonenumbers.PhoneNumber) -> str:
+    """Return the country of a number, of a range that is not known that of its country code."""
+    found = phonenumbers.region_code_for_number(number)
+    return str(found or phonenumbers.region_code_for_country_code(number.country_code or 0))
 
 
 def _describe(number: phonenumbers.PhoneNumber) -> PhoneNumber:
     number.extension = None
     formats = phonenumbers.PhoneNumberFormat
-    country = phonenumbers.region_code_for_number(number)
-    kind = _TYPES[phonenumbers.number_type(number)]
+    country = _country(number)
+    kind = "mobile" if is_sample(number) else _TYPES[phonenumbers.number_type(number)]
     return PhoneNumber(
         e164=phonenumbers.format_number(number, formats.E164),
         international=phonenumbers.format_number(number, formats.INTERNATIONAL),

@@ -1,4 +1,4 @@
-"""Numbering plans that changed: the form of a number that is dialled today.
+"""Numbering plans that changed: the form of a number that is dialled today, and its other ones.
 
 Networks and address books keep the old forms for years. libphonenumber knows the new ones only,
 so an old form is another number to it, or none.
@@ -54,6 +54,18 @@ _RULES = {
 }
 CHANGED = frozenset(_RULES)
 
+# Argentina: a mobile is texted with the 9, and called with it or, as land lines are, without.
+# No land line has the ten digits of a mobile.
+_ARGENTINE = re.compile(r"\+54([1-3][0-9]{9})")
+_ARGENTINA, _GABON = "+54", "+241"
+# A number as its person is compared, and another form of it that is valid as well.
+_OTHER_FORMS = [
+    (re.compile(r"\+549([1-3][0-9]{9})"), r"+54\1"),
+    (re.compile(r"\+24111([0-9]{6})"), r"+24101\1"),
+    (re.compile(r"\+2416([256][0-9]{6})"), r"+2410\1"),
+    (re.compile(r"\+2417([47][0-9]{6})"), r"+2410\1"),
+]
+
 
 def todays(country_code: int, national: str) -> str:
     """Return the national number that is dialled today in place of ``national``, or itself."""
@@ -62,3 +74,28 @@ def todays(country_code: int, national: str) -> str:
         if found is not None:
             return found.expand(new)
     return national
+
+
+def person(e164: str) -> str:
+    """Return the number by which a person is compared with others, and to which texts go."""
+    if e164.startswith(_GABON):
+        return _GABON + todays(241, e164[len(_GABON) :])
+    found = _ARGENTINE.fullmatch(e164) if e164.startswith(_ARGENTINA) else None
+    return f"+549{found[1]}" if found else e164
+
+
+def all_spellings(e164: str) -> tuple[str, ...]:
+    """Return all forms of a number, first the one that is given."""
+    return tuple(dict.fromkeys((e164, *spellings(e164))))
+
+
+def spellings(e164: str) -> tuple[str, ...]:
+    """Return all valid forms of a number, first the one by which its person is compared.
+
+    Stores of former releases know people by any of them, providers their own numbers.
+    """
+    if not e164.startswith((_ARGENTINA, _GABON)):
+        return (e164,)
+    today = person(e164)
+    found = ((form.fullmatch(today), other) for form, other in _OTHER_FORMS)
+    return (today, *(match.expand(other) for match, other in found if match))

@@ -20,6 +20,7 @@ from gateway.store.pipeline import Store
 from gateway.store.script import Argument, Script
 from gateway.store.values import ID
 from gateway.telephony.phonenumber import mask
+from gateway.telephony.plans import all_spellings, spellings
 
 log = logging.getLogger(__name__)
 
@@ -107,10 +108,14 @@ class Pool:
         Raises BadRequest when it is there already or takes part in an open session.
         """
         await self._settle()
+        names = spellings(number.e164)
         happened = await self._store.run(
             _ADD,
-            [keys.NUMBERS, keys.LOAD, keys.routes(number.e164), keys.LOBBY_PEOPLE, *_sets(number)],
-            [number.e164, _to_json(number)],
+            [
+                *(keys.NUMBERS, keys.LOAD, keys.routes(names[0]), keys.routes(names[-1])),
+                *(keys.LOBBY_PEOPLE, *_sets(number)),
+            ],
+            [number.e164, _to_json(number), *names],
         )
         if happened == "known":
             raise BadRequest("value: is in the pool already")
@@ -130,8 +135,8 @@ class Pool:
 
     async def get(self, e164: str) -> VirtualNumber | None:
         """Return a number of the pool, None when it is not there."""
-        record = await self._store.execute("HGET", keys.NUMBERS, e164)
-        return _from_json(e164, record) if record else None
+        name, record = await self._find(e164)
+        return _from_json(name, record) if record else None
 
     async def of_provider(self, provider: str) -> tuple[str, ...]:
         """Return all numbers of a provider; looks at the whole pool."""
@@ -243,13 +248,20 @@ class Pool:
     ) -> str:
         """Run a script on the sets of a number as it is now; raises NotFound."""
         while True:
-            record = await self._store.execute("HGET", keys.NUMBERS, e164)
-            if record is None:
+            name, record = await self._find(e164)
+            if not record:
                 raise NotFound("value: is not in the pool")
-            sets = _sets(_from_json(e164, record))
-            happened: str = await self._store.run(script, [*own_keys, *sets], [e164, record, *args])
+            sets = _sets(_from_json(name, record))
+            happened: str = await self._store.run(script, [*own_keys, *sets], [name, record, *args])
             if happened != "changed":  # removed and added again at this moment
                 return happened
+
+    async def _find(self, e164: str) -> tuple[str, str]:
+        """Return a number in the form in which the pool has it and its record, '' without one."""
+        names = all_spellings(e164)
+        records = await self._store.execute("HMGET", keys.NUMBERS, *names)
+        found = ((name, record) for name, record in zip(names, records, strict=True) if record)
+        return next(found, (e164, ""))
 
 
 def _sets(number: VirtualNumber) -> list[str]:

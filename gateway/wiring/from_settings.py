@@ -28,7 +28,8 @@ from gateway.providers.vonage.sms import Account, VonageProvider
 from gateway.store.pipeline import Store, connect
 from gateway.telephony import geoip, phonenumber
 from gateway.telephony.country import CountryGuesser
-from gateway.telephony.phonenumber import e164_of
+from gateway.telephony.judges import Judge, is_valid, is_valid_or_sample
+from gateway.telephony.networks import e164_of
 from gateway.virtual_numbers.setup import Webhooks
 
 # Flowroute publishes no limit and throttles senders that it takes for spammers: a modest rate.
@@ -72,6 +73,11 @@ def country_guesser(settings: Settings) -> CountryGuesser:
         default_country=settings.default_country,
         guess=settings.guess_country,
     )
+
+
+def judge(settings: Settings) -> Judge:
+    """Return what people and administrators may write for a number."""
+    return is_valid_or_sample if settings.development_mode else is_valid
 
 
 def message_limits(settings: Settings, limiter: Limiter) -> MessageLimits:

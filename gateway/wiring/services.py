@@ -47,6 +47,7 @@ from gateway.smssync.phones import Phones
 from gateway.smssync.queue import TaskQueue
 from gateway.store.pipeline import Store, connect
 from gateway.telephony.country import CountryGuesser
+from gateway.telephony.judges import Judge
 from gateway.virtual_numbers.forecast import Forecast
 from gateway.virtual_numbers.inventory import Inventory
 from gateway.virtual_numbers.pool import Pool
@@ -66,6 +67,7 @@ class Services:
     store: Store
     clients: ClientAddress
     countries: CountryGuesser
+    judge: Judge
     message_limits: MessageLimits
     validation_limits: ValidationLimits
     refusals: Refusals
@@ -270,6 +272,7 @@ def _open(
         store=store,
         clients=from_settings.client_address(settings),
         countries=from_settings.country_guesser(settings),
+        judge=from_settings.judge(settings),
         message_limits=from_settings.message_limits(settings, limiter),
         validation_limits=from_settings.validation_limits(settings, limiter),
         refusals=refusals,

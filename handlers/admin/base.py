@@ -62,4 +62,4 @@ class FieldsHandler(AdminHandler):
         """
         self.check_body_size()
         texts = {name: value for name, value in element.items() if value is not None}
-        return read(self.request, self.content_type, {*known, *element}, texts)
+        return read(self.request, self.content_type, {*known, *element}, texts, self.services.judge)

@@ -18,11 +18,16 @@ from gateway.errors import BadRequest, NotFound
 from gateway.store.values import ID
 from gateway.telephony import phonenumber
 from gateway.telephony.country import region
+from gateway.telephony.judges import Judge, is_possible, is_valid
 from gateway.telephony.phonenumber import PhoneNumber
 from handlers import arguments
 
 MOST_MINUTES = 10 * 365 * 24 * 60  # ten years: beyond it somebody meant seconds or a date
 MAX_NAME = 191
+NO_NUMBER = "must be a valid international number"
+# What to do about a number of no range that we know.
+SAY_POSSIBLE = 'add "possible": true'
+ADD_POSSIBLE = f"this one is possible: if it is right, {SAY_POSSIBLE}"
 CAPABILITIES = frozenset({"sms", "voice"})
 
 _WHOLE = re.compile(r"-?[0-9]{1,9}")
@@ -34,25 +39,39 @@ class Fields:
     """The fields of one request by name.
 
     written: those that came as text (query, form, path) and so have no JSON type; a number or a
-    boolean among them is read from its text.
+    boolean among them is read from its text. judge: what is taken for a valid number.
     """
 
     values: Mapping[str, object]
     written: frozenset[str] = frozenset()
+    judge: Judge = is_valid
 
     def number(self, name: str) -> PhoneNumber:
-        """Return a valid international number, written as text or as a JSON integer."""
-        value = self._required(name)
-        if isinstance(value, int) and not isinstance(value, bool):
-            value = str(value)
-        found = phonenumber.parse_international(value) if isinstance(value, str) else None
-        if found is None:
-            raise BadRequest(f"{name}: must be a valid international number")
-        return found
+        """Return an international number, written as text or as a JSON integer.
+
+        It is valid, or possible where the field ``possible`` says so.
+        """
+        return read_number(name, self.number_text(name), possible=self.possible, judge=self.judge)
+
+    def known_number(self, name: str) -> PhoneNumber:
+        """Return the same of something that is there, or is not: a possible number will do."""
+        return read_number(name, self.number_text(name), possible=True, judge=self.judge)
 
     def number_or_none(self, name: str) -> PhoneNumber | None:
-        """Return the same, None when the field is absent or null."""
-        return None if self.values.get(name) is None else self.number(name)
+        """Return what ``known_number`` does, None when the field is absent or null."""
+        return None if self.values.get(name) is None else self.known_number(name)
+
+    def number_text(self, name: str) -> str:
+        """Return what is written for a number, '' for what has no type of one."""
+        value = self._required(name)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        return value if isinstance(value, str) else ""
+
+    @property
+    def possible(self) -> bool:
+        """Whether numbers of ranges that are newer than our data are meant as they are."""
+        return self.values.get("possible") is not None and self.flag("possible")
 
     def expiry_ms(self, name: str) -> int:
         """Return a number of minutes in ms; 0 for null and 0, which mean never."""
@@ -181,11 +200,26 @@ class Fields:
         return self.values[name]
 
 
+def read_number(name: str, text: str, *, possible: bool, judge: Judge) -> PhoneNumber:
+    """Return the international number in a field; raises BadRequest.
+
+    possible: whether one is taken that is not valid to ``judge``, but possible.
+    """
+    valid = phonenumber.parse_international(text, judge)
+    found = valid or phonenumber.parse_international(text, is_possible)
+    if found is None:
+        raise BadRequest(f"{name}: {NO_NUMBER}")
+    if valid is None and not possible:
+        raise BadRequest(f"{name}: {NO_NUMBER}; {ADD_POSSIBLE}")
+    return found
+
+
 def read(
     request: HTTPServerRequest,
     content_type: str,
     known: Collection[str],
     elements: Mapping[str, str],
+    judge: Judge,
 ) -> Fields:
     """Return the fields of query, body and path (``elements``); raises BadRequest, see above."""
     form = arguments.body_form(request, content_type)
@@ -201,7 +235,7 @@ def read(
         _check_name(name, known)
         if name in written:
             raise BadRequest(f"{name}: given more than once")
-    return Fields(written | document, frozenset(written))
+    return Fields(written | document, frozenset(written), judge)
 
 
 def session_id(text: str) -> str:

@@ -11,11 +11,11 @@ from gateway.errors import BadRequest, NotFound, OptedOut
 from gateway.messaging.history import Event, Message
 from gateway.messaging.messenger import Sent
 from gateway.messaging.preview import Preview, preview
-from gateway.telephony import phonenumber, segments
+from gateway.telephony import segments
 from gateway.telephony.plain_text import clean
 from gateway.wiring.services import Services
 from handlers.admin.base import AdminHandler
-from handlers.admin.fields import digits, utc
+from handlers.admin.fields import digits, read_number, utc
 from handlers.admin.once import once
 
 
@@ -38,7 +38,8 @@ def read_message(given: Mapping[str, str], services: Services) -> NewMessage:
 
     Raises BadRequest for the first of them that cannot be used.
     """
-    to = _number("to", given.get("to", ""))
+    possible = _flag("possible", given)
+    to = read_number("to", given.get("to", ""), possible=possible, judge=services.judge).person
     text = clean(given.get("text", ""))
     if not text.strip():
         raise BadRequest("text: is missing")
@@ -89,7 +90,7 @@ class MessagesHandler(AdminHandler):
         found = (
             await log.messages(limit, after)
             if wanted is None
-            else await log.messages_of(_number("number", wanted), limit, after)
+            else await log.messages_of(self._number(wanted), limit, after)
         )
         messages = [message_fields(each) for each in found.items]
         self.reply({"total_messages": found.total, "messages": messages, "next": found.next})
@@ -97,7 +98,7 @@ class MessagesHandler(AdminHandler):
     @once
     async def post(self) -> None:
         """Send one text; 200 when the provider took it, 502 when it did not."""
-        given = self.arguments("despite_optout", "preview")
+        given = self.arguments("despite_optout", "possible", "preview")
         message = read_message(given, self.services)
         if _flag("preview", given):
             seen = await look_at(message, self.services)
@@ -113,6 +114,9 @@ class MessagesHandler(AdminHandler):
                 "outcome": sent.outcome.value,
             }
         )
+
+    def _number(self, wanted: str) -> str:
+        return read_number("number", wanted, possible=True, judge=self.services.judge).e164
 
 
 class MessageLifeHandler(AdminHandler):
@@ -170,14 +174,6 @@ def _flag(name: str, given: Mapping[str, str]) -> bool:
     if value not in {"true", "false"}:
         raise BadRequest(f"{name}: must be true or false")
     return value == "true"
-
-
-def _number(name: str, text: str) -> str:
-    """Return an argument in E.164; raises BadRequest when it is no international number."""
-    found = phonenumber.parse_international(text)
-    if found is None:
-        raise BadRequest(f"{name}: must be a valid international number")
-    return found.e164
 
 
 ROUTES = [

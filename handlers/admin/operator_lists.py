@@ -29,7 +29,7 @@ class OptOutHandler(FieldsHandler):
 
     async def delete(self, element: str) -> None:
         """Take back a STOP, as the person's own START would."""
-        number = self.fields(number=element).number("number")
+        number = self.fields(number=element).known_number("number")
         if not await self.services.optouts.remove(number.e164):
             raise NotFound("number: has not opted out")
         self.reply({"message": "removed the opt-out", "number": digits(number.e164)})

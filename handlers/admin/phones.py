@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from dataclasses import replace
@@ -13,14 +14,18 @@ from conf.devices import Device
 from gateway.errors import BadRequest
 from gateway.smssync.devices import DeviceState, Pairing
 from gateway.smssync.tasks import MOST_PRIORITY, NewTask, Task, TaskState
-from gateway.telephony import segments
+from gateway.telephony import phonenumber, segments
+from gateway.telephony.judges import is_possible
 from handlers.admin.base import FieldsHandler
-from handlers.admin.fields import Fields, digits, utc
+from handlers.admin.fields import ADD_POSSIBLE, NO_NUMBER, Fields, digits, utc
 from handlers.admin.once import once
 
 MAX_DEVICE_NAME = 64
 LONGEST_SECONDS = 10 * 365 * 86_400  # a time to live or to wait
-FIELDS = ("to", "message", "device", "priority", "ttl", "send_at")
+FIELDS = ("to", "message", "device", "priority", "ttl", "send_at", "possible")
+# Short codes have three digits and more, numbers of machines more than any person's; none of
+# them begins with the nought of a national form.
+_SHORT_OR_LONG = re.compile(r"[1-9][0-9]{2,19}")
 
 
 class TasksHandler(FieldsHandler):
@@ -93,7 +98,7 @@ class PairingHandler(FieldsHandler):
 def new_task(given: Fields) -> NewTask:
     """Return the SMS that ``FIELDS`` describe, under a uuid of its own; raises BadRequest."""
     return NewTask(
-        to=given.number("to").e164,
+        to=_receiver(given),
         device=given.text("device", MAX_DEVICE_NAME),
         message=_message(given),
         priority=given.whole("priority", -MOST_PRIORITY, MOST_PRIORITY),
@@ -106,6 +111,16 @@ def new_task(given: Fields) -> NewTask:
 def pairing_code(pairing: Pairing) -> dict[str, str]:
     """Return a pairing as the app reads it as a QR code, https://github.com/ushahidi/SMSSync."""
     return {"title": pairing.device, "url": pairing.url, "secret": pairing.secret}
+
+
+def _receiver(given: Fields) -> str:
+    """Return a number as persons are compared, or the digits of a short code or of a machine."""
+    text, possible = given.number_text("to"), given.possible
+    if not _SHORT_OR_LONG.fullmatch(text) or phonenumber.parse_international(text, is_possible):
+        return given.number("to").person
+    if not possible:
+        raise BadRequest(f"to: {NO_NUMBER}; {ADD_POSSIBLE}")
+    return text
 
 
 def _message(given: Fields) -> str:

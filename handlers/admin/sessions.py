@@ -18,7 +18,7 @@ from handlers.admin.once import once
 NUMBERINGS = ("shared", "per-side")
 NEW_SESSION_FIELDS = (
     *("participant_a", "participant_b", "expiry_window", "mode", "numbers"),
-    *("unique_name", "virtual_tn", "pin_a", "pin_b"),
+    *("unique_name", "virtual_tn", "pin_a", "pin_b", "possible"),
 )
 # What the answer to POST shows of a session, in this order.
 CREATED_FIELDS = (
@@ -86,8 +86,8 @@ class SessionLogHandler(FieldsHandler):
         self.reply(
             {
                 "session_id": session.id,
-                "participant_a": digits(session.participant_a),
-                "participant_b": digits(session.participant_b),
+                "participant_a": digits(session.called("a")),
+                "participant_b": digits(session.called("b")),
                 "total": page.total,
                 "entries": [_shown_entry(entry) for entry in page.items],
                 "next": page.next,
@@ -110,7 +110,7 @@ class LogHandler(FieldsHandler):
 
     async def delete(self) -> None:
         """Erase what this number said, and was told, in all sessions, in the inbox, in vain."""
-        number = self.fields("number").number("number")
+        number = self.fields("number").known_number("number")
         erased = await self.services.erasure.erase_number(number.e164)
         body = {"message": "erased the logs", "number": digits(number.e164)}
         self.reply(body | {"sessions": erased})
@@ -122,7 +122,7 @@ def wanted_session(given: Fields, public_url: str) -> NewSession:
     public_url: ours, '' = none, without which nobody can be asked for a PIN.
     """
     a, b = given.number("participant_a"), given.number("participant_b")
-    if a.e164 == b.e164:
+    if a.person == b.person:
         raise BadRequest("participant_b: must differ from participant_a")
     mode = Mode(given.choice("mode", [*Mode], default=Mode.MESSAGE))
     return NewSession(
@@ -172,8 +172,8 @@ def _shown(session: Session) -> dict[str, Any]:
         "virtual_tn": digits(session.number_a),
         "virtual_tn_a": digits(session.number_a),
         "virtual_tn_b": digits(session.number_b),
-        "participant_a": digits(session.participant_a),
-        "participant_b": digits(session.participant_b),
+        "participant_a": digits(session.called("a")),
+        "participant_b": digits(session.called("b")),
         "expiry_date": utc(session.expires),
         "mode": session.mode.value,
         "numbers": session.numbers,

@@ -11,7 +11,7 @@ from gateway.wiring.services import Services
 from handlers.admin.base import FieldsHandler
 from handlers.admin.fields import CAPABILITIES, Fields, digits
 
-FIELDS = ("value", "provider", "capabilities", "country")
+FIELDS = ("value", "provider", "capabilities", "country", "possible")
 
 
 class RemovingHandler(FieldsHandler):
@@ -19,13 +19,13 @@ class RemovingHandler(FieldsHandler):
 
     async def delete(self, value: str | None = None) -> None:
         """Take a number that no session uses out of the pool."""
-        e164 = self.fields(value=value).number("value").e164
+        e164 = self.fields(value=value).known_number("value").e164
         await self.services.pool.remove(e164)
         self.reply({"message": "successfully removed TN from pool", "value": digits(e164)})
 
 
 class NumbersHandler(RemovingHandler):
-    """``GET /tn`` and ``POST /tn {"value"[,"provider","capabilities","country"]}``."""
+    """``GET /tn`` and ``POST /tn {"value"[,"provider","capabilities","country","possible"]}``."""
 
     async def get(self) -> None:
         """Answer the pool in the order of its numbers."""
@@ -53,7 +53,7 @@ class NumberHandler(RemovingHandler):
     async def patch(self, value: str) -> None:
         """Leave a number out of new sessions, or take it in again."""
         given = self.fields("healthy", value=value)
-        e164, healthy = given.number("value").e164, given.flag("healthy")
+        e164, healthy = given.known_number("value").e164, given.flag("healthy")
         await self.services.pool.set_health(e164, healthy)
         message = "successfully updated TN"
         self.reply({"message": message, "value": digits(e164), "healthy": healthy})

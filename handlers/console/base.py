@@ -125,13 +125,14 @@ class ConsoleHandler(FieldsHandler):
         """
         self.check_body_size()
         texts = {name: value for name, value in element.items() if value is not None}
-        found = read(self.request, self.content_type, {*known, *element, "xsrf", "done"}, texts)
+        wanted = {*known, *element, "xsrf", "done"}
+        found = read(self.request, self.content_type, wanted, texts, self.services.judge)
         given = {
             name: value.replace("\r\n", "\n") if isinstance(value, str) else value
             for name, value in found.values.items()
             if value != ""
         }
-        return Fields(given, found.written & given.keys())
+        return Fields(given, found.written & given.keys(), found.judge)
 
     def is_shown(self, thing: str) -> bool:
         """Tell whether this person asked to see the numbers of a thing."""

@@ -14,7 +14,8 @@ from tornado.httputil import HTTPServerRequest
 from conf.providers import is_phone
 from gateway.errors import GatewayError, StoreUnavailable
 from gateway.telephony import phonenumber
-from handlers.admin.fields import utc
+from gateway.telephony.judges import is_possible
+from handlers.admin.fields import SAY_POSSIBLE, utc
 
 # How a state is coloured; a word that is not here is neutral.
 TONES = {
@@ -48,7 +49,7 @@ def number(text: str, shown: bool = False) -> str:
     e164 = f"+{text.removeprefix('+')}"
     if not shown:
         return phonenumber.mask(e164)
-    found = phonenumber.parse_international(e164)
+    found = phonenumber.parse_international(e164, is_possible)
     return found.international if found else e164
 
 
@@ -117,6 +118,7 @@ def why(
         return "The store does not answer. Try again in a moment."
     if isinstance(error, GatewayError) and error.message:
         field, colon, rest = error.message.partition(":")
+        rest = rest.replace(SAY_POSSIBLE, "tick the box that says so")
         rest = _FIELD.sub(lambda found: labels.get(found[0], found[0]), rest)
         message = f"{labels.get(field, field)}{colon}{rest}"
         return message[0].upper() + message[1:] + ("" if message.endswith(".") else ".")

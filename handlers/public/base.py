@@ -57,7 +57,7 @@ class PublicHandler(BaseHandler):
         candidates = self.services.countries.candidates(
             country, self.client_address, self.request.headers.get("Accept-Language")
         )
-        return phonenumber.parse(text, candidates)
+        return phonenumber.parse(text, candidates, self.services.judge)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Like every handler's, readable from any origin; with JSONP as HTTP 200."""

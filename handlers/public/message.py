@@ -46,7 +46,7 @@ class MessageHandler(PublicHandler):
             if await self.services.optouts.is_out(number.e164):
                 self.fail("receiver_opted_out")
                 return
-            await limits.receiver.hit(number.e164)
+            await limits.receiver.hit(number.person)
         except LimitExceeded as error:
             self.limited(error)
             return

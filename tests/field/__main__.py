@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 
+from gateway.telephony import networks
 from gateway.telephony.country import CountryGuesser
 from gateway.telephony.phonenumber import parse
-from tests.field import bodies
+from tests.field import bodies, persons
 from tests.field.numbers import CASES, Case
 
 
@@ -19,7 +20,8 @@ def read(case: Case) -> str | None:
 
 def main() -> int:
     """Return 1 when a case comes out wrong."""
-    wrong = 0
+    kinds = (CASES, bodies.CASES, persons.CASES, persons.SPELLINGS)
+    wrong, total = 0, sum(map(len, kinds))
     for case in CASES:
         found = read(case)
         wrong += found != case.number
@@ -30,7 +32,18 @@ def main() -> int:
         wrong += said != body.said
         verdict = "right" if said == body.said else f"WRONG, not {body.said!a}"
         print(f"{body.kind:28} {body.label!r:52} {body.content_type:33} → {said!a} {verdict}")
-    print(f"{len(CASES) + len(bodies.CASES)} cases, {wrong} wrong")
+    for person in persons.CASES:
+        people = networks.persons(person.sender, person.reached)
+        wrong += people != person.people
+        verdict = "right" if people == person.people else f"WRONG, not {person.people}"
+        result = " or ".join(people) or "nobody"
+        print(f"{person.kind:28} {person.sender[:40]!r:52} {person.reached} → {result} {verdict}")
+    for kind, numbers in persons.SPELLINGS.items():
+        meant = {networks.persons(each) for each in numbers}
+        wrong += meant != {numbers[:1]}
+        verdict = "right" if meant == {numbers[:1]} else f"WRONG: {meant}"
+        print(f"{kind:28} {' '.join(numbers)} → {numbers[0]} {verdict}")
+    print(f"{total} cases, {wrong} wrong")
     return 1 if wrong else 0
 
 

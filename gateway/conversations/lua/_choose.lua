@@ -1,9 +1,15 @@
 -- Prelude of session_create: the numbers of a new session. Needs _suit and _pick.
+-- own_side(k, a, other_a, b, other_b)  which participant is one of our numbers, by any spelling:
+--           own_a, own_b or nil
 -- refused(k, number, mode, sides, exclusive)  why a number that was asked for cannot be had:
 --           unknown, incapable, busy (one of the sides uses it), taken (by any session) or
 --           cooling; nil when it can
 -- pick_both(a, b, pools, idle, wish)  the numbers of both sides: one if pools.shared is given,
 --           else two from pools.a and pools.b; wish: that of a if it is fixed, else false
+local function own_side(k, a, other_a, b, other_b)
+  local own = redis.call('HMGET', k.numbers, a, other_a, b, other_b)
+  return (own[1] or own[2]) and 'own_a' or (own[3] or own[4]) and 'own_b' or nil
+end
 local function refused(k, number, mode, sides, exclusive)
   local record = redis.call('HGET', k.numbers, number)
   if not record then return 'unknown' end

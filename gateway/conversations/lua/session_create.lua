@@ -3,8 +3,8 @@
 -- KEYS[1]  … KEYS[21] see _session; KEYS[22] pool to prefer for a, KEYS[23] for b;
 --          KEYS[24] pool of all that reach a, KEYS[25] of all that reach b
 -- ARGV     id, participant a, participant b, mode, numbers ("shared" or "per-side"), unique name,
---          expires in (ms, 0 = never), number asked for a or '', exclusive (1 or 0), cooldown (ms),
---          PINs of a and b or '', countries of a and b or ''
+--          expires in (ms, 0 = never), number asked for a or '', exclusive (1 or 0), cooldown (ms);
+--          of a and b: PINs or '', countries or '', numbers to call or '' = these, other spellings
 -- Returns  {created, session (HGETALL)}, {named, id of the session that has the unique name} or
 --          {why not}: own_a, own_b (one of our numbers), pin_a, pin_b, none, or see _choose;
 --          {short_pin_a or short_pin_b, how many digits that PIN needs}.
@@ -13,8 +13,6 @@ local k, now, lifetime, cooldown = session_keys(1), now_ms(), tonumber(ARGV[7]),
 if redis.call('EXISTS', k.session) == 1 then return {'created', redis.call('HGETALL', k.session)} end
 local named = name ~= '' and redis.call('HGET', k.unique_names, name)
 if named then return {'named', named} end
-if redis.call('HEXISTS', k.numbers, a) == 1 then return {'own_a'} end
-if redis.call('HEXISTS', k.numbers, b) == 1 then return {'own_b'} end
 -- Redis seeds every script alike; the id is random.
 math.randomseed(tonumber(string.sub(id, 1, 7), 16))
 local since = cooldown > 0 and now - cooldown or math.huge
@@ -23,7 +21,8 @@ local side_b = {routes = k.routes_b, past = k.past_b, counterpart = a, since = s
 local exclusive, wish = ARGV[9] == '1', ARGV[8] ~= '' and ARGV[8]
 local pools = {shared = {KEYS[24]}}
 if numbers == 'per-side' then pools = {a = {KEYS[22], KEYS[24]}, b = {KEYS[23], KEYS[25]}} end
-local why = wish and refused(k, wish, mode, {side_a, pools.shared and side_b}, exclusive)
+local why = own_side(k, a, ARGV[17] or a, b, ARGV[18] or b)
+  or wish and refused(k, wish, mode, {side_a, pools.shared and side_b}, exclusive)
 if why then return {why} end
 local idle = exclusive and k['idle_' .. mode]
 local number_a, number_b = pick_both(side_a, side_b, pools, idle, wish)
@@ -36,6 +35,7 @@ local s = {
   provider_a = provider(number_a), provider_b = provider(number_b),
   mode = mode, numbers = numbers, unique_name = name, kind = 'masked', closed = '0',
   pin_a = ARGV[11], pin_b = ARGV[12], country_a = ARGV[13], country_b = ARGV[14],
+  called_a = ARGV[15] ~= '' and ARGV[15] or nil, called_b = ARGV[16] ~= '' and ARGV[16] or nil,
 }
 local taken = pins_taken(k, s)
 if taken then return {taken} end

@@ -18,7 +18,8 @@ from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
 from gateway.store.values import DAY_MS
-from gateway.telephony.phonenumber import e164_of
+from gateway.telephony.networks import e164_of
+from gateway.telephony.plans import person, spellings
 
 _STOP = Script.load(__file__, "relay_stop", "_enqueue", "_once", "_log", "_owe")
 _START = Script.load(__file__, "relay_start", "_once")
@@ -82,7 +83,7 @@ class Consent:
             keys.LOBBY_PEOPLE,
             *_queueing(mo),
         ]
-        args = [mo.token.digest, mo.sender, _direction(mo), confirmation]
+        args = [mo.token.digest, person(mo.sender), _direction(mo), confirmation]
         session = await self._sessions.find_open(look.route.session) if look.route else None
         if look.route is None or session is None or session.is_over(look.now):
             stopped: str = await self._store.run(_STOP, found, args)
@@ -102,7 +103,7 @@ class Consent:
 
     async def _start(self, mo: Mo) -> str:
         happened: str = await self._store.run(
-            _START, [*mo.token.keys, keys.OPTOUTS], [mo.token.digest, mo.sender]
+            _START, [*mo.token.keys, keys.OPTOUTS], [mo.token.digest, *spellings(mo.sender)]
         )
         return happened
 

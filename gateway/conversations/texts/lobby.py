@@ -27,6 +27,7 @@ from gateway.store.pipeline import Store
 from gateway.store.script import Script
 from gateway.store.values import DAY_MS
 from gateway.telephony.phonenumber import country_of
+from gateway.telephony.plans import spellings
 
 _ANSWER = Script.load(__file__, "lobby_answer", "_enqueue", "_once")
 _WAIT = Script.load(__file__, "lobby_wait", "_enqueue", "_once")
@@ -83,7 +84,7 @@ class Lobby:
         wake: Callable[[], None],
     ) -> None:
         self._store = store
-        self._numbers = frozenset(numbers)
+        self._numbers = frozenset(each for number in numbers for each in spellings(number))
         self._provider = provider
         self._wait_ms = int(wait * 60_000)
         self._limiter = limiter

@@ -11,7 +11,10 @@ from gateway.providers.base import Inbound
 
 @dataclass(frozen=True, slots=True)
 class Mo:
-    """An MO with its numbers in E.164; '' for one that is no number."""
+    """An MO with its numbers in E.164; '' for one that is no number.
+
+    sender: by the spelling that has a route on the number, else as persons are compared.
+    """
 
     inbound: Inbound
     token: Token
@@ -25,10 +28,12 @@ class Look:
 
     provider: '' for a number that is not ours; now: the time of the look; left: when the sender's
     last session on the number ended, 0 = there was none; both by the store's clock, ms.
+    ambiguous: the sender may be two people, of whom neither has a route, or both have.
     """
 
     provider: str
     route: Route | None
     own: bool
     now: int
-    left: int
+    left: int = 0
+    ambiguous: bool = False

@@ -20,6 +20,7 @@ from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Argument, Script
 from gateway.telephony import segments
+from gateway.telephony.plans import person
 from gateway.virtual_numbers.pool import Mode
 
 log = logging.getLogger(__name__)
@@ -110,7 +111,7 @@ class Passing:
                 mo.token.digest,
                 mo.number,
                 str(route),
-                route.counterpart,
+                person(route.counterpart),
                 session.id,
                 route.side,
                 entry.id,

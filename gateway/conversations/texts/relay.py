@@ -17,7 +17,7 @@ import ujson
 from conf.providers import is_phone
 from gateway.conversations.notices import Notices
 from gateway.conversations.outcomes import MOS, NotTaken, Taken
-from gateway.conversations.session import Route, Seat
+from gateway.conversations.session import Route, Seat, routes_and_own
 from gateway.conversations.sessions import Sessions
 from gateway.conversations.texts.consent import Consent
 from gateway.conversations.texts.lobby import Lobby
@@ -33,7 +33,8 @@ from gateway.providers.base import Inbound
 from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
-from gateway.telephony.phonenumber import e164_of
+from gateway.telephony.networks import e164_of, readings
+from gateway.telephony.plans import all_spellings, spellings
 
 log = logging.getLogger(__name__)
 
@@ -106,33 +107,40 @@ class Relay:
                 MOS[provider_label(each.inbound.provider), happened].inc()
 
     async def _take(self, inbound: Inbound, token: Token) -> Taken:
-        mo = Mo(inbound, token, e164_of(inbound.sender), e164_of(inbound.to))
+        number = e164_of(inbound.to)
         if is_phone(inbound.provider):
             # Most of a phone's SMS are its owner's, all of another provider's MOs are ours.
-            ours = self._lobby.answers(mo.number)
-            happened: str = await self._inbox.keep_stray(inbound, token, mo.number, ours=ours)
+            ours = self._lobby.answers(number)
+            happened: str = await self._inbox.keep_stray(inbound, token, number, ours=ours)
             if happened:
                 return Taken(happened)
         for _ in range(MOST_LOOKS):
-            happened = await self._decide(mo, await self._look(mo))
+            happened = await self._decide(*await self._look(inbound, token, number))
             if happened != NotTaken.CHANGED:
                 return Taken(happened)
         log.error("an MO found no rest: its session changed %d times", MOST_LOOKS)
         raise StoreUnavailable
 
-    async def _look(self, mo: Mo) -> Look:
-        if not mo.number:  # a phone that does not know its own, a short code of ours
-            return Look("", None, own=False, now=0, left=0)
-        found, route, own, now, past = await self._store.run(
+    async def _look(self, inbound: Inbound, token: Token, number: str) -> tuple[Mo, Look]:
+        """Return an MO with the numbers by which it is known here, and what it meets."""
+        read = readings(inbound.sender, number)
+        if not number:  # a phone that does not know its own, a short code of ours
+            return Mo(inbound, token, read.whose(()), ""), Look("", None, own=False, now=0)
+        numbers, senders = all_spellings(number), read.spellings
+        ours, record, now, *found = await self._store.run(
             _LOOK,
-            [keys.NUMBERS, keys.routes(mo.sender), keys.past(mo.sender)],
-            [mo.number, mo.sender],
+            [keys.NUMBERS, *map(keys.routes, senders), *map(keys.past, senders)],
+            [len(numbers), *numbers, *senders],
         )
-        provider = ujson.loads(found)["provider"] if found else ""
-        ours = bool(own) or self._lobby.answers(mo.sender)
-        provider = provider or self._lobby.provider_of(mo.number)
-        left = int(past.partition(" ")[0] or 0)
-        return Look(provider, Route.parse(route) if route else None, ours, now, left)
+        routes, owned = routes_and_own(senders, found[: 2 * len(senders)])
+        left = dict(zip(senders, map(_left, found[2 * len(senders) :]), strict=True))
+        sender = read.whose(routes)
+        own = not owned.isdisjoint(spellings(sender)) or self._lobby.answers(sender)
+        provider = ujson.loads(record)["provider"] if record else self._lobby.provider_of(number)
+        mo = Mo(_completed(inbound, sender), token, sender, ours)
+        ambiguous = bool(read.people) and not sender
+        route = routes.get(sender)
+        return mo, Look(provider, route, own, now, left.get(sender, 0), ambiguous)
 
     async def _decide(self, mo: Mo, look: Look) -> str:
         """Return what became of an MO, or that it is to be looked at again, "changed"."""
@@ -202,6 +210,12 @@ class Relay:
         return not exists if token.digest else exists
 
 
+def _completed(inbound: Inbound, sender: str) -> Inbound:
+    """Return an MO with the number that was made of its sender, for whoever reads the inbox."""
+    same = not sender or inbound.sender.removeprefix("+") == sender[1:]
+    return inbound if same else replace(inbound, sender=sender)
+
+
 def _may_have_heard_from_us(mo: Mo, look: Look) -> bool:
     """Tell whether a STOP to a number outside of the pool counts.
 
@@ -216,6 +230,8 @@ def _only_kept(mo: Mo, look: Look) -> str:
     """Return why an MO goes to the inbox without an answer, '' when it does not."""
     if look.provider != mo.inbound.provider:
         return NOT_OURS
+    if look.ambiguous:
+        return "ambiguous_sender"
     if len(mo.sender) < SHORTEST_NUMBER:
         return "no_number"
     if look.own:
@@ -223,3 +239,8 @@ def _only_kept(mo: Mo, look: Look) -> str:
     if mo.inbound.data:
         return "binary"
     return "" if mo.inbound.text or mo.inbound.media else "empty"
+
+
+def _left(past: str) -> int:
+    """Return when a session ended of which this is known, ms, 0 for nothing."""
+    return int(past.partition(" ")[0] or 0)

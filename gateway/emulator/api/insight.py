@@ -16,6 +16,7 @@ from gateway.emulator.account.refusals import RefusedError
 from gateway.emulator.api.failing import ApiHandler
 from gateway.emulator.api.wire import read_params
 from gateway.telephony import phonenumber
+from gateway.telephony.judges import is_valid_or_sample
 
 # https://developer.vonage.com/en/number-insight/guides/troubleshooting
 STATUSES: Mapping[int, str] = {
@@ -73,7 +74,8 @@ def look_up(params: Mapping[str, str]) -> Document:
     given = params.get("number", "")
     if not given:
         raise RefusedError("3", "Missing number")
-    found = phonenumber.parse_international(given) if _NUMBER.fullmatch(given) else None
+    number = given if _NUMBER.fullmatch(given) else ""
+    found = phonenumber.parse_international(number, is_valid_or_sample)
     if found is None or not found.country:
         raise RefusedError("3", f"Not valid number format detected [ {given} ]")
     return {

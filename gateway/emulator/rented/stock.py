@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from gateway.telephony import phonenumber
+from gateway.telephony.judges import is_valid_or_sample
 
 # The spellings that the provider's own documents and SDKs use; any order of them is taken.
 FEATURES = ("SMS", "VOICE", "MMS")
@@ -77,7 +78,7 @@ def offer_of(msisdn: str) -> Offer:
     """Return the number of the stock, or make up the details of any other."""
     if msisdn in STOCK:
         return STOCK[msisdn]
-    found = phonenumber.parse_international(msisdn)
+    found = phonenumber.parse_international(msisdn, is_valid_or_sample)
     mobile = found is None or found.type in _MOBILE_TYPES
     return Offer(
         country=(found.country if found else None) or "US",

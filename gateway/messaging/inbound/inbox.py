@@ -22,6 +22,8 @@ from gateway.store.paging import Page
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
 from gateway.store.values import days_ms
+from gateway.telephony.networks import e164_of, persons
+from gateway.telephony.plans import spellings
 
 log = logging.getLogger(__name__)
 
@@ -128,8 +130,9 @@ class Inbox:
             _KEEP_STRAY,
             [*token.keys, keys.INBOX, keys.NUMBERS, imported(inbound)],
             [
-                *(token.digest, item, self.lifetime, number, inbound.provider, int(ours)),
+                *(token.digest, item, self.lifetime, inbound.provider, int(ours)),
                 *(inbound.id, IMPORTED_MS if written_ms(inbound.sent) else 0),
+                *spellings(number),
             ],
         )
         return Kept(happened)
@@ -166,14 +169,14 @@ class Inbox:
 
     async def erase_number(self, e164: str) -> int:
         """Erase all that a number has sent, or was sent; return how many MOs that were."""
-        number, start, erased = _digits(e164), "-", 0
+        start, erased = "-", 0
         while True:
             with budget():
                 found = await self._store.execute("XRANGE", keys.INBOX, start, "+", "COUNT", CHUNK)
                 ids = [
                     inbox_id
                     for inbox_id, (_, text) in found
-                    if (item := _item(inbox_id, text)) and _names(item, number)
+                    if (item := _item(inbox_id, text)) and _names(item, e164)
                 ]
                 if ids:
                     erased += await self._store.execute("XDEL", keys.INBOX, *ids)
@@ -202,9 +205,15 @@ def _item(item_id: str, text: str) -> InboxItem | None:
     return InboxItem(item_id, int(item_id.partition("-")[0]), mo, found.reason, found.raw)
 
 
-def _names(item: InboxItem, digits: str) -> bool:
-    """Tell whether an item is from a number or to it, or names it in what nobody could read."""
-    return digits in {item.mo.sender, item.mo.to} or raw.names(item.raw, digits)
+def _names(item: InboxItem, e164: str) -> bool:
+    """Tell whether an item is from a number or to it, in whatever form, or names it as it came."""
+    mo = item.mo
+    return (
+        raw.names(item.raw, _digits(e164))
+        or _digits(e164) in {mo.sender, mo.to}
+        or e164 in persons(mo.sender, e164_of(mo.to))
+        or e164 == e164_of(mo.to)
+    )
 
 
 def _digits(written: str) -> str:

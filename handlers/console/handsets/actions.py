@@ -136,7 +136,7 @@ class AddHandler(HandsetsAction):
 
     async def perform(self, *args: str) -> str:
         """Put it beside the others; what it received before, it shows."""
-        e164, phones = self.fields("number").number("number").e164, self.phones
+        e164, phones = self.fields("number").number("number").person, self.phones
         if len(phones) >= MOST:
             raise BadRequest(f"there are {MOST} phones already; remove one first")
         if e164 in {each.e164 for each in phones}:

@@ -12,6 +12,7 @@ from gateway.conversations.session import SIDES, Session
 from gateway.errors import BadRequest, NotFound
 from gateway.store.values import ID
 from gateway.telephony import phonenumber
+from gateway.telephony.judges import is_possible
 from gateway.virtual_numbers.pool import Mode
 from handlers.admin.sessions import NEW_SESSION_FIELDS, wanted_session
 from handlers.console.base import path
@@ -123,10 +124,10 @@ class SearchAction(Action, ConversationsPage):
             return path("conversations", text.lower())
         if named := await sessions.named(text):
             return path("conversations", named)
-        number = phonenumber.parse_international(text)
+        number = phonenumber.parse_international(text, is_possible)
         if number and await self.services.pool.get(number.e164):
             return f"{path('conversations')}?through={number.e164.removeprefix('+')}"
-        session = await self._any_of(number.e164) if number else None
+        session = await self._any_of(number.person) if number else None
         if number is None or session is None:
             raise NotFound(
                 "nothing was found. Look for the id of a session, the unique name of an open one, "

@@ -168,8 +168,8 @@ async def would_pass(
     The number is read as the endpoints read it, of a visitor whose browser names no language.
     """
     regions = services.countries.candidates(None, address, None)
-    number = phonenumber.parse(written, regions)
-    e164 = number.e164 if number else ""
+    number = phonenumber.parse(written, regions, services.judge)
+    e164 = number.person if number else ""
     limits = [(each.path, services.message_limits.of(each)) for each in endpoints]
     checks, validation, opted_out = await asyncio.gather(
         asyncio.gather(*(look(*each, address, e164) for each in limits)),

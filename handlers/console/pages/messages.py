@@ -9,6 +9,7 @@ from conf.providers import is_phone
 from gateway.errors import NotFound
 from gateway.store.values import ID
 from gateway.telephony import phonenumber
+from gateway.telephony.judges import is_possible
 from gateway.telephony.segments import MAX_CHARACTERS
 from handlers.admin.messages import (
     NewMessage,
@@ -84,7 +85,7 @@ class SearchMessages(Action, MessagesPage):
         found = await services.history.find(wanted, services.messenger.providers)
         if found:
             return path("messages", found)
-        number = phonenumber.parse_international(wanted)
+        number = phonenumber.parse_international(wanted, is_possible)
         if number is None:
             raise NotFound(_nothing_found(wanted))
         newest = await services.history.messages_of(number.e164, 1, "")
@@ -98,7 +99,7 @@ class NewMessagePage(MessagesPage):
 
     def message(self) -> NewMessage:
         """Return what was typed; raises BadRequest for what cannot be used."""
-        given = self.fields("to", "text", "sender", "provider")
+        given = self.fields("to", "text", "sender", "provider", "possible")
         texts = {name: given.text(name, 2 * MAX_CHARACTERS) for name in given.values}
         return read_message(texts, self.services)
 

@@ -12,6 +12,7 @@ from gateway.messaging.optouts import OptOut
 from gateway.messaging.outbox.queue import DeadLetter
 from gateway.messaging.status import SPOKEN
 from gateway.telephony import phonenumber
+from gateway.telephony.judges import is_possible
 from handlers.admin.operator_lists import inbox_fields, letter_fields
 from handlers.console.base import path
 from handlers.console.page import Action, Page, Question, page_or_first
@@ -178,10 +179,10 @@ class OptOutsPage(Page):
         if not wanted:
             found = await optouts.page(ROWS * page, "")
             return found.total, found.items
-        number = phonenumber.parse_international(wanted)
+        number = phonenumber.parse_international(wanted, is_possible)
         if number is None or not await optouts.is_out(number.e164):
             return 0, []
-        return 1, [OptOut(number.e164, since=0)]
+        return 1, [OptOut(number.person, since=0)]
 
 
 class SearchOptOut(Question, OptOutsPage):

@@ -703,3 +703,11 @@ def test_what_is_a_receipt_is_no_mo(case: Hook) -> None:
     """Both may share one address."""
     found = flowroute.parse_inbound(case.given)
     assert found is None or flowroute.parse_receipt(case.given) is None
+
+
+@pytest.mark.parametrize("to", ["12065550161", "2065550161"])
+def test_an_own_number_has_its_country_code_with_or_without_it(to: str) -> None:
+    """Senders may be anybody: they are completed where it is known whom they may be."""
+    mo = flowroute.parse_inbound({"from": "2065550121", "to": to, "body": "hi", "id": "mdr2-1"})
+    assert mo is not None
+    assert ("2065550121", "12065550161") == (mo.sender, mo.to)

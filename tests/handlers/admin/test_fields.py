@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import BadRequest, NotFound
+from gateway.telephony.judges import is_valid_or_sample
 from handlers.admin.base import FieldsHandler
 from handlers.admin.fields import Fields, session_id, utc
 from tests.support.servers.serving import Gateway, serving
@@ -59,7 +60,7 @@ def test_a_number_is_read_in_every_international_form(written: object) -> None:
     [
         *(None, True, False, 12065550123.0, [], ["12065550123"], {}, {"value": "12065550123"}),
         *("", " ", "null", "None", "+", "0", "12345", "2065550123", "+1 (222) abc", "Acme"),
-        *("-12065550123", -12065550123, 0, 1, "9" * 18, "9" * 10_000, 10**400, "+15555550123"),
+        *("-12065550123", -12065550123, 0, 1, "9" * 18, "9" * 10_000, 10**400),
         *("1206555012301234567", "\ud800", "12065550123x12"),
     ],
     ids=lambda value: repr(value)[:30],
@@ -69,6 +70,43 @@ def test_anything_else_is_no_number(wrong: object) -> None:
     with pytest.raises(BadRequest) as refusal:
         given(wrong).number("value")
     assert NO_NUMBER == str(refusal.value)
+
+
+NEWER = "+15555550123"  # as many digits as a number has, of a range that is not known
+
+
+@pytest.mark.parametrize("possible", [None, False])
+def test_a_possible_number_is_refused_with_what_to_do(possible: object) -> None:
+    """Unless it is said that it is right, it is mistyped."""
+    fields = Fields({"value": NEWER, "possible": possible})
+    with pytest.raises(BadRequest) as refusal:
+        fields.number("value")
+    assert str(refusal.value).startswith(f"{NO_NUMBER}; ")
+    assert str(refusal.value).endswith('add "possible": true')
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        Fields({"value": NEWER, "possible": True}),
+        Fields({"value": 15555550123, "possible": True}),
+        Fields({"value": NEWER, "possible": "yes"}, frozenset({"possible"})),
+    ],
+)
+def test_a_possible_number_is_taken_when_it_is_said_to_be_right(fields: Fields) -> None:
+    """In JSON, or in a form."""
+    assert NEWER == fields.number("value").e164
+
+
+def test_what_is_there_may_be_named_by_a_possible_number() -> None:
+    """A wrong one names nothing."""
+    assert NEWER == given(NEWER).known_number("value").e164
+
+
+def test_in_development_the_numbers_of_the_documentation_are_valid() -> None:
+    """As in the provider's examples."""
+    fields = Fields({"value": "447700900123"}, judge=is_valid_or_sample)
+    assert "+447700900123" == fields.number("value").e164
 
 
 def test_an_optional_number_may_be_absent_or_null_but_not_wrong() -> None:

@@ -58,3 +58,23 @@ async def test_the_receiver_limit_is_about_the_number_however_it_is_written(
 
     assert ["ok", "ok", "error", "error"] == [reply.json["status"] for reply in replies]
     assert "ok" == (await visitor.send(next(RECEIVERS))).json["status"]
+
+
+@pytest.mark.parametrize(
+    "spellings",
+    [
+        ("+5215512345678", "+525512345678", "+52 044 55 1234 5678"),
+        ("+24106123456", "+24166123456", "+2416123456"),
+        ("+5491123456789", "+54 11 15 2345 6789", "+54 9 11 15 2345 6789"),
+        ("+551187654321", "+5511987654321", "+55 11 8765-4321"),
+        ("+22997123456", "+2290197123456", "+229 97 12 34 56"),
+    ],
+    ids=["Mexico", "Gabon", "Argentina", "Brazil", "Benin"],
+)
+async def test_the_receiver_limit_is_about_the_person_however_his_plan_was_renumbered(
+    visitor: Visitor, standin: VonageStandin, spellings: tuple[str, ...]
+) -> None:
+    replies = [await visitor.via(X_Real_Ip=next(ADDRESSES)).send(each) for each in spellings]
+
+    assert ["ok", "ok", "error"] == [reply.json["status"] for reply in replies]
+    assert 1 == len({post.form["to"] for post in standin.posts})

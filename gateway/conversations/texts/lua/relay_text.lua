@@ -3,7 +3,7 @@
 -- KEYS[1]  token, KEYS[2] assemblies, KEYS[3] routes of the sender, KEYS[4] session,
 --          KEYS[5] optouts, KEYS[6] log, KEYS[7] its states, KEYS[8] and KEYS[9] logs of both,
 --          KEYS[10] due, KEYS[11] queue to the counterpart, KEYS[12] announce, KEYS[13] expiries
--- ARGV     digest of the parts or '', virtual number, route, counterpart, session id, side,
+-- ARGV     digest of the parts or '', virtual number, route, counterpart as optouts have him, session id, side,
 --          message id, digest of the text, direction, entry, log entry ('' = no log), word that
 --          announces to the sender that the counterpart has opted out ('' = he is not told); how
 --          long the session may be silent from now on (ms, 0 = its expiry stays); more entries
