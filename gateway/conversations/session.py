@@ -54,7 +54,8 @@ class Session:
     provider_a: of number_a. created, expires, closed: ms, 0 = never. numbers: ``shared`` or
     ``per-side``. kind: ``masked``, or ``chat`` for one that the lobby opened. pin_a: by which a
     calls number_a from another phone, '' = not at all. texts: how many its participants have
-    written, those that were not delivered too.
+    written, those that were not delivered too. paused: since when (ms) machines that answer each
+    other are not passed on to each other, 0 = they are.
     """
 
     id: str
@@ -74,6 +75,7 @@ class Session:
     pin_a: str = field(default="", repr=False)
     pin_b: str = field(default="", repr=False)
     texts: int = 0
+    paused: int = 0
 
     @property
     def participants(self) -> tuple[str, str]:
@@ -129,6 +131,7 @@ def read_session(session_id: str, fields: Mapping[str, str]) -> Session:
         pin_a=fields.get("pin_a", ""),
         pin_b=fields.get("pin_b", ""),
         texts=int(fields.get("texts", 0)),
+        paused=int(fields.get("paused", 0)),
     )
 
 

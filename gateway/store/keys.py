@@ -35,6 +35,10 @@ are in milliseconds, numbers E.164 with ``+``.
 | {relay}:announce | sorted set | ``<word> <session>``: what one or both are to be told | a moment |
 | {relay}:session:<id> | hash | one session, closed ones too | session_log_days after its end |
 | {relay}:routes:<participant> | hash | number -> ``<session> <side> <counterpart>`` | session |
+| {relay}:said:<session> | string | digests of what both sides said last (JSON) | 24 h |
+| {relay}:passed:<session>:<side> | list | when its texts left or leave (ms), newest first | 24 h |
+| {relay}:held | sorted set | ``<session> <side> <direction>``, by when to look | until sent |
+| {relay}:held:<session>:<side> | list | ``<ms> <message id> <text (JSON)>`` in order | until sent |
 | {relay}:past:<participant> | hash | number -> ``<closed> <counterpart> <owed>`` | 30 days * |
 | {relay}:seen:<provider>:<id> | string | this MO was taken | 48 h, of a phone 30 days |
 | {relay}:parts:<digest> | hash | parts of one long MO that have come | until joined, 7 days |
@@ -155,6 +159,7 @@ ASSEMBLIES = "{relay}:assemblies"
 OPTOUTS = "{relay}:optouts"
 INBOX = "{relay}:inbox"
 DUE = "{relay}:due"
+HELD = "{relay}:held"
 CLAIMS = "{relay}:claims"
 TURNS = "{relay}:turns"
 RESERVED = "{relay}:reserved"
@@ -191,6 +196,21 @@ def session(session_id: str) -> str:
 def routes(participant: str) -> str:
     """Hash of the virtual numbers that a participant may text, and where each leads."""
     return f"{{relay}}:routes:{participant}"
+
+
+def said(session_id: str) -> str:
+    """String: what both sides of a session said last, to know machines by."""
+    return f"{{relay}}:said:{session_id}"
+
+
+def passed(session_id: str, side: str) -> str:
+    """List of the times at which texts of one side left or will leave."""
+    return f"{{relay}}:passed:{session_id}:{side}"
+
+
+def held(session_id: str, side: str) -> str:
+    """List of the texts of one side that wait for its window."""
+    return f"{{relay}}:held:{session_id}:{side}"
 
 
 def past(participant: str) -> str:

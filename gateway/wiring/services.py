@@ -19,6 +19,7 @@ from gateway.conversations.notices import Notices
 from gateway.conversations.opening import Opening
 from gateway.conversations.sessions import Sessions
 from gateway.conversations.texts.consent import Consent
+from gateway.conversations.texts.holding import Holding
 from gateway.conversations.texts.lobby import Lobby
 from gateway.conversations.texts.passing import Passing
 from gateway.conversations.texts.relay import Relay
@@ -211,17 +212,20 @@ def _open(
             transcript=transcript,
             lobby=lobby,
             wake=worker.wake,
+            guard=from_settings.guard(settings),
         ),
         lobby=lobby,
         wake=worker.wake,
     )
     history = History(store, receipts, days=days)
+    holding = Holding(store, worker.wake)
     erasure = Erasure(
         transcript=transcript,
         history=history,
         receipts=receipts,
         inbox=inbox,
         dead_letters=dead_letters,
+        drop_held=holding.discard_of,
         erase_tasks=tasks.erase_number,
     )
     calls = from_settings.calls(settings, store, sessions, transcript)
@@ -233,6 +237,7 @@ def _open(
         [
             calls.sweep,
             sessions.expire_due,
+            holding.release_due,
             relay.join_due,
             lambda: notices.finish_stale(sessions.find),
             lobby.expire_waiting,

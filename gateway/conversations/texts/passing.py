@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable
 
-from gateway.conversations.notices import OPTED_OUT, Notices, outgoing
-from gateway.conversations.outcomes import NotTaken, Taken
+from gateway.conversations.notices import HELD, OPTED_OUT, PAUSED, Notices, outgoing
+from gateway.conversations.outcomes import PAUSES, NotTaken, Taken
 from gateway.conversations.session import Route, Session, log_keys
 from gateway.conversations.sessions import Sessions
+from gateway.conversations.texts.guard import Guard
+from gateway.conversations.texts.likeness import likeness
 from gateway.conversations.texts.lobby import CHAT_IDLE_MS, Lobby, is_end
 from gateway.conversations.texts.mo import Look, Mo
 from gateway.conversations.transcript import Transcript
-from gateway.messaging.inbound.inbox import Inbox
+from gateway.messaging.inbound.inbox import Inbox, Kept
 from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Argument, Script
@@ -22,8 +23,10 @@ from gateway.virtual_numbers.pool import Mode
 
 log = logging.getLogger(__name__)
 
-_TEXT = Script.load(__file__, "relay_text", "_enqueue", "_once", "_loops", "_log", "_owe")
+_TEXT = Script.load(__file__, "relay_text", "_enqueue", "_once", "_loops", "_sides", "_log", "_owe")
 
+# The words of the notices that what became of a text may owe its sender, by his side.
+_OWED = {Taken.SUPPRESSED: OPTED_OUT, Taken.PAUSED: PAUSED, Taken.HELD: HELD}
 # Clocks of our own machines differ by less.
 CLOCKS_MS = 2_000
 
@@ -41,6 +44,7 @@ class Passing:
         transcript: Transcript,
         lobby: Lobby,
         wake: Callable[[], None],
+        guard: Guard | None = None,
     ) -> None:
         self._store = store
         self._sessions = sessions
@@ -49,6 +53,7 @@ class Passing:
         self._transcript = transcript
         self._lobby = lobby
         self._wake = wake
+        self._guard = guard or Guard()
 
     async def take(self, mo: Mo, look: Look, route: Route) -> str:
         """Take a text of a participant; returns what became of it, or NotTaken.CHANGED."""
@@ -71,17 +76,25 @@ class Passing:
         if happened == NotTaken.OVER:
             await self._sessions.expire(session.id)
             return NotTaken.CHANGED
-        if happened == Taken.SUPPRESSED:
-            await self._notices.announce(OPTED_OUT[route.side], session)
-        if happened == Taken.PAUSED:
+        if happened == Taken.OVERFLOW:
+            return await self._keep_overflow(mo)
+        if happened == Taken.PAUSED and not session.paused:
+            PAUSES.inc()
             log.warning("session %s: two machines answer each other, paused", session.id)
+        if happened in _OWED:
+            await self._notices.announce(_OWED[Taken(happened)][route.side], session)
         if happened not in {Taken.REPEATED, NotTaken.CHANGED}:
             self._wake()
         return happened
 
+    async def _keep_overflow(self, mo: Mo) -> str:
+        """Keep a text that would be held for longer than a day."""
+        kept = await self._inbox.keep(mo.inbound, mo.token, "side_limit")
+        return Taken.OVERFLOW if kept is Kept.KEPT else kept
+
     def _passing(self, mo: Mo, session: Session, route: Route) -> tuple[list[str], list[Argument]]:
         """Return the keys and arguments of the script that takes a text."""
-        to, text = session.other(route.side), mo.inbound.text
+        to, text, side = session.other(route.side), mo.inbound.text, route.side
         kind = "chat" if session.is_chat else "relay"
         entry, *more = [
             outgoing(to, piece, kind=kind, session=session.id) for piece in _sendable(text)
@@ -97,6 +110,10 @@ class Passing:
                 keys.queue(entry.direction),
                 keys.ANNOUNCE,
                 keys.EXPIRIES,
+                keys.said(session.id),
+                keys.passed(session.id, side),
+                keys.held(session.id, side),
+                keys.HELD,
             ],
             [
                 mo.token.digest,
@@ -104,14 +121,18 @@ class Passing:
                 str(route),
                 route.counterpart,
                 session.id,
-                route.side,
+                side,
                 entry.id,
-                _digest(text),
+                likeness(text, int(session.id[:8], 16)),
                 entry.direction,
                 entry.to_json(),
-                self._transcript.entry(route.side, text, entry.id),
-                self._notices.word_of_stop(route.side),
+                self._transcript.entry(side, text, entry.id),
+                self._notices.word_of_stop(side),
                 CHAT_IDLE_MS if session.is_chat else 0,
+                int(self._guard.loops),
+                self._notices.word_of_pause(side),
+                *self._guard.cap,
+                self._notices.word_of_limit(side),
                 *(each.to_json() for each in more),
             ],
         )
@@ -129,7 +150,3 @@ def _sendable(text: str) -> list[str]:
     """Return a text in pieces that a provider takes: one, unless dozens of parts were joined."""
     longest = segments.MAX_CHARACTERS
     return [text[start : start + longest] for start in range(0, len(text), longest)]
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
