@@ -20,8 +20,8 @@ FORGOTTEN_AT_ONCE = 200
 class Erasure:
     """Erases logs and what hangs on them; repeated, it finishes what broke off.
 
-    drop_held: drops the texts of sessions that wait for their window; erase_tasks: forgets the SMS to
-    a number (E.164) that phones were to send.
+    drop_held: drops the texts of sessions that wait for their window; erase_tasks: forgets the SMS
+    to a number (E.164) that phones were to send.
     """
 
     def __init__(

@@ -6,7 +6,7 @@ A speaker is called with what he has just heard and returns his next texts, one 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -26,7 +26,7 @@ _GUARD = Script(
     return pauses(KEYS[1], KEYS[2], paused, ARGV[1], ARGV[2], tonumber(ARGV[3])) or ''
     """
 )
-SESSION = "5e" * 16
+SEED = 7
 
 
 def _template(*templates: str, start: int = 1000) -> Making:
@@ -117,6 +117,7 @@ class Guarded:
     """A session whose texts the guard judges, by a clock of the test's own (ms)."""
 
     store: Store
+    session: str = "5e" * 16
     now: int = 1_790_000_000_000
     judged: list[str] = field(default_factory=list)
 
@@ -125,8 +126,8 @@ class Guarded:
         self.now += int(after * 1000)
         verdict: str = await self.store.run(
             _GUARD,
-            [keys.said(SESSION), keys.session(SESSION)],
-            [side, likeness(text, 7), self.now],
+            [keys.said(self.session), keys.session(self.session)],
+            [side, likeness(text, SEED), self.now],
         )
         self.judged.append(verdict)
         return verdict
@@ -141,7 +142,9 @@ class Guarded:
         return most
 
 
-def chat(chance: random.Random, texts: int, sayings: tuple[str, ...] = SAYINGS) -> Iterator[tuple[str, str]]:
+def chat(
+    chance: random.Random, texts: int, sayings: Sequence[str] = SAYINGS
+) -> Iterator[tuple[str, str]]:
     """Yield side and text of two people: in bursts, with repetitions, numbers and old jokes."""
     side = chance.choice("ab")
     for _ in range(texts):

@@ -22,7 +22,8 @@ local function likeness(text, before)
   for each in string.gmatch(features, '%x+ ') do
     if string.find(features_before, each, 1, true) then shared = shared + 1 end
   end
-  return 5 * shared >= 0.6 * math.max(#features, #features_before) and weight or 0
+  local larger = math.max(#features, #features_before) / 5
+  return shared >= 3 and shared >= 0.6 * larger and weight or 0
 end
 -- Quick, or with as long a time since the last turn as there was before that.
 local function in_rhythm(said, own, now)
