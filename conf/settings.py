@@ -142,8 +142,7 @@ class Settings:
         True, "pause machines that answer each other: texts that are like earlier ones of their "
         "sides, in turns and in rhythm")
     paused_msg: str = option(
-        "Your message was not passed on, as it looks like two machines answering each other. Write "
-        "something else to go on.",
+        "Not passed on, as two machines seem to be talking. Write something else to go on.",
         "notice to the participant whose text was not passed on for that reason, once for a pause")
     side_limit_amount: int = option(
         60, "texts of one side of a session that are passed on within side_limit_expires seconds, "

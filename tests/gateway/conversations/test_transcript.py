@@ -264,7 +264,8 @@ async def test_a_state_only_moves_forward_and_the_first_final_one_stays(
 
 
 OF_TEXTS = (
-    "queued accepted unknown buffered delivered expired failed rejected suppressed paused".split()
+    "queued held accepted unknown buffered delivered expired failed rejected suppressed "
+    "paused".split()
 )
 OF_CALLS = (
     "calling answered lost completed busy unanswered rejected failed cancelled timeout".split()

@@ -163,8 +163,13 @@ async def test_the_script_judges_as_the_model_does(store: Store, seed: int) -> N
     guarded, model = Guarded(store), Model()
     speakers = {side: MACHINES[chance.choice(sorted(MACHINES))](chance) for side in "ab"}
     few, side, text = chance.sample(SAYINGS, 2), "a", ""
-    pauses = [lambda: 2.0, lambda: 300.0, lambda: chance.uniform(0, 60), lambda: 8000.0]
-    pause, verdicts = pauses[0], set()
+    pauses: list[Callable[[], float]] = [
+        lambda: 2.0,
+        lambda: 300.0,
+        lambda: chance.uniform(0, 60),
+        lambda: 8000.0,
+    ]
+    pause, verdicts = pauses[0], set[str]()
     for _ in range(150):
         if chance.random() < 0.03:
             pause = chance.choice(pauses)
