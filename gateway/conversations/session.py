@@ -55,7 +55,8 @@ class Session:
     ``per-side``. kind: ``masked``, or ``chat`` for one that the lobby opened. pin_a: by which a
     calls number_a from another phone, '' = not at all. texts: how many its participants have
     written, those that were not delivered too. paused: since when (ms) machines that answer each
-    other are not passed on to each other, 0 = they are.
+    other are not passed on to each other, 0 = they are. said: what both said last, as
+    texts/loops.py has it.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Session:
     pin_b: str = field(default="", repr=False)
     texts: int = 0
     paused: int = 0
+    said: str = field(default="", repr=False)
 
     @property
     def participants(self) -> tuple[str, str]:
@@ -132,6 +134,7 @@ def read_session(session_id: str, fields: Mapping[str, str]) -> Session:
         pin_b=fields.get("pin_b", ""),
         texts=int(fields.get("texts", 0)),
         paused=int(fields.get("paused", 0)),
+        said=fields.get("said", ""),
     )
 
 

@@ -103,9 +103,7 @@ class Sessions:
 
         Returns the session; raises NotFound when it is closed or over.
         """
-        fields: list[str] = await self._store.run(
-            _RESUME, [keys.session(session_id), keys.said(session_id)], []
-        )
+        fields: list[str] = await self._store.run(_RESUME, [keys.session(session_id)], [])
         if not fields:
             raise NotFound("no such session")
         return read_session(session_id, pairs(fields))

@@ -35,7 +35,6 @@ are in milliseconds, numbers E.164 with ``+``.
 | {relay}:announce | sorted set | ``<word> <session>``: what one or both are to be told | a moment |
 | {relay}:session:<id> | hash | one session, closed ones too | session_log_days after its end |
 | {relay}:routes:<participant> | hash | number -> ``<session> <side> <counterpart>`` | session |
-| {relay}:said:<session> | string | digests of what both sides said last (JSON) | 24 h |
 | {relay}:passed:<session>:<side> | list | when its texts left or leave (ms), newest first | 24 h |
 | {relay}:held | sorted set | ``<session> <side> <direction>``, by when to look | until sent |
 | {relay}:held:<session>:<side> | list | ``<ms> <message id> <text (JSON)>`` in order | until sent |
@@ -196,11 +195,6 @@ def session(session_id: str) -> str:
 def routes(participant: str) -> str:
     """Hash of the virtual numbers that a participant may text, and where each leads."""
     return f"{{relay}}:routes:{participant}"
-
-
-def said(session_id: str) -> str:
-    """String: what both sides of a session said last, to know machines by."""
-    return f"{{relay}}:said:{session_id}"
 
 
 def passed(session_id: str, side: str) -> str:

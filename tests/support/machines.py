@@ -10,22 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from gateway.conversations.texts import passing
-from gateway.conversations.texts.likeness import likeness
-from gateway.store import keys
-from gateway.store.pipeline import Store
-from gateway.store.script import Script
+from gateway.conversations.texts.loops import judge
 
 Speaker = Callable[[str], str]
 Making = Callable[[random.Random], Speaker]
 
-_GUARD = Script(
-    Script.load(passing.__file__, "_loops").text
-    + """
-    local paused = redis.call('HGET', KEYS[2], 'paused')
-    return pauses(KEYS[1], KEYS[2], paused, ARGV[1], ARGV[2], tonumber(ARGV[3])) or ''
-    """
-)
 SEED = 7
 
 
@@ -114,30 +103,32 @@ SAYINGS = (
 
 @dataclass
 class Guarded:
-    """A session whose texts the guard judges, by a clock of the test's own (ms)."""
+    """A session whose texts the guard judges, by a clock of the test's own (ms).
 
-    store: Store
-    session: str = "5e" * 16
+    judged: of each text "begins" or "lasts", for which it is not passed on, or ''.
+    """
+
     now: int = 1_790_000_000_000
+    said: str = ""
     judged: list[str] = field(default_factory=list)
+    paused: bool = False
 
-    async def say(self, side: str, text: str, after: float = 1.0) -> str:
-        """Return what the guard says of a text that comes so many seconds later."""
+    def say(self, side: str, text: str, after: float = 1.0) -> str:
+        """Return how a text is judged that comes so many seconds later."""
         self.now += int(after * 1000)
-        verdict: str = await self.store.run(
-            _GUARD,
-            [keys.said(self.session), keys.session(self.session)],
-            [side, likeness(text, SEED), self.now],
-        )
-        self.judged.append(verdict)
-        return verdict
+        self.said, looped, familiar = judge(self.said, side, text, self.now, SEED)
+        lasts = self.paused and familiar
+        begins = looped and not self.paused
+        self.paused = lasts or begins
+        self.judged.append("lasts" if lasts else "begins" if begins else "")
+        return self.judged[-1]
 
-    async def turns(self, a: Speaker, b: Speaker, most: int, pause: Callable[[], float]) -> int:
+    def turns(self, a: Speaker, b: Speaker, most: int, pause: Callable[[], float]) -> int:
         """Let two answer each other; return how many texts passed before the pause, or all."""
         heard = ""
         for turn in range(most):
             heard = (b if turn % 2 else a)(heard)
-            if await self.say("ba"[turn % 2 == 0], heard, pause()):
+            if self.say("ab"[turn % 2], heard, pause()):
                 return turn
         return most
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gateway.conversations.session import Session
+from gateway.conversations.texts.loops import Judgement, judge
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Guard:
-    """How texts of participants are bounded; scripts do so, see lua/_loops.lua and lua/_sides.lua.
+    """How texts of participants are bounded; see loops.py and lua/_sides.lua.
 
     loops: machines that answer each other are paused; amount: texts of one side of a session that
     are passed on within window_ms, day: those within 24 h, 0 = any number.
@@ -17,6 +20,12 @@ class Guard:
     amount: int = 60
     window_ms: int = 600_000
     day: int = 300
+
+    def judge(self, session: Session, side: str, text: str, now: int) -> Judgement:
+        """Return what is to be thought of a text; now: ms."""
+        if not self.loops:
+            return Judgement("", looped=False, familiar=False)
+        return judge(session.said, side, text, now, int(session.id[:8], 16))
 
     @property
     def cap(self) -> tuple[int, int, int]:

@@ -2,27 +2,28 @@
 
 Machines put counters, clocks, dates, ids and quotes into what is else the same text. Two texts are
 like when they share most of their words; whatever has a digit in it is one and the same word, and
-so are the names of days and months. Compared is in lua/_loops.lua.
+so are the names of days and months.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 import unicodedata
 from binascii import crc32
 
+import msgspec
+
 # So much of a text is looked at, and so many of its words, those with the lowest hashes.
 LONGEST = 1_000
 MOST_FEATURES = 16
-# Weights of a text that is like another one, of which the script wants 70 of each side: 7 texts in
-# a row, or 9 of few letters, which people, too, vary by a number ("at 5"). Numbers alone are never
-# like.
+# Texts that are not the same are like when they share so many words, and such a part of them.
+SHARED, SHARE = 3, 0.6
+# What it weighs that a text is like another one, by its letters. People, too, vary short texts by a
+# number ("at 5"), and send numbers alone in series: these are never like.
 ENOUGH_LETTERS, FEW_LETTERS = 8, 3
 WEIGHTY, LIGHT, NONE = 10, 8, 0
 
 _WORD = re.compile(r"[^\W_]+")
-_DIGIT = re.compile(r"\d")
 # Scripts that put no blanks between words: their letters are taken in pairs.
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\ua4cf\uf900-\ufaff]")
 _HEX = re.compile(r"[0-9a-f]{8,}")
@@ -43,37 +44,60 @@ _TIMES = frozenset(
 )
 
 
-def likeness(text: str, seed: int) -> str:
-    """Return "<digest> <weight> <features>": of the very text, and of what it is like.
+class Likeness(msgspec.Struct, frozen=True, array_like=True):
+    """digest: of the very text; weight: of its being like another one; features: of its words."""
+
+    digest: int
+    weight: int
+    features: list[int]
+
+    def to(self, before: Likeness) -> int:
+        """Return what it weighs that this text is like one of before, 0 when it is not."""
+        if self.digest == before.digest:
+            return WEIGHTY
+        if self.features == before.features:
+            return self.weight
+        larger = max(len(self.features), len(before.features))
+        if self.weight < WEIGHTY or larger < SHARED:
+            return NONE
+        shared = len({*self.features} & {*before.features})
+        return self.weight if shared >= max(SHARED, SHARE * larger) else NONE
+
+
+def likeness(text: str, seed: int) -> Likeness:
+    """Return what is remembered of a text.
 
     seed: another one for each session, so that features tell nothing beyond it.
     """
-    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:8]
-    words = [_plain(each) for each in _words(text)]
-    hashes = sorted({crc32(each.encode(errors="surrogatepass"), seed) & 0xFFFF for each in words})
-    features = "".join(f"{each:04x} " for each in hashes[:MOST_FEATURES])
-    return f"{digest} {_weight(words)} {features}"
+    words = _words(text)
+    hashes = {crc32(each.encode(errors="surrogatepass"), seed) & 0xFFFF for each in words}
+    digest = crc32(text.encode(errors="surrogatepass"), seed)
+    return Likeness(digest, _weight(words), sorted(hashes)[:MOST_FEATURES])
 
 
 def _words(text: str) -> list[str]:
-    folded = unicodedata.normalize("NFKC", text[:LONGEST]).casefold()
-    words: list[str] = _WORD.findall(folded)
-    if folded.isascii() or not _UNSPACED.search(folded):
-        return words
-    return [part for each in words for part in _parts(each)]
+    """Return the words of a text, what varies in texts of machines as the same word."""
+    text = text[:LONGEST]
+    if text.isascii():
+        found = _WORD.findall(text.lower())
+    else:
+        found = _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+        if _UNSPACED.search(text):
+            found = [part for each in found for part in _parts(each)]
+    return [_VARIABLE if _varies(each) else each for each in found]
+
+
+def _varies(word: str) -> bool:
+    # What is found has letters and digits alone.
+    return not word.isalpha() or word in _TIMES or (len(word) > 7 and bool(_HEX.fullmatch(word)))
 
 
 def _parts(word: str) -> list[str]:
     """Return a word as it is, or in pairs of letters where words are not parted."""
-    if not _UNSPACED.search(word) or len(word) < 2:
+    if not _UNSPACED.search(word):
         return [word]
     spelt = re.sub(r"\d+", _VARIABLE, word)
     return [spelt[at : at + 2] for at in range(max(1, len(spelt) - 1))]
-
-
-def _plain(word: str) -> str:
-    varies = _DIGIT.search(word) or word in _TIMES or _HEX.fullmatch(word)
-    return _VARIABLE if varies else word
 
 
 def _weight(words: list[str]) -> int:

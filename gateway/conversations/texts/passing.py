@@ -10,7 +10,6 @@ from gateway.conversations.outcomes import PAUSES, NotTaken, Taken
 from gateway.conversations.session import Route, Session, log_keys
 from gateway.conversations.sessions import Sessions
 from gateway.conversations.texts.guard import Guard
-from gateway.conversations.texts.likeness import likeness
 from gateway.conversations.texts.lobby import CHAT_IDLE_MS, Lobby, is_end
 from gateway.conversations.texts.mo import Look, Mo
 from gateway.conversations.transcript import Transcript
@@ -23,7 +22,7 @@ from gateway.virtual_numbers.pool import Mode
 
 log = logging.getLogger(__name__)
 
-_TEXT = Script.load(__file__, "relay_text", "_enqueue", "_once", "_loops", "_sides", "_log", "_owe")
+_TEXT = Script.load(__file__, "relay_text", "_enqueue", "_once", "_sides", "_log", "_owe")
 
 # The words of the notices that what became of a text may owe its sender, by his side.
 _OWED = {Taken.SUPPRESSED: OPTED_OUT, Taken.PAUSED: PAUSED, Taken.HELD: HELD}
@@ -68,11 +67,11 @@ class Passing:
         reason = _not_for_counterpart(mo, session)
         if reason:
             return await self._inbox.keep(mo.inbound, mo.token, reason)
-        return await self._pass_on(mo, session, route)
+        return await self._pass_on(mo, session, route, look.now)
 
-    async def _pass_on(self, mo: Mo, session: Session, route: Route) -> str:
+    async def _pass_on(self, mo: Mo, session: Session, route: Route, now: int) -> str:
         """Queue a text for the counterpart."""
-        happened: str = await self._store.run(_TEXT, *self._passing(mo, session, route))
+        happened: str = await self._store.run(_TEXT, *self._passing(mo, session, route, now))
         if happened == NotTaken.OVER:
             await self._sessions.expire(session.id)
             return NotTaken.CHANGED
@@ -92,10 +91,13 @@ class Passing:
         kept = await self._inbox.keep(mo.inbound, mo.token, "side_limit")
         return Taken.OVERFLOW if kept is Kept.KEPT else kept
 
-    def _passing(self, mo: Mo, session: Session, route: Route) -> tuple[list[str], list[Argument]]:
+    def _passing(
+        self, mo: Mo, session: Session, route: Route, now: int
+    ) -> tuple[list[str], list[Argument]]:
         """Return the keys and arguments of the script that takes a text."""
         to, text, side = session.other(route.side), mo.inbound.text, route.side
         kind = "chat" if session.is_chat else "relay"
+        said, looped, familiar = self._guard.judge(session, side, text, now)
         entry, *more = [
             outgoing(to, piece, kind=kind, session=session.id) for piece in _sendable(text)
         ]
@@ -110,7 +112,6 @@ class Passing:
                 keys.queue(entry.direction),
                 keys.ANNOUNCE,
                 keys.EXPIRIES,
-                keys.said(session.id),
                 keys.passed(session.id, side),
                 keys.held(session.id, side),
                 keys.HELD,
@@ -123,13 +124,14 @@ class Passing:
                 session.id,
                 side,
                 entry.id,
-                likeness(text, int(session.id[:8], 16)),
+                said,
                 entry.direction,
                 entry.to_json(),
                 self._transcript.entry(side, text, entry.id),
                 self._notices.word_of_stop(side),
                 CHAT_IDLE_MS if session.is_chat else 0,
-                int(self._guard.loops),
+                int(looped),
+                int(familiar),
                 self._notices.word_of_pause(side),
                 *self._guard.cap,
                 self._notices.word_of_limit(side),

@@ -1,19 +1,24 @@
 -- Prelude: how many texts one side of a session may send, and those above that.
--- earliest(passed key, cap, now)  when (ms) a further text may leave; cap: amount in window (ms),
---           day in 24 h, 0 = any number; passed: when its texts left or leave, newest first
+-- earliest(passed key, held key, cap, now)  when (ms) a further text may leave, and whether it has
+--           to wait: behind those whose time has come but that nobody has queued yet, too; cap:
+--           amount in window (ms), day in 24 h, 0 = any number; passed: when its texts left or
+--           leave, newest first
 -- pass(passed key, cap, at, now)  notes that one leaves then
 -- hold(held key, index key, member, at, id, entry (JSON))  keeps a text until then, behind those
 --           that are held already; member: "<session> <side> <direction>"
 -- owe_seldom(announce key, session key, session id, word, most, now)  notes that a notice is owed,
 --           at most so often in 24 h; word: '' = nobody is told
 local DAY_MS = 86400000
-local function earliest(passed, cap, now)
-  local at = now
-  for _, each in ipairs({{1, 0}, {cap.amount, cap.window}, {cap.day, DAY_MS}}) do
-    local nth = each[1] > 0 and redis.call('LINDEX', passed, each[1] - 1)
-    if nth then at = math.max(at, tonumber(nth) + each[2]) end
+local function earliest(passed, held, cap, now)
+  local last = redis.call('LINDEX', held, -1)
+  local at = math.max(now, tonumber(last and string.match(last, '^%d+') or '0'))
+  local function bound(amount, window)
+    local nth = amount > 0 and redis.call('LINDEX', passed, amount - 1)
+    if nth then at = math.max(at, tonumber(nth) + window) end
   end
-  return at
+  bound(cap.amount, cap.window)
+  bound(cap.day, DAY_MS)
+  return at, last or at > now
 end
 local function pass(passed, cap, at, now)
   local most = math.max(cap.amount, cap.day)

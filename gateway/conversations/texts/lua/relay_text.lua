@@ -1,15 +1,16 @@
 -- Take a text of one participant and queue it for the other.
--- Preludes: _enqueue _once _loops _sides _log _owe
+-- Preludes: _enqueue _once _sides _log _owe
 -- KEYS[1]  token, KEYS[2] assemblies, KEYS[3] routes of the sender, KEYS[4] session,
 --          KEYS[5] optouts, KEYS[6] log, KEYS[7] its states, KEYS[8] and KEYS[9] logs of both,
 --          KEYS[10] due, KEYS[11] queue to the counterpart, KEYS[12] announce, KEYS[13] expiries,
---          KEYS[14] said, KEYS[15] passed and KEYS[16] held of this side, KEYS[17] held of all
+--          KEYS[14] passed and KEYS[15] held of this side, KEYS[16] held of all
 -- ARGV     digest of the parts or '', virtual number, route, counterpart, session id, side,
---          message id, likeness of the text, direction, entry, log entry ('' = no log), word that
+--          message id, what both said last ('' = no guard), direction, entry, log entry ('' = no log), word that
 --          announces to the sender that the counterpart has opted out ('' = he is not told); how
---          long the session may be silent from now on (ms, 0 = its expiry stays); 1 to pause
---          machines, the word of that; cap of a side: amount, in a window (ms), amount in 24 h, 0 =
---          any, the word of that; more entries
+--          long the session may be silent from now on (ms, 0 = its expiry stays); of the guard: 1
+--          for a loop, 1 if the text is like one of the last of its side, the word of a pause; cap
+--          of a side: amount, in a window (ms), amount in 24 h, 0 = any, the word of that; more
+--          entries
 -- Returns  changed (look again), over (the session has expired), overflow (it would be held for
 --          more than a day: nothing was done), repeated, relayed, held (above the cap),
 --          suppressed (opted out) or paused (a loop).
@@ -19,37 +20,37 @@ local found = redis.call('HMGET', KEYS[4], 'expires', 'paused')
 local expires, paused = tonumber(found[1] or '0'), found[2]
 if expires > 0 and expires <= now then return 'over' end
 local since = redis.call('ZSCORE', KEYS[5], ARGV[4])
-local cap = {amount = tonumber(ARGV[16]), window = tonumber(ARGV[17]), day = tonumber(ARGV[18])}
-local at = earliest(KEYS[15], cap, now)
+local cap = {amount = tonumber(ARGV[17]), window = tonumber(ARGV[18]), day = tonumber(ARGV[19])}
+local at, waits = earliest(KEYS[14], KEYS[15], cap, now)
 if at > now + DAY_MS and not since and not paused then return 'overflow' end
 if not once(KEYS[1], KEYS[2], ARGV[1]) then return 'repeated' end
 redis.call('HINCRBY', KEYS[4], 'texts', 1)
-local pause = not since and ARGV[14] == '1'
-  and pauses(KEYS[14], KEYS[4], paused, ARGV[6], ARGV[8], now)
-if paused and ARGV[14] ~= '1' then redis.call('HDEL', KEYS[4], 'paused') end
+if ARGV[8] ~= '' then redis.call('HSET', KEYS[4], 'said', ARGV[8]) end
 local result, state = 'relayed', 'queued'
 if since then
   result, state = 'suppressed', 'suppressed'
   owe_opted_out(KEYS[12], KEYS[4], ARGV[5], ARGV[6], since, ARGV[12], now)
-elseif pause then
+elseif paused and ARGV[15] == '1' then
   result, state = 'paused', 'paused'
+elseif ARGV[14] == '1' and not paused then
+  result, state = 'paused', 'paused'
+  redis.call('HSET', KEYS[4], 'paused', string.format('%.0f', now))
   -- A machine would answer the notice, too, and may break the pause by that.
-  if pause == 'begins' then owe_seldom(KEYS[12], KEYS[4], ARGV[5], ARGV[15], 5, now) end
+  owe_seldom(KEYS[12], KEYS[4], ARGV[5], ARGV[16], 5, now)
 else
-  pass(KEYS[15], cap, at, now)
+  if paused then redis.call('HDEL', KEYS[4], 'paused') end
+  pass(KEYS[14], cap, at, now)
   if at > now then
     result, state = 'held', 'held'
-    owe_seldom(KEYS[12], KEYS[4], ARGV[5], ARGV[19], 1, now)
+    owe_seldom(KEYS[12], KEYS[4], ARGV[5], ARGV[20], 1, now)
   end
-  -- Those whose time has come but that nobody has queued yet go first.
-  local waits = at > now or redis.call('EXISTS', KEYS[16]) == 1
   local member = ARGV[5] .. ' ' .. ARGV[6] .. ' ' .. ARGV[9]
   local function leave(entry)
-    if waits then hold(KEYS[16], KEYS[17], member, at, ARGV[7], entry)
+    if waits then hold(KEYS[15], KEYS[16], member, at, ARGV[7], entry)
     else enqueue(KEYS[11], KEYS[10], ARGV[9], entry, now) end
   end
   leave(ARGV[10])
-  for i = 20, #ARGV do leave(ARGV[i]) end
+  for i = 21, #ARGV do leave(ARGV[i]) end
 end
 if ARGV[13] ~= '0' then
   local silent = string.format('%.0f', now + tonumber(ARGV[13]))

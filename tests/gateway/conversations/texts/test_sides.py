@@ -35,7 +35,7 @@ _SIDES = Script(
     Script.load(passing.__file__, "_sides").text
     + """
     local cap = {amount = tonumber(ARGV[1]), window = tonumber(ARGV[2]), day = tonumber(ARGV[3])}
-    local at = earliest(KEYS[1], cap, tonumber(ARGV[4]))
+    local at = earliest(KEYS[1], 'no such key', cap, tonumber(ARGV[4]))
     pass(KEYS[1], cap, at, tonumber(ARGV[4]))
     return string.format('%.0f', at)
     """
@@ -105,7 +105,7 @@ async def test_times_are_the_earliest_that_both_windows_allow(
     times: deque[int] = deque()
     for _ in range(60):
         now += int(10 ** chance.uniform(0, 7.5))
-        bounds = [now, *list(times)[:1]]
+        bounds = [now]
         bounds += [times[amount - 1] + window] if 0 < amount <= len(times) else []
         bounds += [times[day - 1] + DAY_MS] if 0 < day <= len(times) else []
         times.appendleft(max(bounds))
