@@ -16,6 +16,7 @@ import msgspec
 # So much of a text is looked at, and so many of its words, those with the lowest hashes.
 LONGEST = 1_000
 MOST_FEATURES = 16
+HASHES, FIRST = 0x4000, 0x100
 # Texts that are not the same are like when they share so many words, and such a part of them.
 SHARED, SHARE = 3, 0.6
 # What it weighs that a text is like another one, by its letters. People, too, vary short texts by a
@@ -45,11 +46,14 @@ _TIMES = frozenset(
 
 
 class Likeness(msgspec.Struct, frozen=True, array_like=True):
-    """digest: of the very text; weight: of its being like another one; features: of its words."""
+    """digest: of the very text; weight: of its being like another one; features: of its words.
+
+    A feature is a character, any but those that JSON writes in another way.
+    """
 
     digest: int
     weight: int
-    features: list[int]
+    features: str
 
     def to(self, before: Likeness) -> int:
         """Return what it weighs that this text is like one of before, 0 when it is not."""
@@ -57,11 +61,12 @@ class Likeness(msgspec.Struct, frozen=True, array_like=True):
             return WEIGHTY
         if self.features == before.features:
             return self.weight
-        larger = max(len(self.features), len(before.features))
-        if self.weight < WEIGHTY or larger < SHARED:
+        here, there = len(self.features), len(before.features)
+        least = max(SHARED, SHARE * max(here, there))
+        if self.weight < WEIGHTY or min(here, there) < least:
             return NONE
-        shared = len({*self.features} & {*before.features})
-        return self.weight if shared >= max(SHARED, SHARE * larger) else NONE
+        shared = len({*self.features}.intersection(before.features))
+        return self.weight if shared >= least else NONE
 
 
 def likeness(text: str, seed: int) -> Likeness:
@@ -70,13 +75,13 @@ def likeness(text: str, seed: int) -> Likeness:
     seed: another one for each session, so that features tell nothing beyond it.
     """
     words = _words(text)
-    hashes = {crc32(each.encode(errors="surrogatepass"), seed) & 0xFFFF for each in words}
-    digest = crc32(text.encode(errors="surrogatepass"), seed)
-    return Likeness(digest, _weight(words), sorted(hashes)[:MOST_FEATURES])
+    hashes = sorted({crc32(each.encode(errors="replace"), seed) % HASHES for each in {*words}})
+    features = "".join([chr(FIRST + each) for each in hashes[:MOST_FEATURES]])
+    return Likeness(crc32(text.encode(errors="replace"), seed), _weight(words), features)
 
 
 def _words(text: str) -> list[str]:
-    """Return the words of a text, what varies in texts of machines as the same word."""
+    """Return the words of a text, what varies in texts of machines as one and the same word."""
     text = text[:LONGEST]
     if text.isascii():
         found = _WORD.findall(text.lower())
@@ -84,12 +89,11 @@ def _words(text: str) -> list[str]:
         found = _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
         if _UNSPACED.search(text):
             found = [part for each in found for part in _parts(each)]
-    return [_VARIABLE if _varies(each) else each for each in found]
-
-
-def _varies(word: str) -> bool:
     # What is found has letters and digits alone.
-    return not word.isalpha() or word in _TIMES or (len(word) > 7 and bool(_HEX.fullmatch(word)))
+    return [
+        _VARIABLE if not each.isalpha() or each in _TIMES or _HEX.fullmatch(each) else each
+        for each in found
+    ]
 
 
 def _parts(word: str) -> list[str]:
@@ -101,7 +105,7 @@ def _parts(word: str) -> list[str]:
 
 
 def _weight(words: list[str]) -> int:
-    letters = sum(len(each) for each in words if each != _VARIABLE)
+    letters = sum(map(len, words)) - words.count(_VARIABLE)
     if letters >= ENOUGH_LETTERS:
         return WEIGHTY
     return LIGHT if letters >= FEW_LETTERS else NONE

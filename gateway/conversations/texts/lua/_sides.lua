@@ -12,12 +12,12 @@ local DAY_MS = 86400000
 local function earliest(passed, held, cap, now)
   local last = redis.call('LINDEX', held, -1)
   local at = math.max(now, tonumber(last and string.match(last, '^%d+') or '0'))
-  local function bound(amount, window)
-    local nth = amount > 0 and redis.call('LINDEX', passed, amount - 1)
-    if nth then at = math.max(at, tonumber(nth) + window) end
-  end
-  bound(cap.amount, cap.window)
-  bound(cap.day, DAY_MS)
+  local nth = cap.amount > 0 and redis.call('LINDEX', passed, cap.amount - 1)
+  if nth then at = math.max(at, tonumber(nth) + cap.window) end
+  -- Who has not written so many texts yet has not written still more.
+  local more = cap.day > 0 and (nth or cap.day < cap.amount or cap.amount == 0)
+  nth = more and redis.call('LINDEX', passed, cap.day - 1)
+  if nth then at = math.max(at, tonumber(nth) + DAY_MS) end
   return at, last or at > now
 end
 local function pass(passed, cap, at, now)
