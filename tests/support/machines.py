@@ -116,7 +116,9 @@ class Guarded:
     def say(self, side: str, text: str, after: float = 1.0) -> str:
         """Return how a text is judged that comes so many seconds later."""
         self.now += int(after * 1000)
-        self.said, looped, familiar = judge(self.said, side, text, self.now, SEED)
+        self.said, looped, familiar = judge(
+            self.said, side, text, self.now, SEED, paused=self.paused
+        )
         lasts = self.paused and familiar
         begins = looped and not self.paused
         self.paused = lasts or begins

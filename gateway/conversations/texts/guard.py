@@ -25,7 +25,8 @@ class Guard:
         """Return what is to be thought of a text; now: ms."""
         if not self.loops:
             return Judgement("", looped=False, familiar=False)
-        return judge(session.said, side, text, now, int(session.id[:8], 16))
+        seed = int(session.id[:8], 16)
+        return judge(session.said, side, text, now, seed, paused=session.paused > 0)
 
     @property
     def cap(self) -> tuple[int, int, int]:

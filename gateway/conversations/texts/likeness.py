@@ -45,7 +45,7 @@ _TIMES = frozenset(
 )
 
 
-class Likeness(msgspec.Struct, frozen=True, array_like=True):
+class Likeness(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """digest: of the very text; weight: of its being like another one; features: of its words.
 
     A feature is a character, any but those that JSON writes in another way.

@@ -33,7 +33,7 @@ def _no_scores() -> list[int]:
 _Scores = Annotated[list[int], msgspec.Meta(min_length=DISTANCES, max_length=DISTANCES)]
 
 
-class _Side(msgspec.Struct, array_like=True):
+class _Side(msgspec.Struct, array_like=True, gc=False):
     """What a side said last, the newest first, and the evidence by distance.
 
     at: when its last turn began; turn: how long after the one before that was; ms, 0 = not known.
@@ -45,7 +45,7 @@ class _Side(msgspec.Struct, array_like=True):
     turn: int = 0
 
 
-class _Said(msgspec.Struct):
+class _Said(msgspec.Struct, gc=False):
     """What both said last; last: the side that wrote last, at: when (ms)."""
 
     a: _Side
@@ -68,8 +68,12 @@ class Judgement(NamedTuple):
 _encoder, _decoder = msgspec.json.Encoder(), msgspec.json.Decoder(_Said)
 
 
-def judge(said: str, side: str, text: str, now: int, seed: int) -> Judgement:
+def judge(
+    said: str, side: str, text: str, now: int, seed: int, *, paused: bool = False
+) -> Judgement:
     """Judge a text by what is remembered of a session, '' = nothing; now: ms; seed: see likeness.
+
+    paused: there is a pause; else what is out of rhythm is compared with nothing.
 
     Two processes that judge two texts of a session at once may forget one of them: machines that
     answer each other write one after the other.
@@ -77,8 +81,9 @@ def judge(said: str, side: str, text: str, now: int, seed: int) -> Judgement:
     known, new = _read(said), likeness(text, seed)
     own, answers = (known.a if side == "a" else known.b), known.last != side
     quick = now - known.at <= QUICK_MS
-    familiar = _weigh(own, new, answers=answers, quick=quick)
-    if not familiar or (answers and not quick and not _is_steady(own, now)):
+    in_rhythm = not answers or quick or _is_steady(own, now)
+    familiar = (in_rhythm or paused) and _weigh(own, new, answers=answers, quick=quick)
+    if not familiar or not in_rhythm:
         known.a.scores, known.b.scores = _no_scores(), _no_scores()
     own.texts = [new, *own.texts[: DISTANCES - 1]]
     if answers:
