@@ -6,6 +6,7 @@ import sys
 
 from gateway.telephony.country import CountryGuesser
 from gateway.telephony.phonenumber import parse
+from tests.field import machines
 from tests.field.numbers import CASES, Case
 
 
@@ -24,7 +25,13 @@ def main() -> int:
         wrong += found != case.number
         verdict = "right" if found == case.number else f"WRONG, not {case.number}"
         print(f"{case.kind:28} {case.text!r:52} {case.region:3} → {found!s:16} {verdict}")
-    print(f"{len(CASES)} cases, {wrong} wrong")
+    for pair in machines.CASES:
+        paused = machines.passed(pair) <= machines.MOST
+        wrong += paused != pair.paused
+        verdict = "right" if paused == pair.paused else "WRONG"
+        result = "paused" if paused else "passed on"
+        print(f"{pair.kind:28} {' '.join(pair.a)!r:52} {' '.join(pair.b)!r} → {result} {verdict}")
+    print(f"{len(CASES) + len(machines.CASES)} cases, {wrong} wrong")
     return 1 if wrong else 0
 
 

@@ -9,6 +9,7 @@ from itertools import count
 import pytest
 
 from gateway.conversations.texts.likeness import likeness
+from tests.field import machines
 from tests.support.machines import MACHINES, SAYINGS, SEED, Guarded, chat
 
 # Texts of both that pass before a pause, at most.
@@ -33,6 +34,11 @@ def test_every_pair_of_machines_is_soon_paused(kind: str, pace: str) -> None:
         a, b = MACHINES[kind](chance), MACHINES[other](chance)
         passed = guarded.turns(a, b, TOGETHER, lambda: PACES[pace](chance))
         assert passed <= MOST, (kind, other)
+
+
+@pytest.mark.parametrize("case", machines.CASES, ids=lambda case: case.kind)
+def test_the_cases_of_the_field_come_out_right(case: machines.Case) -> None:
+    assert case.paused == (machines.passed(case) <= machines.MOST)
 
 
 @pytest.mark.parametrize(
