@@ -93,6 +93,10 @@ def dumped(shift_ms: int) -> dict[str, tuple[str, Any, int]]:
     return found
 
 
+# Keys that the release of the dump did not know.
+LATER = {"{relay}:passed:<session>:<side>", "{relay}:held", "{relay}:held:<session>:<side>"}
+
+
 def load(url: str) -> None:
     """Put the store of before into an empty one, as it stood a moment ago."""
     shift_ms = int(time.time() * 1000) - LONG_AGO_MS - json.loads(DUMP)["made"]
@@ -124,7 +128,7 @@ async def place(redis_url: str, tmp_path: Path) -> AsyncIterator[PhonesTown]:
 
 
 def test_the_dump_holds_every_kind_of_key() -> None:
-    """Of the same type as the table of all keys says."""
+    """Of the same type as the table of all keys says, but for those that came later."""
     assert keys.__doc__
     rows = re.findall(r"^\| ([^ ]+) \| ([a-z ]+) \|", keys.__doc__, re.MULTILINE)
     documented = {name: REDIS_TYPES.get(kind, kind) for name, kind in rows if name != "key"}
@@ -137,7 +141,7 @@ def test_the_dump_holds_every_kind_of_key() -> None:
         for name, pattern in patterns.items()
         if documented[name] not in {held[key] for key in held if re.fullmatch(pattern, key)}
     }
-    assert set() == missing
+    assert missing == LATER
 
 
 async def test_sessions_are_open_as_they_were(place: PhonesTown) -> None:
