@@ -156,6 +156,23 @@ class Settings:
     start_words: str = option("START,UNSTOP", "texts by which he opts in again")
     help_words: str = option(
         "HELP,INFO,AIDE", "texts that ask for help_msg; they are relayed all the same")
+    loop_guard: bool = option(
+        True, "pause machines that answer each other: texts that are like earlier ones of their "
+        "sides, in turns and in rhythm")
+    paused_msg: str = option(
+        "Not passed on, as two machines seem to be talking. Write something else to go on.",
+        "notice to the participant whose text was not passed on for that reason, once for a pause")
+    side_limit_amount: int = option(
+        60, "texts of one side of a session that are passed on within side_limit_expires seconds, "
+        "those above wait; 0 = any number", minimum=0, maximum=10_000)
+    side_limit_expires: int = option(
+        600, "length of that window in seconds", minimum=0, maximum=86_400)
+    side_limit_day: int = option(
+        300, "texts of one side of a session that are passed on within 24 hours; 0 = any number",
+        minimum=0, maximum=10_000)
+    side_limit_msg: str = option(
+        "You have sent many messages in a short time. They are passed on later.",
+        "notice to the participant whose texts wait for that reason, once a day")
     tn_exclusive: bool = option(False, "give every session a virtual number of its own")
     number_cooldown: int = option(
         0, "seconds for which a participant does not meet a number of an old session again, except "

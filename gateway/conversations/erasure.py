@@ -21,7 +21,8 @@ FORGOTTEN_AT_ONCE = 200
 class Erasure:
     """Erases logs and what hangs on them; repeated, it finishes what broke off.
 
-    erase_tasks: forgets the SMS to a number (E.164) that phones were to send.
+    drop_held: drops the texts of sessions that wait for their window; erase_tasks: forgets the SMS
+    to a number (E.164) that phones were to send.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Erasure:
         receipts: Receipts,
         inbox: Inbox,
         dead_letters: DeadLetters,
+        drop_held: Callable[[Sequence[str]], Awaitable[object]],
         erase_tasks: Callable[[str], Awaitable[object]],
     ) -> None:
         self._log = transcript
@@ -39,6 +41,7 @@ class Erasure:
         self._receipts = receipts
         self._inbox = inbox
         self._dead_letters = dead_letters
+        self._drop_held = drop_held
         self._erase_tasks = erase_tasks
 
     async def erase_log(self, session: Session) -> None:
@@ -63,6 +66,7 @@ class Erasure:
             sent = await self._history.ids_of(e164)
         await self._forget_messages(sent)
         await self._inbox.erase_number(e164)
+        await self._drop_held(sessions)
         await self._dead_letters.discard_of(e164, sessions)
         await self._erase_tasks(e164)
         return await self._log.erase_number(e164)

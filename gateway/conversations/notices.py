@@ -29,6 +29,9 @@ THANKS = "Thanks for chatting. Text your email address to start chat."
 
 # The word of the announcement that the participant on a side has to hear: the other texted STOP.
 OPTED_OUT = {"a": "opted-out-to-a", "b": "opted-out-to-b"}
+# The same of who has to hear that his texts are not passed on, or later.
+PAUSED = {"a": "paused-to-a", "b": "paused-to-b"}
+HELD = {"a": "held-to-a", "b": "held-to-b"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +47,15 @@ class NoticeTexts:
     stopped: str = ""
     help: str = ""
     media: str = ""
+    paused: str = ""
+    held: str = ""
 
 
 class Notices:
     """Writes notices, and queues those that are owed to the participants of a session.
 
     What is owed stands in ``announce`` as "<word> <session id>", noted by the script that causes
-    it; the word is "start", "end" or one of OPTED_OUT.
+    it; the word is "start", "end" or one of OPTED_OUT, PAUSED and HELD.
     """
 
     def __init__(self, store: Store, texts: NoticeTexts, wake: Callable[[], None]) -> None:
@@ -91,6 +96,14 @@ class Notices:
         """Return by which word the one on a side is told of a STOP, '' when nobody is."""
         return OPTED_OUT[side] if self._texts.opted_out else ""
 
+    def word_of_pause(self, side: str) -> str:
+        """Return by which word the one on a side is told of a pause, '' when nobody is."""
+        return PAUSED[side] if self._texts.paused else ""
+
+    def word_of_limit(self, side: str) -> str:
+        """Return by which word the one on a side is told that his texts are held, or ''."""
+        return HELD[side] if self._texts.held else ""
+
     async def announce(self, word: str, session: Session) -> None:
         """Queue the notices of a word if they are owed, those of "start" and "end" a before b.
 
@@ -124,7 +137,7 @@ class Notices:
 
     def _owed(self, word: str, session: Session) -> list[OutboxEntry]:
         """Return the notices that a word stands for."""
-        told = [side for side in SIDES if word in {"start", "end", OPTED_OUT[side]}]
+        told = [side for side in SIDES if word in {"start", "end"} or word.endswith(f"-to-{side}")]
         notices = (self._announcement(word, session, session.seat(side)) for side in told)
         return [notice for notice in notices if notice is not None]
 
@@ -132,10 +145,15 @@ class Notices:
         texts = {"start": self._start(session.mode), "end": self._texts.end}
         if session.is_chat:
             texts = {"start": CONNECTED, "end": THANKS}
-        text = texts.get(word, self._texts.opted_out)
+        text = texts.get(word) or self._word_to_one(word)
         if session.is_chat and text:
             return outgoing(seat, text, kind="chat", session=session.id)
         return self._notice(text, seat, session.id)
+
+    def _word_to_one(self, word: str) -> str:
+        kind = word.partition("-to-")[0]
+        words = {"opted-out": self._texts.opted_out, "paused": self._texts.paused}
+        return (words | {"held": self._texts.held}).get(kind, "")
 
     def _start(self, mode: Mode) -> str:
         texts = {Mode.MESSAGE: [self._texts.start], Mode.VOICE: [self._texts.voice_start]}

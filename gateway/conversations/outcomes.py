@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from prometheus_client import Counter
+
 from gateway.monitoring.metrics import PROVIDERS, counted
 
 
@@ -13,6 +15,8 @@ class Taken(StrEnum):
     RELAYED = "relayed"
     SUPPRESSED = "suppressed"  # the counterpart has opted out
     PAUSED = "paused"  # two machines answer each other
+    HELD = "held"  # above the cap of a side, until its window lets it through
+    OVERFLOW = "overflow"  # kept: it would have been held for longer than a day
     REPEATED = "repeated"
     PART = "part"  # of a long MO whose other parts are still to come
     KEPT = "kept"
@@ -47,6 +51,7 @@ class CallAnswer(StrEnum):
 MOS = counted(
     "gateway_inbound_messages", "MOs by what became of them", provider=PROVIDERS, result=Taken
 )
+PAUSES = Counter("gateway_pauses", "Pauses of sessions in which machines answered each other")
 CALLS = counted(
     "gateway_calls", "Calls on virtual numbers by how they were answered", result=CallAnswer
 )

@@ -57,6 +57,8 @@ class Session:
     calls number_a from another phone, '' = not at all. texts: how many its participants have
     written, those that were not delivered too. called_a: the number of a as it was given, which
     his calls go to, '' = participant_a, by which persons are compared and to which texts go.
+    paused: since when (ms) machines that answer each other are not passed on to each other, 0 =
+    they are. said: what both said last, as texts/loops.py has it.
     """
 
     id: str
@@ -78,6 +80,8 @@ class Session:
     texts: int = 0
     called_a: str = ""
     called_b: str = ""
+    paused: int = 0
+    said: str = field(default="", repr=False)
 
     @property
     def participants(self) -> tuple[str, str]:
@@ -155,6 +159,8 @@ def read_session(session_id: str, fields: Mapping[str, str]) -> Session:
         texts=int(fields.get("texts", 0)),
         called_a=fields.get("called_a", ""),
         called_b=fields.get("called_b", ""),
+        paused=int(fields.get("paused", 0)),
+        said=fields.get("said", ""),
     )
 
 

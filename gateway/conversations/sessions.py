@@ -33,6 +33,7 @@ _CLOSE = Script.load(
     *("_enqueue", "_once", "_log", "_load", "_session", "_pins", "_parallel"),
 )
 _EXTEND = Script.load(__file__, "session_extend")
+_RESUME = Script.load(__file__, "session_resume")
 _DUE = Script.load(__file__, "due")
 
 
@@ -93,6 +94,16 @@ class Sessions:
         fields: list[str] = await self._store.run(
             _EXTEND, [keys.session(session_id), keys.EXPIRIES], [session_id, expires_in_ms]
         )
+        if not fields:
+            raise NotFound("no such session")
+        return read_session(session_id, pairs(fields))
+
+    async def resume(self, session_id: str) -> Session:
+        """End the pause of an open session, if there is one, and forget what led to it.
+
+        Returns the session; raises NotFound when it is closed or over.
+        """
+        fields: list[str] = await self._store.run(_RESUME, [keys.session(session_id)], [])
         if not fields:
             raise NotFound("no such session")
         return read_session(session_id, pairs(fields))

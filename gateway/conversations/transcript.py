@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 # That a text is unknown or a call lost is a guess, which gives way to what is reported after all.
 RANKS: Mapping[str, int] = {
     "queued": 1,
+    "held": 1,
     "accepted": 2,
     "unknown": 2,
     "buffered": 3,

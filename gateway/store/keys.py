@@ -38,6 +38,9 @@ former releases also as they were given).
 | {relay}:announce | sorted set | ``<word> <session>``: what one or both are to be told | a moment |
 | {relay}:session:<id> | hash | one session, closed ones too | session_log_days after its end |
 | {relay}:routes:<participant> | hash | number -> ``<session> <side> <counterpart>`` | session |
+| {relay}:passed:<session>:<side> | list | when its texts left or leave (ms), newest first | 24 h |
+| {relay}:held | sorted set | ``<session> <side> <direction>``, by when to look | until sent |
+| {relay}:held:<session>:<side> | list | ``<ms> <message id> <text (JSON)>`` in order | until sent |
 | {relay}:past:<participant> | hash | number -> ``<closed> <counterpart> <owed>`` | 30 days * |
 | {relay}:seen:<provider>:<id> | string | this MO was taken | 48 h, of a phone 30 days |
 | {relay}:imported:<phone>:<digest> | string | id of the SMS of these words and time | 30 days |
@@ -172,6 +175,7 @@ OPTOUTS = "{relay}:optouts"
 INBOX = "{relay}:inbox"
 INBOX_RAW = "{relay}:inbox-raw"
 DUE = "{relay}:due"
+HELD = "{relay}:held"
 CLAIMS = "{relay}:claims"
 TURNS = "{relay}:turns"
 RESERVED = "{relay}:reserved"
@@ -208,6 +212,16 @@ def session(session_id: str) -> str:
 def routes(participant: str) -> str:
     """Hash of the virtual numbers that a participant may text, and where each leads."""
     return f"{{relay}}:routes:{participant}"
+
+
+def passed(session_id: str, side: str) -> str:
+    """List of the times at which texts of one side left or will leave."""
+    return f"{{relay}}:passed:{session_id}:{side}"
+
+
+def held(session_id: str, side: str) -> str:
+    """List of the texts of one side that wait for its window."""
+    return f"{{relay}}:held:{session_id}:{side}"
 
 
 def past(participant: str) -> str:

@@ -17,6 +17,7 @@ from gateway.access.limiter import Limit, Limiter, MessageLimits, ValidationLimi
 from gateway.conversations.calls import Calls
 from gateway.conversations.notices import NoticeTexts
 from gateway.conversations.sessions import Sessions
+from gateway.conversations.texts.guard import Guard
 from gateway.conversations.transcript import Transcript
 from gateway.messaging.keywords import Keywords
 from gateway.providers import flowroute
@@ -230,6 +231,18 @@ def notice_texts(settings: Settings) -> NoticeTexts:
         help=_with_words(settings, settings.help_msg),
         voice_start=settings.voice_start_msg,
         media=settings.media_msg,
+        paused=settings.paused_msg,
+        held=settings.side_limit_msg,
+    )
+
+
+def guard(settings: Settings) -> Guard:
+    """Return how texts of participants are bounded."""
+    return Guard(
+        loops=settings.loop_guard,
+        amount=settings.side_limit_amount,
+        window_ms=settings.side_limit_expires * 1000,
+        day=settings.side_limit_day,
     )
 
 

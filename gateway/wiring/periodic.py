@@ -19,8 +19,8 @@ class Periodic:
     """Runs ``chores`` one after the other, again and again, until it is stopped.
 
     Each chore is safe to run in many processes at once, and finds nothing to do as a rule. The list
-    stands in ``services.py``: calls and sessions that are over, parts that stay away, notices owed,
-    who waits for a chat, what is too old, phones' tasks, plots.
+    stands in ``services.py``: calls and sessions that are over, texts that are held, parts that
+    stay away, notices owed, who waits for a chat, what is too old, phones' tasks, plots.
     """
 
     def __init__(self, chores: Sequence[Callable[[], Awaitable[object]]]) -> None:

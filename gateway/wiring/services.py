@@ -22,6 +22,7 @@ from gateway.conversations.notices import Notices
 from gateway.conversations.opening import Opening
 from gateway.conversations.sessions import Sessions
 from gateway.conversations.texts.consent import Consent
+from gateway.conversations.texts.holding import Holding
 from gateway.conversations.texts.lobby import Lobby
 from gateway.conversations.texts.media import Media
 from gateway.conversations.texts.passing import Passing
@@ -234,17 +235,20 @@ def _open(
             lobby=lobby,
             media=media,
             wake=worker.wake,
+            guard=from_settings.guard(settings),
         ),
         lobby=lobby,
         media=media,
         wake=worker.wake,
     )
+    holding = Holding(store, worker.wake)
     erasure = Erasure(
         transcript=transcript,
         history=history,
         receipts=receipts,
         inbox=inbox,
         dead_letters=dead_letters,
+        drop_held=holding.discard_of,
         erase_tasks=tasks.erase_number,
     )
     calls = from_settings.calls(settings, store, sessions, transcript)
@@ -256,6 +260,7 @@ def _open(
         [
             calls.sweep,
             sessions.expire_due,
+            holding.release_due,
             relay.join_due,
             lambda: notices.finish_stale(sessions.find),
             lobby.expire_waiting,

@@ -58,18 +58,24 @@ class SessionsHandler(EndingHandler):
 
 
 class SessionHandler(EndingHandler):
-    """``GET /session/<id>`` and ``PATCH /session/<id> {"expiry_window"}``."""
+    """``GET /session/<id>`` and ``PATCH /session/<id> {"expiry_window"[,"paused"]}``."""
 
     async def get(self, element: str) -> None:
         """Answer one open session."""
         self._reply(_found(await self.services.sessions.get(session_id(element))))
 
     async def patch(self, element: str) -> None:
-        """Let a session end so many minutes from now, or never."""
-        given = self.fields("expiry_window")
-        expires_in_ms = given.expiry_ms("expiry_window")
-        sessions = self.services.sessions
-        self._reply(await sessions.set_expiry(session_id(element), expires_in_ms))
+        """Let a session end so many minutes from now, or never, or end its pause, or both."""
+        given, wanted = self.fields("expiry_window", "paused"), session_id(element)
+        resumed = "paused" in given.values
+        if resumed and given.flag("paused"):
+            raise BadRequest("paused: can be set to false alone")
+        if "expiry_window" in given.values or not resumed:
+            expires_in_ms = given.expiry_ms("expiry_window")
+            session = await self.services.sessions.set_expiry(wanted, expires_in_ms)
+        if resumed:
+            session = await self.services.sessions.resume(wanted)
+        self._reply(session)
 
     def _reply(self, session: Session) -> None:
         shown = _shown(session)
@@ -180,6 +186,7 @@ def _shown(session: Session) -> dict[str, Any]:
         "unique_name": session.unique_name or None,
         "kind": session.kind,
         "texts": session.texts,
+        "paused": session.paused > 0,
     }
 
 

@@ -22,7 +22,7 @@ TONES = {
     **dict.fromkeys(("delivered", "completed", "answered", "sent", "ok", "accepted"), "good"),
     **dict.fromkeys(("failed", "rejected", "expired", "refused", "busy", "lost", "dead"), "bad"),
     **dict.fromkeys(("unanswered", "timeout", "not_sent"), "bad"),
-    **dict.fromkeys(("suppressed", "paused", "unknown", "throttled", "unconfirmed"), "odd"),
+    **dict.fromkeys(("suppressed", "paused", "held", "unknown", "throttled", "unconfirmed"), "odd"),
 }
 # Digits as people write numbers: in groups, with brackets around the first, with any dash.
 _BETWEEN = r"[\s./()\-\u2010-\u2015]{0,2}"

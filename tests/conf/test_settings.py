@@ -85,6 +85,13 @@ def test_every_option_of_the_contract_has_its_default() -> None:
         "voice_sorry_msg": "We are sorry, this call cannot be connected. Goodbye.",
         "ring_timeout": 45,
         "call_limit": 3600,
+        "loop_guard": True,
+        "paused_msg": "Not passed on, as two machines seem to be talking. Write something else to "
+        "go on.",
+        "side_limit_amount": 60,
+        "side_limit_expires": 600,
+        "side_limit_day": 300,
+        "side_limit_msg": "You have sent many messages in a short time. They are passed on later.",
         "optout_msg": "Your contact has chosen to receive no more messages.",
         "stop_msg": "You will get no more messages. Text {start} to get them again.",
         "help_msg": "For help contact support@yourorg.com. Text {stop} to get no more messages.",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sized
 
 from gateway.telephony import networks
 from gateway.telephony.country import CountryGuesser
 from gateway.telephony.phonenumber import parse
-from tests.field import bodies, persons
+from tests.field import bodies, machines, persons
 from tests.field.numbers import CASES, Case
 
 
@@ -20,7 +21,13 @@ def read(case: Case) -> str | None:
 
 def main() -> int:
     """Return 1 when a case comes out wrong."""
-    kinds = (CASES, bodies.CASES, persons.CASES, persons.SPELLINGS)
+    kinds: tuple[Sized, ...] = (
+        CASES,
+        bodies.CASES,
+        persons.CASES,
+        persons.SPELLINGS,
+        machines.CASES,
+    )
     wrong, total = 0, sum(map(len, kinds))
     for case in CASES:
         found = read(case)
@@ -43,6 +50,12 @@ def main() -> int:
         wrong += meant != {numbers[:1]}
         verdict = "right" if meant == {numbers[:1]} else f"WRONG: {meant}"
         print(f"{kind:28} {' '.join(numbers)} → {numbers[0]} {verdict}")
+    for pair in machines.CASES:
+        paused = machines.passed(pair) <= machines.MOST
+        wrong += paused != pair.paused
+        verdict = "right" if paused == pair.paused else "WRONG"
+        result = "paused" if paused else "passed on"
+        print(f"{pair.kind:28} {' '.join(pair.a)!r:52} {' '.join(pair.b)!r} → {result} {verdict}")
     print(f"{total} cases, {wrong} wrong")
     return 1 if wrong else 0
 

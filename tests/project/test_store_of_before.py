@@ -127,9 +127,12 @@ async def place(redis_url: str, tmp_path: Path) -> AsyncIterator[PhonesTown]:
 NEW_KEYS = {
     "idempotency:{<digest>}",
     "spent:{<jti>}",
+    "{relay}:held",
+    "{relay}:held:<session>:<side>",
     "{relay}:helped:<number>><sender>",
     "{relay}:imported:<phone>:<digest>",
     "{relay}:inbox-raw",
+    "{relay}:passed:<session>:<side>",
 }
 
 

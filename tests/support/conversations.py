@@ -10,6 +10,7 @@ from gateway.conversations.opening import NewSession, Opening
 from gateway.conversations.session import Session
 from gateway.conversations.sessions import Sessions
 from gateway.conversations.texts.consent import Consent
+from gateway.conversations.texts.guard import Guard
 from gateway.conversations.texts.lobby import Lobby
 from gateway.conversations.texts.media import Media
 from gateway.conversations.texts.passing import Passing
@@ -39,7 +40,7 @@ class OpenedSessions(Sessions):
         return await self._opening.create(wanted)
 
 
-def relay_on(store: Store, notices: Notices) -> Relay:
+def relay_on(store: Store, notices: Notices, guard: Guard | None = None) -> Relay:
     """Return a relay without chat numbers; nothing sends what it queues."""
     sessions, inbox = Sessions(store), Inbox(store, days=30)
     transcript = Transcript(store, days=30)
@@ -82,6 +83,7 @@ def relay_on(store: Store, notices: Notices) -> Relay:
             lobby=lobby,
             media=media,
             wake=lambda: None,
+            guard=guard,
         ),
         lobby=lobby,
         media=media,

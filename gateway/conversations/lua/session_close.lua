@@ -34,6 +34,7 @@ if redis.call('HGET', k.unique_names, s.unique_name) == id then
   redis.call('HDEL', k.unique_names, s.unique_name)
 end
 redis.call('HSET', k.session, 'closed', now)
+redis.call('HDEL', k.session, 'said')
 local closed, kept = redis.call('HGETALL', k.session), tonumber(ARGV[4])
 for i = 22, 23 do redis.call('PEXPIRE', KEYS[i], kept) end
 for i = 24, 25 do log_ends(KEYS[i], id, tonumber(now), kept) end

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections.abc import Callable
 
-from gateway.conversations.notices import OPTED_OUT, Notices, outgoing
-from gateway.conversations.outcomes import NotTaken, Taken
+from gateway.conversations.notices import HELD, OPTED_OUT, PAUSED, Notices, outgoing
+from gateway.conversations.outcomes import PAUSES, NotTaken, Taken
 from gateway.conversations.session import Route, Session, log_keys
 from gateway.conversations.sessions import Sessions
+from gateway.conversations.texts.guard import Guard
 from gateway.conversations.texts.lobby import CHAT_IDLE_MS, Lobby, is_end
 from gateway.conversations.texts.media import Media
 from gateway.conversations.texts.mo import Look, Mo
 from gateway.conversations.transcript import Transcript
-from gateway.messaging.inbound.inbox import Inbox
+from gateway.messaging.inbound.inbox import Inbox, Kept
 from gateway.messaging.inbound.sending_time import was_sent_before
 from gateway.store import keys
 from gateway.store.pipeline import Store
@@ -25,8 +25,10 @@ from gateway.virtual_numbers.pool import Mode
 
 log = logging.getLogger(__name__)
 
-_TEXT = Script.load(__file__, "relay_text", "_enqueue", "_once", "_loops", "_log", "_owe")
+_TEXT = Script.load(__file__, "relay_text", "_enqueue", "_once", "_sides", "_log", "_owe")
 
+# The words of the notices that what became of a text may owe its sender, by his side.
+_OWED = {Taken.SUPPRESSED: OPTED_OUT, Taken.PAUSED: PAUSED, Taken.HELD: HELD}
 # Clocks of our own machines differ by less.
 CLOCKS_MS = 2_000
 
@@ -45,6 +47,7 @@ class Passing:
         lobby: Lobby,
         media: Media,
         wake: Callable[[], None],
+        guard: Guard | None = None,
     ) -> None:
         self._store = store
         self._sessions = sessions
@@ -54,6 +57,7 @@ class Passing:
         self._lobby = lobby
         self._media = media
         self._wake = wake
+        self._guard = guard or Guard()
 
     async def take(self, mo: Mo, look: Look, route: Route) -> str:
         """Take a text of a participant; returns what became of it, or NotTaken.CHANGED."""
@@ -72,26 +76,37 @@ class Passing:
             happened = await self._media.take(mo, session, route)
             if happened == NotTaken.CHANGED or not mo.inbound.text:
                 return happened
-        return await self._pass_on(mo, session, route)
+        return await self._pass_on(mo, session, route, look.now)
 
-    async def _pass_on(self, mo: Mo, session: Session, route: Route) -> str:
+    async def _pass_on(self, mo: Mo, session: Session, route: Route, now: int) -> str:
         """Queue a text for the counterpart."""
-        happened: str = await self._store.run(_TEXT, *self._passing(mo, session, route))
+        happened: str = await self._store.run(_TEXT, *self._passing(mo, session, route, now))
         if happened == NotTaken.OVER:
             await self._sessions.expire(session.id)
             return NotTaken.CHANGED
-        if happened == Taken.SUPPRESSED:
-            await self._notices.announce(OPTED_OUT[route.side], session)
-        if happened == Taken.PAUSED:
+        if happened == Taken.OVERFLOW:
+            return await self._keep_overflow(mo)
+        if happened == Taken.PAUSED and not session.paused:
+            PAUSES.inc()
             log.warning("session %s: two machines answer each other, paused", session.id)
+        if happened in _OWED:
+            await self._notices.announce(_OWED[Taken(happened)][route.side], session)
         if happened not in {Taken.REPEATED, NotTaken.CHANGED}:
             self._wake()
         return happened
 
-    def _passing(self, mo: Mo, session: Session, route: Route) -> tuple[list[str], list[Argument]]:
+    async def _keep_overflow(self, mo: Mo) -> str:
+        """Keep a text that would be held for longer than a day."""
+        kept = await self._inbox.keep(mo.inbound, mo.token, "side_limit")
+        return Taken.OVERFLOW if kept is Kept.KEPT else kept
+
+    def _passing(
+        self, mo: Mo, session: Session, route: Route, now: int
+    ) -> tuple[list[str], list[Argument]]:
         """Return the keys and arguments of the script that takes a text."""
-        to, text = session.other(route.side), mo.inbound.text
+        to, text, side = session.other(route.side), mo.inbound.text, route.side
         kind = "chat" if session.is_chat else "relay"
+        said, looped, familiar = self._guard.judge(session, side, text, now)
         entry, *more = [
             outgoing(to, piece, kind=kind, session=session.id) for piece in _sendable(text)
         ]
@@ -106,6 +121,9 @@ class Passing:
                 keys.queue(entry.direction),
                 keys.ANNOUNCE,
                 keys.EXPIRIES,
+                keys.passed(session.id, side),
+                keys.held(session.id, side),
+                keys.HELD,
             ],
             [
                 mo.token.digest,
@@ -113,14 +131,19 @@ class Passing:
                 str(route),
                 person(route.counterpart),
                 session.id,
-                route.side,
+                side,
                 entry.id,
-                _digest(text),
+                said,
                 entry.direction,
                 entry.to_json(),
-                self._transcript.entry(route.side, text, entry.id),
-                self._notices.word_of_stop(route.side),
+                self._transcript.entry(side, text, entry.id),
+                self._notices.word_of_stop(side),
                 CHAT_IDLE_MS if session.is_chat else 0,
+                int(looped),
+                int(familiar),
+                self._notices.word_of_pause(side),
+                *self._guard.cap,
+                self._notices.word_of_limit(side),
                 *(each.to_json() for each in more),
             ],
         )
@@ -141,7 +164,3 @@ def _sendable(text: str) -> list[str]:
     """Return a text in pieces that a provider takes: one, unless dozens of parts were joined."""
     longest = segments.MAX_CHARACTERS
     return [text[start : start + longest] for start in range(0, len(text), longest)]
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -176,6 +176,7 @@ class ConversationPage(Page):
         "existed": "A conversation of this name was open already: this one.",
         "ended": "The conversation has ended.",
         "changed": "The expiry was changed.",
+        "resumed": "Texts are passed on again.",
     }
 
     async def data(self, *args: str) -> dict[str, Any]:
@@ -232,6 +233,19 @@ class ExpiryAction(Action, ConversationPage):
         return path("conversations", args[0], done="changed")
 
 
+class ResumeAction(Action, ConversationPage):
+    """``POST /console/conversations/<id>/resume``."""
+
+    async def perform(self, *args: str) -> str:
+        """End its pause, as ``PATCH /session/<id>`` does."""
+        self.fields()
+        try:
+            await self.services.sessions.resume(args[0])
+        except NotFound:
+            raise NotFound("this conversation is not open any more") from None
+        return path("conversations", args[0], done="resumed")
+
+
 ROUTES = [
     (r"/console/conversations/?", ConversationsPage),
     (r"/console/conversations/search/?", SearchAction),
@@ -239,4 +253,5 @@ ROUTES = [
     (r"/console/conversations/([^/]+)/?", ConversationPage),
     (r"/console/conversations/([^/]+)/end/?", EndAction),
     (r"/console/conversations/([^/]+)/expiry/?", ExpiryAction),
+    (r"/console/conversations/([^/]+)/resume/?", ResumeAction),
 ]

@@ -54,7 +54,7 @@ async def begin(store: Store, session: str, people: tuple[str, str]) -> None:
 
 async def shown(transcript: Transcript, *fields: str, session: str = SESSION) -> list[Any]:
     """Return these fields of all entries."""
-    page = await transcript.page(session, 1000, "")
+    page = await transcript.page(session, 2000, "")
     return [tuple(getattr(entry, field) for field in fields) for entry in page.items]
 
 
@@ -229,7 +229,7 @@ FINAL = ("delivered", "expired", "failed", "rejected", "suppressed")
 def life(*states: str) -> str:
     """Return what is shown after these words, by the rules in plain words."""
     current = ""
-    ranks = {"": 0, "queued": 1, "accepted": 2, "unknown": 2, "buffered": 3}
+    ranks = {"": 0, "queued": 1, "held": 1, "accepted": 2, "unknown": 2, "buffered": 3}
     ranks |= {"calling": 1, "answered": 2, "lost": 3}
     for state in states:
         if ranks.get(state, 4) > ranks.get(current, 4):
@@ -264,7 +264,8 @@ async def test_a_state_only_moves_forward_and_the_first_final_one_stays(
 
 
 OF_TEXTS = (
-    "queued accepted unknown buffered delivered expired failed rejected suppressed paused".split()
+    "queued held accepted unknown buffered delivered expired failed rejected suppressed "
+    "paused".split()
 )
 OF_CALLS = (
     "calling answered lost completed busy unanswered rejected failed cancelled timeout".split()

@@ -110,7 +110,7 @@ async def test_a_session_is_shown_with_all_that_is_known_of_it(backend: Visitor)
     created = datetime.fromisoformat(shown.pop("date_created"))
     numbers = dict.fromkeys(("virtual_tn", "virtual_tn_a", "virtual_tn_b"), NUMBER)
     rest = {"mode": "both", "numbers": "shared", "unique_name": "order 4711", "kind": "masked"}
-    none = {"expiry_date": None, "texts": 0}
+    none = {"expiry_date": None, "texts": 0, "paused": False}
     expected = {"id": made["session_id"], **PAIR, **numbers, **rest, **none}
     assert expected == shown
     whole = expected | {"date_created": created.isoformat(sep=" ")}
