@@ -11,10 +11,10 @@ from gateway.messaging.optouts import OptOut, OptOuts
 from gateway.store import keys
 from gateway.store.paging import Page
 from gateway.store.pipeline import Store, connect
+from tests.field import words
 
 NOWHERE = "redis://127.0.0.1:1"
 NUMBER = "+491760406900"
-WORDS = Keywords("STOP,STOPALL,UNSUBSCRIBE,ARRET, Stop all".split(","), ["START", "Unstop", ""])
 
 
 @pytest.fixture
@@ -91,48 +91,16 @@ async def test_without_the_store_nobody_is_said_to_be_in() -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "meaning"),
     [
-        *("STOP", "stop", "Stop", "STOPALL", "Unsubscribe", "arret", "stop all", " Stop all"),
-        *(" stop", "stop \r\n", "\tSTOP\n", "\u00a0stop\u00a0", "\u3000stop"),
-        *("ＳＴＯＰ", "\u200bstop\u200b", "\ufeffSTOP", "st\u00adop"),
-        *("Stop.", '"STOP"', "“Stop!”", "STOP\x00", "stop\nall", "STOP-ALL", "s.t.o.p", "stop 🛑"),
-        *("Arrêt", "ARRE\u0302T", "arrêt !"),
+        *((text, "stop") for text in words.STOPS),
+        *((text, "start") for text in words.STARTS),
+        *((text, "talk") for text in words.TALK),
     ],
     ids=ascii,
 )
-def test_a_stop_is_a_whole_text_however_it_is_written(text: str) -> None:
-    assert WORDS.is_stop(text)
-    assert not WORDS.is_start(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        *("", " ", "\u200b", "\ufeff \ufeff", "\u00a0"),
-        *(
-            "stop it",
-            "please stop",
-            "stopp",
-            "sto",
-            "STOP, please",
-            "stop by at six",
-            "I quit my job",
-            "the end",
-            "#stop",
-            "stop " * 20,
-        ),
-        *("ステップ", "стоп", "\ud800", "🛑"),
-    ],
-    ids=ascii,
-)
-def test_any_other_text_is_neither_stop_nor_start(text: str) -> None:
-    assert (False, False) == (WORDS.is_stop(text), WORDS.is_start(text))
-
-
-@pytest.mark.parametrize("text", ["START", " start ", "unstop", "ｓｔａｒｔ"])
-def test_a_start_is_read_as_a_stop_is(text: str) -> None:
-    assert (False, True) == (WORDS.is_stop(text), WORDS.is_start(text))
+def test_a_word_is_a_whole_text_however_it_is_written(text: str, meaning: str) -> None:
+    assert meaning == words.meaning(text)
 
 
 def test_without_words_no_text_is_one() -> None:

@@ -8,47 +8,16 @@ import pytest
 
 from gateway.telephony import segments
 from gateway.telephony.plain_text import as_gsm7, clean
+from tests.field import encodings
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        pytest.param("Hello", "Hello", id="plain"),
-        pytest.param("a\x00b\x07c\x1b\x7f\x85d", "abcd", id="control"),
-        pytest.param("a\r\nb\nc\rd", "a\r\nb\nc\rd", id="line-ends-stay"),
-        pytest.param("a\tb", "a b", id="tab-is-a-blank"),
-        pytest.param("a\x0cb", "ab", id="form-feed"),
-        pytest.param("cafe\u0301", "café", id="composed"),
-        pytest.param("\u1100\u1161", "가", id="hangul"),
-        pytest.param("a\ud800b", "a\ufffdb", id="lone-surrogate"),
-        pytest.param("👩\u200d👩\u200d👧", "👩\u200d👩\u200d👧", id="emoji-keep-their-joiners"),
-        pytest.param("می\u200cخواهم", "می\u200cخواهم", id="persian-keeps-its-non-joiner"),
-        pytest.param("", "", id="empty"),
-    ],
-)
+@pytest.mark.parametrize(("text", "expected"), encodings.CLEANED.items(), ids=ascii)
 def test_control_characters_go_and_letters_are_composed(text: str, expected: str) -> None:
     assert expected == clean(text)
     assert expected == clean(clean(text))
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("“Hi” – it’s me…", "\"Hi\" - it's me..."),
-        ("a\u00a0b\u202fc\u2009d\u3000e", "a b c d e"),
-        ("soft\u00adhyphen, zero\u200bwidth, \ufeffmark", "softhyphen, zerowidth, mark"),
-        ("\u2066bidi\u2069", "bidi"),
-        ("«Ça va?»", "\"Ça va?\""),
-        ("• one\u2028• two", "* one\n* two"),
-        ("it`s ´fine´", "it's 'fine'"),
-        ("１ “x”", "１ “x”"),  # a full-width digit is no punctuation: untouched
-        ("It’s 😀", "It’s 😀"),
-        ("“Привет”", "“Привет”"),
-        ("‘naïve’ – ï is no letter of GSM", "‘naïve’ – ï is no letter of GSM"),
-        ("❤\ufe0f “x”", "❤\ufe0f “x”"),
-        ("plain", "plain"),
-    ],
-)  # fmt: skip
+@pytest.mark.parametrize(("text", "expected"), encodings.PLAIN.items(), ids=ascii)
 def test_punctuation_is_plain_where_that_makes_the_whole_text_gsm7(
     text: str, expected: str
 ) -> None:
