@@ -158,11 +158,11 @@ def test_axe_finds_nothing_wrong(opened: Page) -> None:
 
     Each width and each set of colours is seen once, since neither has to do with the other.
     """
-    opened.emulate_media(color_scheme="light")
-    opened.set_viewport_size(DESK)
-    assert [] == violations(opened)
     opened.emulate_media(color_scheme="dark")
     opened.set_viewport_size(PHONE)
+    assert [] == violations(opened)
+    opened.emulate_media(color_scheme="light")
+    opened.set_viewport_size(DESK)
     assert [] == violations(opened)
 
 
