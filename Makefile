@@ -5,9 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 ARGS ?=
-# Tests wait as much as they work, so that "auto" means three workers for two cores; beyond 8 the
-# tests' own servers get into each other's way. Tests of one file share what is dear to set up, and
-# so run in one worker; the files run in the order of tests/support/order.py.
+# "auto" means a worker for each core; beyond 8 the tests' own servers get into each other's way.
+# Tests of one file share what is dear to set up, and so run in one worker; the files run in the
+# order of tests/support/order.py.
 WORKERS ?= auto
 PYTEST := $(PY) -m pytest -n $(WORKERS) --maxprocesses=8 --no-loadscope-reorder --dist=loadfile
 # pip only brings uv, which needs nothing else; uv brings the rest, exactly what the lock pins.

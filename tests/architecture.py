@@ -10,6 +10,7 @@ import ast
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -55,6 +56,7 @@ def modules() -> Iterator[tuple[str, Path]]:
 MODULES = dict(modules())
 
 
+@cache
 def imported(path: Path) -> set[str]:
     """Return the dotted names that a module imports, wherever and for whatever."""
     found: set[str] = set()
@@ -68,6 +70,7 @@ def imported(path: Path) -> set[str]:
     return found
 
 
+@cache
 def own_imports(name: str) -> set[str]:
     """Return the modules of the product that a module imports.
 
@@ -78,6 +81,7 @@ def own_imports(name: str) -> set[str]:
     return found - packages - {name}
 
 
+@cache
 def row_of(name: str) -> int:
     """Return the row of the room that a module belongs to; raises LookupError without one."""
     rooms = {room: row for row, each in enumerate(ROWS) for room in each}
@@ -99,6 +103,7 @@ def has_code(name: str) -> bool:
 FOLDERS = {path.parent for path in MODULES.values()}
 
 
+@cache
 def room_of(name: str) -> str:
     """Return the folder of a module; the module itself where the folder holds further rooms."""
     path = MODULES[name]

@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from gateway.store import valkey_process
-from tests.support.servers.processes import Process, wait_for
+from tests.support.servers.processes import FreshProcess, Process, wait_for
 
 WEBHOOK_TOKEN = "load-benchmark"
 # The numbers of the loads are North American, where a sender has to be a number.
@@ -159,7 +159,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def _start(stack: ExitStack, *command: str) -> Server:
-    process = stack.enter_context(Process(*command))
+    process = stack.enter_context(FreshProcess(*command))
     try:
         wait_for(lambda: _address(process), 20)
     except TimeoutError:

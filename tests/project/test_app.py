@@ -14,7 +14,11 @@ import pytest
 from gateway.store.valkey_process import free_port
 from tests.support import ROOT
 from tests.support.scenes.masking import until
-from tests.support.servers.processes import GatewayProcess, Process, wait_for
+from tests.support.servers.processes import FreshProcess, GatewayProcess, Process, wait_for
+
+
+class FreshGateway(FreshProcess, GatewayProcess):
+    """A gateway as its users start it, by an interpreter of its own."""
 
 
 def run(*options: str, environ: dict[str, str] | None = None) -> tuple[int, str, str]:
@@ -29,6 +33,12 @@ def run(*options: str, environ: dict[str, str] | None = None) -> tuple[int, str,
         check=False,
     )
     return done.returncode, done.stdout, done.stderr
+
+
+def ended(*options: str) -> tuple[int, str]:
+    """Run app.py to its end, started as the other tests do; return exit status and output."""
+    with Process("app.py", *options) as process:
+        return process.wait(), process.log
 
 
 def test_all_problems_are_told_at_once_with_status_2(tmp_path: Path) -> None:
@@ -67,7 +77,7 @@ COLLISIONS = ("/", "/status/", "/dlr", "/dlr/x", "/messages", "/health/live/", "
 @pytest.mark.parametrize("path", COLLISIONS)
 def test_a_message_path_cannot_hide_a_route(path: str) -> None:
     """The two could not both be served."""
-    status, _, err = run("--message=x", "--sender=x", f"--request_path={path}")
+    status, err = ended("--message=x", "--sender=x", f"--request_path={path}")
     assert 2 == status
     assert 1 <= len([line for line in err.splitlines() if path.rstrip("/") in line])
 
@@ -75,14 +85,14 @@ def test_a_message_path_cannot_hide_a_route(path: str) -> None:
 @pytest.mark.parametrize("path", ["/status/", "/health/live", "/messages"])
 def test_the_receipts_path_cannot_hide_a_route(path: str) -> None:
     """It would answer in place of the route, and without its guard."""
-    status, _, err = run(f"--nexmo_dlr_url=https://sms.example.com{path}")
+    status, err = ended(f"--nexmo_dlr_url=https://sms.example.com{path}")
     assert 2 == status
     assert "nexmo_dlr_url" in err
 
 
 def test_an_unusable_log_file_is_a_wrong_option() -> None:
     """One line, no traceback."""
-    status, _, err = run("--log_file_prefix=/proc/nope/x")
+    status, err = ended("--log_file_prefix=/proc/nope/x")
     assert 2 == status
     assert ["--log_file_prefix: No such file or directory"] == err.splitlines()
 
@@ -92,7 +102,7 @@ def test_an_unusable_log_file_is_a_wrong_option() -> None:
 )
 def test_a_wrong_redis_url_is_a_wrong_option(url: str) -> None:
     """Status 2, and the URL, which may hold a password, is not repeated."""
-    status, _, err = run(f"--redis_url={url}")
+    status, err = ended(f"--redis_url={url}")
     assert 2 == status
     assert "redis_url" in err
     assert url not in err
@@ -130,7 +140,7 @@ def test_a_port_that_is_taken_ends_the_start_with_status_1(redis_url: str) -> No
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_a_signal_ends_it_with_status_0(redis_url: str, number: signal.Signals) -> None:
     """After a drain, without a traceback."""
-    with GatewayProcess(f"--redis_url={redis_url}") as gateway:
+    with FreshGateway(f"--redis_url={redis_url}") as gateway:
         gateway.send_signal(number)
         assert 0 == gateway.wait()
         assert "stopped" in gateway.log
@@ -211,7 +221,7 @@ async def test_the_framework_example_of_the_readme_works(tmp_path: Path, redis_u
     script = tmp_path / "own_gateway.py"
     script.write_text(example)
     options = ("--development_mode", "--port=0", f"--redis_url={redis_url}")
-    with Process(str(script), *options, environ={"PYTHONPATH": str(ROOT)}) as process:
+    with FreshProcess(str(script), *options, environ={"PYTHONPATH": str(ROOT)}) as process:
         url = f"http://127.0.0.1:{await listening_port(process)}"
         async with aiohttp.ClientSession(url) as client:
             agent = {"User-Agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X)"}

@@ -12,7 +12,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ import pytest
 
 from gateway.store.valkey_process import free_port, wait_until
 from tests.support import ROOT
+from tests.support.quick_venv import quick_python
 
 RECIPE = (ROOT / "conf" / "Dockerfile").read_text()
 ENTRY = ROOT / "conf" / "deploy" / "entry"
@@ -123,8 +123,7 @@ def container(tmp_path_factory: pytest.TempPathFactory) -> Container:
     folder = tmp_path_factory.mktemp("docker")
     (folder / "bin").mkdir()
     # The base image's interpreter is ours, outside of any virtual environment.
-    base = Path(sys.base_prefix) / "bin" / f"python3.{sys.version_info.minor}"
-    (folder / "bin" / "python3").symlink_to(base)
+    quick_python(folder / "bin" / "python3")
     (folder / "app").mkdir()
     machine = {
         name: text for name, text in os.environ.items() if name.startswith(("PIP_", "SSL_", "UV_"))

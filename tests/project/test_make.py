@@ -22,6 +22,7 @@ import pytest
 
 from gateway.store.valkey_process import free_port, wait_until
 from tests.support import ROOT
+from tests.support.quick_venv import quick_python
 
 NOT_IN_A_CLONE = shutil.ignore_patterns(
     ".git", ".venv", "var", "cov-report", "__pycache__", ".*_cache"
@@ -102,13 +103,13 @@ class Small:
 
 @pytest.fixture(scope="module")
 def installed_once(tmp_path_factory: pytest.TempPathFactory) -> Small:
-    """The folder away from where it was installed; its environment is the only one made in full."""
+    """The folder away from where it was installed; only its environment is filled by pip."""
     folder = tmp_path_factory.mktemp("small") / "it's a folder"
     folder.mkdir()
     shutil.copy(ROOT / "Makefile", folder)
     shutil.copy(ROOT / "requirements-uv.txt", folder)
     (folder / "requirements.txt").write_text(tiny_lock(folder, "1.0"))
-    make(folder, "install")
+    make(folder, "install", python=str(quick_python(folder.with_name("quick python"))))
     python = copying_python(folder.with_name("python"), folder / ".venv")
     return Small(folder.rename(folder.with_name("as installed")), str(python))
 

@@ -15,12 +15,14 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, ViewportSize, expect
 
+from tests.support import ROOT
 from tests.support.browser import Watch
 from tests.support.scenes.console import LISTS, OPTIONS, PAGES, TOKEN
 from tests.support.scenes.console_content import LEAVER, VISITOR, Content, everything
 from tests.support.servers.processes import GatewayProcess
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+STYLESHEET = (ROOT / "handlers" / "static" / "console" / "console.css").read_text("utf-8")
 DESK: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 SMALLEST: ViewportSize = {"width": 320, "height": 568}
@@ -152,16 +154,41 @@ def violations(page: Page, **options: Any) -> list[str]:
 
 
 def test_axe_finds_nothing_wrong(opened: Page) -> None:
-    """By all its rules, of WCAG and of good practice, at a desk and on a phone, light and dark."""
+    """By all its rules, of WCAG and of good practice: light at a desk, dark on a phone.
+
+    Each width and each set of colours is seen once, since neither has to do with the other.
+    """
+    opened.emulate_media(color_scheme="dark")
+    opened.set_viewport_size(PHONE)
+    assert [] == violations(opened)
     opened.emulate_media(color_scheme="light")
     opened.set_viewport_size(DESK)
     assert [] == violations(opened)
+
+
+@pytest.mark.long
+def test_axe_finds_no_weak_contrast_the_other_way_round(opened: Page) -> None:
+    """Light on a phone, dark at a desk."""
+    opened.emulate_media(color_scheme="light")
     opened.set_viewport_size(PHONE)
-    assert [] == violations(opened)
-    opened.emulate_media(color_scheme="dark")
     assert [] == violations(opened, **CONTRAST)
+    opened.emulate_media(color_scheme="dark")
     opened.set_viewport_size(DESK)
     assert [] == violations(opened, **CONTRAST)
+
+
+def test_the_width_changes_no_colour_and_the_colours_change_nothing_else() -> None:
+    """Or axe would have to see all four pairs of them."""
+    narrow, dark = (media_block(query) for query in ("max-width", "prefers-color-scheme: dark"))
+    assert [] == re.findall(r"--[\w-]+:.*|#[0-9a-f]{3}.*|\b(?:rgb|hsl)a?\(.*", narrow)
+    assert [] == re.findall(r"(?m)^ *(?!--|color-scheme:)[\w-]+:.*", dark)
+    assert [":root {"] == re.findall(r"\S+ \{", dark)
+
+
+def media_block(query: str) -> str:
+    """Return what stands within the only ``@media`` block of the stylesheet with this query."""
+    [block] = re.findall(rf"@media \([^)]*{query}[^)]*\) \{{\n(.*?)\n\}}", STYLESHEET, re.DOTALL)
+    return str(block)
 
 
 def test_each_page_has_a_title_one_heading_and_its_parts(opened: Page) -> None:

