@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,7 @@ TIMES = {
     r"(?<=\{stats\}:tenmin:)\d+": 600_000,
     r'(?<="[A-Z]{2}:)\d{5}(?=")': 86_400_000,
 }
+CLOCK = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"  # when an MO was sent
 LONG_AGO_MS = 6_000  # claims and announcements that are so old were left by a dead process
 WRITERS: dict[str, Callable[[str, Any], tuple[Any, ...]]] = {
     "hash": lambda key, value: ("HSET", key, *(item for pair in value.items() for item in pair)),
@@ -84,11 +86,17 @@ def later(text: str, pattern: str, much: int) -> str:
     return re.sub(pattern, lambda found: str(int(found[0]) + much), text)
 
 
+def clock_later(text: str, shift_ms: int) -> str:
+    """Return a time as Vonage writes it so much later."""
+    return str(datetime.fromisoformat(text) + timedelta(seconds=shift_ms // 1000))
+
+
 def dumped(shift_ms: int) -> dict[str, tuple[str, Any, int]]:
     """Return type, content and lifetime (ms, 0 = none) of every key, all so much later."""
     text = DUMP
     for pattern, unit in TIMES.items():
         text = later(text, pattern, shift_ms // unit)
+    text = re.sub(CLOCK, lambda at: clock_later(at[0], shift_ms), text)
     found: dict[str, tuple[str, Any, int]] = json.loads(text)["keys"]
     return found
 
