@@ -134,9 +134,10 @@ def _launch_shared(directory: Path) -> ValkeyProcess:
         _remove_folder(state, directory)
         server = ValkeyProcess(directory, _new_socket(directory), appendonly="yes")
         # Before the start too: should we be killed in between, the place is known.
-        _write_state(state, socket=str(server.address))
+        # The port says to a gateway of before that there is none.
+        _write_state(state, socket=str(server.address), port=0)
         server.start(held_file=state.fileno())
-        _write_state(state, socket=str(server.address), pid=server.pid)
+        _write_state(state, socket=str(server.address), port=0, pid=server.pid)
         return server
 
 
