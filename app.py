@@ -29,6 +29,7 @@ from gateway.access.gates import WebhookGate
 from gateway.telephony import phonenumber
 from gateway.wiring import from_settings
 from gateway.wiring.development import CannotStart, fill_pool, open_development
+from gateway.wiring.listener import patient
 from gateway.wiring.logs import configure_logging
 from gateway.wiring.services import Services, open_services
 from gateway.wiring.text_costs import costly_texts
@@ -129,7 +130,7 @@ async def serve(loaded: Loaded, own_routes: Sequence[Route] = ()) -> None:
 def _bound(settings: Settings) -> list[socket.socket]:
     """Return sockets at the port, one for each kind of address; raises CannotStart."""
     try:
-        return bind_sockets(settings.port, "127.0.0.1" if settings.localhostonly else None)
+        return patient(bind_sockets(settings.port, "127.0.0.1" if settings.localhostonly else None))
     except OSError as error:
         raise CannotStart(f"port {settings.port}: {error.strerror}") from error
 
