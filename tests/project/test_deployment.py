@@ -404,7 +404,7 @@ def test_rotated_logs_lose_no_line(
     deployment.get("/", source)
     deployment.access_log_of(source, calls=next(sent))
     rules = ROOT / "conf" / "deploy" / "logrotate"
-    command = [logrotate, "--force", "--state", "var/logrotate.state", rules]
+    command = [logrotate, "--force", "--state", "var/logrotate.state", str(rules)]
     subprocess.run(command, cwd=deployment.folder, check=True)
     old, new = var / "nginx-access.log.1", var / "nginx-access.log"
 
