@@ -29,6 +29,7 @@ from gateway.access.gates import WebhookGate
 from gateway.telephony import phonenumber
 from gateway.wiring import from_settings
 from gateway.wiring.development import CannotStart, fill_pool, open_development
+from gateway.wiring.listener import patient
 from gateway.wiring.logs import configure_logging
 from gateway.wiring.services import Services, open_services
 from gateway.wiring.text_costs import costly_texts
@@ -41,8 +42,9 @@ from handlers.routes import Route, message_endpoints, route_problems, route_tabl
 log = logging.getLogger("gateway.app")
 
 ROOT = Path(__file__).resolve().parent
-# Larger bodies than the handlers take are still read, so that their answer says what is wrong.
-MAX_BODY_BYTES = 4 * 1024 * 1024
+# The application itself refuses large bodies, in the form of each route; Tornado's own limit would
+# answer 400 in none.
+NO_LIMIT = 2**62
 MOST_FILES = 65_536
 # A body of the largest size over the slowest phone; nginx reads bodies before it passes them on.
 BODY_SECONDS = 30.0
@@ -111,7 +113,7 @@ async def serve(loaded: Loaded, own_routes: Sequence[Route] = ()) -> None:
         application = _application(loaded, settings, services, own_routes, handsets)
         server = HTTPServer(
             application,
-            max_body_size=MAX_BODY_BYTES,
+            max_body_size=NO_LIMIT,
             body_timeout=BODY_SECONDS,
             idle_connection_timeout=IDLE_SECONDS,
         )
@@ -129,7 +131,7 @@ async def serve(loaded: Loaded, own_routes: Sequence[Route] = ()) -> None:
 def _bound(settings: Settings) -> list[socket.socket]:
     """Return sockets at the port, one for each kind of address; raises CannotStart."""
     try:
-        return bind_sockets(settings.port, "127.0.0.1" if settings.localhostonly else None)
+        return patient(bind_sockets(settings.port, "127.0.0.1" if settings.localhostonly else None))
     except OSError as error:
         raise CannotStart(f"port {settings.port}: {error.strerror}") from error
 

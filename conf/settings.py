@@ -224,12 +224,15 @@ class Settings:
         above=0)
 
     redis_url: str = option(
-        "", "where Redis or Valkey is: redis://, rediss://, unix://, redis+sentinel:// or "
-        "redis+cluster://; overrides the four options below", secret=True, check=values.redis_url)
+        "", "where Redis or Valkey is: unix://, redis://, redis+sentinel:// or redis+cluster://, "
+        "with TLS rediss in place of redis; overrides the four options below", secret=True,
+        check=values.redis_url)
     redis_host: str = option("localhost", "host of a single server", check=values.filled)
     redis_port: int = option(6379, "its port", minimum=1, maximum=65535)
     redis_password: str = option("", "its password", secret=True)
     redis_db: int = option(0, "number of the database on it", minimum=0)
+    sentinel_password: str = option(
+        "", "the sentinels' own password; empty: that of redis_url", secret=True)
 
     logging: str = option(
         "info", "what is logged: debug, info, warning, error or none",

@@ -207,8 +207,9 @@ def webhook_token(value: str) -> str:
 
 def redis_url(value: str) -> str:
     """Return the URL of a Redis, or nothing, unchanged; raises ValueError."""
-    if value and not re.match(r"(rediss?|unix|redis\+sentinel|redis\+cluster)://.", value):
+    if value and not re.match(r"(rediss?(\+sentinel|\+cluster)?|unix)://.", value):
         raise ValueError(
-            "must start with redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://"
+            "must start with redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://;"
+            " with TLS rediss+sentinel:// or rediss+cluster://"
         )
     return value

@@ -13,6 +13,7 @@ GatewayError                 what a handler translates into an answer (status, c
 ├── LimitExceeded            too many calls; carries retry_after in seconds
 ├── ProviderFailed           a provider refused, failed or did not answer; 502
 └── StoreUnavailable         Redis did not answer within the request's deadline; 503
+    └── StoreRefuses         it answers but does not do what it is asked
 """
 
 from __future__ import annotations
@@ -109,7 +110,19 @@ class ProviderFailed(GatewayError):
 
 
 class StoreUnavailable(GatewayError):
-    """Redis could not be asked within the deadline; whether a command ran is not known."""
+    """Redis could not be asked within the deadline; whether a command ran is not known.
+
+    ``reason``: what keeps the answer away, in a word.
+    """
 
     status = 503
     code = "temporarily_unavailable"
+    reason = "unreachable"
+
+
+class StoreRefuses(StoreUnavailable):
+    """Redis answers but does not do, at this moment, what it is asked."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason

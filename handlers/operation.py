@@ -20,19 +20,23 @@ class LiveHandler(BaseHandler):
 
 
 class ReadyHandler(BaseHandler):
-    """``/health/ready``: the store answers and the process is not draining."""
+    """``/health/ready``: the store takes what is written and the process is not draining."""
 
     guard = Guard.OPERATION
 
     async def get(self) -> None:
-        """Answer 200, or 503 saying which of both it is."""
+        """Answer 200, or 503 saying which of both it is, and of the store why."""
         if self.application.draining:
             self.set_status(503)
             self.reply({"status": "draining"})
             return
-        if not await self.services.store.ping():
-            raise StoreUnavailable
-        self.reply({"status": "ok"})
+        try:
+            await self.services.store.check_writes()
+        except StoreUnavailable as error:
+            self.set_status(error.status)
+            self.reply({"status": "error", "error": error.code, "reason": error.reason})
+        else:
+            self.reply({"status": "ok"})
 
     head = get
 

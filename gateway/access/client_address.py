@@ -5,13 +5,28 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 
 Address = IPv4Address | IPv6Address
 
 FORWARDING_HEADERS = ("X-Forwarded-For", "X-Real-Ip", "Forwarded", "X-Forwarded-Host", "Via")
 # Some proxies write the port as well: "1.2.3.4:5678", "[2001:db8::1]:443".
 _WITH_PORT = re.compile(r"\s*(?:\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5})\s*")
+_NAT64 = IPv6Network("64:ff9b::/96")
+_NEVER_TRANSLATED = tuple(
+    IPv4Network(each)
+    for each in (
+        *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16"),
+        *("172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/3"),
+    )
+)
 # Longer lists of hops are no path through real proxies.
 MOST_HOPS = 50
 # An IPv6 address with brackets, port and zone; longer text would only fill the cache.
@@ -20,13 +35,27 @@ LONGEST_HOP = 100
 
 @lru_cache(maxsize=16_384)
 def parse_address(text: str) -> Address | None:
-    """Return the address in ``text``, IPv4-mapped ones as IPv4; None when it is none."""
+    """Return the address in ``text``, as IPv4 what only wraps one; None when it is none."""
     try:
         address = ip_address(text.strip().partition("%")[0])
     except ValueError:
         return None
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return mapped or address
+    return _unwrapped(address) if isinstance(address, IPv6Address) else address
+
+
+def _unwrapped(address: IPv6Address) -> Address:
+    """Return the IPv4 address in an IPv4-mapped or a NAT64 one, else the address itself.
+
+    Behind a translator all of IPv4 would share the one /64 of its prefix. It must not translate
+    what is no public address (https://www.rfc-editor.org/rfc/rfc6052#section-3.1): that would let
+    somebody outside be this machine or a trusted proxy.
+    """
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    if address not in _NAT64:
+        return address
+    wrapped = IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address if any(wrapped in each for each in _NEVER_TRANSLATED) else wrapped
 
 
 @lru_cache(maxsize=16_384)

@@ -218,6 +218,8 @@ class Opening:
 
     async def _of_name(self, session_id: str, wanted: NewSession) -> Session | None:
         """Return the open session that has the unique_name, None when it has ended meanwhile."""
+        if await self._sessions.forget(session_id, *wanted.participants, name=wanted.unique_name):
+            return None
         await self._sessions.expire(session_id)
         session = await self._sessions.find_open(session_id)
         if session is not None and tuple(map(person, session.participants)) != wanted.people:

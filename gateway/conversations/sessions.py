@@ -32,6 +32,7 @@ _CLOSE = Script.load(
     "session_close",
     *("_enqueue", "_once", "_log", "_load", "_session", "_pins", "_parallel"),
 )
+_FORGET = Script.load(__file__, "session_forget", "_load", "_session")
 _EXTEND = Script.load(__file__, "session_extend")
 _RESUME = Script.load(__file__, "session_resume")
 _DUE = Script.load(__file__, "due")
@@ -132,6 +133,16 @@ class Sessions:
         """Close one session if it is over by the store's clock; None when it is not."""
         return await self._close(session_id, "expiry")
 
+    async def forget(self, session_id: str, *people: str, name: str = "") -> int:
+        """Take away what leads to a session whose hash is gone; return 1 if it is, else 0.
+
+        people: both participants, name: its unique_name, where they are known.
+        """
+        one, other = people or ("", "")
+        arguments = (session_id, name)
+        gone: int = await self._store.run(_FORGET, session_keys(session_id, one, other), arguments)
+        return gone
+
     async def expire_some(self) -> int:
         """Close some of the sessions that are over, the longest over first; return how many.
 
@@ -185,6 +196,8 @@ class Sessions:
     async def _close(self, session_id: str, cause: str, *, notify: bool = False) -> Session | None:
         session = await self.find_open(session_id)
         if session is None:
+            if cause == "expiry":  # else it would be due for ever
+                await self.forget(session_id)
             return None
         fields = await self._run_close(session, cause, notify=notify)
         return read_session(session_id, pairs(fields)) if fields else None

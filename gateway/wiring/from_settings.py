@@ -44,7 +44,7 @@ def problems(settings: Settings) -> list[str]:
         found.append(f"--default_country={settings.default_country}: no such country")
     for name, check in (
         ("geoip_file", lambda: geoip.open_lookup(settings.geoip_file)),
-        ("redis_url", lambda: connect(redis_url(settings))),
+        ("redis_url", lambda: store(settings)),
     ):
         try:
             check()
@@ -60,6 +60,11 @@ def redis_url(settings: Settings) -> str:
     host = f"[{settings.redis_host}]" if ":" in settings.redis_host else settings.redis_host
     password = f":{quote(settings.redis_password, safe='')}@" if settings.redis_password else ""
     return f"redis://{password}{host}:{settings.redis_port}/{settings.redis_db}"
+
+
+def store(settings: Settings) -> Store:
+    """Return the store, not connected yet; raises ValueError, which never quotes a password."""
+    return connect(redis_url(settings), settings.sentinel_password)
 
 
 def client_address(settings: Settings) -> ClientAddress:

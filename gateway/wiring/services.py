@@ -46,7 +46,8 @@ from gateway.smssync.devices import Devices
 from gateway.smssync.outgoing import phone_providers, reporting
 from gateway.smssync.phones import Phones
 from gateway.smssync.queue import TaskQueue
-from gateway.store.pipeline import Store, connect
+from gateway.store.eviction import EvictionCheck
+from gateway.store.pipeline import Store
 from gateway.telephony.country import CountryGuesser
 from gateway.telephony.judges import Judge
 from gateway.virtual_numbers.forecast import Forecast
@@ -129,7 +130,7 @@ def _open(
 ) -> Services:
     """Return the services, started; what has to be closed is given to ``closing``."""
     days = settings.message_log_days
-    store = connect(from_settings.redis_url(settings))
+    store = from_settings.store(settings)
     closing.push_async_callback(store.close)
     insight = from_settings.vonage_insight(settings)
     if insight is not None:
@@ -268,6 +269,7 @@ def _open(
             forecast.trim,
             tasks.look_after,
             stats.look_after,
+            EvictionCheck(store).look,
         ]
     )
     closing.push_async_callback(periodic.stop)

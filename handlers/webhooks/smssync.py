@@ -17,11 +17,9 @@ from gateway.providers.smssync import provider_name
 from gateway.smssync import bodies, wire
 from gateway.smssync.phones import Reply
 from gateway.smssync.tasks import Task
+from handlers.application import MOST_BODY_BYTES
 from handlers.base import BaseHandler, Guard
 from handlers.webhooks.base import Use
-
-# Versions 3.0.0 to 3.0.3 repeat all earlier SMS since their start in every post.
-MAX_BODY_BYTES = 1024 * 1024
 
 WRONG_SECRET = "The secret value sent from the device does not match the one on the server"  # noqa: S105
 NO_FROM = "The from variable was not set"
@@ -70,8 +68,8 @@ class PhoneHandler(BaseHandler):
 
     async def post(self, *_: str | None) -> None:
         """Take an SMS, an acknowledgement or results; some versions poll by POST, too."""
-        if len(self.request.body) > MAX_BODY_BYTES:
-            raise PayloadTooLarge(TOO_LARGE)
+        if len(self.request.body) > MOST_BODY_BYTES:
+            raise PayloadTooLarge
         task = self.query.get("task")
         if task == "send":  # the body is an SMS that was posted before
             await self._send()
@@ -97,6 +95,8 @@ class PhoneHandler(BaseHandler):
             name = self.element or DEFAULT_DEVICE
             self.services.phones.note_refusal(name, self.client_address)
             self._fail(WRONG_SECRET if self.services.devices.by_name else NOT_CONFIGURED)
+        elif isinstance(error, PayloadTooLarge):
+            self._fail(TOO_LARGE)
         else:
             text = STORE_DOWN if isinstance(error, StoreUnavailable) else f"Error {status_code}"
             self._fail(error.message or text if isinstance(error, GatewayError) else text)

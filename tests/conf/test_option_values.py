@@ -36,6 +36,8 @@ from tests.support.servers.settings_loading import loaded
         ("nexmo_signature_method", "SHA256", "sha256"),
         ("number_insight", "Basic", "basic"),
         ("redis_url", "redis://localhost:6379/1", "redis://localhost:6379/1"),
+        ("redis_url", "rediss+sentinel://h1,h2/s", "rediss+sentinel://h1,h2/s"),
+        ("redis_url", "rediss+cluster://h1,h2", "rediss+cluster://h1,h2"),
         ("redis_url", "rediss://h", "rediss://h"),
         ("redis_url", "unix:///run/redis.sock", "unix:///run/redis.sock"),
         ("redis_url", "redis+sentinel://a:1,b:2/main", "redis+sentinel://a:1,b:2/main"),
@@ -58,7 +60,10 @@ ADMIN = "must have 8 or more ASCII characters and no blanks"
 TOKEN = "must have 8 or more characters, only ASCII letters, digits and . _ ~ -"
 METHODS = "must be one of md5hash, md5, sha1, sha256, sha512"
 NUMBER = "must be 5 to 15 digits, with or without a + in front"
-REDIS = "must start with redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://"
+REDIS = (
+    "must start with redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://;"
+    " with TLS rediss+sentinel:// or rediss+cluster://"
+)
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,7 @@ def test_every_option_of_the_contract_has_its_default() -> None:
         "redis_port": 6379,
         "redis_password": "",
         "redis_db": 0,
+        "sentinel_password": "",
         "logging": "info",
         "log_to_stderr": None,
         "log_file_prefix": "",
@@ -525,6 +526,7 @@ def test_these_options_are_secret() -> None:
         "nexmo_signature_secret",
         "redis_password",
         "redis_url",
+        "sentinel_password",
         "smssync_secret",
         "webhook_token",
     ] == SECRETS

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import resource
 import signal
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
+from contextlib import ExitStack
 from pathlib import Path
 
 import aiohttp
@@ -15,6 +21,7 @@ from gateway.store.valkey_process import free_port
 from tests.support import ROOT
 from tests.support.scenes.masking import until
 from tests.support.servers.processes import FreshProcess, GatewayProcess, Process, wait_for
+from tests.support.stand_ins.vonage import VonageStandin
 
 
 class FreshGateway(FreshProcess, GatewayProcess):
@@ -242,3 +249,59 @@ async def listening_port(process: Process) -> int:
 
     wait_for(listening, 20)
     return int(found[0])
+
+
+# Descriptors
+
+
+def descriptors(process: Process) -> int:
+    return len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
+
+
+def processor_seconds(process: Process) -> float:
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def is_alive(gateway: GatewayProcess) -> bool:
+    try:
+        with urllib.request.urlopen(f"{gateway.url}/health/live", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def test_without_descriptors_the_listener_rests_and_goes_on_by_itself(
+    standin: VonageStandin, redis_url: str
+) -> None:
+    with GatewayProcess(*standin.options(redis_url)) as gateway:
+        assert is_alive(gateway)
+        most = descriptors(gateway) + 10
+        # What "ulimit -n" sets, here for a process that has already raised its own.
+        resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE, (most, most))
+        with ExitStack() as stack:
+            for _ in range(40):
+                address = ("127.0.0.1", gateway.port)
+                stack.enter_context(socket.create_connection(address))
+            wait_for(lambda: "no connection can be accepted" in gateway.log)
+            begun = processor_seconds(gateway)
+            time.sleep(3)
+            assert processor_seconds(gateway) - begun < 0.6
+            assert not is_alive(gateway)
+            said = gateway.log
+        wait_for(lambda: is_alive(gateway))
+    assert said.count("no connection can be accepted now, they wait: Too many open files") == 1
+    assert "Traceback" not in said
+
+
+def test_a_listener_that_rests_ends_at_sigterm(standin: VonageStandin, redis_url: str) -> None:
+    with GatewayProcess(*standin.options(redis_url)) as gateway:
+        most = descriptors(gateway)
+        resource.prlimit(gateway.pid, resource.RLIMIT_NOFILE, (most, most))
+        with socket.create_connection(("127.0.0.1", gateway.port)):
+            wait_for(lambda: "no connection can be accepted" in gateway.log)
+            gateway.send_signal(signal.SIGTERM)
+            time.sleep(1)
+            said = gateway.log
+            assert gateway.wait() == 0
+    assert "Traceback" not in said

@@ -17,7 +17,7 @@ def stubs(tmp_path: Path) -> Path:
     """A folder of commands that only note that they were called."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    for name in ("apt-get", "make", "chromium", "wrk", "python3"):
+    for name in ("apt-get", "make", "chromium", "wrk", "logrotate", "python3"):
         write_stub(folder, name, f'echo {name} "$@" >> "{tmp_path}/calls"')
     write_stub(folder, "id", "echo 0")
     # A clone is a folder whose environment has an interpreter.

@@ -25,6 +25,11 @@ from gateway.messaging.receipts import Receipts
 from gateway.store.pipeline import Store
 
 
+def silent(store: Store) -> Notices:
+    """Return notices without a word."""
+    return Notices(store, NoticeTexts("", "", "", "", "", ""), lambda: None)
+
+
 class OpenedSessions(Sessions):
     """The sessions of a store and the way to open some without a word; options: of ``Opening``."""
 
@@ -32,8 +37,9 @@ class OpenedSessions(Sessions):
         self, store: Store, *, cooldown: float = 0, log_days: float = 30, **options: Any
     ) -> None:
         super().__init__(store, cooldown=cooldown, log_days=log_days)
-        silent = Notices(store, NoticeTexts("", "", "", "", "", ""), lambda: None)
-        self._opening = Opening(store, sessions=self, notices=silent, cooldown=cooldown, **options)
+        self._opening = Opening(
+            store, sessions=self, notices=silent(store), cooldown=cooldown, **options
+        )
 
     async def create(self, wanted: NewSession) -> tuple[Session, bool]:
         """Return the session, and whether it is new."""

@@ -63,6 +63,7 @@ class Passing:
         """Take a text of a participant; returns what became of it, or NotTaken.CHANGED."""
         session = await self._sessions.find_open(route.session)
         if session is None:
+            await self._sessions.forget(route.session, mo.sender, route.counterpart)
             return NotTaken.CHANGED
         if session.is_over(look.now):
             await self._sessions.expire(session.id)

@@ -17,13 +17,15 @@ import ujson
 
 from gateway.conversations import session as session_module
 from gateway.conversations.opening import NewSession, NoNumberFree
+from gateway.conversations.outcomes import Taken
 from gateway.conversations.session import Session, session_keys
 from gateway.errors import BadRequest, NotFound, StoreUnavailable
+from gateway.providers.base import Inbound
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
 from gateway.store.script import Script
 from gateway.virtual_numbers.pool import Mode, Pool, VirtualNumber
-from tests.support.conversations import OpenedSessions
+from tests.support.conversations import OpenedSessions, relay_on, silent
 from tests.support.visitor import eventually
 
 ANNA, BEN, CLEO = "+4917604069091", "+4917604069092", "+4917604069093"
@@ -733,6 +735,47 @@ async def test_a_session_that_is_over_does_not_hold_the_last_number(
     session, _ = await sessions.create(wanted(expires_in_ms=1))
     await over(sessions, session)
     assert US[0] == (await sessions.create(new))[0].number_a
+
+
+@pytest.mark.parametrize("mode", ["shared", "per-side"])
+async def test_a_session_that_the_store_has_thrown_away_blocks_nobody(
+    store: Store, sessions: OpenedSessions, mode: str
+) -> None:
+    await fill(store, US[:2])
+    lost, _ = await sessions.create(wanted(numbers=mode))
+    await store.execute("DEL", keys.session(lost.id))
+    inbound = Inbound("nexmo", "mo-1", lost.participant_a, lost.number_a, "Where are you?")
+    happened = await relay_on(store, silent(store)).receive(inbound)
+    assert happened == Taken.IGNORED
+    assert await hash_of(store, keys.routes(ANNA)) == await hash_of(store, keys.routes(BEN)) == {}
+    assert (await sessions.page(10, "")).total == 0
+    assert await hash_of(store, keys.LOAD) == {}
+    _, created = await sessions.create(wanted(numbers=mode, virtual_number=lost.number_a))
+    assert created
+
+
+async def test_a_name_whose_session_the_store_has_thrown_away_is_free(
+    store: Store, sessions: OpenedSessions
+) -> None:
+    await fill(store, US[:1])
+    lost, _ = await sessions.create(wanted(unique_name="order 7"))
+    await store.execute("DEL", keys.session(lost.id))
+    session, new = await sessions.create(wanted(unique_name="order 7"))
+    assert new
+    assert {US[0]: session.id} == await sessions.open_of(ANNA)
+    assert {US[0]: "1"} == await hash_of(store, keys.LOAD)
+
+
+async def test_sessions_that_the_store_has_thrown_away_do_not_stay_due(
+    store: Store, sessions: OpenedSessions
+) -> None:
+    await fill(store, US[:1])
+    session, _ = await sessions.create(wanted(expires_in_ms=1))
+    await store.execute("DEL", keys.session(session.id))
+    await asyncio.sleep(0.01)
+    await sessions.expire_due()
+    assert await store.execute("ZCARD", keys.EXPIRIES) == 0
+    assert await hash_of(store, keys.LOAD) == {}
 
 
 async def test_the_number_of_texts_is_kept_as_long_as_the_session(

@@ -203,10 +203,15 @@ async def test_the_ended_sessions_of_a_number_come_last_ended_first(
     assert (0, []) == await transcript.ended_of(B, 2, 0)
 
 
-async def test_a_log_holds_the_last_10000_entries(transcript: Transcript, store: Store) -> None:
-    await add(store, *(transcript.entry("a", str(n)) for n in range(MOST_ENTRIES + 2)))
-    page = await transcript.page(SESSION, 1, "")
-    assert (MOST_ENTRIES, ["2"]) == (page.total, [entry.text for entry in page.items])
+async def test_a_log_that_overflows_keeps_its_beginning_and_its_end(
+    transcript: Transcript, store: Store
+) -> None:
+    entries = [transcript.entry("a", str(n)) for n in range(MOST_ENTRIES + 5)]
+    for first in range(0, len(entries), 1000):
+        await add(store, *entries[first : first + 1000])
+    page = await transcript.page(SESSION, MOST_ENTRIES + 5, "")
+    kept = [*range(1000), *range(1005, MOST_ENTRIES + 5)]
+    assert (MOST_ENTRIES, kept) == (page.total, [int(entry.text) for entry in page.items])
 
 
 async def test_the_messages_of_a_log_are_known(transcript: Transcript, store: Store) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import redis
@@ -92,8 +96,13 @@ def server_pid(url: str) -> int:
         return int(info["process_id"])
 
 
+def socket_of(store: embedded.EmbeddedStore) -> Path:
+    """Return where a server listens."""
+    return Path(unquote(store.url.removeprefix("unix://")))
+
+
 def crash(store: embedded.EmbeddedStore) -> None:
-    """Kill the server and return when its port is free."""
+    """Kill the server and return when nobody listens any more."""
     os.kill(server_pid(store.url), signal.SIGKILL)
     assert valkey_process.wait_until(lambda: not answers(store.url), 10)
 
@@ -127,12 +136,71 @@ def test_a_relative_data_dir_is_meant_from_the_working_directory(
     assert (tmp_path / "var" / "valkey" / "appendonlydir").is_dir()
 
 
-def test_the_server_listens_on_loopback_only_and_keeps_an_append_only_file(tmp_path: Path) -> None:
-    store = embedded.start(tmp_path)
+@pytest.mark.parametrize("folder", ["plain", "d" * 90 + "/" + "d" * 90])
+def test_the_server_listens_on_a_socket_of_its_owner_alone(tmp_path: Path, folder: str) -> None:
+    (tmp_path / folder / "valkey").mkdir(mode=0o755, parents=True)
+    store = embedded.start(tmp_path / folder)
     with client(store.url) as connection:
-        config: Any = connection.config_get("bind", "appendonly", "save")
+        config: Any = connection.config_get("port", "tls-port", "appendonly", "save")
+    address = socket_of(store)
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (address.parent, address)]
     store.stop()
-    assert config == {"bind": "127.0.0.1", "appendonly": "yes", "save": ""}
+    assert config == {"port": "0", "tls-port": "0", "appendonly": "yes", "save": ""}
+    assert modes == [0o700, 0o700]
+    assert len(os.fsencode(address)) <= 107
+
+
+@pytest.fixture
+def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folder of temporary files of this process and of those that it starts."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        monkeypatch.setattr(tempfile, "tempdir", None)
+        yield Path(folder)
+
+
+def test_a_path_too_long_for_a_socket_leaves_nothing_among_the_temporary_files(
+    tmp_path: Path, temporary: Path
+) -> None:
+    data_dir = tmp_path / ("d" * 100)
+    first = embedded.start(data_dir)
+    assert socket_of(first).parent.parent == temporary
+    crash(first)
+    second = Gateway(data_dir)
+    assert answers(second.joined()["url"])
+    assert len(list(temporary.iterdir())) == 1
+    second.leave()
+    first.stop()
+    assert list(temporary.iterdir()) == []
+
+
+def test_no_folder_short_enough_for_a_socket_is_told_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("t" * 100)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    with pytest.raises(ValueError, match="too long for a socket") as caught:
+        embedded.start(tmp_path / ("d" * 100))
+    assert "\n" not in str(caught.value)
+    assert list(long.iterdir()) == []
+
+
+def test_a_server_of_before_that_still_listens_on_a_port_is_joined(
+    tmp_path: Path, gateway: Callable[[], Gateway]
+) -> None:
+    directory = tmp_path / "valkey"
+    directory.mkdir()
+    with (directory / "server.json").open("a+b") as state:
+        fcntl.flock(state, fcntl.LOCK_EX)
+        before = ValkeyProcess(directory, valkey_process.free_port(), appendonly="yes")
+        before.start(held_file=state.fileno())
+        state.write(json.dumps({"port": before.port, "pid": before.pid}).encode())
+    one = gateway()
+    assert one.joined() == {"url": before.url, "owned": True}
+    one.leave()
+    assert not answers(before.url)
+    before.stop()
 
 
 def test_stop_ends_the_server_and_may_be_called_again(tmp_path: Path) -> None:
@@ -250,7 +318,7 @@ def test_a_running_server_that_does_not_answer_is_told_instead_of_started_twice(
     store = embedded.start(tmp_path)
     pid = server_pid(store.url)
     os.kill(pid, signal.SIGSTOP)
-    with pytest.raises(ValueError, match=f"process {pid}.* does not answer on port"):
+    with pytest.raises(ValueError, match=f"process {pid}.* does not answer at"):
         embedded.start(tmp_path, patience=0)
     os.kill(pid, signal.SIGCONT)
     store.stop()
@@ -263,17 +331,17 @@ def test_a_running_server_with_an_unreadable_state_file_is_not_started_twice(
     state = tmp_path / "valkey" / "server.json"
     told = state.read_text()
     state.write_text("")
-    with pytest.raises(ValueError, match="does not tell its port"):
+    with pytest.raises(ValueError, match="does not tell where"):
         embedded.start(tmp_path)
     state.write_text(told)
     store.stop()
 
 
-def test_a_stranger_on_the_port_of_a_dead_server_is_left_alone(tmp_path: Path) -> None:
+def test_a_stranger_in_the_place_of_a_dead_server_is_left_alone(tmp_path: Path) -> None:
     store = embedded.start(tmp_path)
     crash(store)
     (tmp_path / "stranger").mkdir()
-    stranger = ValkeyProcess(tmp_path / "stranger", int(store.url[:-2].rpartition(":")[2]))
+    stranger = ValkeyProcess(tmp_path / "stranger", socket_of(store))
     stranger.start()
     store.stop()
     assert answers(stranger.url)

@@ -8,10 +8,11 @@ import re
 import socket
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, urlsplit
 
@@ -28,6 +29,7 @@ from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
 from gateway.providers.base import DeliveryState, Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.store import valkey_process
+from gateway.store.eviction import EvictionCheck
 from gateway.store.paging import Page
 from gateway.store.pipeline import BadCommand, Store, connect
 from gateway.store.script import Script
@@ -42,9 +44,9 @@ ENCODED = quote(PASSWORD, safe="")
 
 
 @contextlib.asynccontextmanager
-async def opened(url: str) -> AsyncIterator[Store]:
+async def opened(url: str, sentinel_password: str = "") -> AsyncIterator[Store]:
     """A store that is closed at the end."""
-    store = connect(url)
+    store = connect(url, sentinel_password)
     try:
         yield store
     finally:
@@ -66,12 +68,16 @@ FORMS = [
     "rediss://user:pw@h:1/0",
     "unix:///run/valkey.sock",
     "unix://user:pw@/run/valkey.sock?db=2",
+    "unix://./var/store/socket?db=2",
     "redis+sentinel://h/service",
     "redis+sentinel://h1:1,[::1]:2,h3/service/2",
     "redis+sentinel://:pw@h/service?db=2",
     "redis+cluster://h",
     "redis+cluster://h1:1,[::1]:2,127.0.0.1",
     "redis+cluster://user:pw@h1/0",
+    "rediss+sentinel://:pw@h1:1,h2/service/2",
+    "rediss+sentinel://h/service?db=2&ssl_ca_certs=/etc/ssl/our-ca.pem",
+    "rediss+cluster://user:pw@h1:1,h2?ssl_cert_reqs=none&ssl_check_hostname=no",
 ]
 
 
@@ -112,6 +118,12 @@ def test_connect_takes_every_form_without_a_running_loop(url: str) -> None:
         "redis+cluster://:secret@h?db=2",
         "redis+cluster://:secret@[::1",
         "redis+tls://:secret@h",
+        "rediss+sentinel://:secret@h",
+        "rediss+sentinel://:secret@h/service?ssl_nonsense=1",
+        "rediss+sentinel://:secret@h/service?timeout=2",
+        "rediss+cluster://:secret@h/2",
+        "rediss+cluster://:secret@h?ssl_min_version=soon",
+        "redis+cluster://:secret@h?ssl_ca_certs=/etc/ssl/our-ca.pem",
     ],
 )
 def test_connect_refuses_what_is_no_form_and_quotes_no_password(url: str) -> None:
@@ -165,6 +177,17 @@ async def test_user_password_and_database_come_from_the_url(
         assert 1 == await store.run(COUNT, ["n"], [])
 
 
+async def test_a_relative_socket_is_meant_from_the_working_directory_however_long_that_is(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deep = tmp_path / ("d" * 120)
+    deep.mkdir()
+    (deep / "the socket").symlink_to(server.socket_path)
+    monkeypatch.chdir(deep)
+    async with opened(f"unix://:{ENCODED}@./the%20socket?db=6") as store:
+        assert "6" == (await who_am_i(store))["db"]
+
+
 @pytest.mark.parametrize("userinfo", ["", ":wrong@", f"nobody:{ENCODED}@"])
 async def test_a_wrong_password_makes_the_store_unavailable(server: Server, userinfo: str) -> None:
     async with opened(f"redis://{userinfo}{LOOPBACK}:{server.port}") as store:
@@ -177,23 +200,34 @@ async def test_a_wrong_password_makes_the_store_unavailable(server: Server, user
 
 
 @contextlib.asynccontextmanager
-async def tls_in_front(port: int, certificate: trustme.LeafCert) -> AsyncIterator[int]:
-    """Yield the port of a proxy that takes the TLS off for the server on ``port``."""
+async def tls_in_front(
+    port: int, certificate: trustme.LeafCert, other: Mapping[int, int] = MappingProxyType({})
+) -> AsyncIterator[int]:
+    """Yield the port of a proxy that takes the TLS off for the server on ``port``.
+
+    other: the ports that the server is to name in place of those it knows.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     certificate.configure_cert(context)
 
     async def serve(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         server, to_server = await asyncio.open_connection(LOOPBACK, port)
-        await asyncio.gather(copy(client, to_server), copy(server, to_client))
+        await asyncio.gather(copy(client, to_server), copy(server, to_client, other))
 
     proxy = await asyncio.start_server(serve, LOOPBACK, 0, ssl=context)
     async with proxy:
         yield proxy.sockets[0].getsockname()[1]
 
 
-async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def copy(
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    other: Mapping[int, int] = MappingProxyType({}),
+) -> None:
     with contextlib.suppress(OSError):
         while chunk := await reader.read(65536):
+            for known, named in other.items():  # all of five digits
+                chunk = chunk.replace(b"%d" % known, b"%d" % named)
             writer.write(chunk)
     writer.close()
     with contextlib.suppress(OSError):
@@ -257,8 +291,9 @@ async def test_a_plain_connection_to_a_tls_port_is_unavailable(
 class SentinelProcess:
     """A sentinel that watches one master; it keeps its state in its own configuration file."""
 
-    def __init__(self, directory: Path, master_port: int) -> None:
+    def __init__(self, directory: Path, master_port: int, password: str = "") -> None:
         self.port = valkey_process.free_port()
+        self.password = password
         lines = (
             f"bind {LOOPBACK}",
             f"port {self.port}",
@@ -266,6 +301,7 @@ class SentinelProcess:
             f'sentinel auth-pass gateway "{PASSWORD}"',
             "sentinel down-after-milliseconds gateway 500",
             "sentinel failover-timeout gateway 5000",
+            *([f'requirepass "{password}"'] if password else []),
         )
         (directory / "sentinel.conf").write_text("\n".join(lines) + "\n", encoding="utf-8")
         with (directory / "sentinel.log").open("wb") as output:
@@ -279,8 +315,16 @@ class SentinelProcess:
 
     def ask(self, *words: str) -> Any:
         """Return the sentinel's answer to ``SENTINEL words``."""
-        with redis.Redis(port=self.port, host=LOOPBACK, decode_responses=True) as client:
+        with self._client() as client:
             return client.execute_command(f"SENTINEL {words[0]}", *words[1:])
+
+    def knows_the_master(self) -> bool:
+        """Whether it answers and has seen the master."""
+        try:
+            with self._client() as client:
+                return bool(client.sentinel_master("gateway")["num-other-sentinels"] == 0)
+        except redis.RedisError:
+            return False
 
     def sees_a_replica(self) -> bool:
         """Whether it knows a replica that can be promoted."""
@@ -291,8 +335,13 @@ class SentinelProcess:
 
     def replicas(self) -> list[dict[str, Any]]:
         """Return what it knows of the replicas."""
-        with redis.Redis(port=self.port, host=LOOPBACK, decode_responses=True) as client:
+        with self._client() as client:
             return client.sentinel_slaves("gateway")  # type: ignore[no-any-return]
+
+    def _client(self) -> redis.Redis:
+        return redis.Redis(
+            port=self.port, host=LOOPBACK, password=self.password or None, decode_responses=True
+        )
 
     def stop(self) -> None:
         """End it."""
@@ -341,6 +390,50 @@ async def test_the_store_finds_the_master_through_the_sentinel(watched: Watched)
     async with opened(url) as store:
         assert "2" == (await who_am_i(store))["db"]
         assert "master" == (await store.execute("ROLE"))[0]
+
+
+@pytest.fixture(params=["", PASSWORD, "the sentinels' own"], ids=["none", "the store's", "its own"])
+def guarded(
+    server: Server, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[SentinelProcess]:
+    """A sentinel with a password, or none."""
+    sentinel = SentinelProcess(tmp_path, server.port, request.param)
+    wait_for(sentinel.knows_the_master)
+    yield sentinel
+    sentinel.stop()
+
+
+@pytest.mark.parametrize("user", ["", "default", "gate%2Fway"])
+@pytest.mark.parametrize("option", ["", PASSWORD, "the sentinels' own"])
+async def test_a_sentinel_is_asked_with_the_password_that_it_wants(
+    guarded: SentinelProcess, user: str, option: str
+) -> None:
+    wanted = guarded.password
+    served = (option or PASSWORD) == wanted or not (option or wanted)
+    url = f"redis+sentinel://{user}:{ENCODED}@{LOOPBACK}:{guarded.port}/gateway"
+    async with opened(url, option) as store:
+        assert served is await store.ping()
+
+
+@pytest.mark.parametrize(
+    ("query", "served"), [("?ssl_ca_certs=CA", True), ("", False)], ids=["trusted", "unknown"]
+)
+async def test_sentinel_and_master_are_reached_by_tls(
+    watched: Watched, authority: Authority, query: str, served: bool
+) -> None:
+    certificate = authority.ca.issue_cert(LOOPBACK)
+    query = query.replace("CA", quote(str(authority.file)))
+    async with contextlib.AsyncExitStack() as stack:
+        other = {
+            port: await stack.enter_async_context(tls_in_front(port, certificate))
+            for port in (watched.master.port, watched.replica.port)
+        }
+        sentinel = await stack.enter_async_context(
+            tls_in_front(watched.sentinel.port, certificate, other)
+        )
+        url = f"rediss+sentinel://:{ENCODED}@{LOOPBACK}:{sentinel}/gateway/1{query}"
+        store = await stack.enter_async_context(opened(url))
+        assert served is await store.ping()
 
 
 async def test_a_sentinel_that_is_gone_and_one_that_hangs_are_passed_over(
@@ -498,6 +591,22 @@ def test_a_cluster_store_made_without_a_loop_serves_in_one(cluster: ClusterOfVal
     assert asyncio.run(use())
 
 
+async def test_all_nodes_of_a_cluster_are_reached_by_tls(
+    cluster: ClusterOfValkeys, authority: Authority
+) -> None:
+    certificate = authority.ca.issue_cert(LOOPBACK)
+    other: dict[int, int] = {}  # filled before anybody connects
+    async with contextlib.AsyncExitStack() as stack:
+        for node in cluster.nodes:
+            proxy = tls_in_front(node.port, certificate, other)
+            other[node.port] = await stack.enter_async_context(proxy)
+        url = f"rediss+cluster://:{ENCODED}@{LOOPBACK}:{other[cluster.nodes[1].port]}"
+        url += f"?ssl_ca_certs={quote(str(authority.file))}"
+        store = await stack.enter_async_context(opened(url))
+        names = [f"tls:{n}" for n in range(50)]
+        assert [1] * 50 == await asyncio.gather(*(store.run(COUNT, [name], []) for name in names))
+
+
 async def test_calls_of_one_turn_reach_all_nodes_of_a_cluster(
     cluster: ClusterOfValkeys, cluster_store: Store
 ) -> None:
@@ -509,6 +618,21 @@ async def test_calls_of_one_turn_reach_all_nodes_of_a_cluster(
     assert min(sizes) > 50
     replies = await asyncio.gather(*(cluster_store.execute("GET", name) for name in names))
     assert ["1"] * 500 == replies
+
+
+async def test_a_cluster_that_evicts_is_warned_about(
+    cluster: ClusterOfValkeys, cluster_store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    def set_policy(policy: str) -> None:
+        for index in range(MASTERS + 1):
+            cluster.on(index, lambda client: client.config_set("maxmemory-policy", policy))
+
+    set_policy("volatile-lfu")
+    await EvictionCheck(cluster_store).look()
+    set_policy("noeviction")
+    await EvictionCheck(cluster_store).look()
+    assert caplog.text.count("maxmemory-policy is volatile-lfu") == 1
+    assert caplog.text.count("maxmemory-policy") == 1
 
 
 async def test_a_bad_command_fails_alone_in_a_cluster(cluster_store: Store) -> None:

@@ -59,11 +59,6 @@ class Ports:
         return [int(f"{self.prefix}{number:02d}") for number in range(PROCESSES)]
 
     @property
-    def store(self) -> int:
-        """The store's port."""
-        return int(f"{self.prefix}79")
-
-    @property
     def nginx(self) -> int:
         """The port that visitors use."""
         return int(f"{self.prefix}80")
@@ -73,16 +68,15 @@ class Ports:
         """Choose a block below the ports of the other tests and of outgoing connections."""
         for prefix in random.sample(range(100, 200), 100):
             block = cls(str(prefix))
-            if all(map(_is_free, [*block.gateways, block.store, block.nginx])):
+            if all(map(_is_free, [*block.gateways, block.nginx])):
                 return block
-        raise OSError("no hundred ports have the five that are needed free")
+        raise OSError("no hundred ports have the four that are needed free")
 
 
 def derive_supervisord(shipped: str, ports: Ports) -> str:
     """Return supervisord.conf with other ports and ``PROCESSES`` processes."""
     text = _replaced(shipped, r"(?m)^numprocs=\d+$", f"numprocs={PROCESSES}")
-    text = _replaced(text, r"--port=80%", f"--port={ports.prefix}%")
-    return _replaced(text, r"--port 6379", f"--port {ports.store}")
+    return _replaced(text, r"--port=80%", f"--port={ports.prefix}%")
 
 
 def derive_nginx(shipped: str, ports: Ports) -> str:
@@ -200,7 +194,6 @@ class Deployment:
 
     def _write_options(self, options: dict[str, str]) -> None:
         values = options | {
-            "REDIS_PORT": str(self.ports.store),
             "NEXMO_DOMAIN": self.emulator.domain,
             "NEXMO_SSL": "false",
             "NEXMO_DLR_URL": f"http://127.0.0.1:{self.ports.nginx}/dlr/",

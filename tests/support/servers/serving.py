@@ -48,7 +48,7 @@ async def serving(
             not_found=NotFoundHandler,
             log_requests=loaded.settings.access_log,
         )
-        server = HTTPServer(application, max_body_size=4 * 1024 * 1024)
+        server = HTTPServer(application, max_body_size=2**62)
         sockets = bind_sockets(0, "127.0.0.1")
         server.add_sockets(sockets)
         url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
