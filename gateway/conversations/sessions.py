@@ -108,12 +108,12 @@ class Sessions:
             raise NotFound("no such session")
         return read_session(session_id, pairs(fields))
 
-    async def close(self, session_id: str, *, notify: bool) -> Session | None:
+    async def close(self, session_id: str, *, notify: bool, word: str = "end") -> Session | None:
         """End a session; return it, or None when it was not open (any more).
 
-        notify: leave word that its participants are still to be told.
+        notify: leave word that its participants are still to be told, or whom the word means.
         """
-        return await self._close(session_id, "end", notify=notify)
+        return await self._close(session_id, "end", word=word if notify else "")
 
     async def close_once(self, session_id: str, token: Token) -> tuple[str, Session | None]:
         """End a session because of an MO, and take the MO, both or neither.
@@ -123,10 +123,14 @@ class Sessions:
         session = await self.find_open(session_id)
         if session is None:
             return "changed", None
-        reply = await self._run_close(session, "end", notify=True, token=token)
+        reply = await self._run_close(session, "end", word="end", token=token)
         if reply == ["repeated"]:
             return "repeated", None
         return ("closed", read_session(session_id, pairs(reply))) if reply else ("changed", None)
+
+    async def forget(self, session_id: str) -> None:
+        """Forget a session that has ended."""
+        await self._store.execute("DEL", keys.session(session_id))
 
     async def expire(self, session_id: str) -> Session | None:
         """Close one session if it is over by the store's clock; None when it is not."""
@@ -182,15 +186,15 @@ class Sessions:
             raise UnknownPlace("after: no such session")
         return int(await self._store.execute("ZCOUNT", keys.SESSIONS, closed.created, "+inf"))
 
-    async def _close(self, session_id: str, cause: str, *, notify: bool = False) -> Session | None:
+    async def _close(self, session_id: str, cause: str, *, word: str = "") -> Session | None:
         session = await self.find_open(session_id)
         if session is None:
             return None
-        fields = await self._run_close(session, cause, notify=notify)
+        fields = await self._run_close(session, cause, word=word)
         return read_session(session_id, pairs(fields)) if fields else None
 
     async def _run_close(
-        self, session: Session, cause: str, *, notify: bool = False, token: Token | None = None
+        self, session: Session, cause: str, *, word: str = "", token: Token | None = None
     ) -> list[str]:
         digest = token.digest if token else ""
         fields: list[str] = await self._store.run(
@@ -200,6 +204,6 @@ class Sessions:
                 *log_keys(session),
                 *(token.keys if token else ()),
             ],
-            [session.id, cause, int(notify), self._log_ms, self._past_ms, digest],
+            [session.id, cause, word, self._log_ms, self._past_ms, digest],
         )
         return fields
