@@ -41,7 +41,8 @@ class Who:
 
     def sent(self, sender: str, to: str) -> bool:
         """Tell whether a network may mean him by the sender of a text to this number."""
-        read = readings(sender, e164_of(to)).spellings
+        reached = [e164_of(to), *self.numbers] if sender.startswith("0") else [e164_of(to)]
+        read = [one for each in reached for one in readings(sender, each).spellings]
         return not {*self.numbers}.isdisjoint({f"+{sender.removeprefix('+')}", *read})
 
     @property
@@ -64,7 +65,6 @@ class Traces:
             "{relay}:parts:": self._erase_parts,
             "{relay}:call:": self._erase_from_call,
             "idempotency:": self._erase_from_answer,
-            "parked:": self._erase_parked,
         }
         self._kinds = re.compile("|".join(map(re.escape, self._looks)))
 
@@ -143,11 +143,6 @@ class Traces:
         without = who.in_text.sub("", body or "")
         if without != (body or ""):
             await self._replace(key, "body", body, without)
-
-    async def _erase_parked(self, key: str, who: Who) -> None:
-        """Drop receipts that name him, of messages that are not known."""
-        if who.in_text.search(" ".join(await self._store.execute("LRANGE", key, 0, -1))):
-            await self._store.execute("DEL", key)
 
     async def _replace(self, key: str, field: str, old: str, new: str) -> None:
         await self._store.run(_REPLACE, [key], [field, old, new])
