@@ -263,12 +263,14 @@ async def _names_of_cluster(cluster: aioredis.RedisCluster) -> AsyncIterator[lis
         while True:
             try:
                 async with asyncio.timeout(STORE_SECONDS):
-                    cursor, some = await cluster.scan(
+                    found: Reply = await cluster.scan(
                         cursor, count=NAMES_AT_ONCE, target_nodes=node
                     )
-            except Exception as error:
+            except UNAVAILABLE as error:
                 raise translated(error) from None
-            yield some  # type: ignore[misc]  # replies are decoded
+            cursors, some = found
+            yield some
+            cursor = cursors[node.name]
             if not cursor:
                 break
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gateway.conversations.notices import CONNECTED, THANKS
 from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.values import DAY_MS
@@ -187,6 +188,25 @@ async def test_an_open_session_ends_and_the_counterpart_alone_is_told(place: Pho
     await place.text(BERT, ONE, "still there?")
     assert "hello" not in str(await dump(store_of(place)))
     await place.hears(ANNA, (ONE, START))
+
+
+async def test_a_chat_ends_and_the_other_one_is_thanked(place: PhonesTown) -> None:
+    await place.text(ANNA, THREE, "anna@example.org")
+    await place.text(BERT, THREE, "bert@example.org")
+    await place.text(ANNA, THREE, "hi")
+    await place.hears(BERT, (THREE, CONNECTED), (THREE, "hi"))
+    await place.ok("DELETE", f"/log?number={ANNA}")
+    await place.hears(BERT, (THREE, CONNECTED), (THREE, "hi"), (THREE, THANKS))
+    assert set() == await places_of(store_of(place), ANNA)
+
+
+async def test_a_session_that_is_over_by_the_clock_is_erased_as_well(place: PhonesTown) -> None:
+    """Though nobody has closed it yet."""
+    made = await place.session(ANNA, BERT, virtual_tn=ONE)
+    store = store_of(place)
+    await store.execute("HSET", keys.session(made["session_id"]), "expires", 1)
+    await place.ok("DELETE", f"/log?number={ANNA}")
+    assert set() == await places_of(store, ANNA)
 
 
 async def test_a_repeat_gets_its_answer_without_the_number(place: PhonesTown) -> None:
