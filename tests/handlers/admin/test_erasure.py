@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -172,8 +171,7 @@ async def test_nothing_of_an_erased_number_is_left_in_the_store(
     assert set() == EXPECTED - await places_of(store, shared)
     await place.ok("DELETE", f"/log?number={him}")
     assert set() == await places_of(store, shared)
-    await place.emulator.stop()  # whatever is still under way has come to its end
-    await asyncio.sleep(1.5)
+    await place.gateway.application.services.outbox_worker.stop(30)  # and what was under way ends
     assert set() == await places_of(store, shared)
 
 
