@@ -78,7 +78,7 @@ class Erasure:
         ended = {each for number in numbers for each in await self._end_sessions(number)}
         erased = sum([await self._erase_spelling(each) for each in numbers])
         for session_id in await self._traces.erase(numbers):
-            await self._forget_session(session_id, said=session_id not in ended)
+            await self._forget_session(session_id, numbers, said=session_id not in ended)
         with budget():
             await self._optouts.erase_number(e164)
         return erased
@@ -104,8 +104,11 @@ class Erasure:
         if closed is not None:
             await self._notices.announce(ENDED[told], closed)
 
-    async def _forget_session(self, session_id: str, *, said: bool) -> None:
-        """Forget an ended session; said: also what was said in it and waits in the outbox."""
+    async def _forget_session(self, session_id: str, numbers: Sequence[str], *, said: bool) -> None:
+        """Forget what was said in an ended session, and that he took part.
+
+        said: also what waits in the outbox.
+        """
         with budget():
             session = await self._sessions.find(session_id)
         if session is None:
@@ -115,7 +118,7 @@ class Erasure:
         await self._drop_held([session_id])
         await self.erase_log(session)
         with budget():
-            await self._sessions.forget(session_id)
+            await self._sessions.forget(session_id, numbers)
 
     async def _drop_said(self, session: Session) -> None:
         seats = (session.seat("a"), session.seat("b"))

@@ -140,7 +140,8 @@ class Notices:
     def _owed(self, word: str, session: Session) -> list[OutboxEntry]:
         """Return the notices that a word stands for."""
         told = [side for side in SIDES if word in {"start", "end"} or word.endswith(f"-to-{side}")]
-        notices = (self._announcement(word, session, session.seat(side)) for side in told)
+        seats = [seat for seat in map(session.seat, told) if seat.person]  # '': he was erased
+        notices = (self._announcement(word, session, seat) for seat in seats)
         return [notice for notice in notices if notice is not None]
 
     def _announcement(self, word: str, session: Session, seat: Seat) -> OutboxEntry | None:

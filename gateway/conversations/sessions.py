@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from gateway.conversations.session import (
     Route,
@@ -34,6 +34,7 @@ _CLOSE = Script.load(
 )
 _EXTEND = Script.load(__file__, "session_extend")
 _RESUME = Script.load(__file__, "session_resume")
+_FORGET = Script.load(__file__, "session_forget")
 _DUE = Script.load(__file__, "due")
 
 
@@ -128,9 +129,9 @@ class Sessions:
             return "repeated", None
         return ("closed", read_session(session_id, pairs(reply))) if reply else ("changed", None)
 
-    async def forget(self, session_id: str) -> None:
-        """Forget a session that has ended."""
-        await self._store.execute("DEL", keys.session(session_id))
+    async def forget(self, session_id: str, numbers: Sequence[str]) -> None:
+        """Forget who took part in a session that has ended, by all spellings of his number."""
+        await self._store.run(_FORGET, [keys.session(session_id)], numbers)
 
     async def expire(self, session_id: str) -> Session | None:
         """Close one session if it is over by the store's clock; None when it is not."""

@@ -69,7 +69,7 @@ class Traces:
         self._kinds = re.compile("|".join(map(re.escape, self._looks)))
 
     async def erase(self, numbers: Sequence[str]) -> list[str]:
-        """Erase them, and return the ids of his sessions that have ended and are still kept.
+        """Erase them, and return the ids of the ended sessions that still name him.
 
         numbers: all spellings of his number, E.164.
         """
