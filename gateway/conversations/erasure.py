@@ -20,7 +20,7 @@ from gateway.telephony.plans import spellings
 
 # A log holds thousands of texts and a number has many sessions: that takes longer than the second
 # that a request may wait for the store, so each step gets one, and every so many messages.
-FORGOTTEN_AT_ONCE = 200
+FORGOTTEN_AT_ONCE = 100
 
 
 class Erasure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from tests.support.scenes.masking import (
     THREE,
     TOKEN,
     TWO,
+    until,
 )
 from tests.support.scenes.phones_town import PhonesTown, devices_file, phones_town, sends
 
@@ -85,8 +87,8 @@ async def places_of(store: Store, digits: str) -> set[str]:
     return {re.match(r"(\{[a-z]+\}:)?[a-z-]+", key)[0] for key in found}  # type: ignore[index]
 
 
-async def fail_next(place: PhonesTown, failure: str, count: int) -> None:
-    order = {"failure": failure, "count": count}
+async def fail_next(place: PhonesTown, failure: str, count: int, **more: object) -> None:
+    order = {"failure": failure, "count": count, **more}
     url = f"{place.emulator.url}/emulator/next"
     async with place.gateway.client.post(url, json=order) as response:
         assert 200 == response.status
@@ -173,6 +175,24 @@ async def test_nothing_of_an_erased_number_is_left_in_the_store(
     assert set() == await places_of(store, shared)
     await place.gateway.application.services.outbox_worker.stop(30)  # and what was under way ends
     assert set() == await places_of(store, shared)
+
+
+async def test_a_text_under_way_brings_nothing_back(place: PhonesTown) -> None:
+    """The provider takes its time to answer."""
+    await place.session(ANNA, BERT, virtual_tn=ONE)
+    await place.at_rest()
+    await fail_next(place, "timeout", 1, seconds=2)
+    await place.text(BERT, ONE, "on its way")
+    store = store_of(place)
+
+    async def is_written() -> bool:
+        return "writing" in str(await store.execute("HVALS", keys.CLAIMS))
+
+    await until(is_written)
+    await place.ok("DELETE", f"/log?number={ANNA}")
+    assert set() == await places_of(store, ANNA)
+    await place.gateway.application.services.outbox_worker.stop(30)
+    assert set() == await places_of(store, ANNA)
 
 
 async def test_an_open_session_ends_and_the_counterpart_alone_is_told(place: PhonesTown) -> None:
@@ -319,16 +339,16 @@ async def test_others_lose_nothing(place: PhonesTown) -> None:
 async def test_messages_beyond_the_index_of_a_number_are_erased_too(place: PhonesTown) -> None:
     store = store_of(place)
     receipts = place.gateway.application.services.receipts
-    for n in range(1003):
-        message_id = f"{n:032x}"
-        await store.execute("HSET", keys.message(message_id), "to", f"+{ANNA}", "provider", "nexmo")
-        await store.execute("ZADD", keys.MESSAGES, DAY_MS + n, message_id)
-        if n >= 3:
-            await store.execute("ZADD", keys.messages_of(f"+{ANNA}"), DAY_MS + n, message_id)
-    await store.execute("SET", keys.part("nexmo", "0A00000000000001"), f"{1002:032x}")
-    await store.execute("HSET", keys.message(f"{1002:032x}"), "p:0A00000000000001", "1 accepted")
+    ids = [f"{n:032x}" for n in range(1003)]
+    record = ("to", f"+{ANNA}", "provider", "nexmo")
+    await asyncio.gather(*(store.execute("HSET", keys.message(each), *record) for each in ids))
+    for key, listed in ((keys.MESSAGES, ids), (keys.messages_of(f"+{ANNA}"), ids[3:])):
+        flat = [item for each in listed for item in (DAY_MS, each)]
+        await store.execute("ZADD", key, *flat)
+    await store.execute("SET", keys.part("nexmo", "0A00000000000001"), ids[-1])
+    await store.execute("HSET", keys.message(ids[-1]), "p:0A00000000000001", "1 accepted")
     await place.ok("DELETE", f"/log?number={ANNA}")
-    assert frozenset() == await receipts.known(f"{n:032x}" for n in range(1003))
+    assert frozenset() == await receipts.known(ids)
     assert not await store.execute("EXISTS", keys.part("nexmo", "0A00000000000001"))
 
 
