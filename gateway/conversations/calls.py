@@ -45,7 +45,7 @@ from gateway.virtual_numbers.pool import Mode
 log = logging.getLogger(__name__)
 
 _LOOK = Script.load(__file__, "call_look")
-_START = Script.load(__file__, "call_start", "_enqueue", "_log", "_call")
+_START = Script.load(__file__, "call_start", "_enqueue", "_log", "_call", "_optouts")
 _ASK = Script.load(__file__, "call_ask")
 _PIN = Script.load(__file__, "call_pin", "_enqueue")
 _EVENT = Script.load(__file__, "call_event", "_enqueue", "_call")
@@ -265,7 +265,7 @@ class Calls:
         return (
             [
                 *(keys.call(call_id), keys.session(session.id), keys.OPTOUTS),
-                *(keys.IN_CALL, keys.CALLS, *log_keys(session)),
+                *(keys.IN_CALL, keys.CALLS, *log_keys(session), keys.ERASED_OPTOUTS),
             ],
             [
                 *(call_id, session.id, side, caller, callee, leg, entry),

@@ -32,6 +32,8 @@ OPTED_OUT = {"a": "opted-out-to-a", "b": "opted-out-to-b"}
 # The same of who has to hear that his texts are not passed on, or later.
 PAUSED = {"a": "paused-to-a", "b": "paused-to-b"}
 HELD = {"a": "held-to-a", "b": "held-to-b"}
+# The same of who alone has to hear that the session has ended: the other one was erased.
+ENDED = {"a": "end-to-a", "b": "end-to-b"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Notices:
     """Writes notices, and queues those that are owed to the participants of a session.
 
     What is owed stands in ``announce`` as "<word> <session id>", noted by the script that causes
-    it; the word is "start", "end" or one of OPTED_OUT, PAUSED and HELD.
+    it; the word is "start", "end" or one of OPTED_OUT, PAUSED, HELD and ENDED.
     """
 
     def __init__(self, store: Store, texts: NoticeTexts, wake: Callable[[], None]) -> None:
@@ -138,14 +140,15 @@ class Notices:
     def _owed(self, word: str, session: Session) -> list[OutboxEntry]:
         """Return the notices that a word stands for."""
         told = [side for side in SIDES if word in {"start", "end"} or word.endswith(f"-to-{side}")]
-        notices = (self._announcement(word, session, session.seat(side)) for side in told)
+        seats = [seat for seat in map(session.seat, told) if seat.person]  # '': he was erased
+        notices = (self._announcement(word, session, seat) for seat in seats)
         return [notice for notice in notices if notice is not None]
 
     def _announcement(self, word: str, session: Session, seat: Seat) -> OutboxEntry | None:
         texts = {"start": self._start(session.mode), "end": self._texts.end}
         if session.is_chat:
             texts = {"start": CONNECTED, "end": THANKS}
-        text = texts.get(word) or self._word_to_one(word)
+        text = texts.get(word.partition("-to-")[0]) or self._word_to_one(word)
         if session.is_chat and text:
             return outgoing(seat, text, kind="chat", session=session.id)
         return self._notice(text, seat, session.id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from gateway.conversations.session import (
     Route,
@@ -35,6 +35,7 @@ _CLOSE = Script.load(
 _FORGET = Script.load(__file__, "session_forget", "_load", "_session")
 _EXTEND = Script.load(__file__, "session_extend")
 _RESUME = Script.load(__file__, "session_resume")
+_FORGET_PARTICIPANT = Script.load(__file__, "participant_forget")
 _DUE = Script.load(__file__, "due")
 
 
@@ -109,12 +110,12 @@ class Sessions:
             raise NotFound("no such session")
         return read_session(session_id, pairs(fields))
 
-    async def close(self, session_id: str, *, notify: bool) -> Session | None:
+    async def close(self, session_id: str, *, notify: bool, word: str = "end") -> Session | None:
         """End a session; return it, or None when it was not open (any more).
 
-        notify: leave word that its participants are still to be told.
+        notify: leave word that its participants are still to be told, or whom the word means.
         """
-        return await self._close(session_id, "end", notify=notify)
+        return await self._close(session_id, "end", word=word if notify else "")
 
     async def close_once(self, session_id: str, token: Token) -> tuple[str, Session | None]:
         """End a session because of an MO, and take the MO, both or neither.
@@ -124,10 +125,14 @@ class Sessions:
         session = await self.find_open(session_id)
         if session is None:
             return "changed", None
-        reply = await self._run_close(session, "end", notify=True, token=token)
+        reply = await self._run_close(session, "end", word="end", token=token)
         if reply == ["repeated"]:
             return "repeated", None
         return ("closed", read_session(session_id, pairs(reply))) if reply else ("changed", None)
+
+    async def forget_participant(self, session_id: str, numbers: Sequence[str]) -> None:
+        """Forget who took part in a session that has ended, by all spellings of his number."""
+        await self._store.run(_FORGET_PARTICIPANT, [keys.session(session_id)], numbers)
 
     async def expire(self, session_id: str) -> Session | None:
         """Close one session if it is over by the store's clock; None when it is not."""
@@ -193,17 +198,17 @@ class Sessions:
             raise UnknownPlace("after: no such session")
         return int(await self._store.execute("ZCOUNT", keys.SESSIONS, closed.created, "+inf"))
 
-    async def _close(self, session_id: str, cause: str, *, notify: bool = False) -> Session | None:
+    async def _close(self, session_id: str, cause: str, *, word: str = "") -> Session | None:
         session = await self.find_open(session_id)
         if session is None:
             if cause == "expiry":  # else it would be due for ever
                 await self.forget(session_id)
             return None
-        fields = await self._run_close(session, cause, notify=notify)
+        fields = await self._run_close(session, cause, word=word)
         return read_session(session_id, pairs(fields)) if fields else None
 
     async def _run_close(
-        self, session: Session, cause: str, *, notify: bool = False, token: Token | None = None
+        self, session: Session, cause: str, *, word: str = "", token: Token | None = None
     ) -> list[str]:
         digest = token.digest if token else ""
         fields: list[str] = await self._store.run(
@@ -213,6 +218,6 @@ class Sessions:
                 *log_keys(session),
                 *(token.keys if token else ()),
             ],
-            [session.id, cause, int(notify), self._log_ms, self._past_ms, digest],
+            [session.id, cause, word, self._log_ms, self._past_ms, digest],
         )
         return fields

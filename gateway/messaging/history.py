@@ -13,12 +13,14 @@ from typing import Any
 import msgspec
 
 from gateway.errors import UnknownPlace
-from gateway.messaging.receipts import Receipts
+from gateway.messaging.receipts import MOST_OF_A_NUMBER, Receipts
 from gateway.messaging.status import Status, summarise
 from gateway.monitoring.metrics import provider_label
 from gateway.store import keys
+from gateway.store.budget import budget
 from gateway.store.paging import Page, newest_first
 from gateway.store.pipeline import Store
+from gateway.store.scan import set_scan
 from gateway.store.values import ID, days_ms
 from gateway.telephony.plans import person
 
@@ -113,8 +115,24 @@ class History:
         return await self._page(keys.messages_of(person(e164)), limit, after)
 
     async def ids_of(self, e164: str) -> list[str]:
-        """Return the ids of the last thousand messages to one number."""
-        return sorted(await self._store.execute("ZRANGE", keys.messages_of(e164), 0, -1))
+        """Return the ids of all messages to one number that are kept.
+
+        The last thousand stand in an index, and come last: as long as it is full, those before
+        them are looked for among all.
+        """
+        last = await self._store.execute("ZRANGE", keys.messages_of(e164), 0, -1)
+        before = await self._older_of(e164, last) if len(last) >= MOST_OF_A_NUMBER else []
+        return [*before, *last]
+
+    async def _older_of(self, e164: str, last: Sequence[str]) -> list[str]:
+        found, known = [], frozenset(last)
+        async for ids in set_scan(self._store, keys.MESSAGES):
+            with budget():
+                receivers = await asyncio.gather(
+                    *(self._store.execute("HGET", keys.message(each), "to") for each in ids)
+                )
+            found += [each for each, to in zip(ids, receivers, strict=True) if to == e164]
+        return [each for each in dict.fromkeys(found) if each not in known]
 
     async def _page(self, index: str, limit: int, after: str) -> Page[Message]:
         if after and not ID.fullmatch(after):

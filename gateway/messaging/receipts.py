@@ -182,14 +182,19 @@ class Receipts:
     async def forget(self, message_ids: Iterable[str]) -> None:
         """Delete messages with all that is known of them; unknown ids are nothing to do."""
         ids = list(message_ids)
-        receivers = await asyncio.gather(
-            *(self._store.execute("HGET", keys.message(each), "to") for each in ids)
+        records = await asyncio.gather(
+            *(self._store.execute("HGETALL", keys.message(each)) for each in ids)
         )
-        known = zip(ids, receivers, strict=True)
+        known = {each: pairs(record) for each, record in zip(ids, records, strict=True) if record}
+        maps = [name for record in known.values() for name in _maps(record)]
         # The lists first: once its record is gone, nobody knows which of them names a message.
         await asyncio.gather(
             *(self._store.execute("ZREM", keys.MESSAGES, each) for each in ids),
-            *(self._store.execute("ZREM", keys.messages_of(to), each) for each, to in known if to),
+            *(
+                self._store.execute("ZREM", keys.messages_of(record["to"]), each)
+                for each, record in known.items()
+            ),
+            *(self._store.execute("DEL", each) for each in maps),
         )
         names = [name for each in ids for name in (keys.message(each), keys.message_events(each))]
         await asyncio.gather(*(self._store.execute("DEL", each) for each in names))
@@ -261,6 +266,13 @@ class Receipts:
             if session and self._changed is not None:
                 await self._changed(session, message_id, summarise(fields).delivery.value)
         return happened
+
+
+def _maps(record: Mapping[str, str]) -> list[str]:
+    """Return the keys under which the provider's ids lead to a message, or wait for it."""
+    provider = provider_label(record["provider"])
+    ids = [name[2:] for name in record if name.startswith("p:")]
+    return [key(provider, each) for key in (keys.part, keys.parked) for each in ids]
 
 
 def _answer(result: SubmitResult, attempts: int, *, open_still: bool) -> dict[str, str | int]:

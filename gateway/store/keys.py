@@ -49,6 +49,7 @@ former releases also as they were given).
 | {relay}:told:<number>><sender> | string | a stranger was told that there is no session | 1 h |
 | {relay}:helped:<number>><sender> | string | a person got the answer to HELP | 1 day |
 | {relay}:optouts | sorted set | numbers that texted STOP, by time | START, or an operator |
+| {relay}:optouts-erased | hash | key: a secret; a number hashed with it -> since | the same |
 | {relay}:inbox | stream | MOs that belong to nothing (field j: JSON) | message_log_days |
 | {relay}:inbox-raw | list | ids of those of them that could not be used, at most 1,000 | the same |
 | {relay}:log:<session> | list | what was said in a session (JSON) | session_log_days |
@@ -173,6 +174,7 @@ UNIQUE_NAMES = "{relay}:unique-names"
 ANNOUNCE = "{relay}:announce"
 ASSEMBLIES = "{relay}:assemblies"
 OPTOUTS = "{relay}:optouts"
+ERASED_OPTOUTS = "{relay}:optouts-erased"
 INBOX = "{relay}:inbox"
 INBOX_RAW = "{relay}:inbox-raw"
 DUE = "{relay}:due"

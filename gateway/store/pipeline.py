@@ -9,7 +9,7 @@ of its own.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 
 from hiredis import pack_command
@@ -19,7 +19,7 @@ from redis.exceptions import NoScriptError, ResponseError
 
 from gateway.errors import StoreUnavailable
 from gateway.store import keys
-from gateway.store.budget import STORE_SECONDS, current
+from gateway.store.budget import STORE_SECONDS, budget, current
 from gateway.store.client import client
 from gateway.store.outage import UNAVAILABLE, is_lost, log_outage, translated
 from gateway.store.script import Argument, Reply, Script, ScriptCall
@@ -27,6 +27,8 @@ from gateway.store.script import Argument, Reply, Script, ScriptCall
 # A call that starts with at least this share of the second left needs no timer of its own:
 # the pipeline's own deadline of one second keeps the promise closely enough.
 WHOLE_BUDGET = 0.95
+# Names that one step of a walk over all keys looks at: the server is busy with them for 0.2 ms.
+NAMES_AT_ONCE = 1000
 # Commands wait for the pipeline under way, so that few large ones travel in place of many small
 # ones, but not for one that hangs: a server answers within a millisecond.
 LONGEST_WAIT = 0.01
@@ -111,6 +113,24 @@ class Store:
     async def check_writes(self) -> None:
         """Write a mark that soon goes; raises StoreUnavailable, whose ``reason`` tells why not."""
         await self.execute("SET", keys.WRITABLE, "1", "PX", MARK_MS)
+
+    async def names(self) -> AsyncIterator[list[str]]:
+        """Yield the names of all keys, some at a time; each step has the store's second for itself.
+
+        A key may come twice; one that is made meanwhile may not come at all. Raises
+        StoreUnavailable.
+        """
+        if isinstance(self._client, aioredis.RedisCluster):
+            async for some in _names_of_cluster(self._client):
+                yield some
+            return
+        cursor = "0"
+        while True:
+            with budget():
+                cursor, some = await self.execute("SCAN", cursor, "COUNT", NAMES_AT_ONCE)
+            yield some
+            if cursor == "0":
+                return
 
     async def ping(self) -> bool:
         """Tell whether the store answers within the deadline."""
@@ -240,6 +260,25 @@ class Store:
         calls = [batch[index].with_text() for index in missing]
         for index, reply in zip(missing, await self._replies(calls), strict=True):
             replies[index] = reply
+
+
+async def _names_of_cluster(cluster: aioredis.RedisCluster) -> AsyncIterator[list[str]]:
+    """Yield the names of the keys of all nodes: a pipeline could not say which node it asks."""
+    for node in cluster.get_primaries():
+        cursor = 0
+        while True:
+            try:
+                async with asyncio.timeout(STORE_SECONDS):
+                    found: Reply = await cluster.scan(
+                        cursor, count=NAMES_AT_ONCE, target_nodes=node
+                    )
+            except UNAVAILABLE as error:
+                raise translated(error) from None
+            cursors, some = found
+            yield some
+            cursor = cursors[node.name]
+            if not cursor:
+                break
 
 
 async def _all(futures: Sequence[asyncio.Future[Reply]]) -> list[Reply]:

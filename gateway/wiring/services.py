@@ -27,6 +27,7 @@ from gateway.conversations.texts.lobby import Lobby
 from gateway.conversations.texts.media import Media
 from gateway.conversations.texts.passing import Passing
 from gateway.conversations.texts.relay import Relay
+from gateway.conversations.traces import Traces
 from gateway.conversations.transcript import Transcript
 from gateway.messaging.history import History
 from gateway.messaging.inbound.concatenation import Concatenation
@@ -35,6 +36,7 @@ from gateway.messaging.keywords import Keywords
 from gateway.messaging.messenger import Messenger
 from gateway.messaging.optouts import OptOuts
 from gateway.messaging.outbox.dead_letters import DeadLetters
+from gateway.messaging.outbox.erasing import QueuedTexts
 from gateway.messaging.outbox.queue import Outbox, OutboxEntry
 from gateway.messaging.outbox.worker import OutboxWorker
 from gateway.messaging.pacer import Pacer
@@ -244,11 +246,16 @@ def _open(
     )
     holding = Holding(store, worker.wake)
     erasure = Erasure(
+        sessions=sessions,
+        notices=notices,
         transcript=transcript,
         history=history,
         receipts=receipts,
         inbox=inbox,
+        queued=QueuedTexts(store),
         dead_letters=dead_letters,
+        optouts=optouts,
+        traces=Traces(store),
         drop_held=holding.discard_of,
         erase_tasks=tasks.erase_number,
     )

@@ -21,7 +21,9 @@ class OptOutsHandler(AdminHandler):
         found = await self.services.optouts.page(limit, f"+{after}" if after else "")
         optouts = [_optout_fields(each) for each in found.items]
         following = found.next and digits(found.next)
-        self.reply({"total_optouts": found.total, "optouts": optouts, "next": following})
+        body = {"total_optouts": found.total, "optouts": optouts, "next": following}
+        erased = await self.services.optouts.erased()
+        self.reply(body | ({"erased": erased} if erased else {}))
 
 
 class OptOutHandler(FieldsHandler):

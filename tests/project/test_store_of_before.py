@@ -140,6 +140,7 @@ NEW_KEYS = {
     "{relay}:helped:<number>><sender>",
     "{relay}:imported:<phone>:<digest>",
     "{relay}:inbox-raw",
+    "{relay}:optouts-erased",
     "{relay}:passed:<session>:<side>",
 }
 

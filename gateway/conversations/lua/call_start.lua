@@ -1,6 +1,7 @@
--- Decide, once, whether the call of a participant is connected. Preludes: _enqueue _log _call
+-- Decide, once, whether the call of a participant is connected. Preludes: _enqueue _log _call _optouts
 -- KEYS[1]  call, KEYS[2] session, KEYS[3] optouts, KEYS[4] who is in a call, KEYS[5] calls,
---          KEYS[6] log, KEYS[7] its states, KEYS[8] and KEYS[9] logs of both participants
+--          KEYS[6] log, KEYS[7] its states, KEYS[8] and KEYS[9] logs of both participants,
+--          KEYS[10] optouts of erased numbers
 -- ARGV     id, session id, side of the caller, caller, counterpart, the caller's leg, log entry
 --          ('' = no log); how long (ms) the call is kept, how long it is believed in before the
 --          first event, after how long a silence it is lost
@@ -16,7 +17,7 @@ local now, session = now_ms(), redis.call('HMGET', KEYS[2], 'closed', 'expires')
 local expires = tonumber(session[2] or '0')
 if session[1] ~= '0' or expires > 0 and expires <= now then return 'over' end
 local answer, state = 'connect', 'calling'
-if redis.call('ZSCORE', KEYS[3], ARGV[5]) then
+if opted_out(KEYS[3], KEYS[10], ARGV[5]) then
   answer, state = 'suppressed', 'suppressed'
 elseif engaged(KEYS[4], ARGV[5], ARGV[4], now) then
   answer, state = 'busy', 'busy'

@@ -2,8 +2,8 @@
 -- KEYS[1]  … KEYS[21] see _session; KEYS[22] log, KEYS[23] its states, KEYS[24] and KEYS[25]
 --          logs of both; KEYS[26] token and KEYS[27] assemblies of an MO that is taken with it
 -- ARGV     id, cause: "end" or "expiry" (only if it is over by the clock, "end" only if it is not),
---          announce (1 or 0), how long (ms) the log (0 = not at all) and the numbers that both had
---          are kept, digest of an MO's parts or ''
+--          word that announces it to one or both ('' = nobody is told), how long (ms) the log (0 =
+--          not at all) and the numbers that both had are kept, digest of an MO's parts or ''
 -- Returns  the closed session (HGETALL), empty when it was not open or the cause does not apply, or
 --          "repeated": the MO was taken before.
 local k, id, now = session_keys(1), ARGV[1], string.format('%d', now_ms())
@@ -38,8 +38,8 @@ redis.call('HDEL', k.session, 'said')
 local closed, kept = redis.call('HGETALL', k.session), tonumber(ARGV[4])
 for i = 22, 23 do redis.call('PEXPIRE', KEYS[i], kept) end
 for i = 24, 25 do log_ends(KEYS[i], id, tonumber(now), kept) end
-if ARGV[3] == '1' then
-  redis.call('ZADD', k.announce, now, 'end ' .. id)
+if ARGV[3] ~= '' then
+  redis.call('ZADD', k.announce, now, ARGV[3] .. ' ' .. id)
   kept = math.max(kept, 3600000) -- whoever queues the notices has to find the session
 end
 redis.call('PEXPIRE', k.session, kept)

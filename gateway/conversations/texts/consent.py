@@ -21,8 +21,8 @@ from gateway.store.values import DAY_MS
 from gateway.telephony.networks import e164_of
 from gateway.telephony.plans import person, spellings
 
-_STOP = Script.load(__file__, "relay_stop", "_enqueue", "_once", "_log", "_owe")
-_START = Script.load(__file__, "relay_start", "_once")
+_STOP = Script.load(__file__, "relay_stop", "_enqueue", "_once", "_log", "_owe", "_optouts")
+_START = Script.load(__file__, "relay_start", "_once", "_optouts")
 _HELP = Script.load(__file__, "relay_help", "_enqueue")
 
 # Who asks for help is answered once in so many milliseconds.
@@ -81,7 +81,9 @@ class Consent:
             keys.OPTOUTS,
             keys.LOBBY,
             keys.LOBBY_PEOPLE,
-            *_queueing(mo),
+            keys.DUE,
+            keys.ERASED_OPTOUTS,
+            keys.queue(_direction(mo)),
         ]
         args = [mo.token.digest, person(mo.sender), _direction(mo), confirmation]
         session = await self._sessions.find_open(look.route.session) if look.route else None
@@ -103,7 +105,9 @@ class Consent:
 
     async def _start(self, mo: Mo) -> str:
         happened: str = await self._store.run(
-            _START, [*mo.token.keys, keys.OPTOUTS], [mo.token.digest, *spellings(mo.sender)]
+            _START,
+            [*mo.token.keys, keys.OPTOUTS, keys.ERASED_OPTOUTS],
+            [mo.token.digest, *spellings(mo.sender)],
         )
         return happened
 

@@ -212,6 +212,8 @@ def _names(item: InboxItem, e164: str) -> bool:
         raw.names(item.raw, _digits(e164))
         or _digits(e164) in {mo.sender, mo.to}
         or e164 in persons(mo.sender, e164_of(mo.to))
+        # A national form, which nobody could complete: it may be his.
+        or (mo.sender.startswith("0") and e164 in persons(mo.sender, e164))
         or e164 == e164_of(mo.to)
     )
 

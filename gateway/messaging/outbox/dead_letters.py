@@ -13,11 +13,9 @@ from gateway.store import keys
 from gateway.store.budget import budget
 from gateway.store.paging import Page, newest_first
 from gateway.store.pipeline import Store
+from gateway.store.scan import hash_scan
 from gateway.store.script import Script
 from gateway.store.values import days_ms
-
-# Looked at in one call when a number is erased.
-CHUNK = 500
 
 _REQUEUE = Script.load(__file__, "outbox_requeue", "_enqueue")
 _DISCARD = Script.load(__file__, "outbox_discard")
@@ -78,16 +76,15 @@ class DeadLetters:
 
     async def discard_of(self, e164: str, sessions: Collection[str]) -> int:
         """Drop the dead letters to a number and those of sessions; return how many."""
-        cursor, dropped = "0", 0
-        while True:
+        dropped = 0
+        async for letters in hash_scan(self._store, keys.DEAD):
             with budget():
-                cursor, flat = await self._store.execute("HSCAN", keys.DEAD, cursor, "COUNT", CHUNK)
-                for letter_id, text in zip(flat[::2], flat[1::2], strict=True):
+                for letter_id, text in letters.items():
                     letter = _read(letter_id, text)
-                    if letter.to == e164 or letter.session in sessions:
+                    unread = letter.reason == UNREADABLE and e164 in text
+                    if letter.to == e164 or letter.session in sessions or unread:
                         dropped += await self.discard(letter_id)
-                if cursor == "0":
-                    return dropped
+        return dropped
 
     async def trim(self) -> None:
         """Drop those that are too old."""

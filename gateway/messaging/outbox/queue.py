@@ -32,7 +32,7 @@ CONFIRMATION = "confirmation"
 UNREADABLE = "unreadable"
 
 _CLAIM = Script.load(__file__, "outbox_claim", "_enqueue")
-_MARK = Script.load(__file__, "outbox_mark", "_enqueue")
+_MARK = Script.load(__file__, "outbox_mark", "_enqueue", "_optouts")
 _RENEW = Script.load(__file__, "outbox_renew", "_enqueue")
 _DECIDE = Script.load(__file__, "outbox_decide", "_enqueue")
 _HAND_BACK = Script.load(__file__, "outbox_hand_back", "_enqueue")
@@ -193,7 +193,10 @@ class Outbox:
         """
         turn, *wait_ms = await self._store.run(
             _MARK,
-            [keys.DUE, keys.CLAIMS, keys.TURNS, keys.RESERVED, keys.OPTOUTS],
+            [
+                *(keys.DUE, keys.CLAIMS, keys.TURNS, keys.RESERVED),
+                *(keys.OPTOUTS, keys.ERASED_OPTOUTS),
+            ],
             [claim.direction, claim.token, lease_ms, interval_ms, longest_ms, int(despite_optout)],
         )
         return Turn(turn), sum(wait_ms) / 1000

@@ -15,7 +15,7 @@ from redis.exceptions import ResponseError
 from gateway.access import limiter
 from gateway.errors import StoreUnavailable
 from gateway.store import valkey_process
-from gateway.store.budget import Budget, budget, fresh_budget
+from gateway.store.budget import Budget, budget, current, fresh_budget
 from gateway.store.pipeline import BadCommand, Store, connect
 from gateway.store.script import Script, pairs
 from tests.conftest import RestartableValkey
@@ -455,3 +455,20 @@ def test_a_hash_is_read_from_a_list_and_from_a_dict(
     reply: list[str] | dict[str, str], expected: dict[str, str]
 ) -> None:
     assert expected == pairs(reply)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2500])
+async def test_a_walk_over_all_keys_goes_on_when_the_second_of_its_request_is_spent(
+    store: Store, count: int
+) -> None:
+    names = {f"walk:{n}" for n in range(count)}
+    await asyncio.gather(*(store.execute("SET", name, "1") for name in names))
+    current.set(Budget(0))
+    found = [name async for some in store.names() for name in some]
+    current.set(None)
+    assert names == {*found}
+
+
+async def test_a_walk_over_the_keys_of_a_store_that_is_away_says_so() -> None:
+    with pytest.raises(StoreUnavailable):
+        [_ async for _ in connect("redis://127.0.0.1:1").names()]

@@ -635,6 +635,13 @@ async def test_a_cluster_that_evicts_is_warned_about(
     assert caplog.text.count("maxmemory-policy") == 1
 
 
+async def test_a_walk_over_all_keys_sees_those_of_every_node(cluster_store: Store) -> None:
+    names = {f"walk:{n}" for n in range(3000)}
+    await asyncio.gather(*(cluster_store.execute("SET", name, "1") for name in names))
+    found = [name async for some in cluster_store.names() for name in some]
+    assert set() == names - {*found}
+
+
 async def test_a_bad_command_fails_alone_in_a_cluster(cluster_store: Store) -> None:
     calls = [cluster_store.run(COUNT, [f"bad:{n}"], []) for n in range(300)]
     bad, *others = await asyncio.gather(

@@ -115,7 +115,9 @@ async def town(
             "--nexmo_rate=0",
             "--number_rate=0",
         )
-        async with serving(*defaults, *options, redis_url=redis_url) as gateway:
+        named = {each.partition("=")[0] for each in options}
+        others = (each for each in defaults if each.partition("=")[0] not in named)
+        async with serving(*others, *options, redis_url=redis_url) as gateway:
             emulator.configure(
                 dlr_url=f"{gateway.url}/dlr/{token}",
                 mo_url=f"{gateway.url}/inbound/{token}",

@@ -1,9 +1,10 @@
 -- Take a text of one participant and queue it for the other.
--- Preludes: _enqueue _once _sides _log _owe
+-- Preludes: _enqueue _once _sides _log _owe _optouts
 -- KEYS[1]  token, KEYS[2] assemblies, KEYS[3] routes of the sender, KEYS[4] session,
 --          KEYS[5] optouts, KEYS[6] log, KEYS[7] its states, KEYS[8] and KEYS[9] logs of both,
 --          KEYS[10] due, KEYS[11] queue to the counterpart, KEYS[12] announce, KEYS[13] expiries,
---          KEYS[14] passed and KEYS[15] held of this side, KEYS[16] held of all
+--          KEYS[14] passed and KEYS[15] held of this side, KEYS[16] held of all,
+--          KEYS[17] optouts of erased numbers
 -- ARGV     digest of the parts or '', virtual number, route, counterpart as optouts have him,
 --          session id, side, message id, what both said last ('' = no guard), direction, entry,
 --          log entry ('' = no log), word that
@@ -20,7 +21,7 @@ if redis.call('HGET', KEYS[3], ARGV[2]) ~= ARGV[3] then return 'changed' end
 local found = redis.call('HMGET', KEYS[4], 'expires', 'paused')
 local expires, paused = tonumber(found[1] or '0'), found[2]
 if expires > 0 and expires <= now then return 'over' end
-local since = redis.call('ZSCORE', KEYS[5], ARGV[4])
+local since = opted_out(KEYS[5], KEYS[17], ARGV[4])
 local cap = {amount = tonumber(ARGV[17]), window = tonumber(ARGV[18]), day = tonumber(ARGV[19])}
 local at, waits = earliest(KEYS[14], KEYS[15], cap, now)
 if at > now + DAY_MS and not since and not paused then return 'overflow' end

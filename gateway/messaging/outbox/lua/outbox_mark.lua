@@ -1,7 +1,7 @@
 -- Say that the text of a claim is about to be written, at the pace of its sending number.
--- Preludes: _enqueue
+-- Preludes: _enqueue _optouts
 -- KEYS[1]  directions by due time, KEYS[2] claims, KEYS[3] turns, KEYS[4] reserved turns,
---          KEYS[5] optouts
+--          KEYS[5] optouts, KEYS[6] those of erased numbers
 -- ARGV     direction, claim token, lease (ms), interval (ms, 0 = none), longest wait (ms), 1 if
 --          the text is for one who has opted out, too
 -- Returns  {write}: do it now; {wait, n}: ask again in n ms; {later}: this turn came too late, the
@@ -11,7 +11,7 @@ local now, interval = now_ms(), tonumber(ARGV[4])
 local owner, state = string.match(redis.call('HGET', KEYS[2], ARGV[1]) or '', '^(%S+) (%a+)$')
 if owner ~= ARGV[2] then return {'lost'} end
 local to = string.match(ARGV[1], '>(.*)$')
-if ARGV[6] ~= '1' and redis.call('ZSCORE', KEYS[5], to) then return {'opted_out'} end
+if ARGV[6] ~= '1' and opted_out(KEYS[5], KEYS[6], to) then return {'opted_out'} end
 local number = string.match(ARGV[1], '^(%+1%d*)>')
 if interval > 0 and number then
   local written = tonumber(redis.call('HGET', KEYS[3], number .. ' written') or '0')
