@@ -9,6 +9,7 @@ from gateway.conversations.transcript import Transcript
 from gateway.messaging.history import History
 from gateway.messaging.inbound.inbox import Inbox
 from gateway.messaging.outbox.dead_letters import DeadLetters
+from gateway.messaging.outbox.unknown import UnknownTexts
 from gateway.messaging.receipts import Receipts
 from gateway.store.budget import budget
 
@@ -31,13 +32,14 @@ class Erasure:
         receipts: Receipts,
         inbox: Inbox,
         dead_letters: DeadLetters,
+        unknown: UnknownTexts,
         erase_tasks: Callable[[str], Awaitable[object]],
     ) -> None:
         self._log = transcript
         self._history = history
         self._receipts = receipts
         self._inbox = inbox
-        self._dead_letters = dead_letters
+        self._kept = (dead_letters, unknown)
         self._erase_tasks = erase_tasks
 
     async def erase_log(self, session: Session) -> None:
@@ -59,7 +61,8 @@ class Erasure:
             sent = await self._history.ids_of(e164)
         await self._forget_messages(sent)
         await self._inbox.erase_number(e164)
-        await self._dead_letters.discard_of(e164, sessions)
+        for shelf in self._kept:
+            await shelf.discard_of(e164, sessions)
         await self._erase_tasks(e164)
         return await self._log.erase_number(e164)
 

@@ -129,15 +129,15 @@ class Messenger:
         source: str,
         session: str = "",
         attempts: int = 1,
-        last: bool = True,
+        follows: Callable[[SubmitResult], bool],
         before: Callable[[], Awaitable[bool]],
     ) -> SubmitResult | None:
         """Submit a text of the outbox once, in its turn, and return what the provider said.
 
         ``before`` is asked at the last moment before the request is written; when it says no,
         nothing is sent and None returned. session: whose log shows what becomes of the text;
-        attempts: this one included; last: whether none follows if this one fails. Raises NoTurn,
-        and StoreUnavailable, before anything was sent.
+        attempts: this one included; follows: whether another attempt follows such an answer.
+        Raises NoTurn, and StoreUnavailable, before anything was sent.
         """
         chosen = self._providers.get(provider)
         if chosen is None:
@@ -153,8 +153,7 @@ class Messenger:
         result = await _submitted(chosen, sms)
         if result.outcome is Outcome.THROTTLED:
             await self._hold_back(chosen, result)
-        open_still = result.outcome in RETRYABLE and not last
-        await self._record(sms, chosen.name, result, attempts, open_still=open_still)
+        await self._record(sms, chosen.name, result, attempts, open_still=follows(result))
         return result
 
     def _in_form(self, sms: Sms) -> Sms:

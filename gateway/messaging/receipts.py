@@ -23,10 +23,11 @@ from gateway.messaging.status import (
     RANKS,
     SPOKEN,
     Status,
+    is_told,
     summarise,
 )
 from gateway.monitoring.metrics import DELIVERIES, RECEIPTS, SPEND, provider_label
-from gateway.providers.base import DeliveryState, Receipt, Sms, SubmitResult
+from gateway.providers.base import DeliveryState, Outcome, Receipt, Sms, SubmitResult
 from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Script, ScriptCall, pairs
@@ -52,6 +53,8 @@ _READER = msgspec.json.Decoder(Receipt)
 
 # Takes a session's id, a message's id and the delivery state that the message has now.
 Changed = Callable[[str, str, str], Awaitable[None]]
+# Takes the id of a message of unknown outcome when receipts have said what became of it.
+Settled = Callable[[str], Awaitable[object]]
 
 
 class Applied(StrEnum):
@@ -75,12 +78,22 @@ class Receipts:
 
     days: how long both are kept; changed: is told what a message of a session is called whenever
     a receipt has come for it; several times the same is possible, an older state is not news.
+    settled: is told of a message that the provider did not take in its answer and whose receipts
+    are all there; several times, too.
     """
 
-    def __init__(self, store: Store, *, days: float, changed: Changed | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        days: float,
+        changed: Changed | None = None,
+        settled: Settled | None = None,
+    ) -> None:
         self._store = store
         self._lifetime = days_ms(days)
         self._changed = changed
+        self._settled = settled
 
     async def create(
         self, sms: Sms, *, provider: str, source: str, expected: int, session: str = ""
@@ -260,6 +273,9 @@ class Receipts:
             # Of a repeat too: the store may have failed between the first one and its log entry.
             if session and self._changed is not None:
                 await self._changed(session, message_id, summarise(fields).delivery.value)
+            in_doubt = fields.get("outcome") != Outcome.ACCEPTED
+            if in_doubt and self._settled is not None and is_told(fields):
+                await self._settled(message_id)
         return happened
 
 

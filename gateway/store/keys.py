@@ -56,6 +56,9 @@ are in milliseconds, numbers E.164 with ``+``.
 | {relay}:reserved | hash | direction -> the turn it waits for | the turn |
 | {relay}:dead | hash | message id -> JSON of a text that could not be sent | requeue, discard |
 | {relay}:dead-times | sorted set | message ids of dead letters by time | the same |
+| {relay}:unknown | hash | message id -> JSON of a text of unknown outcome | receipt, the same |
+| {relay}:unknown-times | sorted set | message ids of those by time | the same |
+| {relay}:unknown-new | sorted set | those to which no second look was given | 10 minutes |
 | {relay}:lobby | sorted set | persons who wait for a chat, by time | pairing, #end, time |
 | {relay}:lobby-people | hash | person who waits -> JSON: number, provider | the same |
 | {relay}:pins | sorted set | ``<number>:<PIN>:<session>:<side>``, score 0 | the session |
@@ -170,6 +173,9 @@ TURNS = "{relay}:turns"
 RESERVED = "{relay}:reserved"
 DEAD = "{relay}:dead"
 DEAD_TIMES = "{relay}:dead-times"
+UNKNOWN = "{relay}:unknown"
+UNKNOWN_TIMES = "{relay}:unknown-times"
+UNKNOWN_NEW = "{relay}:unknown-new"
 LOBBY = "{relay}:lobby"
 LOBBY_PEOPLE = "{relay}:lobby-people"
 PINS = "{relay}:pins"

@@ -224,6 +224,7 @@ def notice_texts(settings: Settings) -> NoticeTexts:
         help=_with_words(settings, settings.help_msg),
         voice_start=settings.voice_start_msg,
         media=settings.media_msg,
+        unknown=settings.unknown_msg,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ from gateway.access.sign_ins import SignIns
 from gateway.access.spent_tokens import SpentTokens
 from gateway.conversations.calls import Calls
 from gateway.conversations.erasure import Erasure
+from gateway.conversations.fates import Fates
 from gateway.conversations.notices import Notices
 from gateway.conversations.opening import Opening
 from gateway.conversations.sessions import Sessions
@@ -33,13 +34,14 @@ from gateway.messaging.keywords import Keywords
 from gateway.messaging.messenger import Messenger
 from gateway.messaging.optouts import OptOuts
 from gateway.messaging.outbox.dead_letters import DeadLetters
-from gateway.messaging.outbox.queue import Outbox, OutboxEntry
+from gateway.messaging.outbox.queue import Outbox
+from gateway.messaging.outbox.unknown import SecondLook, UnknownTexts
+from gateway.messaging.outbox.verdict import Resend
 from gateway.messaging.outbox.worker import OutboxWorker
 from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
 from gateway.monitoring.metrics import OUTBOX_REPEATS
 from gateway.monitoring.stats import Stats
-from gateway.providers.base import SubmitResult
 from gateway.smssync.devices import Devices
 from gateway.smssync.outgoing import phone_providers, reporting
 from gateway.smssync.phones import Phones
@@ -89,6 +91,7 @@ class Services:
     inbox: Inbox
     outbox: Outbox
     dead_letters: DeadLetters
+    unknown: UnknownTexts
     outbox_worker: OutboxWorker
     relay: Relay
     calls: Calls
@@ -143,8 +146,11 @@ def _open(
     pool, optouts = Pool(store, sessions.expire_some), OptOuts(store)
     words = from_settings.keywords(settings)
     inbox = Inbox(store, days=days)
-    transcript = Transcript(store, days=settings.session_log_days)
-    receipts = Receipts(store, days=days, changed=transcript.set_state)
+    transcript, unknown = (
+        Transcript(store, days=settings.session_log_days),
+        UnknownTexts(store, days),
+    )
+    receipts = Receipts(store, days=days, changed=transcript.set_state, settled=unknown.discard)
     known_devices = Devices(store, devices, public_url=settings.public_url)
     tasks = TaskQueue(
         store,
@@ -170,17 +176,25 @@ def _open(
     )
     closing.push_async_callback(messenger.drain)
     outbox, dead_letters = Outbox(store), DeadLetters(store, days=days)
+
+    def wake() -> None:
+        worker.wake()
+
+    notices = Notices(store, from_settings.notice_texts(settings), wake)
+    second_look = SecondLook(
+        store, unknown, receipts, resend=Resend(settings.resend_unknown), wake=wake
+    )
     worker = OutboxWorker(
         outbox,
         messenger,
         suppressed=lambda entry: optouts.is_out(entry.to),
-        decided=_decided(pool, transcript),
+        decided=Fates(pool, transcript, sessions, notices, second_look.settle).decided,
         repeated=lambda entry: OUTBOX_REPEATS.inc(),
         number_rate=settings.number_rate,
+        resend=Resend(settings.resend_unknown),
     )
     closing.push_async_callback(worker.stop, OUTBOX_STOP_SECONDS)
 
-    notices = Notices(store, from_settings.notice_texts(settings), worker.wake)
     opening = Opening(
         store,
         sessions=sessions,
@@ -241,6 +255,7 @@ def _open(
         receipts=receipts,
         inbox=inbox,
         dead_letters=dead_letters,
+        unknown=unknown,
         erase_tasks=tasks.erase_number,
     )
     calls = from_settings.calls(settings, store, sessions, transcript)
@@ -256,6 +271,7 @@ def _open(
             lambda: notices.finish_stale(sessions.find),
             lobby.expire_waiting,
             dead_letters.trim,
+            second_look.look_after,
             forecast.trim,
             tasks.look_after,
             stats.look_after,
@@ -292,6 +308,7 @@ def _open(
         inbox=inbox,
         outbox=outbox,
         dead_letters=dead_letters,
+        unknown=unknown,
         outbox_worker=worker,
         relay=relay,
         calls=calls,
@@ -315,17 +332,3 @@ def _open(
         inventory=Inventory(numbers_api, pool, webhooks, account=account),
         stats=stats,
     )
-
-
-def _decided(
-    pool: Pool, transcript: Transcript
-) -> Callable[[OutboxEntry, str, SubmitResult | None], Awaitable[None]]:
-    """Return what is done when it is decided what becomes of a text of the outbox."""
-
-    async def decided(entry: OutboxEntry, state: str, result: SubmitResult | None) -> None:
-        if entry.session:
-            await transcript.set_state(entry.session, entry.id, state)
-        if state == "accepted" or (result is not None and result.blames_sender):
-            await pool.report(entry.sender, state == "accepted")
-
-    return decided

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 import uuid
-from datetime import UTC, datetime
 from typing import Any
 
 from conf.devices import Device
@@ -13,10 +11,9 @@ from gateway.smssync.devices import DeviceState, Pairing
 from gateway.smssync.tasks import MOST_PRIORITY, NewTask, Task, TaskState
 from gateway.telephony import segments
 from handlers.admin.base import FieldsHandler
-from handlers.admin.fields import Fields, digits, utc
+from handlers.admin.fields import LONGEST_SECONDS, Fields, digits, utc
 
 MAX_DEVICE_NAME = 64
-LONGEST_SECONDS = 10 * 365 * 86_400  # a time to live or to wait
 FIELDS = ("to", "message", "device", "priority", "ttl", "send_at")
 
 
@@ -92,7 +89,7 @@ def new_task(given: Fields) -> NewTask:
         message=_message(given),
         priority=given.whole("priority", -MOST_PRIORITY, MOST_PRIORITY),
         ttl=given.seconds("ttl", LONGEST_SECONDS),
-        send_at=_send_at(given),
+        send_at=given.moment("send_at"),
         uuid=str(uuid.uuid4()),
     )
 
@@ -107,26 +104,6 @@ def _message(given: Fields) -> str:
     if not text.strip():
         raise BadRequest("message: is missing")
     return text
-
-
-def _send_at(given: Fields) -> int:
-    """Return a moment in ms: seconds since 1970, or a date with a time, UTC without a zone."""
-    value = given.values.get("send_at")
-    if value is None:
-        return 0
-    try:
-        if isinstance(value, str) and not value.isdecimal():
-            moment = datetime.fromisoformat(value)
-            seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-        elif isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise ValueError
-        else:
-            seconds = float(value)
-        if not 0 < seconds < time.time() + LONGEST_SECONDS:
-            raise ValueError
-    except (ValueError, OverflowError):
-        raise BadRequest("send_at: must be a date with a time, or seconds since 1970") from None
-    return int(seconds * 1000)
 
 
 def _device(device: Device, state: DeviceState) -> dict[str, Any]:

@@ -11,8 +11,8 @@ import pytest
 from gateway.conversations.outcomes import MOS
 from gateway.messaging.inbound.concatenation import Added
 from gateway.messaging.inbound.inbox import Kept
-from gateway.messaging.outbox.dead_letters import Requeued
 from gateway.messaging.outbox.queue import Decision, Turn
+from gateway.messaging.outbox.shelf import Requeued
 from gateway.messaging.receipts import Applied
 from gateway.monitoring.metrics import PROVIDERS, RECEIPTS
 from tests.support import ROOT

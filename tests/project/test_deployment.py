@@ -252,6 +252,7 @@ PRIVATE = [
     "/log?number=1",
     *("/messages", "/messages/0", "/optouts", "/optouts/12065550100", "/inbox"),
     *("/dead-letters", "/dead-letters/0", "/dead-letters/0/requeue"),
+    *("/unknown", "/unknown/0", "/unknown/0/requeue", "/unknown/requeue"),
     *("/smssync/messages", "/smssync/messages/0", "/smssync/devices"),
     *("/smssync/devices/phone", "/smssync/devices/phone/pairing"),
     *("/numbers", "/numbers/provision", "/console", "/console/conversations/0/end"),

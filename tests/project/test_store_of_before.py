@@ -129,6 +129,9 @@ NEW_KEYS = {
     "{relay}:helped:<number>><sender>",
     "{relay}:imported:<phone>:<digest>",
     "{relay}:inbox-raw",
+    "{relay}:unknown",
+    "{relay}:unknown-times",
+    "{relay}:unknown-new",
 }
 
 

@@ -1,8 +1,8 @@
 """One delivery of the outbox: from the look at the head of a claimed direction to the decision.
 
-A text whose request was written is never written again by a process that lives: it is decided by
-the answer, or is ``unknown`` without one. Only a process that dies between the two leaves a text
-that another one sends again, with the same id.
+A text whose request was written is written again only where its answer says that it was not taken,
+or its owner wants that risk (``verdict``); otherwise it is listed as unknown. A process that dies
+over a request leaves a text that another one sends again, with the same id.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import partial
 
 from gateway.errors import StoreUnavailable
-from gateway.messaging.messenger import NO_SUCH_PROVIDER, RETRYABLE, Messenger, NoTurn
+from gateway.messaging.messenger import NO_SUCH_PROVIDER, Messenger, NoTurn
 from gateway.messaging.outbox.queue import CONFIRMATION, Claim, Outbox, OutboxEntry, Turn
+from gateway.messaging.outbox.verdict import Resend, Verdict, judge
 from gateway.messaging.pacer import JITTER_MARGIN
-from gateway.providers.base import Outcome, Sms, SubmitResult
+from gateway.providers.base import Obstacle, Outcome, Sms, SubmitResult
 
 log = logging.getLogger(__name__)
 
@@ -106,6 +108,7 @@ class Tools:
     decided: Decided
     repeated: Repeated
     slots: Slots
+    resend: Resend
     lease_ms: int
     interval_ms: int
 
@@ -174,7 +177,7 @@ class Delivery:
                 source=entry.kind,
                 session=entry.session,
                 attempts=entry.attempts + 1,
-                last=entry.attempts + 1 >= MOST_ATTEMPTS,
+                follows=lambda result: self._judge(entry, result) is Verdict.RETRY,
                 before=lambda: self._may_write(entry),
             )
         except Exception as error:
@@ -215,27 +218,30 @@ class Delivery:
             await asyncio.sleep(wait + 0.002)
             patience -= int(wait * 1000)
 
+    def _judge(self, entry: OutboxEntry, result: SubmitResult) -> Verdict:
+        last = entry.attempts + 1 >= MOST_ATTEMPTS
+        return judge(result, self._tools.resend, last=last)
+
     async def _decide(self, head: str, entry: OutboxEntry, result: SubmitResult) -> None:
-        claim, outcome, attempts = self.claim, result.outcome, entry.attempts + 1
-        if outcome in {Outcome.ACCEPTED, Outcome.UNKNOWN}:
-            await self._conclude(
-                entry, Fate(outcome.value), lambda: self._outbox.done(claim, head), result
-            )
+        outbox, claim, verdict = self._outbox, self.claim, self._judge(entry, result)
+        if verdict is Verdict.DONE:
+            await self._conclude(entry, Fate.ACCEPTED, lambda: outbox.done(claim, head), result)
             return
-        log.warning("message %s: %s, code %s", entry.id, outcome, result.code or "-")
-        tried = replace(entry, attempts=attempts)
-        if outcome in RETRYABLE and attempts < MOST_ATTEMPTS:
+        log.warning("message %s: %s, code %s", entry.id, result.outcome, result.code or "-")
+        tried = replace(entry, attempts=entry.attempts + 1)
+        if verdict is Verdict.RETRY:
             delay = backoff(entry.attempts, result.retry_after)
-            await self._insist(lambda: self._outbox.retry(claim, head, tried, delay))
+            await self._insist(lambda: outbox.retry(claim, head, tried, delay))
             return
-        reason = f"{outcome}, code {result.code or '-'}: {result.text}"
-        refused = outcome is Outcome.REFUSED and result is not NO_SUCH_PROVIDER
-        await self._conclude(
-            entry,
-            Fate.REJECTED if refused else Fate.FAILED,
-            lambda: self._outbox.bury(claim, head, tried, reason),
-            result,
-        )
+        reason = f"{result.outcome}, code {result.code or '-'}: {result.text}"
+        if verdict is Verdict.UNKNOWN:
+            silent = result.obstacle is Obstacle.SILENCE
+            keep = partial(outbox.doubt, claim, head, tried, reason, silent=silent)
+            await self._conclude(entry, Fate.UNKNOWN, keep, result)
+            return
+        refused = result.outcome is Outcome.REFUSED and result is not NO_SUCH_PROVIDER
+        bury = partial(outbox.bury, claim, head, tried, reason)
+        await self._conclude(entry, Fate.REJECTED if refused else Fate.FAILED, bury, result)
 
     async def _conclude(
         self,
