@@ -156,6 +156,10 @@ class Messenger:
         await self._record(sms, chosen.name, result, attempts, open_still=follows(result))
         return result
 
+    async def give_up(self, sms: Sms, provider: str, result: SubmitResult, attempts: int) -> None:
+        """Write down that a text of the outbox is not tried any more."""
+        await self._record(self._in_form(sms), provider, result, attempts)
+
     def _in_form(self, sms: Sms) -> Sms:
         text = self.as_sent(sms.text)
         return sms if text == sms.text else replace(sms, text=text)

@@ -39,6 +39,7 @@ PARKED_MS = 48 * 3600 * 1000
 # A part has one or two receipts, some carriers send a handful; more is a provider gone wrong.
 MOST_PARKED = 20
 MOST_EVENTS = 500
+MOST_OPEN_ANSWERS = 20
 # Who searches by a number looks for the last messages to it; an index has no use for more.
 MOST_OF_A_NUMBER = 1000
 
@@ -142,10 +143,12 @@ class Receipts:
         again = attempts > 1  # then what an earlier answer said has to go
         flat = [item for pair in fields.items() if pair[1] != "" or again for item in pair]
         event = {"at": _now_ms(), "event": "answer", **fields}
+        # Who is tried for a day is not to have thousands of events that say the same.
+        token = "" if open_still and attempts > MOST_OPEN_ANSWERS else f"answer {attempts}"
         record: ScriptCall = (
             _RESULT,
             [keys.message(sms.id), keys.message_events(sms.id)],
-            [f"answer {attempts}", _json(event), len(flat) // 2, *flat, *_states(result)],
+            [token, _json(event), len(flat) // 2, *flat, *_states(result)],
         )
         ids = [
             part.provider_id

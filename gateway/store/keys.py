@@ -54,6 +54,8 @@ are in milliseconds, numbers E.164 with ``+``.
 | {relay}:claims | hash | direction under way -> ``<claim> <claimed or writing>`` | until decided |
 | {relay}:turns | hash | virtual number -> next free time of its pacing | an hour |
 | {relay}:reserved | hash | direction -> the turn it waits for | the turn |
+| {relay}:held | hash | provider that takes no texts -> JSON: why, code, since, next | its end |
+| {relay}:parked | sorted set | ``<provider> <direction>`` that waits for it, score 0 | its end |
 | {relay}:dead | hash | message id -> JSON of a text that could not be sent | requeue, discard |
 | {relay}:dead-times | sorted set | message ids of dead letters by time | the same |
 | {relay}:unknown | hash | message id -> JSON of a text of unknown outcome | receipt, the same |
@@ -171,6 +173,8 @@ DUE = "{relay}:due"
 CLAIMS = "{relay}:claims"
 TURNS = "{relay}:turns"
 RESERVED = "{relay}:reserved"
+HELD = "{relay}:held"
+PARKED = "{relay}:parked"
 DEAD = "{relay}:dead"
 DEAD_TIMES = "{relay}:dead-times"
 UNKNOWN = "{relay}:unknown"

@@ -34,6 +34,7 @@ from gateway.messaging.keywords import Keywords
 from gateway.messaging.messenger import Messenger
 from gateway.messaging.optouts import OptOuts
 from gateway.messaging.outbox.dead_letters import DeadLetters
+from gateway.messaging.outbox.holds import Holds, Patience
 from gateway.messaging.outbox.queue import Outbox
 from gateway.messaging.outbox.unknown import SecondLook, UnknownTexts
 from gateway.messaging.outbox.verdict import Resend
@@ -90,6 +91,7 @@ class Services:
     words: Keywords
     inbox: Inbox
     outbox: Outbox
+    holds: Holds
     dead_letters: DeadLetters
     unknown: UnknownTexts
     outbox_worker: OutboxWorker
@@ -175,17 +177,22 @@ def _open(
         smart_encoding=settings.smart_encoding,
     )
     closing.push_async_callback(messenger.drain)
-    outbox, dead_letters = Outbox(store), DeadLetters(store, days=days)
 
     def wake() -> None:
         worker.wake()
 
+    outbox, dead_letters, holds = (
+        Outbox(store),
+        DeadLetters(store, days=days),
+        Holds(store, Patience(), wake),
+    )
     notices = Notices(store, from_settings.notice_texts(settings), wake)
     second_look = SecondLook(
         store, unknown, receipts, resend=Resend(settings.resend_unknown), wake=wake
     )
     worker = OutboxWorker(
         outbox,
+        holds,
         messenger,
         suppressed=lambda entry: optouts.is_out(entry.to),
         decided=Fates(pool, transcript, sessions, notices, second_look.settle).decided,
@@ -272,6 +279,7 @@ def _open(
             lobby.expire_waiting,
             dead_letters.trim,
             second_look.look_after,
+            holds.look_after,
             forecast.trim,
             tasks.look_after,
             stats.look_after,
@@ -307,6 +315,7 @@ def _open(
         words=words,
         inbox=inbox,
         outbox=outbox,
+        holds=holds,
         dead_letters=dead_letters,
         unknown=unknown,
         outbox_worker=worker,

@@ -129,6 +129,8 @@ NEW_KEYS = {
     "{relay}:helped:<number>><sender>",
     "{relay}:imported:<phone>:<digest>",
     "{relay}:inbox-raw",
+    "{relay}:held",
+    "{relay}:parked",
     "{relay}:unknown",
     "{relay}:unknown-times",
     "{relay}:unknown-new",

@@ -44,7 +44,8 @@ class OutboxEntry:
 
     id: 32 hex digits, of the message's record and the provider's client-ref; to, sender: E.164;
     kind: relay, notice, chat or CONFIRMATION; session: '' for none; attempts: that failed so far;
-    created: ms; resent: it got no answer once and was sent again by itself.
+    created: ms; since: when it was queued again, or was first tried if nobody knows when it was
+    created, ms; resent: it got no answer once and was sent again by itself.
     """
 
     id: str
@@ -56,12 +57,18 @@ class OutboxEntry:
     session: str = ""
     attempts: int = 0
     created: int = 0
+    since: int = 0
     resent: bool = False
 
     @property
     def direction(self) -> str:
         """The stream in which this text keeps its place."""
         return f"{self.sender}>{self.to}"
+
+    @property
+    def born(self) -> int:
+        """From when its age counts (ms), 0 = nobody knows."""
+        return max(self.created, self.since)
 
     def to_json(self) -> str:
         """Return the form in which a queue holds it."""
@@ -179,11 +186,6 @@ class Outbox:
         for token in list(self._unanswered):
             await self._store.run(_HAND_BACK, [keys.DUE, keys.CLAIMS], [token])
             self._unanswered.discard(token)
-
-    async def head(self, direction: str) -> str | None:
-        """Return the text (JSON) whose turn it is, None when there is none."""
-        text: str | None = await self._store.execute("LINDEX", keys.queue(direction), 0)
-        return text
 
     async def mark(
         self,

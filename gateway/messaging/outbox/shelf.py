@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -110,7 +111,8 @@ class Shelf:
         if _letter(letter_id, text).reason == UNREADABLE:
             raise BadRequest("id: the text cannot be read, only be discarded")
         entry = OutboxEntry.from_json(text)
-        entry = replace(entry, attempts=0, resent=resent or entry.resent)
+        now = int(time.time() * 1000)
+        entry = replace(entry, attempts=0, since=now, resent=resent or entry.resent)
         found = [keys.queue(entry.direction), keys.DUE, self._texts, self._times]
         if entry.session and entry.kind in SPOKEN:
             found += [keys.session(entry.session), keys.session_log_states(entry.session)]

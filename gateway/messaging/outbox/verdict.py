@@ -24,12 +24,14 @@ class Resend(StrEnum):
 class Verdict(StrEnum):
     """What becomes of a text.
 
-    DONE: the provider has it; RETRY: it is sent again; UNKNOWN: it may have been sent, and is kept
+    DONE: the provider has it; RETRY: it is sent again; HOLD: it is, and with it all texts of its
+    provider, once that takes texts again; UNKNOWN: it may have been sent, and is kept
     until that is known; DEAD: it was not sent and is kept for the operator.
     """
 
     DONE = "done"
     RETRY = "retry"
+    HOLD = "hold"
     UNKNOWN = "unknown"
     DEAD = "dead"
 
@@ -40,6 +42,8 @@ _REPEATED: Mapping[Resend, frozenset[Obstacle]] = {
     Resend.EDGE: frozenset({Obstacle.TURNED_AWAY, Obstacle.EDGE}),
     Resend.ALWAYS: frozenset({Obstacle.TURNED_AWAY, Obstacle.EDGE}),
 }
+# After these another attempt follows.
+OPEN = frozenset({Verdict.RETRY, Verdict.HOLD})
 # Not in doubt: nothing was sent.
 _NOT_TAKEN = frozenset({Outcome.THROTTLED, Outcome.NOT_SENT})
 
@@ -50,6 +54,8 @@ def judge(result: SubmitResult, resend: Resend, *, last: bool) -> Verdict:
         return Verdict.DONE
     if result.obstacle in (Obstacle.TURNED_AWAY, Obstacle.EDGE):
         return _of_edge(result, result.obstacle, resend, last=last)
+    if result.obstacle in (Obstacle.ACCOUNT, Obstacle.UNREACHABLE):
+        return Verdict.DEAD if last else Verdict.HOLD
     if result.outcome in _NOT_TAKEN and not last:
         return Verdict.RETRY
     return Verdict.UNKNOWN if result.outcome is Outcome.UNKNOWN else Verdict.DEAD

@@ -24,6 +24,7 @@ from gateway.messaging.outbox.delivery import (
     Tools,
     interval_ms,
 )
+from gateway.messaging.outbox.holds import Holds
 from gateway.messaging.outbox.queue import Claim, Outbox
 from gateway.messaging.outbox.verdict import Resend
 
@@ -55,6 +56,7 @@ class OutboxWorker:
     def __init__(
         self,
         outbox: Outbox,
+        holds: Holds,
         messenger: Messenger,
         *,
         suppressed: Suppressed,
@@ -69,6 +71,7 @@ class OutboxWorker:
     ) -> None:
         self._tools = Tools(
             outbox,
+            holds,
             messenger,
             suppressed,
             decided,

@@ -17,7 +17,7 @@ from gateway.messaging.receipts import Receipts
 from gateway.providers.base import DeliveryState, Outcome, Receipt, Sms, SubmitResult
 from gateway.store import keys
 from gateway.store.pipeline import Store
-from tests.support.outbox import entry, push
+from tests.support.outbox import entry, head_of, push
 
 SILENT = SubmitResult(Outcome.UNKNOWN, code="timeout", text="no answer in time")
 
@@ -51,8 +51,7 @@ class Desk:
             await self.receipts.record(sms, "nexmo", SILENT, 1)
             await push(self.store, each)
             [claim], _ = await outbox.claim(9, lease_ms=60_000, interval_ms=0, take_over=True)
-            head = await outbox.head(claim.direction)
-            assert head is not None
+            head = await head_of(self.store, claim.direction)
             assert await outbox.doubt(claim, head, each, reason(each), silent=silent)
 
     async def receipt(self, of: OutboxEntry, state: DeliveryState) -> None:
@@ -136,7 +135,8 @@ async def test_what_got_neither_answer_nor_receipt_is_sent_once_more_if_the_owne
     look = desk.look(resend)
     await look.look_after()
     await look.look_after()
-    assert [replace(text, resent=True)] * again == await desk.queued(text)
+    queued = [replace(each, since=0) for each in await desk.queued(text)]
+    assert [replace(text, resent=True)] * again == queued
     assert [text.id] * (1 - again) == await desk.listed()
     assert again == desk.woken
 
