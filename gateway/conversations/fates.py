@@ -36,13 +36,15 @@ class Fates:
         self._settle = settle
 
     async def decided(self, entry: OutboxEntry, state: str, result: SubmitResult | None) -> None:
-        """Note in the session's log what became of a text, and what its number was blamed for."""
+        """Note in the session's log what became of a text, and how its number fares with it."""
         if entry.session:
             await self._transcript.set_state(entry.session, entry.id, state)
         if state == Fate.UNKNOWN and not await self._settle(entry.id):
             await self._tell_sender(entry)
-        if state == Fate.ACCEPTED or (result is not None and result.blames_sender):
-            await self._pool.report(entry.sender, state == Fate.ACCEPTED)
+        accepted = state == Fate.ACCEPTED
+        # What strangers are told is refused for their sake, not for the number's.
+        if entry.kind in SPOKEN and (accepted or (result is not None and result.blames_sender)):
+            await self._pool.report(entry.sender, entry.to, accepted=accepted)
 
     async def _tell_sender(self, entry: OutboxEntry) -> None:
         """Tell the participant who wrote a text that it may not have arrived."""

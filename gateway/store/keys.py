@@ -25,7 +25,8 @@ are in milliseconds, numbers E.164 with ``+``.
 | --- | --- | --- | --- |
 | {relay}:numbers | hash | number -> JSON: provider, country, capabilities, added | removal |
 | {relay}:unhealthy | hash | virtual number -> since when it is left out of new sessions | removal |
-| {relay}:refusals | hash | virtual number -> sends refused in a row | next success |
+| {relay}:refusals | hash | virtual number -> digests of receivers refused in a row | next success |
+| {relay}:resting | sorted set | virtual numbers left out for a while, by its end (ms) | an hour |
 | {relay}:pool:<mode>:<country> | set | healthy numbers for a mode (``*``, ``world``) | removal |
 | {relay}:idle:<mode>:* | set | those of them without a session | the same |
 | {relay}:load | hash | virtual number -> open sessions on it, absent = none | the sessions |
@@ -159,6 +160,7 @@ def parked(provider: str, provider_id: str) -> str:
 NUMBERS = "{relay}:numbers"
 UNHEALTHY = "{relay}:unhealthy"
 REFUSALS = "{relay}:refusals"
+RESTING = "{relay}:resting"
 LOAD = "{relay}:load"
 NUMBER_SESSIONS = "{relay}:number-sessions"
 SESSIONS = "{relay}:sessions"

@@ -280,6 +280,7 @@ def _open(
             dead_letters.trim,
             second_look.look_after,
             holds.look_after,
+            pool.try_again,
             forecast.trim,
             tasks.look_after,
             stats.look_after,

@@ -9,7 +9,6 @@ from tests.support.servers.serving import serving
 from tests.support.stand_ins.vonage import VonageStandin, accepted, refused
 from tests.support.visitor import eventually, visiting
 
-
 NUMBER = "12062992129"
 PLAIN = {"session_start_msg": "", "session_end_msg": "", "no_session_msg": "", "optout_msg": ""}
 

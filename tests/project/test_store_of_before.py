@@ -129,6 +129,7 @@ NEW_KEYS = {
     "{relay}:helped:<number>><sender>",
     "{relay}:imported:<phone>:<digest>",
     "{relay}:inbox-raw",
+    "{relay}:resting",
     "{relay}:held",
     "{relay}:parked",
     "{relay}:unknown",
