@@ -33,6 +33,7 @@ LONGEST_HOLD_SECONDS = 60.0
 NO_SUCH_PROVIDER = SubmitResult(Outcome.REFUSED, code="provider", text="no such provider")
 RETRYABLE = (Outcome.THROTTLED, Outcome.NOT_SENT)
 TOO_MANY_WAITING = SubmitResult(Outcome.THROTTLED, code="queue", text="too many messages waiting")
+ARRIVED = SubmitResult(Outcome.ACCEPTED, code="receipt", text="an earlier attempt has arrived")
 NEVER_LEFT = SubmitResult(Outcome.NOT_SENT, code="store", text="the store was down")
 # What became of a message is written again after these seconds when the store is down just then.
 RECORD_AGAIN_AFTER = (1, 2, 4, 8)
@@ -136,7 +137,8 @@ class Messenger:
 
         ``before`` is asked at the last moment before the request is written; when it says no,
         nothing is sent and None returned. session: whose log shows what becomes of the text;
-        attempts: this one included; follows: whether another attempt follows such an answer.
+        attempts: this one included; a repeat of what has arrived after all is not sent.
+        follows: whether another attempt follows such an answer.
         Raises NoTurn, and StoreUnavailable, before anything was sent.
         """
         chosen = self._providers.get(provider)
@@ -147,6 +149,8 @@ class Messenger:
             raise NoTurn
         await asyncio.sleep(turn)
         sms = self._in_form(sms)
+        if attempts > 1 and await self._receipts.is_delivered(sms.id):
+            return ARRIVED
         await self._create(sms, chosen, source, session)
         if not await before():
             return None

@@ -187,6 +187,11 @@ class Receipts:
         fields = await self.fields(message_id)
         return summarise(fields) if fields else None
 
+    async def is_delivered(self, message_id: str) -> bool:
+        """Tell whether receipts say that all of a message has arrived."""
+        status = await self.status(message_id)
+        return status is not None and status.delivery is DeliveryState.DELIVERED
+
     async def known(self, message_ids: Iterable[str]) -> frozenset[str]:
         """Return those of the messages that have a record (still)."""
         ids = list(message_ids)

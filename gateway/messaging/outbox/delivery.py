@@ -127,6 +127,7 @@ class Delivery:
         self.writing = False
         self.returnable = True
         self._turn = Turn.WRITE
+        self._tries = ""  # the provider of which this text is to show whether it is back
 
     async def run(self) -> None:
         """Send the head and decide; whatever fails before the request leaves it to a later look."""
@@ -141,6 +142,10 @@ class Delivery:
             # Once written, it must not be soon again: the claim runs out instead.
             if not self.writing:
                 await self.hand_back(ERROR_PAUSE)
+        finally:
+            if self._tries and not self.writing:
+                with suppress(StoreUnavailable):
+                    await self._tools.holds.not_tried(self._tries)
 
     async def hand_back(self, delay: float) -> None:
         """End the claim and leave its text to another look after ``delay`` seconds."""
@@ -158,7 +163,9 @@ class Delivery:
         if entry is None:
             log.error("outbox: a text cannot be read and becomes a dead letter")
             await self._insist(lambda: self._outbox.bury_unreadable(self.claim, head))
-        elif entry.kind != CONFIRMATION and await self._tools.suppressed(entry):
+            return
+        self._tries = entry.provider if found.look is Look.TRY else ""
+        if entry.kind != CONFIRMATION and await self._tools.suppressed(entry):
             await self._suppress(head, entry)
         elif found.look is Look.LATE and found.hold:
             await self._give_up(head, entry, found.hold)
@@ -167,7 +174,8 @@ class Delivery:
                 result = await self._submit(entry)
             if result is not None:
                 await self._decide(head, tried(entry), result)
-                if found.hold and found.hold.ends_with(result):
+                gone = result is NO_SUCH_PROVIDER
+                if found.hold and (gone or found.hold.ends_with(result)):
                     await self._tools.holds.end(entry.provider)
             elif self._turn is Turn.OPTED_OUT:
                 await self._suppress(head, entry)

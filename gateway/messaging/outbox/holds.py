@@ -29,6 +29,7 @@ WOKEN_AT_ONCE = 2000
 
 _HEAD = Script.load(__file__, "outbox_head", "_enqueue", "_holds")
 _HOLD = Script.load(__file__, "outbox_hold", "_enqueue", "_holds")
+_NOT_TRIED = Script.load(__file__, "outbox_not_tried", "_enqueue")
 _WAKE = Script.load(__file__, "outbox_wake", "_enqueue")
 
 
@@ -131,6 +132,10 @@ class Holds:
         if happened == 2:
             log.error("provider %s: texts wait, %s, code %s", entry.provider, why, result.code)
         return bool(happened)
+
+    async def not_tried(self, provider: str) -> None:
+        """Let another text try in the place of one that got no turn or is not wanted any more."""
+        await self._store.run(_NOT_TRIED, [keys.HELD], [provider])
 
     async def end(self, provider: str) -> None:
         """Let the texts of a provider go, which takes them again."""

@@ -231,6 +231,22 @@ async def test_the_owner_decides_what_is_sent_again_by_itself(
         assert listed == (await unknown(backend))["total"]
 
 
+async def test_what_has_arrived_after_all_is_not_sent_again(
+    standin: VonageStandin, redis_url: str
+) -> None:
+    """Its receipt comes while it waits to be repeated."""
+    async with gateway(standin, redis_url, resend_unknown="edge") as backend:
+        standin.expect(said(HTML, status=504))
+        await say(backend, "one")
+        await eventually(lambda: standin.posts)
+        letter = standin.posts[0].form["client-ref"]
+        receipt = {"messageId": "0A01", "status": "delivered", "client-ref": letter, "to": NUMBER}
+        assert 200 == (await backend.get("/dlr/", msisdn=B, **receipt)).status
+        await say(backend, "two")
+        await eventually(lambda: len(standin.posts) == 2)
+        assert ["one", "two"] == [post.form["text"] for post in standin.posts]
+
+
 async def test_public_messages_and_those_of_the_back_end_are_never_posted_again(
     standin: VonageStandin, redis_url: str
 ) -> None:

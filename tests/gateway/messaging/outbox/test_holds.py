@@ -342,6 +342,38 @@ async def held_after_death(gateway: Process) -> None:
     await eventually(waits)
 
 
+async def test_a_try_that_came_to_nothing_is_made_up_for_by_the_next_text(
+    redis_url: str, standin: VonageStandin
+) -> None:
+    """Whoever was to try has opted out meanwhile."""
+    standin.expect(in_turn(NO_CREDIT, accepted()))
+    async with patient(redis_url, standin.domain, account=EVER) as gateway:
+        first, second = entry(1, to="+4917604069001"), entry(2, to="+4917604069002")
+        await gateway.push(first)
+        await held(gateway, 1)
+        await gateway.push(second)
+        await held(gateway, 2)
+        await gateway.store.execute("ZADD", keys.OPTOUTS, 1, first.to)
+        await _try_now(redis_url)
+        await eventually(gateway.is_idle)
+        assert [(first.id, "suppressed"), (second.id, "accepted")] == sorted(gateway.decided)
+
+
+async def test_a_provider_that_was_configured_away_is_not_held_back_for_ever(
+    redis_url: str, standin: VonageStandin
+) -> None:
+    standin.expect(NO_CREDIT)
+    async with patient(redis_url, standin.domain, account=EVER) as gateway:
+        await gateway.push(entry(1))
+        await held(gateway, 1)
+        hold = await gateway.store.execute("HGET", keys.HELD, "nexmo")
+        await gateway.store.execute("HSET", keys.HELD, "gone", _due(hold))
+        await gateway.push(entry(2, to="+4917604069122", provider="gone"))
+        await eventually(lambda: gateway.decided)
+        await eventually(lambda: _nobody_works(gateway))
+        assert ["nexmo"] == list(await _holds(gateway))
+
+
 async def test_many_tries_leave_few_events(redis_url: str, standin: VonageStandin) -> None:
     standin.expect(in_turn(NO_CREDIT, accepted()))
     async with patient(redis_url, standin.domain, account=EVER) as gateway:
