@@ -95,6 +95,11 @@ class Settings:
     smart_encoding: bool = option(
         True, "send a text in plain punctuation where that makes it GSM-7 as a whole: one curly "
         "quote more than doubles its parts")
+    resend_unknown: str = option(
+        "refused", "which unanswered texts of conversations are sent again by themselves: never; "
+        "refused: those that the provider's edge let not in (HTTP 429, 503); edge: also after HTTP "
+        "502 and 504; always: also, once, those without an answer and a receipt for ten minutes",
+        check=values.one_of("never", "refused", "edge", "always"))
 
     nexmo_api_key: str = option("", "API key of the Vonage (Nexmo) account", secret=True)
     nexmo_api_secret: str = option("", "API secret that belongs to the key", secret=True)
@@ -150,6 +155,9 @@ class Settings:
     media_msg: str = option(
         "Pictures and other media cannot be passed on. Please send a text instead.",
         "notice to a participant who sends a picture or the like, once per session")
+    unknown_msg: str = option(
+        "", "notice to a participant whose text may not have arrived, once per session; empty: "
+        "none is sent")
     stop_words: str = option(
         "STOP,STOPALL,UNSUBSCRIBE,QUIT,END,REVOKE,OPTOUT,CANCEL,ARRET,ARRETER,DESABONNER",
         "texts by which a person opts out, separated by commas; nothing more is sent to him")

@@ -92,7 +92,7 @@ def route_problems(
 # starts today is not to end the start tomorrow.
 RESERVED = frozenset(
     "console dead-letters dlr event example.html health inbound inbox log messages metrics numbers "
-    "optouts proxy-call session smssync status tn validate_number".split()
+    "optouts proxy-call session smssync status tn unknown validate_number".split()
 )
 
 

@@ -14,6 +14,7 @@ from gateway.messaging.inbound.inbox import Inbox
 from gateway.messaging.optouts import OptOuts
 from gateway.messaging.outbox.dead_letters import DeadLetters
 from gateway.messaging.outbox.erasing import QueuedTexts
+from gateway.messaging.outbox.unknown import UnknownTexts
 from gateway.messaging.receipts import Receipts
 from gateway.store.budget import budget
 from gateway.telephony.plans import spellings
@@ -44,6 +45,7 @@ class Erasure:
         optouts: OptOuts,
         traces: Traces,
         drop_held: Callable[[Sequence[str]], Awaitable[object]],
+        unknown: UnknownTexts,
         erase_tasks: Callable[[str], Awaitable[object]],
     ) -> None:
         self._sessions = sessions
@@ -53,7 +55,7 @@ class Erasure:
         self._receipts = receipts
         self._inbox = inbox
         self._queued = queued
-        self._dead_letters = dead_letters
+        self._kept = (dead_letters, unknown)
         self._optouts = optouts
         self._traces = traces
         self._drop_held = drop_held
@@ -135,7 +137,8 @@ class Erasure:
         await self._forget_messages(sent)
         await self._inbox.erase_number(e164)
         await self._drop_held(sessions)
-        await self._dead_letters.discard_of(e164, sessions)
+        for shelf in self._kept:
+            await shelf.discard_of(e164, sessions)
         await self._erase_tasks(e164)
         return await self._log.erase_number(e164)
 

@@ -19,6 +19,7 @@ from gateway.virtual_numbers.pool import Mode
 log = logging.getLogger(__name__)
 
 _ANNOUNCE = Script.load(__file__, "notices_announce", "_enqueue")
+_ONCE = Script.load(__file__, "notices_once", "_enqueue")
 _STALE = Script.load(__file__, "notices_stale", "_enqueue")
 
 # An announcement that is older was left by a process that died over it.
@@ -51,6 +52,7 @@ class NoticeTexts:
     media: str = ""
     paused: str = ""
     held: str = ""
+    unknown: str = ""
 
 
 class Notices:
@@ -93,6 +95,23 @@ class Notices:
         if session.is_chat:
             return outgoing(seat, text, kind="chat", session=session.id) if text else None
         return self._notice(text, seat, session.id)
+
+    async def tell_unknown(self, session: Session, side: str) -> None:
+        """Tell the one on a side, once per session, that a text of his may not have arrived."""
+        seat, text = session.seat(side), self._texts.unknown
+        if session.is_chat and text:
+            notice: OutboxEntry | None = outgoing(seat, text, kind="chat", session=session.id)
+        else:
+            notice = self._notice(text, seat, session.id)
+        if notice is None:
+            return
+        told = await self._store.run(
+            _ONCE,
+            [keys.session(session.id), keys.DUE, keys.queue(notice.direction)],
+            [f"unknown_told_{side}", notice.direction, notice.to_json()],
+        )
+        if told:
+            self._wake()
 
     def word_of_stop(self, side: str) -> str:
         """Return by which word the one on a side is told of a STOP, '' when nobody is."""

@@ -34,6 +34,7 @@ LONGEST_HOLD_SECONDS = 60.0
 NO_SUCH_PROVIDER = SubmitResult(Outcome.REFUSED, code="provider", text="no such provider")
 RETRYABLE = (Outcome.THROTTLED, Outcome.NOT_SENT)
 TOO_MANY_WAITING = SubmitResult(Outcome.THROTTLED, code="queue", text="too many messages waiting")
+ARRIVED = SubmitResult(Outcome.ACCEPTED, code="receipt", text="an earlier attempt has arrived")
 NEVER_LEFT = SubmitResult(Outcome.NOT_SENT, code="store", text="the store was down")
 # What became of a message is written again after these seconds when the store is down just then.
 RECORD_AGAIN_AFTER = (1, 2, 4, 8)
@@ -132,15 +133,16 @@ class Messenger:
         source: str,
         session: str = "",
         attempts: int = 1,
-        last: bool = True,
+        follows: Callable[[SubmitResult], bool],
         before: Callable[[], Awaitable[bool]],
     ) -> SubmitResult | None:
         """Submit a text of the outbox once, in its turn, and return what the provider said.
 
         ``before`` is asked at the last moment before the request is written; when it says no,
         nothing is sent and None returned. session: whose log shows what becomes of the text;
-        attempts: this one included; last: whether none follows if this one fails. Raises NoTurn,
-        and StoreUnavailable, before anything was sent.
+        attempts: this one included; a repeat of what has arrived after all is not sent.
+        follows: whether another attempt follows such an answer.
+        Raises NoTurn, and StoreUnavailable, before anything was sent.
         """
         chosen = self._providers.get(provider)
         if chosen is None:
@@ -150,15 +152,20 @@ class Messenger:
             raise NoTurn
         await asyncio.sleep(turn)
         sms = self._in_form(sms)
+        if attempts > 1 and await self._receipts.is_delivered(sms.id):
+            return ARRIVED
         await self._create(sms, chosen, source, session)
         if not await before():
             return None
         result = await _submitted(chosen, sms)
         if result.outcome is Outcome.THROTTLED:
             await self._hold_back(chosen, result)
-        open_still = result.outcome in RETRYABLE and not last
-        await self._record(sms, chosen.name, result, attempts, open_still=open_still)
+        await self._record(sms, chosen.name, result, attempts, open_still=follows(result))
         return result
+
+    async def give_up(self, sms: Sms, provider: str, result: SubmitResult, attempts: int) -> None:
+        """Write down that a text of the outbox is not tried any more."""
+        await self._record(self._in_form(sms), provider, result, attempts)
 
     def _in_form(self, sms: Sms) -> Sms:
         to, text = person(sms.to), self.as_sent(sms.text)

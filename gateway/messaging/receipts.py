@@ -23,10 +23,11 @@ from gateway.messaging.status import (
     RANKS,
     SPOKEN,
     Status,
+    is_told,
     summarise,
 )
 from gateway.monitoring.metrics import DELIVERIES, RECEIPTS, SPEND, provider_label
-from gateway.providers.base import DeliveryState, Receipt, Sms, SubmitResult
+from gateway.providers.base import DeliveryState, Outcome, Receipt, Sms, SubmitResult
 from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Script, ScriptCall, pairs
@@ -38,6 +39,7 @@ PARKED_MS = 48 * 3600 * 1000
 # A part has one or two receipts, some carriers send a handful; more is a provider gone wrong.
 MOST_PARKED = 20
 MOST_EVENTS = 500
+MOST_OPEN_ANSWERS = 20
 # Who searches by a number looks for the last messages to it; an index has no use for more.
 MOST_OF_A_NUMBER = 1000
 
@@ -52,6 +54,8 @@ _READER = msgspec.json.Decoder(Receipt)
 
 # Takes a session's id, a message's id and the delivery state that the message has now.
 Changed = Callable[[str, str, str], Awaitable[None]]
+# Takes the id of a message of unknown outcome when receipts have said what became of it.
+Settled = Callable[[str], Awaitable[object]]
 
 
 class Applied(StrEnum):
@@ -75,12 +79,22 @@ class Receipts:
 
     days: how long both are kept; changed: is told what a message of a session is called whenever
     a receipt has come for it; several times the same is possible, an older state is not news.
+    settled: is told of a message that the provider did not take in its answer and whose receipts
+    are all there; several times, too.
     """
 
-    def __init__(self, store: Store, *, days: float, changed: Changed | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        days: float,
+        changed: Changed | None = None,
+        settled: Settled | None = None,
+    ) -> None:
         self._store = store
         self._lifetime = days_ms(days)
         self._changed = changed
+        self._settled = settled
 
     async def create(
         self, sms: Sms, *, provider: str, source: str, expected: int, session: str = ""
@@ -129,10 +143,12 @@ class Receipts:
         again = attempts > 1  # then what an earlier answer said has to go
         flat = [item for pair in fields.items() if pair[1] != "" or again for item in pair]
         event = {"at": _now_ms(), "event": "answer", **fields}
+        # Who is tried for a day is not to have thousands of events that say the same.
+        token = "" if open_still and attempts > MOST_OPEN_ANSWERS else f"answer {attempts}"
         record: ScriptCall = (
             _RESULT,
             [keys.message(sms.id), keys.message_events(sms.id)],
-            [f"answer {attempts}", _json(event), len(flat) // 2, *flat, *_states(result)],
+            [token, _json(event), len(flat) // 2, *flat, *_states(result)],
         )
         ids = [
             part.provider_id
@@ -170,6 +186,11 @@ class Receipts:
             return None
         fields = await self.fields(message_id)
         return summarise(fields) if fields else None
+
+    async def is_delivered(self, message_id: str) -> bool:
+        """Tell whether receipts say that all of a message has arrived."""
+        status = await self.status(message_id)
+        return status is not None and status.delivery is DeliveryState.DELIVERED
 
     async def known(self, message_ids: Iterable[str]) -> frozenset[str]:
         """Return those of the messages that have a record (still)."""
@@ -265,6 +286,9 @@ class Receipts:
             # Of a repeat too: the store may have failed between the first one and its log entry.
             if session and self._changed is not None:
                 await self._changed(session, message_id, summarise(fields).delivery.value)
+            in_doubt = fields.get("outcome") != Outcome.ACCEPTED
+            if in_doubt and self._settled is not None and is_told(fields):
+                await self._settled(message_id)
         return happened
 
 

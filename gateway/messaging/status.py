@@ -61,6 +61,14 @@ def summarise(fields: Mapping[str, str]) -> Status:
     return Status(next(worst, DeliveryState.DELIVERED), True, count)
 
 
+def is_told(fields: Mapping[str, str]) -> bool:
+    """Tell whether receipts have said what became of the message of a record."""
+    if not any(name.startswith("p:") for name in fields):
+        return False
+    status = summarise(fields)
+    return status.final and status.delivery is not DeliveryState.UNKNOWN
+
+
 def _of_open_parts(known: Collection[str], outcome: str) -> DeliveryState:
     """Return the delivery of a message some of whose parts are not final; known: their states."""
     unheard = DeliveryState.UNKNOWN if outcome == Outcome.UNKNOWN else DeliveryState.ACCEPTED

@@ -86,6 +86,12 @@ WEBHOOKS = _children(
     ("accepted", "ignored", "unusable", "unreadable", "unauthenticated"),
 )
 ADMIN_REFUSALS = Counter("gateway_admin_refusals", "Requests with a wrong admin token")
+_HELD = Gauge(
+    "gateway_provider_held",
+    "1 while a provider takes no texts of conversations: no credit, wrong key, not reached",
+    ("provider",),
+)
+PROVIDERS_HELD = {(name,): _HELD.labels(name) for name in PROVIDERS}
 OUTBOX_REPEATS = Counter(
     "gateway_outbox_repeats", "Texts sent again because their process died while it sent them"
 )

@@ -30,6 +30,16 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"  # written, but not answered usably: must never be repeated
 
 
+class Obstacle(StrEnum):
+    """What stood between a text and the provider's word on it, where that is not the text."""
+
+    ACCOUNT = "account"  # no credit, suspended, wrong key: refused before it was looked at
+    UNREACHABLE = "unreachable"  # never connected
+    TURNED_AWAY = "turned_away"  # HTTP 429 or 503 of the provider's edge: not processed
+    EDGE = "edge"  # HTTP 502 or 504: the edge heard nothing from what may have processed it
+    SILENCE = "silence"  # written, no answer at all
+
+
 @dataclass(frozen=True, slots=True)
 class Sms:
     """One text on its way out. ``id`` is ours; ``to`` is E.164 with ``+``.
@@ -59,7 +69,7 @@ class SubmitResult:
     code, text: the provider's first error code and its meaning, '' when all is well.
     retry_after: seconds that the provider asks to wait, None when it does not say.
     price: decimal string in EUR, the sum of the parts, '' when not told. blames_sender: refused
-    because of the sending number.
+    because of the sending number. obstacle: why there is no word on this very text.
     """
 
     outcome: Outcome
@@ -70,6 +80,7 @@ class SubmitResult:
     price: str = ""
     network: str = ""
     blames_sender: bool = False
+    obstacle: Obstacle | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,15 @@ from typing import Any
 from conf.providers import FLOWROUTE
 from gateway.providers import media
 from gateway.providers.base import DeliveryState, Inbound, Outcome, Part, Receipt, Sms, SubmitResult
-from gateway.providers.http import Poster, basic, content_id, json_object, scalar, word
+from gateway.providers.http import (
+    Poster,
+    basic,
+    content_id,
+    json_object,
+    scalar,
+    without_word,
+    word,
+)
 
 log = logging.getLogger(__name__)
 
@@ -33,18 +41,17 @@ MAX_WORD_LENGTH = 100
 MAX_TEXT_LENGTH = 10_000
 # An answer is an id and a link, or one error: some 300 bytes.
 MAX_ANSWER_BYTES = 64 * 1024
-# However long the provider wants to be left alone, it is asked again after an hour.
-LONGEST_WAIT_SECONDS = 3600.0
 
 REFUSALS: Mapping[int, str] = {
     401: "invalid credentials",
+    402: "no credit left",
     403: "not allowed",
     404: "no such address",
     422: "invalid message",
     429: "too many messages",
 }
 # An operator has to act on these.
-ALERTS = (401, 403)
+ALERTS = (401, 402, 403)
 
 # The words are those of Kannel, whose names Flowroute uses, and Flowroute's own.
 STATES: Mapping[str, DeliveryState] = {
@@ -74,8 +81,6 @@ FIRST_LEVEL = "1"
 _FAILURES = (DeliveryState.EXPIRED, DeliveryState.FAILED, DeliveryState.REJECTED)
 _KEPT = ("level", "status", "status_code", "status_code_description", "timestamp")
 
-_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
-
 
 @dataclass(frozen=True, slots=True)
 class Account:
@@ -104,19 +109,14 @@ def request(sms: Sms) -> dict[str, Any]:
 
 
 def result(http_status: int, body: bytes, retry_after: str = "") -> SubmitResult:
-    """Return what an answer means; ``retry_after`` is that header, used when it is seconds."""
+    """Return what an answer means; ``retry_after`` is that header."""
     document = json_object(body) or {}
-    code, reason = str(http_status), _reason(http_status, document)
-    if http_status == 429:
-        wait = _wait(retry_after)
-        return SubmitResult(Outcome.THROTTLED, code=code, text=reason, retry_after=wait)
-    if 400 <= http_status < 500:
-        return SubmitResult(Outcome.REFUSED, code=code, text=reason)
     provider_id = _message_id(document)
     if 200 <= http_status < 300 and provider_id:
         # One id stands for the whole text, however many parts it went out in.
         return SubmitResult(Outcome.ACCEPTED, (Part(provider_id, DeliveryState.ACCEPTED),))
-    return SubmitResult(Outcome.UNKNOWN, code=code, text=reason)
+    reason = _reason(http_status, document)
+    return without_word(http_status, reason, retry_after)
 
 
 def _message_id(document: Mapping[str, Any]) -> str:
@@ -138,12 +138,6 @@ def _reason(http_status: int, document: Mapping[str, Any]) -> str:
         return meaning
     said = [word(first.get(name), MAX_WORD_LENGTH) for name in ("title", "detail")]
     return ": ".join([meaning, *filter(None, said)])
-
-
-def _wait(retry_after: str) -> float | None:
-    if not _SECONDS.fullmatch(retry_after):
-        return None  # absent, or a date (https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)
-    return min(float(retry_after), LONGEST_WAIT_SECONDS)
 
 
 def parse_inbound(document: Mapping[str, Any]) -> Inbound | None:

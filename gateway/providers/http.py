@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
 import ujson
 
-from gateway.providers.base import Outcome, SubmitResult
+from gateway.providers.base import Obstacle, Outcome, SubmitResult
 from gateway.store.values import well_formed
 
 
@@ -34,6 +37,21 @@ NEVER_SENT = (
     aiohttp.InvalidURL,
     UnicodeError,
 )
+
+# What the machine in front of a provider's own says by its status alone. 502 and 504: behind it a
+# request may have been processed all the same. https://www.rfc-editor.org/rfc/rfc9110#section-15.6
+OBSTACLES: Mapping[int, Obstacle] = {
+    401: Obstacle.ACCOUNT,
+    402: Obstacle.ACCOUNT,
+    403: Obstacle.ACCOUNT,
+    429: Obstacle.TURNED_AWAY,
+    502: Obstacle.EDGE,
+    503: Obstacle.TURNED_AWAY,
+    504: Obstacle.EDGE,
+}
+# However long the provider wants to be left alone, it is asked again after an hour.
+LONGEST_WAIT_SECONDS = 3600.0
+_SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 # More digits than any number in a webhook has; Python refuses to write out very large ones.
 _LARGEST_NUMBER = 10**30
@@ -88,11 +106,11 @@ class HttpClient:
             ) as response:
                 content = await self._read(response.content)
         except NEVER_SENT as error:
-            return SubmitResult(Outcome.NOT_SENT, code="connect", text=type(error).__name__)
+            return _unanswered(Obstacle.UNREACHABLE, "connect", type(error).__name__)
         except TimeoutError:
-            return SubmitResult(Outcome.UNKNOWN, code="timeout", text="no answer in time")
+            return _unanswered(Obstacle.SILENCE, "timeout", "no answer in time")
         except (aiohttp.ClientError, OSError) as error:
-            return SubmitResult(Outcome.UNKNOWN, code="broken", text=type(error).__name__)
+            return _unanswered(Obstacle.SILENCE, "broken", type(error).__name__)
         return Answer(response.status, content, response.headers.get("Retry-After", ""))
 
     async def _read(self, content: aiohttp.StreamReader) -> bytes:
@@ -112,6 +130,42 @@ class Poster(HttpClient):
     async def post(self, body: bytes) -> Answer | SubmitResult:
         """Post once; return the answer, or why there is none; never raises for the network."""
         return await self.call("POST", body=body)
+
+
+def _unanswered(obstacle: Obstacle, code: str, text: str) -> SubmitResult:
+    sent = obstacle is Obstacle.SILENCE
+    outcome = Outcome.UNKNOWN if sent else Outcome.NOT_SENT
+    return SubmitResult(outcome, code=code, text=text, obstacle=obstacle)
+
+
+def wait_seconds(retry_after: str) -> float | None:
+    """Return the seconds of a header Retry-After, an hour at most; None when it says nothing.
+
+    It is a number or a date, https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3.
+    """
+    if _SECONDS.fullmatch(retry_after):
+        return min(float(retry_after), LONGEST_WAIT_SECONDS)
+    try:
+        wait = parsedate_to_datetime(retry_after).timestamp() - time.time()
+    except (ValueError, OverflowError):
+        return None
+    return min(wait, LONGEST_WAIT_SECONDS) if wait > 0 else None
+
+
+def without_word(http_status: int, text: str, retry_after: str) -> SubmitResult:
+    """Return what an HTTP status means that comes without the provider's word on the text.
+
+    4xx: refused before anything was sent; all else may have been sent before it went wrong.
+    """
+    if http_status == 429:
+        outcome = Outcome.THROTTLED
+    else:
+        outcome = Outcome.REFUSED if 400 <= http_status < 500 else Outcome.UNKNOWN
+    obstacle = OBSTACLES.get(http_status)
+    wait = wait_seconds(retry_after) if obstacle is Obstacle.TURNED_AWAY else None
+    return SubmitResult(
+        outcome, code=str(http_status), text=text, retry_after=wait, obstacle=obstacle
+    )
 
 
 def basic(user: str, password: str) -> str:

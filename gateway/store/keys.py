@@ -27,7 +27,8 @@ former releases also as they were given).
 | --- | --- | --- | --- |
 | {relay}:numbers | hash | number -> JSON: provider, country, capabilities, added | removal |
 | {relay}:unhealthy | hash | virtual number -> since when it is left out of new sessions | removal |
-| {relay}:refusals | hash | virtual number -> sends refused in a row | next success |
+| {relay}:refusals | hash | virtual number -> digests of receivers refused in a row | next success |
+| {relay}:resting | sorted set | virtual numbers left out for a while, by its end (ms) | an hour |
 | {relay}:pool:<mode>:<country> | set | healthy numbers for a mode (``*``, ``world``) | removal |
 | {relay}:idle:<mode>:* | set | those of them without a session | the same |
 | {relay}:load | hash | virtual number -> open sessions on it, absent = none | the sessions |
@@ -60,8 +61,13 @@ former releases also as they were given).
 | {relay}:claims | hash | direction under way -> ``<claim> <claimed or writing>`` | until decided |
 | {relay}:turns | hash | virtual number -> next free time of its pacing | an hour |
 | {relay}:reserved | hash | direction -> the turn it waits for | the turn |
+| {relay}:holds | hash | provider that takes no texts -> JSON: why, code, since, next | its end |
+| {relay}:parked | sorted set | ``<provider> <direction>`` that waits for it, score 0 | its end |
 | {relay}:dead | hash | message id -> JSON of a text that could not be sent | requeue, discard |
 | {relay}:dead-times | sorted set | message ids of dead letters by time | the same |
+| {relay}:unknown | hash | message id -> JSON of a text of unknown outcome | receipt, the same |
+| {relay}:unknown-times | sorted set | message ids of those by time | the same |
+| {relay}:unknown-new | sorted set | those to which no second look was given | 10 minutes |
 | {relay}:lobby | sorted set | persons who wait for a chat, by time | pairing, #end, time |
 | {relay}:lobby-people | hash | person who waits -> JSON: number, provider | the same |
 | {relay}:pins | sorted set | ``<number>:<PIN>:<session>:<side>``, score 0 | the session |
@@ -166,6 +172,7 @@ def parked(provider: str, provider_id: str) -> str:
 NUMBERS = "{relay}:numbers"
 UNHEALTHY = "{relay}:unhealthy"
 REFUSALS = "{relay}:refusals"
+RESTING = "{relay}:resting"
 LOAD = "{relay}:load"
 NUMBER_SESSIONS = "{relay}:number-sessions"
 SESSIONS = "{relay}:sessions"
@@ -182,8 +189,13 @@ HELD = "{relay}:held"
 CLAIMS = "{relay}:claims"
 TURNS = "{relay}:turns"
 RESERVED = "{relay}:reserved"
+HOLDS = "{relay}:holds"
+PARKED = "{relay}:parked"
 DEAD = "{relay}:dead"
 DEAD_TIMES = "{relay}:dead-times"
+UNKNOWN = "{relay}:unknown"
+UNKNOWN_TIMES = "{relay}:unknown-times"
+UNKNOWN_NEW = "{relay}:unknown-new"
 LOBBY = "{relay}:lobby"
 LOBBY_PEOPLE = "{relay}:lobby-people"
 PINS = "{relay}:pins"

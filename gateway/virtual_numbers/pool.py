@@ -7,6 +7,7 @@ import logging
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -19,7 +20,7 @@ from gateway.store.paging import Page
 from gateway.store.pipeline import Store
 from gateway.store.script import Argument, Script
 from gateway.store.values import ID
-from gateway.telephony.phonenumber import mask
+from gateway.telephony.phonenumber import country_of, mask
 from gateway.telephony.plans import all_spellings, spellings
 
 log = logging.getLogger(__name__)
@@ -27,13 +28,17 @@ log = logging.getLogger(__name__)
 # A place in the list of a number's sessions: when one was created (ms), and its id.
 _PLACE = re.compile(rf"[0-9]{{1,15}}:{ID.pattern}")
 
-# A single refusal is as a rule the receiver's fault; five in a row are the number's.
+# A refusal is as a rule the receiver's fault; those of five people in a row are the number's.
 MOST_REFUSALS = 5
+REST_SECONDS = 3600.0
+TRIED_AT_ONCE = 100
 
 _ADD = Script.load(__file__, "number_add", "_pool")
 _REMOVE = Script.load(__file__, "number_remove", "_pool")
 _HEALTH = Script.load(__file__, "number_health", "_enqueue", "_pool")
 _REPORT = Script.load(__file__, "number_report")
+
+_HEALTH_KEYS = (keys.NUMBERS, keys.LOAD, keys.UNHEALTHY, keys.REFUSALS)
 
 # Providers whose numbers text North America alone.
 DOMESTIC = frozenset(each.name for each in PROVIDERS if each.domestic)
@@ -71,12 +76,16 @@ _NEEDS = {
 
 @dataclass(frozen=True, slots=True)
 class PoolEntry:
-    """A number and its use; ``oldest_session``: id of the longest open one, '' without any."""
+    """A number and its use; ``oldest_session``: id of the longest open one, '' without any.
+
+    rests_until: when an unhealthy one is tried again (ms), 0 = not by itself.
+    """
 
     number: VirtualNumber
     healthy: bool
     sessions: int
     oldest_session: str
+    rests_until: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +102,19 @@ async def _nothing_to_settle() -> None:
 class Pool:
     """The virtual numbers that sessions may use.
 
-    settle: closes sessions that are over, so that none of them keeps a number in use.
+    settle: closes sessions that are over, so that none of them keeps a number in use; rest: for so
+    many seconds a number whose texts were refused is left out.
     """
 
     def __init__(
-        self, store: Store, settle: Callable[[], Awaitable[object]] = _nothing_to_settle
+        self,
+        store: Store,
+        settle: Callable[[], Awaitable[object]] = _nothing_to_settle,
+        rest: float = REST_SECONDS,
     ) -> None:
         self._store = store
         self._settle = settle
+        self._rest_ms = int(rest * 1000)
 
     async def add(self, number: VirtualNumber) -> None:
         """Put a number into the pool, healthy.
@@ -128,7 +142,7 @@ class Pool:
         Raises NotFound when it is not there, BadRequest while it carries a session.
         """
         await self._settle()
-        own_keys = (keys.NUMBERS, keys.LOAD, keys.UNHEALTHY, keys.REFUSALS, keys.NUMBER_SESSIONS)
+        own_keys = (*_HEALTH_KEYS, keys.NUMBER_SESSIONS, keys.RESTING)
         happened = await self._change(_REMOVE, own_keys, e164)
         if happened != "removed":
             raise BadRequest(f"value: is in use by session {happened}")
@@ -154,26 +168,41 @@ class Pool:
         """Give a number to new sessions, or not (any more); raises NotFound."""
         await self._set_health(e164, healthy)
 
-    async def report(self, e164: str, accepted: bool) -> None:
-        """Count what became of a send from a number.
+    async def report(self, e164: str, receiver: str, *, accepted: bool) -> None:
+        """Count what became of a text that a participant was to get from a number.
 
-        After five refusals in a row the number is given to no new session, until ``set_health``.
-        A number that is not in the pool does not matter.
+        After refusals for five receivers in a row the number is given to no new session for an
+        hour. Only receivers of its own country count: what crosses a border is often refused for
+        its sender, whoever that is. A number that is not in the pool does not matter.
         """
+        if country_of(receiver) != country_of(e164):
+            return
         if accepted:
             await self._store.execute("HDEL", keys.REFUSALS, e164)
             return
         own_keys = [keys.NUMBERS, keys.REFUSALS]
-        if not await self._store.run(_REPORT, own_keys, [e164, MOST_REFUSALS]):
+        if not await self._store.run(_REPORT, own_keys, [e164, receiver, MOST_REFUSALS]):
             return
         try:
-            turned = await self._set_health(e164, False)
+            turned = await self._set_health(e164, False, self._rest_ms)
         except NotFound:  # removed at this moment
             return
         if turned:
             log.warning(
-                "%s: %d sends refused in a row, left out of new sessions", mask(e164), MOST_REFUSALS
+                "%s: texts to %d receivers refused in a row, left out of new sessions for %d min",
+                *(mask(e164), MOST_REFUSALS, self._rest_ms // 60_000),
             )
+
+    async def try_again(self) -> None:
+        """Give numbers that have rested to new sessions again."""
+        now = int(time.time() * 1000)
+        rested = await self._store.execute(
+            *("ZRANGE", keys.RESTING, "-inf", now, "BYSCORE", "LIMIT", 0, TRIED_AT_ONCE)
+        )
+        for e164 in rested:
+            with suppress(NotFound):  # removed at this moment
+                if await self._set_health(e164, True, 1):
+                    log.warning("%s: has rested, given to new sessions again", mask(e164))
 
     async def page(self, limit: int, after: str) -> PoolPage:
         """Return at most ``limit`` numbers in their order, those behind ``after`` ('' = all).
@@ -197,16 +226,20 @@ class Pool:
     async def _entries(self, names: Sequence[str]) -> list[PoolEntry]:
         if not names:
             return []
-        records, unhealthy, loads, *oldest = await asyncio.gather(
+        records, unhealthy, rests, loads, *oldest = await asyncio.gather(
             self._store.execute("HMGET", keys.NUMBERS, *names),
             self._store.execute("HMGET", keys.UNHEALTHY, *names),
+            self._store.execute("ZMSCORE", keys.RESTING, *names),
             self._store.execute("HMGET", keys.LOAD, *names),
             *(self._oldest(name) for name in names),
         )
-        found = zip(names, records, unhealthy, loads, oldest, strict=True)
+        found = zip(names, records, unhealthy, loads, oldest, rests, strict=True)
         return [
-            PoolEntry(_from_json(name, record), since is None, int(load or 0), session)
-            for name, record, since, load, session in found
+            PoolEntry(
+                *(_from_json(name, record), since is None, int(load or 0), session),
+                rests_until=int(float(rest or 0)),
+            )
+            for name, record, since, load, session, rest in found
             if record
         ]
 
@@ -238,10 +271,13 @@ class Pool:
         )
         return str(found[0]).rpartition(":")[2] if found else ""
 
-    async def _set_health(self, e164: str, healthy: bool) -> bool:
-        """Return whether this has changed anything; raises NotFound."""
-        own_keys = (keys.NUMBERS, keys.LOAD, keys.UNHEALTHY, keys.REFUSALS)
-        return await self._change(_HEALTH, own_keys, e164, int(healthy)) == "turned"
+    async def _set_health(self, e164: str, healthy: bool, more: int = 0) -> bool:
+        """Return whether this has changed anything; raises NotFound.
+
+        more: healthy: 1 if only after its rest; not: how long it rests (ms), 0 = for good.
+        """
+        own_keys = (*_HEALTH_KEYS, keys.RESTING)
+        return await self._change(_HEALTH, own_keys, e164, int(healthy), more) == "turned"
 
     async def _change(
         self, script: Script, own_keys: Sequence[str], e164: str, *args: Argument

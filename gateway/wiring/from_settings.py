@@ -238,6 +238,7 @@ def notice_texts(settings: Settings) -> NoticeTexts:
         media=settings.media_msg,
         paused=settings.paused_msg,
         held=settings.side_limit_msg,
+        unknown=settings.unknown_msg,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -18,6 +18,7 @@ from gateway.access.sign_ins import SignIns
 from gateway.access.spent_tokens import SpentTokens
 from gateway.conversations.calls import Calls
 from gateway.conversations.erasure import Erasure
+from gateway.conversations.fates import Fates
 from gateway.conversations.notices import Notices
 from gateway.conversations.opening import Opening
 from gateway.conversations.sessions import Sessions
@@ -37,13 +38,16 @@ from gateway.messaging.messenger import Messenger
 from gateway.messaging.optouts import OptOuts
 from gateway.messaging.outbox.dead_letters import DeadLetters
 from gateway.messaging.outbox.erasing import QueuedTexts
-from gateway.messaging.outbox.queue import Outbox, OutboxEntry
+from gateway.messaging.outbox.holds import Holds, Patience
+from gateway.messaging.outbox.queue import Outbox
+from gateway.messaging.outbox.unknown import SecondLook, UnknownTexts
+from gateway.messaging.outbox.verdict import Resend
 from gateway.messaging.outbox.worker import OutboxWorker
 from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
 from gateway.monitoring.metrics import OUTBOX_REPEATS
 from gateway.monitoring.stats import Stats
-from gateway.providers.base import SubmitResult
+from gateway.providers.base import Provider
 from gateway.smssync.devices import Devices
 from gateway.smssync.outgoing import phone_providers, reporting
 from gateway.smssync.phones import Phones
@@ -96,7 +100,9 @@ class Services:
     words: Keywords
     inbox: Inbox
     outbox: Outbox
+    holds: Holds
     dead_letters: DeadLetters
+    unknown: UnknownTexts
     outbox_worker: OutboxWorker
     relay: Relay
     calls: Calls
@@ -122,6 +128,17 @@ async def open_services(
     """
     async with AsyncExitStack() as closing:
         yield _open(settings, endpoints, devices, closing)
+
+
+def _providers(
+    settings: Settings, devices: Sequence[Device], tasks: TaskQueue, closing: AsyncExitStack
+) -> dict[str, Provider]:
+    """Return all ways to send SMS by name."""
+    found = from_settings.network_providers(settings)
+    found += phone_providers(devices, tasks, ttl=settings.message_log_days * 86_400)
+    for each in reversed(found):
+        closing.push_async_callback(each.close)
+    return {each.name: each for each in found}
 
 
 def _open(
@@ -152,7 +169,8 @@ def _open(
     words = from_settings.keywords(settings)
     inbox = Inbox(store, days=days)
     transcript = Transcript(store, days=settings.session_log_days)
-    receipts = Receipts(store, days=days, changed=transcript.set_state)
+    unknown = UnknownTexts(store, days)
+    receipts = Receipts(store, days=days, changed=transcript.set_state, settled=unknown.discard)
     known_devices = Devices(store, devices, public_url=settings.public_url)
     tasks = TaskQueue(
         store,
@@ -162,33 +180,40 @@ def _open(
         changed=reporting(receipts),
         days=days,
     )
-    providers = from_settings.network_providers(settings)
-    providers += phone_providers(devices, tasks, ttl=days * 86_400)
-    for each in reversed(providers):
-        closing.push_async_callback(each.close)
+    providers = _providers(settings, devices, tasks, closing)
     stats = Stats(store)
     closing.push_async_callback(stats.close)
     closing.push_async_callback(tasks.drain)
     messenger = Messenger(
-        {each.name: each for each in providers},
+        providers,
         settings.provider,
         receipts,
         Pacer(store),
         smart_encoding=settings.smart_encoding,
     )
     closing.push_async_callback(messenger.drain)
+
+    def wake() -> None:
+        worker.wake()
+
     outbox, dead_letters = Outbox(store), DeadLetters(store, days=days)
+    holds = Holds(store, Patience(), wake)
+    notices = Notices(store, from_settings.notice_texts(settings), wake)
+    second_look = SecondLook(
+        store, unknown, receipts, resend=Resend(settings.resend_unknown), wake=wake
+    )
     worker = OutboxWorker(
         outbox,
+        holds,
         messenger,
         suppressed=lambda entry: optouts.is_out(entry.to),
-        decided=_decided(pool, transcript),
+        decided=Fates(pool, transcript, sessions, notices, second_look.settle).decided,
         repeated=lambda entry: OUTBOX_REPEATS.inc(),
         number_rate=settings.number_rate,
+        resend=Resend(settings.resend_unknown),
     )
     closing.push_async_callback(worker.stop, OUTBOX_STOP_SECONDS)
 
-    notices = Notices(store, from_settings.notice_texts(settings), worker.wake)
     opening = Opening(
         store,
         sessions=sessions,
@@ -257,12 +282,11 @@ def _open(
         optouts=optouts,
         traces=Traces(store),
         drop_held=holding.discard_of,
+        unknown=unknown,
         erase_tasks=tasks.erase_number,
     )
     calls = from_settings.calls(settings, store, sessions, transcript)
     forecast = Forecast(store)
-    webhooks = from_settings.number_webhooks(settings)
-    account = settings.nexmo_api_key
 
     periodic = Periodic(
         [
@@ -273,6 +297,9 @@ def _open(
             lambda: notices.finish_stale(sessions.find),
             lobby.expire_waiting,
             dead_letters.trim,
+            second_look.look_after,
+            holds.look_after,
+            pool.try_again,
             forecast.trim,
             tasks.look_after,
             stats.look_after,
@@ -311,7 +338,9 @@ def _open(
         words=words,
         inbox=inbox,
         outbox=outbox,
+        holds=holds,
         dead_letters=dead_letters,
+        unknown=unknown,
         outbox_worker=worker,
         relay=relay,
         calls=calls,
@@ -330,22 +359,16 @@ def _open(
             reply=settings.smssync_reply,
         ),
         provisioning=Provisioning(
-            store, numbers_api, NumberSetup(numbers_api, pool, webhooks), account=account
+            store,
+            numbers_api,
+            NumberSetup(numbers_api, pool, from_settings.number_webhooks(settings)),
+            account=settings.nexmo_api_key,
         ),
-        inventory=Inventory(numbers_api, pool, webhooks, account=account),
+        inventory=Inventory(
+            numbers_api,
+            pool,
+            from_settings.number_webhooks(settings),
+            account=settings.nexmo_api_key,
+        ),
         stats=stats,
     )
-
-
-def _decided(
-    pool: Pool, transcript: Transcript
-) -> Callable[[OutboxEntry, str, SubmitResult | None], Awaitable[None]]:
-    """Return what is done when it is decided what becomes of a text of the outbox."""
-
-    async def decided(entry: OutboxEntry, state: str, result: SubmitResult | None) -> None:
-        if entry.session:
-            await transcript.set_state(entry.session, entry.id, state)
-        if state == "accepted" or (result is not None and result.blames_sender):
-            await pool.report(entry.sender, state == "accepted")
-
-    return decided

@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from tornado.httputil import HTTPServerRequest
 
@@ -28,6 +29,7 @@ NO_NUMBER = "must be a valid international number"
 # What to do about a number of no range that we know.
 SAY_POSSIBLE = 'add "possible": true'
 ADD_POSSIBLE = f"this one is possible: if it is right, {SAY_POSSIBLE}"
+LONGEST_SECONDS = 10 * 365 * 86_400  # from now to a moment, for which something lives or waits
 CAPABILITIES = frozenset({"sms", "voice"})
 
 _WHOLE = re.compile(r"-?[0-9]{1,9}")
@@ -163,6 +165,41 @@ class Fields:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
             raise BadRequest(f"{name}: must be a positive number of seconds")
         return float(value)
+
+    def moment(self, name: str) -> int:
+        """Return a moment in ms, 0 when the field is absent or null.
+
+        It is seconds since 1970, or a date with a time, UTC without a zone.
+        """
+        value = self.values.get(name)
+        if value is None:
+            return 0
+        try:
+            if isinstance(value, str) and not value.isdecimal():
+                moment = datetime.fromisoformat(value)
+                seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+            elif isinstance(value, bool) or not isinstance(value, str | int | float):
+                raise ValueError
+            else:
+                seconds = float(value)
+            if not 0 < seconds < time.time() + LONGEST_SECONDS:
+                raise ValueError
+        except (ValueError, OverflowError):
+            raise BadRequest(f"{name}: must be a date with a time, or seconds since 1970") from None
+        return int(seconds * 1000)
+
+    def ids(self, name: str, most: int) -> list[str]:
+        """Return a list of texts, or words with commas; [] when the field is absent or null."""
+        value = self.values.get(name)
+        if value is None:
+            return []
+        words = value.split(",") if isinstance(value, str) else value
+        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+            words = []
+        found = list(dict.fromkeys(word.strip() for word in words))
+        if not 1 <= len(found) <= most:
+            raise BadRequest(f"{name}: must be a list of 1 to {most} ids")
+        return found
 
     def capabilities(self, name: str, default: frozenset[str] = CAPABILITIES) -> frozenset[str]:
         """Return ``sms``, ``voice`` or both from a list or comma text."""

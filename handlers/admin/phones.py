@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-import time
 import uuid
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -17,11 +15,10 @@ from gateway.smssync.tasks import MOST_PRIORITY, NewTask, Task, TaskState
 from gateway.telephony import phonenumber, segments
 from gateway.telephony.judges import is_possible
 from handlers.admin.base import FieldsHandler
-from handlers.admin.fields import ADD_POSSIBLE, NO_NUMBER, Fields, digits, utc
+from handlers.admin.fields import ADD_POSSIBLE, LONGEST_SECONDS, NO_NUMBER, Fields, digits, utc
 from handlers.admin.once import once
 
 MAX_DEVICE_NAME = 64
-LONGEST_SECONDS = 10 * 365 * 86_400  # a time to live or to wait
 FIELDS = ("to", "message", "device", "priority", "ttl", "send_at", "possible")
 # Short codes have three digits and more, numbers of machines more than any person's; none of
 # them begins with the nought of a national form.
@@ -103,7 +100,7 @@ def new_task(given: Fields) -> NewTask:
         message=_message(given),
         priority=given.whole("priority", -MOST_PRIORITY, MOST_PRIORITY),
         ttl=given.seconds("ttl", LONGEST_SECONDS),
-        send_at=_send_at(given),
+        send_at=given.moment("send_at"),
         uuid=str(uuid.uuid4()),
     )
 
@@ -128,26 +125,6 @@ def _message(given: Fields) -> str:
     if not text.strip():
         raise BadRequest("message: is missing")
     return text
-
-
-def _send_at(given: Fields) -> int:
-    """Return a moment in ms: seconds since 1970, or a date with a time, UTC without a zone."""
-    value = given.values.get("send_at")
-    if value is None:
-        return 0
-    try:
-        if isinstance(value, str) and not value.isdecimal():
-            moment = datetime.fromisoformat(value)
-            seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-        elif isinstance(value, bool) or not isinstance(value, str | int | float):
-            raise ValueError
-        else:
-            seconds = float(value)
-        if not 0 < seconds < time.time() + LONGEST_SECONDS:
-            raise ValueError
-    except (ValueError, OverflowError):
-        raise BadRequest("send_at: must be a date with a time, or seconds since 1970") from None
-    return int(seconds * 1000)
 
 
 def _device(device: Device, state: DeviceState) -> dict[str, Any]:

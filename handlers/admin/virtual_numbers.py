@@ -9,7 +9,7 @@ from gateway.errors import BadRequest
 from gateway.virtual_numbers.pool import PoolEntry, VirtualNumber
 from gateway.wiring.services import Services
 from handlers.admin.base import FieldsHandler
-from handlers.admin.fields import CAPABILITIES, Fields, digits
+from handlers.admin.fields import CAPABILITIES, Fields, digits, utc
 
 FIELDS = ("value", "provider", "capabilities", "country", "possible")
 
@@ -85,6 +85,7 @@ def _shown(entry: PoolEntry) -> dict[str, Any]:
         "country": number.country or None,
         "capabilities": sorted(number.capabilities),
         "healthy": entry.healthy,
+        "rests_until": utc(entry.rests_until),
     }
 
 

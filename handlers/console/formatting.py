@@ -13,6 +13,8 @@ from tornado.httputil import HTTPServerRequest
 
 from conf.providers import is_phone
 from gateway.errors import GatewayError, StoreUnavailable
+from gateway.messaging.outbox.holds import Hold
+from gateway.providers.base import Obstacle
 from gateway.telephony import phonenumber
 from gateway.telephony.judges import is_possible
 from handlers.admin.fields import SAY_POSSIBLE, utc
@@ -32,6 +34,11 @@ _DATE = (
     rf"(?:[T ]\d\d:\d\d(?::\d\d)?(?!\d)|(?!{_BETWEEN}\d))"
 )
 _DATE_OR_NUMBER = re.compile(rf"(?P<date>{_DATE})|\+?\(?\d(?:{_BETWEEN}\d){{5,}}")
+# Why a provider is held back.
+_TROUBLES = {
+    Obstacle.ACCOUNT: "refuses the account: no credit, suspended, or a wrong key",
+    Obstacle.UNREACHABLE: "cannot be reached",
+}
 # The name of a field inside a sentence; those of one word may be just that word.
 _FIELD = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
 
@@ -123,6 +130,15 @@ def why(
         message = f"{labels.get(field, field)}{colon}{rest}"
         return message[0].upper() + message[1:] + ("" if message.endswith(".") else ".")
     return HTTPStatus(status).phrase + "."
+
+
+def held_back(holds: Mapping[str, Hold]) -> list[str]:
+    """Return what everybody has to know of the providers that take no texts."""
+    return [
+        f"The provider {name} {_TROUBLES[hold.why]} (code {hold.code}). Texts of conversations "
+        f"wait since {utc(hold.since)} UTC, and go on by themselves as soon as it takes one."
+        for name, hold in holds.items()
+    ]
 
 
 def address(request: HTTPServerRequest) -> str:

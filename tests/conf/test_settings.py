@@ -100,6 +100,8 @@ def test_every_option_of_the_contract_has_its_default() -> None:
         "stop_words": "STOP,STOPALL,UNSUBSCRIBE,QUIT,END,REVOKE,OPTOUT,CANCEL,ARRET,ARRETER,"
         "DESABONNER",
         "smart_encoding": True,
+        "resend_unknown": "refused",
+        "unknown_msg": "",
         "start_words": "START,UNSTOP",
         "tn_exclusive": False,
         "number_cooldown": 0,

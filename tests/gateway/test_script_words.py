@@ -11,8 +11,9 @@ import pytest
 from gateway.conversations.outcomes import MOS
 from gateway.messaging.inbound.concatenation import Added
 from gateway.messaging.inbound.inbox import Kept
-from gateway.messaging.outbox.dead_letters import Requeued
+from gateway.messaging.outbox.holds import Look
 from gateway.messaging.outbox.queue import Decision, Turn
+from gateway.messaging.outbox.shelf import Requeued
 from gateway.messaging.receipts import Applied
 from gateway.monitoring.metrics import PROVIDERS, RECEIPTS
 from tests.support import ROOT
@@ -23,6 +24,7 @@ ENUMS: dict[str, type[StrEnum]] = {
     "inbox_keep": Kept,
     "inbox_keep_raw": Kept,
     "inbox_keep_stray": Kept,
+    "outbox_head": Look,
     "outbox_mark": Turn,
     "outbox_requeue": Requeued,
     "part_add": Added,

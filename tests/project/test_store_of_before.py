@@ -142,6 +142,12 @@ NEW_KEYS = {
     "{relay}:inbox-raw",
     "{relay}:optouts-erased",
     "{relay}:passed:<session>:<side>",
+    "{relay}:resting",
+    "{relay}:holds",
+    "{relay}:parked",
+    "{relay}:unknown",
+    "{relay}:unknown-times",
+    "{relay}:unknown-new",
 }
 
 

@@ -44,6 +44,11 @@ UNREADABLE_TEXTS = {
 }
 
 
+async def head_of(store: Store, direction: str) -> str:
+    """Return the text (JSON) whose turn it is in a direction, '' without any."""
+    return str(await store.execute("LINDEX", keys.queue(direction), 0) or "")
+
+
 async def push(store: Store, entry: OutboxEntry) -> None:
     """Put a text at the end of its direction; durable when this returns."""
     direction = entry.direction

@@ -1,6 +1,6 @@
 -- Write down what the provider answered to a message. Running it twice changes nothing more.
 -- KEYS[1]  message hash, KEYS[2] its events
--- ARGV     event token, event (JSON), number of fields n, n x (field, value),
+-- ARGV     event token ('' = it is no news), event (JSON), number of fields n, n x (field, value),
 --          then the parts: part id, rank and state ("1 accepted") …
 -- Returns  1, or 0 when the message is not known (any more).
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
@@ -24,6 +24,6 @@ end
 if next(parts) then
   for i = 1, math.min(-count, #strangers) do redis.call('HDEL', KEYS[1], strangers[i]) end
 end
-redis.call('HSETNX', KEYS[2], ARGV[1], ARGV[2])
+if ARGV[1] ~= '' then redis.call('HSETNX', KEYS[2], ARGV[1], ARGV[2]) end
 redis.call('PEXPIRE', KEYS[2], math.max(redis.call('PTTL', KEYS[1]), 1))
 return 1

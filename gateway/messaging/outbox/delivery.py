@@ -1,8 +1,8 @@
 """One delivery of the outbox: from the look at the head of a claimed direction to the decision.
 
-A text whose request was written is never written again by a process that lives: it is decided by
-the answer, or is ``unknown`` without one. Only a process that dies between the two leaves a text
-that another one sends again, with the same id.
+A text whose request was written is written again only where its answer says that it was not taken,
+or its owner wants that risk (``verdict``); otherwise it is listed as unknown. A process that dies
+over a request leaves a text that another one sends again, with the same id.
 """
 
 from __future__ import annotations
@@ -14,14 +14,17 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 from gateway.errors import StoreUnavailable
-from gateway.messaging.messenger import NO_SUCH_PROVIDER, RETRYABLE, Messenger, NoTurn
+from gateway.messaging.messenger import NO_SUCH_PROVIDER, Messenger, NoTurn
+from gateway.messaging.outbox.holds import Hold, Holds, Look, tried
 from gateway.messaging.outbox.queue import CONFIRMATION, Claim, Outbox, OutboxEntry, Turn
+from gateway.messaging.outbox.verdict import OPEN, Resend, Verdict, judge
 from gateway.messaging.pacer import JITTER_MARGIN
-from gateway.providers.base import Outcome, Sms, SubmitResult
+from gateway.providers.base import Obstacle, Outcome, Sms, SubmitResult
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +37,12 @@ STORE_STEP = 0.25  # between attempts to write down a decision
 ERROR_PAUSE = 60.0  # of a direction that meets an error of our own before its text is known
 FIRST_BACKOFF = 1.0
 LONGEST_BACKOFF = 60.0
-# About six minutes with the back-off above.
-MOST_ATTEMPTS = 12
 # A claim waits for the pace of its number no longer than this: others can use its place.
 LONGEST_PACE_WAIT_MS = 1000
 TELL_AGAIN_AFTER = (0.25, 1, 2, 4)
 
 CRASHED = "an error inside the gateway"
+HELD_BACK = "held back for too long"
 
 
 class Fate(StrEnum):
@@ -60,7 +62,7 @@ Repeated = Callable[[OutboxEntry], None]
 
 def backoff(attempts: int, retry_after: float | None) -> float:
     """Return the seconds before the next attempt after ``attempts`` have failed before this one."""
-    pause = min(FIRST_BACKOFF * 2.0**attempts, LONGEST_BACKOFF)
+    pause = min(FIRST_BACKOFF * 2.0 ** min(attempts, 10), LONGEST_BACKOFF)
     return max(pause * random.uniform(0.75, 1.25), retry_after or 0.0)  # noqa: S311
 
 
@@ -101,11 +103,13 @@ class Tools:
     """What deliveries need, the same for all."""
 
     outbox: Outbox
+    holds: Holds
     messenger: Messenger
     suppressed: Suppressed
     decided: Decided
     repeated: Repeated
     slots: Slots
+    resend: Resend
     lease_ms: int
     interval_ms: int
 
@@ -123,6 +127,7 @@ class Delivery:
         self.writing = False
         self.returnable = True
         self._turn = Turn.WRITE
+        self._tries = ""  # the provider of which this text is to show whether it is back
 
     async def run(self) -> None:
         """Send the head and decide; whatever fails before the request leaves it to a later look."""
@@ -137,44 +142,63 @@ class Delivery:
             # Once written, it must not be soon again: the claim runs out instead.
             if not self.writing:
                 await self.hand_back(ERROR_PAUSE)
+        finally:
+            if self._tries and not self.writing:
+                with suppress(StoreUnavailable):
+                    await self._tools.holds.not_tried(self._tries)
 
     async def hand_back(self, delay: float) -> None:
         """End the claim and leave its text to another look after ``delay`` seconds."""
         await self._insist(lambda: self._outbox.release(self.claim, delay))
 
     async def _send_head(self) -> None:
-        head = await self._outbox.head(self.claim.direction)
-        if head is None:
+        found = await self._tools.holds.head(self.claim)
+        head = found.text
+        if found.look is Look.PARKED:
+            return
+        if not head:
             await self.hand_back(0)
             return
         entry = _read(head, self.claim.direction)
         if entry is None:
             log.error("outbox: a text cannot be read and becomes a dead letter")
             await self._insist(lambda: self._outbox.bury_unreadable(self.claim, head))
-        elif entry.kind != CONFIRMATION and await self._tools.suppressed(entry):
+            return
+        self._tries = entry.provider if found.look is Look.TRY else ""
+        if entry.kind != CONFIRMATION and await self._tools.suppressed(entry):
             await self._suppress(head, entry)
+        elif found.look is Look.LATE and found.hold:
+            await self._give_up(head, entry, found.hold)
         else:
             with self._tools.slots.taken(entry.provider):
                 result = await self._submit(entry)
             if result is not None:
-                await self._decide(head, entry, result)
+                await self._decide(head, tried(entry), result)
+                gone = result is NO_SUCH_PROVIDER
+                if found.hold and (gone or found.hold.ends_with(result)):
+                    await self._tools.holds.end(entry.provider)
             elif self._turn is Turn.OPTED_OUT:
                 await self._suppress(head, entry)
+
+    async def _give_up(self, head: str, entry: OutboxEntry, hold: Hold) -> None:
+        """Bury a text without an attempt."""
+        result = SubmitResult(Outcome.NOT_SENT, code=hold.code, text=HELD_BACK, obstacle=hold.why)
+        await self._tools.messenger.give_up(_sms(entry), entry.provider, result, entry.attempts)
+        await self._bury(head, entry, result)
 
     async def _suppress(self, head: str, entry: OutboxEntry) -> None:
         await self._conclude(entry, Fate.SUPPRESSED, lambda: self._outbox.done(self.claim, head))
 
     async def _submit(self, entry: OutboxEntry) -> SubmitResult | None:
         """Return what became of one attempt, None when it was not made: ``_turn`` says why."""
-        sms = Sms(entry.id, entry.to, entry.sender, entry.text, keep_sender=True)
         try:
             return await self._tools.messenger.deliver(
-                sms,
+                _sms(entry),
                 provider=entry.provider,
                 source=entry.kind,
                 session=entry.session,
                 attempts=entry.attempts + 1,
-                last=entry.attempts + 1 >= MOST_ATTEMPTS,
+                follows=lambda result: self._judge(entry, result) in OPEN,
                 before=lambda: self._may_write(entry),
             )
         except Exception as error:
@@ -215,27 +239,34 @@ class Delivery:
             await asyncio.sleep(wait + 0.002)
             patience -= int(wait * 1000)
 
+    def _judge(self, entry: OutboxEntry, result: SubmitResult) -> Verdict:
+        return judge(result, self._tools.resend, last=self._tools.holds.patience.is_over(entry))
+
     async def _decide(self, head: str, entry: OutboxEntry, result: SubmitResult) -> None:
-        claim, outcome, attempts = self.claim, result.outcome, entry.attempts + 1
-        if outcome in {Outcome.ACCEPTED, Outcome.UNKNOWN}:
-            await self._conclude(
-                entry, Fate(outcome.value), lambda: self._outbox.done(claim, head), result
-            )
+        """Decide about the head; entry: the same after the attempt."""
+        outbox, claim, verdict = self._outbox, self.claim, self._judge(entry, result)
+        if verdict is Verdict.DONE:
+            await self._conclude(entry, Fate.ACCEPTED, lambda: outbox.done(claim, head), result)
             return
-        log.warning("message %s: %s, code %s", entry.id, outcome, result.code or "-")
-        tried = replace(entry, attempts=attempts)
-        if outcome in RETRYABLE and attempts < MOST_ATTEMPTS:
-            delay = backoff(entry.attempts, result.retry_after)
-            await self._insist(lambda: self._outbox.retry(claim, head, tried, delay))
+        log.warning("message %s: %s, code %s", entry.id, result.outcome, result.code or "-")
+        if verdict is Verdict.RETRY:
+            delay = backoff(entry.attempts - 1, result.retry_after)
+            await self._insist(lambda: outbox.retry(claim, head, entry, delay))
             return
-        reason = f"{outcome}, code {result.code or '-'}: {result.text}"
-        refused = outcome is Outcome.REFUSED and result is not NO_SUCH_PROVIDER
-        await self._conclude(
-            entry,
-            Fate.REJECTED if refused else Fate.FAILED,
-            lambda: self._outbox.bury(claim, head, tried, reason),
-            result,
-        )
+        if verdict is Verdict.HOLD:
+            await self._insist(lambda: self._tools.holds.begin(claim, head, entry, result))
+            return
+        if verdict is Verdict.UNKNOWN:
+            silent = result.obstacle is Obstacle.SILENCE
+            keep = partial(outbox.doubt, claim, head, entry, _reason(result), silent=silent)
+            await self._conclude(entry, Fate.UNKNOWN, keep, result)
+            return
+        await self._bury(head, entry, result)
+
+    async def _bury(self, head: str, entry: OutboxEntry, result: SubmitResult) -> None:
+        refused = result.outcome is Outcome.REFUSED and result is not NO_SUCH_PROVIDER
+        bury = partial(self._outbox.bury, self.claim, head, entry, _reason(result))
+        await self._conclude(entry, Fate.REJECTED if refused else Fate.FAILED, bury, result)
 
     async def _conclude(
         self,
@@ -272,6 +303,14 @@ class Delivery:
             except StoreUnavailable:
                 unanswered = True
             await asyncio.sleep(STORE_STEP)
+
+
+def _reason(result: SubmitResult) -> str:
+    return f"{result.outcome}, code {result.code or '-'}: {result.text}"
+
+
+def _sms(entry: OutboxEntry) -> Sms:
+    return Sms(entry.id, entry.to, entry.sender, entry.text, keep_sender=True)
 
 
 def _read(head: str, direction: str) -> OutboxEntry | None:

@@ -44,7 +44,8 @@ class OutboxEntry:
 
     id: 32 hex digits, of the message's record and the provider's client-ref; to, sender: E.164;
     kind: relay, notice, chat or CONFIRMATION; session: '' for none; attempts: that failed so far;
-    created: ms.
+    created: ms; since: when it was queued again, or was first tried if nobody knows when it was
+    created, ms; resent: it got no answer once and was sent again by itself.
     """
 
     id: str
@@ -56,11 +57,18 @@ class OutboxEntry:
     session: str = ""
     attempts: int = 0
     created: int = 0
+    since: int = 0
+    resent: bool = False
 
     @property
     def direction(self) -> str:
         """The stream in which this text keeps its place."""
         return f"{self.sender}>{self.to}"
+
+    @property
+    def born(self) -> int:
+        """From when its age counts (ms), 0 = nobody knows."""
+        return max(self.created, self.since)
 
     def to_json(self) -> str:
         """Return the form in which a queue holds it."""
@@ -74,22 +82,26 @@ class OutboxEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter(OutboxEntry):
-    """A text that could not be sent; reason: why, in words; at: when that was decided, ms."""
+    """A text that could not be sent, or of which nobody knows whether it was.
+
+    reason: why, in words; at: when that was decided, ms; silent: it got no answer at all.
+    """
 
     reason: str
     at: int
+    silent: bool = False
 
 
 class Decision(StrEnum):
     """What becomes of the head of a direction.
 
-    DONE: it is dropped; RETRY: it is written anew; DEAD: it becomes a dead letter; RELEASE: it
-    stays as it is.
+    DONE: it is dropped; RETRY: it is written anew; SHELVE: it is kept as a dead letter, or as one
+    whose outcome is unknown; RELEASE: it stays as it is.
     """
 
     DONE = "done"
     RETRY = "retry"
-    DEAD = "dead"
+    SHELVE = "shelve"
     RELEASE = "release"
 
 
@@ -118,11 +130,15 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many directions have texts, how many are claimed, how many dead letters there are."""
+    """How many directions have texts, how many are claimed, how many texts are kept.
+
+    dead_letters: those that could not be sent; unknown: those of which nobody knows.
+    """
 
     directions: int
     claims: int
     dead_letters: int
+    unknown: int = 0
 
 
 class Outbox:
@@ -171,11 +187,6 @@ class Outbox:
             await self._store.run(_HAND_BACK, [keys.DUE, keys.CLAIMS], [token])
             self._unanswered.discard(token)
 
-    async def head(self, direction: str) -> str | None:
-        """Return the text (JSON) whose turn it is, None when there is none."""
-        text: str | None = await self._store.execute("LINDEX", keys.queue(direction), 0)
-        return text
-
     async def mark(
         self,
         claim: Claim,
@@ -210,7 +221,7 @@ class Outbox:
     # -- decisions; each ends the claim and returns False when it was lost. head: as it was read
 
     async def done(self, claim: Claim, head: str) -> bool:
-        """Drop the head: it is sent, or nobody knows, or it must not be."""
+        """Drop the head: it is sent, or it must not be."""
         return await self._decide(Decision.DONE, claim, head)
 
     async def retry(self, claim: Claim, head: str, entry: OutboxEntry, delay: float) -> bool:
@@ -219,8 +230,20 @@ class Outbox:
 
     async def bury(self, claim: Claim, head: str, entry: OutboxEntry, reason: str) -> bool:
         """Make the head a dead letter."""
-        letter = DeadLetter(**asdict(entry), reason=reason, at=int(time.time() * 1000))
-        return await self._decide(Decision.DEAD, claim, head, letter.to_json(), entry.id)
+        return await self._shelve(claim, head, _letter(entry, reason), keys.DEAD, keys.DEAD_TIMES)
+
+    async def doubt(
+        self, claim: Claim, head: str, entry: OutboxEntry, reason: str, *, silent: bool
+    ) -> bool:
+        """List the head as one whose outcome is unknown; silent: it got no answer at all."""
+        letter = _letter(entry, reason, silent=silent)
+        shelf = (keys.UNKNOWN, keys.UNKNOWN_TIMES, keys.UNKNOWN_NEW)
+        return await self._shelve(claim, head, letter, *shelf)
+
+    async def _shelve(self, claim: Claim, head: str, letter: DeadLetter, *shelf: str) -> bool:
+        return await self._decide(
+            Decision.SHELVE, claim, head, letter.to_json(), letter.id, shelf=shelf
+        )
 
     async def bury_unreadable(self, claim: Claim, head: str) -> bool:
         """Make a head that is no entry a dead letter, so that others pass."""
@@ -233,11 +256,17 @@ class Outbox:
         return await self._decide(Decision.RELEASE, claim, "", delay=delay)
 
     async def _decide(
-        self, decision: Decision, claim: Claim, head: str, *rest: str, delay: float = 0
+        self,
+        decision: Decision,
+        claim: Claim,
+        head: str,
+        *rest: str,
+        delay: float = 0,
+        shelf: Iterable[str] = (),
     ) -> bool:
-        """rest: the new head or the dead letter, and its id."""
+        """rest: the new head or the kept text, and its id; shelf: the keys of where it is kept."""
         queue = keys.queue(claim.direction)
-        shared = (keys.DUE, keys.CLAIMS, keys.RESERVED, keys.DEAD, keys.DEAD_TIMES)
+        shared = (keys.DUE, keys.CLAIMS, keys.RESERVED, *shelf)
         content, letter_id = (*rest, "", "")[:2]
         remember = int(decision is Decision.RELEASE and claim.repeats)
         args = (claim.direction, claim.token, head, int(delay * 1000), decision.value)
@@ -247,9 +276,16 @@ class Outbox:
 
     async def counts(self) -> Counts:
         """Return the size of what waits, is under way and has failed."""
-        waiting, claims, dead = await asyncio.gather(
-            self._store.execute("ZCARD", keys.DUE),
-            self._store.execute("HLEN", keys.CLAIMS),
-            self._store.execute("ZCARD", keys.DEAD_TIMES),
+        return Counts(
+            *await asyncio.gather(
+                self._store.execute("ZCARD", keys.DUE),
+                self._store.execute("HLEN", keys.CLAIMS),
+                self._store.execute("ZCARD", keys.DEAD_TIMES),
+                self._store.execute("ZCARD", keys.UNKNOWN_TIMES),
+            )
         )
-        return Counts(waiting, claims, dead)
+
+
+def _letter(entry: OutboxEntry, reason: str, *, silent: bool = False) -> DeadLetter:
+    now = int(time.time() * 1000)
+    return DeadLetter(**asdict(entry), reason=reason, at=now, silent=silent)

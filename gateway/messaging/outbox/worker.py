@@ -24,7 +24,9 @@ from gateway.messaging.outbox.delivery import (
     Tools,
     interval_ms,
 )
+from gateway.messaging.outbox.holds import Holds
 from gateway.messaging.outbox.queue import Claim, Outbox
+from gateway.messaging.outbox.verdict import Resend
 
 log = logging.getLogger(__name__)
 
@@ -47,18 +49,21 @@ class OutboxWorker:
     suppressed: whether a text must not be sent (any more); decided: is told what became of a text
     (accepted, unknown, rejected, failed, suppressed) and the provider's last answer, perhaps twice;
     repeated: is told before a text is sent that a dead process may have sent; number_rate: texts a
-    second of one North American sending number, 0 = unpaced; lease, renewal, grace: seconds.
+    second of one North American sending number, 0 = unpaced; resend: which unanswered texts are
+    sent again; lease, renewal, grace: seconds.
     """
 
     def __init__(
         self,
         outbox: Outbox,
+        holds: Holds,
         messenger: Messenger,
         *,
         suppressed: Suppressed,
         decided: Decided,
         repeated: Repeated,
         number_rate: float,
+        resend: Resend = Resend.REFUSED,
         concurrency: int = CONCURRENCY,
         lease: float = LEASE_SECONDS,
         renewal: float = RENEWAL_SECONDS,
@@ -66,11 +71,13 @@ class OutboxWorker:
     ) -> None:
         self._tools = Tools(
             outbox,
+            holds,
             messenger,
             suppressed,
             decided,
             repeated,
             Slots(math.ceil(concurrency * SHARE_OF_ONE_PROVIDER)),
+            resend,
             int(lease * 1000),
             interval_ms(number_rate),
         )

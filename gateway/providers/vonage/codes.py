@@ -56,9 +56,10 @@ STATUSES: Mapping[str, Status] = {
 }
 UNKNOWN_STATUS = Status("unknown status code")
 NO_STATUS = Status("no status code", Outcome.UNKNOWN)
-# An operator has to act on these codes; 401 and 403 are HTTP's own.
+# An operator has to act on these codes; 401 to 403 are HTTP's own.
 ALERTS = {code: status.meaning for code, status in STATUSES.items() if status.alert} | {
     "401": "invalid credentials",
+    "402": "no credit left",
     "403": "not allowed",
 }
 

@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from conf.providers import NEXMO
-from gateway.providers.base import DeliveryState, Outcome, Part, Sms, SubmitResult
-from gateway.providers.http import Poster, json_object
+from gateway.providers.base import DeliveryState, Obstacle, Outcome, Part, Sms, SubmitResult
+from gateway.providers.http import Poster, json_object, without_word
 from gateway.providers.vonage.codes import (
     ALERTS,
     NO_STATUS,
@@ -89,16 +89,15 @@ def _sender(sms: Sms, account: Account) -> str:
     return digits if digits.isascii() and digits.isdigit() else sms.sender
 
 
-def result(http_status: int, body: bytes) -> SubmitResult:
-    """Return what an answer means. Nearly every answer is HTTP 200, errors included."""
-    if http_status == 429:
-        return SubmitResult(Outcome.THROTTLED, code="429", text="HTTP 429")
-    messages = _messages(body)
+def result(http_status: int, body: bytes, retry_after: str = "") -> SubmitResult:
+    """Return what an answer means; ``retry_after`` is that header.
+
+    Nearly every answer is HTTP 200, errors included.
+    """
+    messages = [] if http_status == 429 else _messages(body)
     if messages:
         return _result_of_parts(messages)
-    # 4xx: refused before anything was sent. All else may have been sent before it went wrong.
-    outcome = Outcome.REFUSED if 400 <= http_status < 500 else Outcome.UNKNOWN
-    return SubmitResult(outcome, code=str(http_status), text=f"unusable answer, HTTP {http_status}")
+    return without_word(http_status, f"unusable answer, HTTP {http_status}", retry_after)
 
 
 def _messages(body: bytes) -> list[dict[str, Any]]:
@@ -130,6 +129,7 @@ def _result_of_parts(messages: list[dict[str, Any]]) -> SubmitResult:
         text=text,
         retry_after=_wait_hint(raw),
         blames_sender=statuses[first].blames_sender,
+        obstacle=Obstacle.ACCOUNT if all(status.alert for status in statuses) else None,
     )
 
 
@@ -194,7 +194,7 @@ class VonageProvider:
         response = await self._poster.post(_form(request(sms, self._account)))
         if isinstance(response, SubmitResult):
             return response
-        answer = result(response.status, response.body)
+        answer = result(response.status, response.body, response.retry_after)
         if answer.code in ALERTS:
             log.error("provider refuses: status %s, %s", answer.code, ALERTS[answer.code])
         return answer

@@ -1,6 +1,6 @@
 -- Take a number that carries no session out of the pool. Prelude: _pool
 -- KEYS[1]  numbers, KEYS[2] load, KEYS[3] unhealthy, KEYS[4] refusals, KEYS[5] number-sessions,
---          then its sets
+--          KEYS[6] numbers that rest, then its sets
 -- ARGV     number, its record (JSON) as the caller has read it
 -- Returns  removed, changed (the record is another one: look again) or its oldest session.
 if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 'changed' end
@@ -11,5 +11,6 @@ if redis.call('HEXISTS', KEYS[2], ARGV[1]) == 1 then
 end
 for i = 3, 4 do redis.call('HDEL', KEYS[i], ARGV[1]) end
 redis.call('HDEL', KEYS[1], ARGV[1])
-pool_leave(ARGV[1], 6)
+redis.call('ZREM', KEYS[6], ARGV[1])
+pool_leave(ARGV[1], 7)
 return 'removed'

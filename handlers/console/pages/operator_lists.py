@@ -1,4 +1,4 @@
-"""What waits for the operator: dead letters, the inbox, and who wants no texts."""
+"""What waits for the operator: dead letters, unknown texts, the inbox, who wants no texts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from gateway.errors import BadRequest, NotFound
 from gateway.messaging.optouts import OptOut
 from gateway.messaging.outbox.queue import DeadLetter
+from gateway.messaging.outbox.shelf import Shelf
 from gateway.messaging.status import SPOKEN
 from gateway.telephony import phonenumber
 from gateway.telephony.judges import is_possible
@@ -39,28 +40,45 @@ REASONS = {
     "lobby_limit": "The sender texted the chat number too often.",
     "opted_out": "The sender wants no texts.",
 }
-# Why a dead letter is not queued again, by the words of gateway.messaging.outbox.dead_letters.
+# Why a kept text is not queued again, by the words of gateway.messaging.outbox.shelf.
 WHY_NOT = {
     "its session has ended, it can only be discarded": "the conversation has ended",
     "the text cannot be read, only be discarded": "the text cannot be read",
 }
 
 
-class DeadLettersPage(Page):
-    """``/console/messages/dead-letters``: texts that could not be sent, the newest first."""
+class ShelfPage(Page):
+    """Texts that are kept for the operator, the newest first.
 
-    template = "dead_letters.html"
+    place: the last element of its path; title, hint, empty: what the page says.
+    """
+
+    template = "shelf.html"
     done_words: ClassVar[dict[str, str]] = {
         "requeued": "Queued again: they are sent now.",
         "discarded": "Discarded.",
     }
+    place: ClassVar[str]
+    title: ClassVar[str]
+    hint: ClassVar[str]
+    empty: ClassVar[str]
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where they are kept."""
+        raise NotImplementedError
 
     async def data(self, *args: str) -> dict[str, Any]:
         """Return a page of them."""
         after = self.get_query_argument("after", "")
-        found = await page_or_first(self.services.dead_letters.page, ROWS, after)
+        found = await page_or_first(self.shelf.page, ROWS, after)
         ended = await asyncio.gather(*(self._has_ended(each) for each in found.items))
         return {
+            "shelf": path("messages", self.place),
+            "noun": self.shelf.noun,
+            "title": self.title,
+            "hint": self.hint,
+            "empty": self.empty,
             "total": found.total,
             "letters": [
                 letter_fields(each) | {"ended": gone}
@@ -78,44 +96,98 @@ class DeadLettersPage(Page):
         return session is None or bool(session.closed)
 
 
-class ChosenLetters(Action, DeadLettersPage):
-    """A form that names dead letters: ``id``, once for each."""
+class DeadLettersPage(ShelfPage):
+    """``/console/messages/dead-letters``: texts that could not be sent."""
+
+    place = "dead-letters"
+    title = "Dead letters"
+    hint = (
+        "Texts of conversations that a provider refused for good, or that could not be sent for a "
+        "day. Whoever was to get them has not."
+    )
+    empty = (
+        "No dead letters: there is nothing to do. A text that cannot be sent appears here, to be "
+        "queued again or discarded."
+    )
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where they are kept."""
+        return self.services.dead_letters
+
+
+class UnknownPage(ShelfPage):
+    """``/console/messages/unknown``: texts of which nobody knows whether they were sent."""
+
+    place = "unknown"
+    title = "Unknown"
+    hint = (
+        "Texts of conversations that were handed to a provider who has not said what became of "
+        "them. A receipt takes them off this list. Whoever was to get them may have them already: "
+        "what is queued again may arrive twice."
+    )
+    empty = "No text of unknown outcome: there is nothing to do."
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where they are kept."""
+        return self.services.unknown
+
+
+class Chosen(Action, ShelfPage):
+    """A form that names kept texts: ``id``, once for each."""
 
     async def for_each(self, do: Callable[[str], Awaitable[bool]], done: str) -> None:
         """Do it to all that were chosen; raises BadRequest with what could not be done, and why.
 
-        do: takes an id and returns whether there was such a dead letter; done: what it is then.
+        do: takes an id and returns whether there was such a text; done: what it is then.
         """
         chosen = list(dict.fromkeys(self.get_body_arguments("id")))
         if not 1 <= len(chosen) <= ROWS:
             raise BadRequest(f"Choose at least one of them, and {ROWS} at most")
         outcomes = await asyncio.gather(*(do(each) for each in chosen), return_exceptions=True)
-        failed = Counter(_why_not(each) for each in outcomes if each is not True)
+        failed = Counter(_why_not(each, self.shelf.noun) for each in outcomes if each is not True)
         if failed:
             well = len(chosen) - failed.total()
             reasons = "; ".join(f"{n} not, because {why}" for why, n in failed.items())
             raise BadRequest(f"{well} of {len(chosen)} {done}; {reasons}")
 
 
-class RequeueLetters(ChosenLetters):
-    """``POST /console/messages/dead-letters/requeue``."""
+class Requeue(Chosen):
+    """``POST /console/messages/<place>/requeue``."""
 
     async def perform(self, *args: str) -> str:
         """Try them again, those that may be."""
         try:
-            await self.for_each(self.services.dead_letters.requeue, "queued again")
+            await self.for_each(self.shelf.requeue, "queued again")
         finally:
             self.services.outbox_worker.wake()
-        return path("messages", "dead-letters", done="requeued")
+        return path("messages", self.place, done="requeued")
 
 
-class DiscardLetters(ChosenLetters):
-    """``POST /console/messages/dead-letters/discard``."""
+class Discard(Chosen):
+    """``POST /console/messages/<place>/discard``."""
 
     async def perform(self, *args: str) -> str:
         """Give them up."""
-        await self.for_each(self.services.dead_letters.discard, "discarded")
-        return path("messages", "dead-letters", done="discarded")
+        await self.for_each(self.shelf.discard, "discarded")
+        return path("messages", self.place, done="discarded")
+
+
+class RequeueLetters(Requeue, DeadLettersPage):
+    """``POST /console/messages/dead-letters/requeue``."""
+
+
+class DiscardLetters(Discard, DeadLettersPage):
+    """``POST /console/messages/dead-letters/discard``."""
+
+
+class RequeueUnknown(Requeue, UnknownPage):
+    """``POST /console/messages/unknown/requeue``."""
+
+
+class DiscardUnknown(Discard, UnknownPage):
+    """``POST /console/messages/unknown/discard``."""
 
 
 class InboxPage(Page):
@@ -214,14 +286,14 @@ class TakeBackOptOut(Action, OptOutsPage):
         return path("messages", "optouts", done="removed")
 
 
-def _why_not(outcome: bool | BaseException) -> str:
-    """Return why nothing could be done; raises what is no answer about one dead letter."""
+def _why_not(outcome: bool | BaseException, noun: str) -> str:
+    """Return why nothing could be done; raises what is no answer about one kept text."""
     if isinstance(outcome, BadRequest):
         reason = outcome.message.removeprefix("id: ")
         return WHY_NOT.get(reason, reason)
     if isinstance(outcome, BaseException):
         raise outcome
-    return "there is no such dead letter any more"
+    return f"there is no such {noun} any more"
 
 
 def _page(text: str) -> int:
@@ -234,6 +306,9 @@ ROUTES = [
     (r"/console/messages/dead-letters/?", DeadLettersPage),
     (r"/console/messages/dead-letters/requeue/?", RequeueLetters),
     (r"/console/messages/dead-letters/discard/?", DiscardLetters),
+    (r"/console/messages/unknown/?", UnknownPage),
+    (r"/console/messages/unknown/requeue/?", RequeueUnknown),
+    (r"/console/messages/unknown/discard/?", DiscardUnknown),
     (r"/console/messages/inbox/?", InboxPage),
     (r"/console/messages/optouts/?", OptOutsPage),
     (r"/console/messages/optouts/search/?", SearchOptOut),

@@ -122,6 +122,7 @@ class OverviewPage(Page):
             "devices": devices,
             "outbox": counts.directions,
             "dead_letters": counts.dead_letters,
+            "unknown": counts.unknown,
             "sums": _sums(hour),
         }
 

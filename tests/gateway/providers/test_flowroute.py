@@ -223,9 +223,10 @@ def test_an_answer_means(case: Answer) -> None:
     assert (case.outcome is A) == (got.text == "")
 
 
-def test_retry_after_counts_for_throttled_requests_only() -> None:
-    assert flowroute.result(503, b"", "7").retry_after is None
+def test_retry_after_counts_where_the_edge_turned_a_request_away() -> None:
+    assert flowroute.result(503, b"", "7").retry_after == 7.0
     assert flowroute.result(422, b"", "7").retry_after is None
+    assert flowroute.result(504, b"", "7").retry_after is None
 
 
 REASONS = {

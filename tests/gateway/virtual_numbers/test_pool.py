@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -135,8 +137,8 @@ async def test_a_participant_of_an_open_session_is_not_added(
 
 async def test_a_removed_number_leaves_nothing_behind(store: Store, numbers: Pool) -> None:
     await numbers.add(virtual(can="sms voice"))
-    await numbers.report(NUMBER, accepted=False)
-    await numbers.set_health(NUMBER, False)
+    await numbers.report(NUMBER, ANNA, accepted=False)
+    await _refuse(numbers)
     await numbers.remove(NUMBER)
     assert [] == await store.execute("KEYS", "*")
 
@@ -278,25 +280,132 @@ async def test_the_health_of_an_unknown_number_cannot_be_set(numbers: Pool, heal
         await numbers.set_health(NUMBER, healthy)
 
 
+AT_HOME = [f"+1206555012{n}" for n in range(10)]
+
+
+async def _refuse(numbers: Pool, receivers: Sequence[str] = tuple(AT_HOME[:5])) -> None:
+    for each in receivers:
+        await numbers.report(NUMBER, each, accepted=False)
+
+
+async def _entry(numbers: Pool) -> PoolEntry:
+    [found] = (await numbers.page(10, "")).items
+    return found
+
+
 @pytest.mark.parametrize(
     ("reports", "healthy"),
     [
-        ("----", True),
-        ("-----", False),
-        ("----+----", True),
-        ("----+-----", False),
-        ("-----+", False),
+        ("0123", True),
+        ("01234", False),
+        ("00000000", True),
+        ("0101010101", True),
+        ("0123+4567", True),
+        ("0123+45678", False),
+        ("01234+", False),
         ("++++", True),
     ],
 )
-async def test_the_fifth_refusal_in_a_row_takes_a_number_out(
+async def test_refusals_for_five_receivers_in_a_row_take_a_number_out(
     numbers: Pool, reports: str, healthy: bool
 ) -> None:
     await numbers.add(virtual())
     for each in reports:
-        await numbers.report(NUMBER, each == "+")
-    [entry] = (await numbers.page(10, "")).items
-    assert healthy == entry.healthy
+        accepted = each == "+"
+        await numbers.report(NUMBER, AT_HOME[0 if accepted else int(each)], accepted=accepted)
+    assert healthy == (await _entry(numbers)).healthy
+
+
+FOREIGN = {
+    "satellite": [f"+8816{n:07}" for n in range(8)],
+    "premium": [f"+9796{n:07}" for n in range(8)],
+    "Germany": [f"+49176040690{n:02}" for n in range(8)],
+    "Canada": [f"+1416555012{n}" for n in range(8)],
+    "Jamaica": [f"+1876555012{n}" for n in range(8)],
+}
+
+
+@pytest.mark.parametrize("receivers", FOREIGN.values(), ids=FOREIGN)
+async def test_receivers_of_other_countries_take_no_number_out(
+    numbers: Pool, receivers: list[str]
+) -> None:
+    """And what they accept does not make up for what is refused at home."""
+    await numbers.add(virtual())
+    await _refuse(numbers, receivers)
+    assert (await _entry(numbers)).healthy
+    await _refuse(numbers, AT_HOME[:4])
+    await numbers.report(NUMBER, receivers[0], accepted=True)
+    await _refuse(numbers, AT_HOME[4:5])
+    assert not (await _entry(numbers)).healthy
+
+
+async def test_a_number_rests_for_an_hour_and_is_tried_again(
+    store: Store, numbers: Pool, caplog: pytest.LogCaptureFixture
+) -> None:
+    await numbers.add(virtual())
+    await _refuse(numbers)
+    out = await _entry(numbers)
+    assert abs(out.rests_until - time.time() * 1000 - 3_600_000) < 60_000
+    await numbers.try_again()
+    assert not (await _entry(numbers)).healthy
+
+    await store.execute("ZADD", keys.RESTING, int(time.time() * 1000) - 1, NUMBER)
+    await asyncio.gather(numbers.try_again(), Pool(store).try_again())
+
+    again = await _entry(numbers)
+    assert (True, 0) == (again.healthy, again.rests_until)
+    assert {NUMBER} == (await sets(store))["idle:message:*"]
+    assert 1 == caplog.text.count("+1206•••••00: has rested, given to new sessions again")
+    await _refuse(numbers, AT_HOME[:4])
+    assert (await _entry(numbers)).healthy
+    await _refuse(numbers, AT_HOME[4:5])
+    assert not (await _entry(numbers)).healthy
+
+
+@pytest.mark.parametrize("first", ["operator", "refusals"])
+async def test_a_number_that_the_operator_left_out_stays_out(
+    store: Store, numbers: Pool, first: str
+) -> None:
+    """Whether it rested before, or was refused after."""
+    await numbers.add(virtual())
+    if first == "operator":
+        await numbers.set_health(NUMBER, False)
+        await _refuse(numbers)
+    else:
+        await _refuse(numbers)
+        await numbers.set_health(NUMBER, False)
+    assert 0 == (await _entry(numbers)).rests_until
+    await numbers.try_again()
+    assert not (await _entry(numbers)).healthy
+
+
+async def test_the_operator_takes_a_number_in_before_its_rest_is_over(
+    store: Store, numbers: Pool
+) -> None:
+    await numbers.add(virtual())
+    await _refuse(numbers)
+    await numbers.set_health(NUMBER, True)
+    found = await _entry(numbers)
+    assert (True, 0) == (found.healthy, found.rests_until)
+    assert 0 == await store.execute("EXISTS", keys.RESTING)
+
+
+async def test_refusals_counted_by_the_release_before_are_no_error(
+    store: Store, numbers: Pool
+) -> None:
+    await numbers.add(virtual())
+    await store.execute("HSET", keys.REFUSALS, NUMBER, 4)
+    await _refuse(numbers, AT_HOME[:3])
+    assert (await _entry(numbers)).healthy
+    await _refuse(numbers, AT_HOME[3:4])
+    assert not (await _entry(numbers)).healthy
+
+
+async def test_no_receiver_can_be_read_from_what_is_counted(store: Store, numbers: Pool) -> None:
+    await numbers.add(virtual())
+    await _refuse(numbers, AT_HOME[:3])
+    kept = await store.execute("HGET", keys.REFUSALS, NUMBER)
+    assert [] == [each for each in AT_HOME[:3] if each[1:] in kept]
 
 
 async def test_refusals_of_all_processes_count_and_are_logged_once_without_the_number(
@@ -305,31 +414,35 @@ async def test_refusals_of_all_processes_count_and_are_logged_once_without_the_n
     stores = [connect(redis_url) for _ in range(3)]
     await Pool(stores[0]).add(virtual())
     with caplog.at_level(logging.WARNING, "gateway.virtual_numbers.pool"):
-        await asyncio.gather(*(Pool(stores[n % 3]).report(NUMBER, False) for n in range(60)))
+        await asyncio.gather(
+            *(
+                Pool(stores[n % 3]).report(NUMBER, AT_HOME[n % 10], accepted=False)
+                for n in range(60)
+            )
+        )
     [entry] = (await Pool(stores[0]).page(10, "")).items
     await asyncio.gather(*(each.close() for each in stores))
     assert not entry.healthy
-    expected = f"+1206•••••00: {MOST_REFUSALS} sends refused in a row, left out of new sessions"
+    expected = (
+        f"+1206•••••00: texts to {MOST_REFUSALS} receivers refused in a row, left out of new "
+        "sessions for 60 min"
+    )
     assert [expected] == [record.getMessage() for record in caplog.records]
 
 
 async def test_a_number_made_healthy_begins_to_count_anew(numbers: Pool) -> None:
     await numbers.add(virtual())
-    for _ in range(5):
-        await numbers.report(NUMBER, False)
+    await _refuse(numbers)
     await numbers.set_health(NUMBER, True)
-    for _ in range(4):
-        await numbers.report(NUMBER, False)
-    [entry] = (await numbers.page(10, "")).items
-    assert entry.healthy
+    await _refuse(numbers, AT_HOME[5:9])
+    assert (await _entry(numbers)).healthy
 
 
 async def test_reports_of_a_number_outside_the_pool_leave_no_trace(
     store: Store, numbers: Pool
 ) -> None:
-    for _ in range(6):
-        await numbers.report(NUMBER, False)
-    await numbers.report(NUMBER, True)
+    await _refuse(numbers, AT_HOME[:6])
+    await numbers.report(NUMBER, ANNA, accepted=True)
     assert [] == await store.execute("KEYS", "*")
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from tests.support.servers.serving import serving
-from tests.support.stand_ins.vonage import VonageStandin
-from tests.support.visitor import Visitor, visiting
+from tests.support.stand_ins.vonage import VonageStandin, refused
+from tests.support.visitor import Visitor, eventually, visiting
 
 TOKEN = "token-of-the-admin"
 NUMBER = "12062992129"
@@ -79,7 +81,7 @@ async def test_a_number_is_shown_with_all_that_is_known_of_it(backend: Visitor) 
         "country": "AT",
         "capabilities": ["sms"],
     }
-    idle = {"session_id": None, "sessions": 0, "healthy": True}
+    idle = {"session_id": None, "sessions": 0, "healthy": True, "rests_until": None}
     assert {
         "available": 2,
         "in_use": 0,
@@ -307,12 +309,12 @@ async def test_a_number_in_use_stays_until_its_session_has_ended(backend: Visito
     await add(backend)
     session = (await backend.request("POST", "/session", json=PAIR)).json["session_id"]
 
-    refused = await backend.request("DELETE", f"/tn/{NUMBER}")
+    kept = await backend.request("DELETE", f"/tn/{NUMBER}")
     await backend.request("DELETE", f"/session/{session}")
     removed = await backend.request("DELETE", f"/tn/{NUMBER}")
 
     message = f"value: is in use by session {session}"
-    assert (400, message) == (refused.status, refused.json["message"])
+    assert (400, message) == (kept.status, kept.json["message"])
     assert 200 == removed.status
 
 
@@ -358,6 +360,57 @@ async def test_a_wrong_change_is_refused(
     assert (400, message) == (reply.status, reply.json["message"])
     [shown] = (await pool(backend))["virtual_tns"]
     assert shown["healthy"] is True
+
+
+NOT_ALLOWED = refused("15", "Invalid sender address")
+
+
+async def text(backend: Visitor, sender: str, n: int = 0) -> None:
+    form = {"msisdn": sender, "to": NUMBER, "text": f"Hello {n}", "messageId": f"mo-{sender}-{n}"}
+    assert 200 == (await backend.request("POST", "/inbound/", data=form)).status
+
+
+async def test_strangers_whom_nobody_may_text_take_no_number_out(
+    backend: Visitor, standin: VonageStandin
+) -> None:
+    """Their notices are refused because of the number, at home and abroad alike."""
+    await add(backend)
+    standin.expect(NOT_ALLOWED)
+    strangers = [f"49176040690{n:02}" for n in range(6)] + [f"1206555017{n}" for n in range(6)]
+    for each in strangers:
+        await text(backend, each)
+
+    async def buried() -> bool:
+        letters = (await backend.get("/dead-letters")).json["total_dead_letters"]
+        return bool(letters == len(standin.posts) >= 6)
+
+    await eventually(buried)
+    [shown] = (await pool(backend))["virtual_tns"]
+    assert (True, None) == (shown["healthy"], shown["rests_until"])
+
+
+async def test_participants_of_its_country_who_get_nothing_let_a_number_rest(
+    backend: Visitor, standin: VonageStandin
+) -> None:
+    """Five of them; the answer says until when, and a conversation goes on."""
+    await add(backend)
+    for n in range(5):
+        body = {"participant_a": f"1206555012{n}", "participant_b": f"1206555013{n}"}
+        assert 200 == (await backend.request("POST", "/session", json=body)).status
+    standin.expect(NOT_ALLOWED)
+
+    async def rests() -> bool:
+        [shown] = (await pool(backend))["virtual_tns"]
+        return not shown["healthy"]
+
+    for n in range(5):
+        assert not await rests()
+        await text(backend, f"1206555012{n}", 1)
+        await text(backend, f"1206555012{n}", 2)
+    await eventually(rests)
+    [shown] = (await pool(backend))["virtual_tns"]
+    until = datetime.fromisoformat(shown["rests_until"]).replace(tzinfo=UTC).timestamp()
+    assert 3500 < until - time.time() < 3700
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
--- Drop dead letters that are too old. Preludes: _enqueue
--- KEYS[1]  dead letters, KEYS[2] their times
+-- Drop kept texts that are too old. Preludes: _enqueue
+-- KEYS[1]  kept texts, KEYS[2] their times
 -- ARGV     how long they are kept (ms)
 -- Returns  how many were dropped.
 local before = string.format('(%.0f', now_ms() - tonumber(ARGV[1]))

@@ -160,7 +160,7 @@ OUTCOMES = {
     "10": Outcome.THROTTLED,
     **dict.fromkeys(REFUSED_CODES, Outcome.REFUSED),
 }
-ALERTING = {"4", "8", "9", "11", "14", "23", "32", "101", "401", "403"}
+ALERTING = {"4", "8", "9", "11", "14", "23", "32", "101", "401", "402", "403"}
 
 
 def taken(id: str = UUID, **more: Any) -> dict[str, Any]:

@@ -32,7 +32,14 @@ from tests.support.scenes.phones_town import devices_file, phones_town
 from tests.support.servers.processes import GatewayProcess
 from tests.support.servers.serving import Gateway, serving
 from tests.support.stand_ins.delivery_receipts import deliver, receipt
-from tests.support.stand_ins.vonage import VonageStandin, accepted, in_turn, new_ids, refused
+from tests.support.stand_ins.vonage import (
+    VonageStandin,
+    accepted,
+    dropped,
+    in_turn,
+    new_ids,
+    refused,
+)
 from tests.support.visitor import Visitor, eventually, visiting
 
 DIGITS = "4917612345678"
@@ -43,6 +50,7 @@ ANNA, BERT, CARL = "12065550121", "12065550122", "12065550123"
 PLAIN = {"session_start_msg": "", "session_end_msg": "", "no_session_msg": "", "optout_msg": ""}
 MESSAGES = "/console/messages"
 LETTERS = f"{MESSAGES}/dead-letters"
+UNKNOWN = f"{MESSAGES}/unknown"
 INBOX = f"{MESSAGES}/inbox"
 OPTOUTS = f"{MESSAGES}/optouts"
 
@@ -86,7 +94,7 @@ class Console:
 
     async def letters(self, *texts: str) -> list[str]:
         """Let Anna's texts be refused; return the ids of the dead letters, the newest first."""
-        self.standin.expect(refused("9", "Partner quota violation"))
+        self.standin.expect(refused("7", "Number barred"))
         for each in texts:
             await self.say(ANNA, each)
         await eventually(lambda: self._dead(len(texts)))
@@ -255,6 +263,7 @@ async def test_a_search_for_nothing_lists_all(console: Console) -> None:
 STALE = {
     "messages": MESSAGES,
     "dead letters": LETTERS,
+    "unknown": UNKNOWN,
     "inbox": INBOX,
     "numbers": "/console/numbers",
     "limits": "/console/limits",
@@ -521,7 +530,7 @@ async def test_a_dead_letter_shows_what_happened(console: Console) -> None:
     assert "lost words" in words(page)
     assert "rejected" in await console.read(f"/console/conversations/{session}")
     assert "rejected, final" in await console.read(f"{MESSAGES}/{letter}")
-    assert "refused, code 9: " in words(page)
+    assert "refused, code 7: " in words(page)
     assert "1 attempt, relay, nexmo" in words(page)
     assert f'href="/console/conversations/{session}"' in page
     assert "550122" not in page
@@ -540,6 +549,38 @@ async def test_chosen_letters_are_sent_again(console: Console) -> None:
     assert ["one", "three"] == [post.form["text"] for post in console.standin.posts]
     left = (await console.backend.get("/dead-letters")).json["dead_letters"]
     assert [two] == [each["id"] for each in left]
+
+
+async def test_texts_of_unknown_outcome_are_sent_again_or_discarded(console: Console) -> None:
+    """Each list has its own texts."""
+    await console.begin()
+    console.standin.expect(dropped)
+    for each in ("one", "two", "three"):
+        await console.say(ANNA, each)
+
+    async def listed() -> bool:
+        counts = await console.gateway.application.services.outbox.counts()
+        return counts.unknown == 3
+
+    await eventually(listed)
+    console.standin.expect()
+    three, two, one = [
+        each["id"] for each in (await console.backend.get("/unknown")).json["unknown"]
+    ]
+
+    page = await console.read(UNKNOWN)
+    queued = await console.press(f"{UNKNOWN}/requeue", id=[one])
+    discarded = await console.press(f"{UNKNOWN}/discard", id=[two])
+    refused = await console.press(f"{LETTERS}/requeue", id=[three])
+    await eventually(lambda: console.standin.posts)
+
+    assert "3 unknown texts, the newest first" in page
+    assert "unknown, code broken: " in page
+    assert "2 unknown texts" in queued
+    assert "1 unknown text, " in discarded
+    assert "there is no such dead letter any more" in refused
+    assert ["one"] == [post.form["text"] for post in console.standin.posts]
+    assert "3 dead letters" not in await console.read(LETTERS)
 
 
 async def test_what_cannot_be_sent_again_is_said_in_words(console: Console) -> None:
