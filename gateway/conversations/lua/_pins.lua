@@ -1,8 +1,7 @@
 -- Prelude of scripts that open or close a session: the PINs by which its sides call from other
 -- phones. k: keys by name, see _session; s: the fields of a session, where PINs may be missing.
--- pins_taken(k, s)  pin_a or pin_b when another session has this PIN on the same number, or the
---           other side of this one; else nil
--- pins_short(k, s)  pin_a or pin_b when it could be guessed, and how many digits it needs; else nil
+-- pins_refused(k, s)  pin_a or pin_b when it is taken on the same number, short_pin_a or short_pin_b
+--           when it could be guessed, and how many digits it needs; else nil
 -- pins_keep(k, id, s)  lets calls be known by them
 -- pins_drop(k, id, s)  the contrary
 local SIDES = {'a', 'b'}
@@ -17,7 +16,9 @@ local function pins_taken(k, s)
     if found[1] then return 'pin_' .. side end
   end
 end
-local function pins_short(k, s)
+local function pins_refused(k, s)
+  local taken = pins_taken(k, s)
+  if taken then return taken end
   local own = {}
   for _, side in ipairs(SIDES) do
     local number = s['number_' .. side]
@@ -28,7 +29,7 @@ local function pins_short(k, s)
     local pins = own[number] + redis.call('ZLEXCOUNT', k.pins, '[' .. number .. ':', '(' .. number .. ';')
     local digits = LEAST_DIGITS
     while 10 ^ digits < GUESSES * pins do digits = digits + 1 end
-    if pin ~= '' and #pin < digits then return 'pin_' .. side, digits end
+    if pin ~= '' and #pin < digits then return 'short_pin_' .. side, digits end
   end
 end
 local function pin_entry(id, s, side)

@@ -9,8 +9,7 @@
 local k, id, now = session_keys(1), ARGV[1], string.format('%d', now_ms())
 local s, flat = {}, redis.call('HGETALL', k.session)
 for i = 1, #flat, 2 do s[flat[i]] = flat[i + 1] end
-local expires = tonumber(s.expires or '0')
-local over = expires > 0 and expires <= tonumber(now)
+local over = s.expires ~= '0' and tonumber(s.expires or '0') <= tonumber(now)
 if s.closed ~= '0' or over ~= (ARGV[2] == 'expiry') then return {} end
 if KEYS[26] and not once(KEYS[26], KEYS[27], ARGV[6]) then return {'repeated'} end
 local function leave(routes, past, number, counterpart, country)

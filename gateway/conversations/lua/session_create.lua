@@ -37,12 +37,9 @@ local s = {
   pin_a = ARGV[11], pin_b = ARGV[12], country_a = ARGV[13], country_b = ARGV[14],
   called_a = ARGV[15] ~= '' and ARGV[15] or nil, called_b = ARGV[16] ~= '' and ARGV[16] or nil,
 }
-local taken = pins_taken(k, s)
-if taken then return {taken} end
-local short, digits = pins_short(k, s)
-if short then return {'short_' .. short, digits} end
+local refusal, digits = pins_refused(k, s)
+if refusal then return {refusal, digits} end
 open_session(k, id, s)
 pins_keep(k, id, s)
-parallel_more(k, k.routes_a, s.country_a, now)
-parallel_more(k, k.routes_b, s.country_b, now)
+for _, of in ipairs({'a', 'b'}) do parallel_more(k, k['routes_' .. of], s['country_' .. of], now) end
 return {'created', redis.call('HGETALL', k.session)}

@@ -1,5 +1,6 @@
 -- End the pause of an open session.
 -- KEYS[1]  session
+-- ARGV     nothing
 -- Returns  the session (HGETALL), empty when it is not open or over.
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

@@ -168,7 +168,8 @@ def test_every_script_with_two_keys_is_tested_for_its_slot() -> None:
 
 # The scripts all of whose keys carry one tag, {relay} or {smssync}.
 RELAY = (
-    "call device inbox lobby lock log notices number optout outbox part relay session task".split()
+    "call device held inbox lobby lock log notices number optout outbox part participant relay"
+    " session task".split()
 )
 RELAY_KEYS: list[Callable[[str], str]] = [
     keys.session,

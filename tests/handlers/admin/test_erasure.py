@@ -120,7 +120,7 @@ async def write_through_every_door(place: PhonesTown, him: str, written: str) ->
     await place.queue("from a phone", him)
     await lose_and_call(place, him, written)
     await place.at_rest()
-    await fail_next(place, "status:9", 1)
+    await fail_next(place, "status:6", 1)
     await place.text(BERT, ONE, "a dead letter")
     await place.at_rest()
     await fail_next(place, "status:1", 90)  # from now on all wait

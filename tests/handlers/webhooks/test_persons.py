@@ -14,6 +14,7 @@ from tests.support.scenes.masking import (
     NO_SESSION,
     ONE,
     START,
+    STOPPED,
     TWO,
     Town,
     town,
@@ -69,10 +70,10 @@ async def test_an_opt_out_a_list_and_an_erasure_mean_the_person(
     assert 404 == (await place.call("DELETE", f"/optouts/{other}"))[0]
     sent = await place.ok("POST", "/messages", {"to": other, "text": "hello"} | SENDER)
     assert today == sent["to"]
-    for each in (today, other):
-        assert 1 == (await place.ok("GET", f"/messages?number={each}"))["total_messages"]
+    for each in (today, other):  # the confirmation of the STOP and this message
+        assert 2 == (await place.ok("GET", f"/messages?number={each}"))["total_messages"]
     await place.text(today, ONE, "kept")
-    await place.hears(today, ("Example", "hello"), (ONE, NO_SESSION))
+    await place.hears(today, (ONE, STOPPED), ("Example", "hello"), (ONE, NO_SESSION))
     await place.ok("DELETE", f"/log?number={other}")
     assert 0 == (await place.ok("GET", f"/messages?number={today}"))["total_messages"]
     assert [] == await reasons(place)

@@ -4,10 +4,8 @@
 --           amount in window (ms), day in 24 h, 0 = any number; passed: when its texts left or
 --           leave, newest first
 -- pass(passed key, cap, at, now)  notes that one leaves then
--- hold(held key, index key, member, at, id, entry (JSON))  keeps a text until then, behind those
+-- hold(held key, index key, member, at, id, entries (JSON))  keeps a text until then, behind those
 --           that are held already; member: "<session> <side> <direction>"
--- owe_seldom(announce key, session key, session id, word, most, now)  notes that a notice is owed,
---           at most so often in 24 h; word: '' = nobody is told
 local DAY_MS = 86400000
 local function earliest(passed, held, cap, now)
   local last = redis.call('LINDEX', held, -1)
@@ -28,17 +26,8 @@ local function pass(passed, cap, at, now)
   end
   redis.call('PEXPIRE', passed, DAY_MS + at - now)
 end
-local function hold(held, index, member, at, id, entry)
+local function hold(held, index, member, at, id, entries)
   local when = string.format('%.0f', at)
-  redis.call('RPUSH', held, when .. ' ' .. id .. ' ' .. entry)
+  for _, entry in ipairs(entries) do redis.call('RPUSH', held, when .. ' ' .. id .. ' ' .. entry) end
   redis.call('ZADD', index, 'NX', when, member)
-end
-local function owe_seldom(announce, session, id, word, most, now)
-  if word == '' then return end
-  local field = 'told_' .. word
-  local since, times = string.match(redis.call('HGET', session, field) or '', '^(%d+) (%d+)$')
-  if not since or now - since >= DAY_MS then since, times = now, 0 end
-  if tonumber(times) >= most then return end
-  redis.call('HSET', session, field, string.format('%.0f %d', since, times + 1))
-  redis.call('ZADD', announce, now, word .. ' ' .. id)
 end
