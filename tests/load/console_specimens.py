@@ -146,7 +146,7 @@ async def _call(services: Services, caller: str, number: str) -> None:
 
 
 async def _fail_next(made: Town) -> None:
-    body = {"failure": "status:9", "count": 1}
+    body = {"failure": "status:7", "count": 1}
     async with made.gateway.client.post(f"{made.emulator.url}/emulator/next", json=body):
         pass
 

@@ -434,7 +434,7 @@ async def test_what_was_said_in_an_ended_session_is_not_sent_again(place: Town) 
     """By now the number may belong to another conversation."""
     made = await place.session(ANNA, BERT)
     async with place.gateway.client.post(
-        f"{place.emulator.url}/emulator/next", json={"failure": "status:9", "count": 1}
+        f"{place.emulator.url}/emulator/next", json={"failure": "status:7", "count": 1}
     ):
         pass
     await place.text(ANNA, ONE, "between us")
@@ -452,7 +452,7 @@ async def test_erasing_a_number_leaves_none_of_its_texts(place: Town) -> None:
     """Neither in a log, nor in the inbox, nor among dead letters."""
     await place.session(ANNA, BERT)
     async with place.gateway.client.post(
-        f"{place.emulator.url}/emulator/next", json={"failure": "status:9", "count": 1}
+        f"{place.emulator.url}/emulator/next", json={"failure": "status:7", "count": 1}
     ):
         pass
     await place.text(ANNA, ONE, "secret one")
@@ -471,22 +471,22 @@ async def test_erasing_a_number_leaves_none_of_its_texts(place: Town) -> None:
 
 
 async def test_a_refused_text_is_a_dead_letter_that_can_be_queued_again(place: Town) -> None:
-    """The operator mends the account and sends it again."""
+    """The operator sends it again, and it is taken."""
     await place.session(ANNA, BERT)
     async with place.gateway.client.post(
-        f"{place.emulator.url}/emulator/next", json={"failure": "status:9", "count": 1}
+        f"{place.emulator.url}/emulator/next", json={"failure": "status:7", "count": 1}
     ) as response:
         assert 200 == response.status
-    await place.text(ANNA, ONE, "too poor")
+    await place.text(ANNA, ONE, "once more")
 
     async def dead() -> bool:
         return bool(1 == (await place.ok("GET", "/dead-letters"))["total_dead_letters"])
 
     await until(dead)
     letter = (await place.ok("GET", "/dead-letters"))["dead_letters"][0]
-    assert ("too poor", BERT) == (letter["text"], letter["to"])
+    assert ("once more", BERT) == (letter["text"], letter["to"])
     await place.ok("POST", f"/dead-letters/{letter['id']}/requeue")
-    await place.hears(BERT, (ONE, START), (ONE, "too poor"))
+    await place.hears(BERT, (ONE, START), (ONE, "once more"))
     assert 0 == (await place.ok("GET", "/dead-letters"))["total_dead_letters"]
 
 

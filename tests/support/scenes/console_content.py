@@ -76,7 +76,7 @@ def _fill(gateway: GatewayProcess) -> dict[str, str]:
     text(BERT, number, "Two minutes, please.")
     call(f"{provider}/emulator/calls", {"from": ANNA, "to": number, "ring": 0, "duration": 0})
     wait_for(lambda: _final(ask("/messages"), 4))  # two notices, two texts
-    call(f"{provider}/emulator/next", {"failure": "status:9", "count": 1})
+    call(f"{provider}/emulator/next", {"failure": "status:7", "count": 1})
     text(ANNA, number, "This one is refused.")
     wait_for(lambda: ask("/dead-letters")["total_dead_letters"])
     text(STRANGER, number, "Who is this?")
