@@ -32,7 +32,7 @@ TOKEN = "correct-horse-battery"
 OPTIONS = (
     "--message=Get the app: https://example.com/download",
     "--sender=12065550199",
-    "--public_url=https://sms.example.com",
+    "--public_url=http://localhost:8888",
     "--nexmo_domain=127.0.0.1:9",
     f"--admin_token={TOKEN}",
 )

@@ -41,7 +41,6 @@ def everything(folder: Path) -> Iterator[Content]:
         "--development_mode",
         f"--data_dir={folder / 'data'}",
         devices_file(folder),
-        "--public_url=https://sms.example.com",
         "--receiver_limit_amount=1",
         "--receiver_limit_expires=3600",
     )
