@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,7 @@ def message_text(value: str) -> str:
     return value
 
 
+_DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−"), "-")
 _NUMERIC = re.compile(r"[+(]*[0-9][0-9+()./\s-]*")
 
 
@@ -84,9 +86,13 @@ def as_digits(sender: str) -> str:
 
     Providers take no other form: ``+1 206 555-0100``, ``001 (206) 5550100``.
     """
-    if not _NUMERIC.fullmatch(sender):
+    plain = unicodedata.normalize("NFKC", sender.translate(_DASHES))
+    if not _NUMERIC.fullmatch(plain):
         return sender
-    return re.sub(r"[^0-9]", "", sender).removeprefix("00")
+    international = plain.lstrip("( ").startswith(("+", "00"))
+    # Abroad the nought in brackets is not dialled: +49 (0)176 …
+    plain = plain.replace("(0)", "") if international else plain
+    return re.sub(r"[^0-9]", "", plain).removeprefix("00")
 
 
 def sender_warning(endpoint: MessageEndpoint) -> str | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from urllib.parse import urlsplit
 
-from conf.messages import message_path, message_sender, message_text
+from conf.messages import as_digits, message_path, message_sender, message_text
 
 # As last element of a webhook's path these would be another route of the gateway.
 _ROUTE_WORDS = frozenset({"fallback", "flowroute", "proxy-call", "validate_number", "example.html"})
@@ -175,14 +175,15 @@ def virtual_number(value: str) -> str:
 
     5 digits are enough for a short code, 15 are the most: https://www.itu.int/rec/T-REC-E.164
     """
-    if value and not re.fullmatch(r"\+?[0-9]{5,15}", value):
+    digits = as_digits(value.strip())
+    if value and not re.fullmatch(r"[0-9]{5,15}", digits):
         raise ValueError("must be 5 to 15 digits, with or without a + in front")
-    return value
+    return digits
 
 
 def virtual_numbers(value: str) -> str:
     """Return international numbers as ``+`` and digits, separated by commas alone; ValueError."""
-    items = [item.strip().removeprefix("+") for item in value.split(",") if item.strip()]
+    items = [as_digits(item.strip()) for item in value.split(",") if item.strip()]
     for position, item in enumerate(items, start=1):
         if not re.fullmatch(r"[1-9][0-9]{6,14}", item):
             raise ValueError(f"item {position} is not an international number")

@@ -59,6 +59,7 @@ class BaseHandler(RequestHandler):
     SUPPORTED_METHODS = ("GET", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "PUT")
     application: Application
     guard: ClassVar[Guard]
+    get_is_safe: ClassVar[bool] = False  # it sends and changes nothing: HEAD is answered as well
     callback: str | None = None  # the JSONP function, on public GETs only
     tornado_reads_forms: ClassVar[bool] = False  # as it does: by their content type alone
 
@@ -112,7 +113,7 @@ class BaseHandler(RequestHandler):
         self.application.in_flight += 1
         fresh_budget()
         self.content_type = self.request.headers.get("Content-Type", "")
-        if self.request.method == "GET" or not self.tornado_reads_forms:
+        if self.request.method in {"GET", "HEAD"} or not self.tornado_reads_forms:
             # Bodies are read by what they are, and a GET's content type says nothing; Tornado
             # would answer 400 to a multipart type without a boundary.
             self.request.headers.pop("Content-Type", None)
@@ -209,6 +210,12 @@ class BaseHandler(RequestHandler):
         """Count the answer."""
         self.application.in_flight -= 1
         RESPONSES[(f"{self.get_status() // 100}xx",)].inc()
+
+    def __init_subclass__(cls) -> None:
+        """Answer HEAD like a GET that is safe, whose body Tornado leaves out."""
+        super().__init_subclass__()
+        if cls.get_is_safe and "get" in vars(cls):
+            setattr(cls, "head", vars(cls)["get"])  # noqa: B010 - mypy knows the method's own type
 
     @classmethod
     def verbs(cls) -> list[str]:

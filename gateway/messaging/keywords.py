@@ -5,6 +5,7 @@ https://www.ecfr.gov/current/title-47/section-64.1200 (a)(10): any of these word
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -21,8 +22,15 @@ class Keywords:
         )
 
     def is_stop(self, text: str) -> bool:
-        """Tell whether ``text`` opts out."""
-        return letters_of(text) in self._stop
+        """Tell whether ``text`` opts out; who says it again and again means it, too."""
+        letters = letters_of(text)
+        if letters in self._stop:
+            return True
+        return any(
+            letters == word * (len(letters) // len(word))
+            for word in self._stop
+            if letters.startswith(word)
+        )
 
     def is_start(self, text: str) -> bool:
         """Tell whether ``text`` opts in again."""
@@ -34,15 +42,25 @@ class Keywords:
 
 
 # No word is longer, and few texts are shorter: the others need no look at each character.
-LONGEST = 64
+LONGEST, LONGEST_WITH_SIGNATURE = 64, 160
+CHAT_END = "#end"
+_SIGNATURE = re.compile(
+    r"\n\s*(?:--|__|sent from\b|gesendet von\b|von meinem\b|envoyé d|enviado d).*",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 def letters_of(text: str) -> str:
     """Return the letters and digits of a short text without case, width and accents, else ''.
 
-    A ``#`` stays: ``#end`` is a command of the random chat.
+    What a phone puts below it, such as "Sent from my phone", is left out. ``#end`` stays what it
+    is, a command of the random chat.
     """
+    if len(text) > LONGEST_WITH_SIGNATURE:
+        return ""
+    text = _SIGNATURE.sub("", text)
     if len(text) > LONGEST:
         return ""
     plain = text if text.isascii() else unicodedata.normalize("NFKD", text)
-    return "".join(char for char in plain if char.isalnum() or char == "#").casefold()
+    letters = "".join(char for char in plain if char.isalnum()).casefold()
+    return CHAT_END if letters == CHAT_END[1:] and "#" in plain else letters

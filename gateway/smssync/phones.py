@@ -6,13 +6,13 @@ import logging
 import time
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from conf.devices import Device
 from gateway.access.limiter import Limit, Limiter
 from gateway.conversations.outcomes import Taken
 from gateway.conversations.texts.relay import Relay
-from gateway.errors import BadRequest, LimitExceeded, StoreUnavailable, Unauthenticated
+from gateway.errors import BadRequest, LimitExceeded, OptedOut, StoreUnavailable, Unauthenticated
 from gateway.messaging.keywords import Keywords
 from gateway.messaging.messenger import Messenger
 from gateway.messaging.optouts import OptOuts
@@ -111,17 +111,21 @@ class Phones:
             return None
         return await self._answer(inbound)
 
-    async def queue(self, task: NewTask, *, source: str) -> None:
+    async def queue(self, task: NewTask, *, source: str, despite_optout: bool = False) -> None:
         """Queue an SMS for a phone by way of the messenger; source: who asked for it.
 
         Under a uuid that is known already nothing is queued. Raises BadRequest for what no phone
-        can send and for an unknown phone, StoreUnavailable.
+        can send and for an unknown phone, OptedOut for a receiver who has texted STOP unless
+        despite_optout, StoreUnavailable.
         """
+        task = replace(task, message=self._messenger.as_sent(task.message))
         check(task)
         if task.device and task.device not in self._devices.by_name:
             raise BadRequest("device: unknown")
         if not self._devices.by_name:
             raise BadRequest("device: no phone is configured")
+        if not despite_optout and await self._optouts.is_out(task.to):
+            raise OptedOut("this number has texted STOP")
 
         async def queue(_: Sms) -> str:
             await self._tasks.add(task)

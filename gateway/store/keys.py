@@ -48,7 +48,7 @@ former releases also as they were given).
 | {relay}:parts:<digest> | hash | parts of one long MO that have come | until joined, 7 days |
 | {relay}:assemblies | sorted set | digests of long MOs by their deadline | until joined |
 | {relay}:told:<number>><sender> | string | a stranger was told that there is no session | 1 h |
-| {relay}:helped:<number>><sender> | string | a person got the answer to HELP | 1 day |
+| {relay}:helped:<sender> | string | a person got the answer to HELP | 1 day |
 | {relay}:optouts | sorted set | numbers that texted STOP, by time | START, or an operator |
 | {relay}:optouts-erased | hash | key: a secret; a number hashed with it -> since | the same |
 | {relay}:inbox | stream | MOs that belong to nothing (field j: JSON) | message_log_days |
@@ -266,9 +266,9 @@ def told(virtual_number: str, sender: str) -> str:
     return f"{{relay}}:told:{virtual_number}>{sender}"
 
 
-def helped(virtual_number: str, sender: str) -> str:
-    """String: this sender got the answer to his HELP on this number."""
-    return f"{{relay}}:helped:{virtual_number}>{sender}"
+def helped(sender: str) -> str:
+    """String: this sender got the answer to his HELP."""
+    return f"{{relay}}:helped:{sender}"
 
 
 def session_log(session_id: str) -> str:

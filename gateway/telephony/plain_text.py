@@ -13,6 +13,9 @@ from gateway.telephony.segments import is_gsm7
 
 # Control characters but line ends; a lone surrogate is no character and fits no store.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+# Those that stand between words.
+_BLANKS = {ord("\t"): " ", 0x0B: " ", 0x0C: " ", 0x85: "\n"}
+_UNSEEN = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 # Punctuation and blanks that have a plain form in GSM 03.38, by that form.
@@ -54,8 +57,13 @@ def clean(text: str) -> str:
     """
     if text.isascii() and text.isprintable():
         return text
-    visible = _CONTROL.sub("", text.replace("\t", " "))
+    visible = _CONTROL.sub("", text.translate(_BLANKS))
     return unicodedata.normalize("NFC", _SURROGATE.sub("\ufffd", visible))
+
+
+def is_blank(text: str) -> bool:
+    """Tell whether nothing of a text can be seen."""
+    return all(unicodedata.category(each) in _UNSEEN for each in text)
 
 
 def as_gsm7(text: str) -> str:

@@ -12,7 +12,7 @@ from gateway.telephony.plain_text import as_gsm7, clean
 
 _NOTICES = (
     *("session_start_msg", "session_end_msg", "no_session_msg", "optout_msg", "stop_msg"),
-    *("help_msg", "voice_start_msg", "smssync_reply"),
+    *("help_msg", "media_msg", "paused_msg", "side_limit_msg", "unknown_msg", "voice_start_msg"),
 )
 
 
@@ -23,7 +23,11 @@ def costly_texts(settings: Settings, endpoints: Iterable[MessageEndpoint]) -> It
     script or with emoji, is what it has to be.
     """
     texts = {f"the message of {each.path}": each.text for each in endpoints}
-    texts |= {name: getattr(settings, name) for name in _NOTICES}
+    name = settings.org_name.strip().upper()
+    prefix = f"[{name}]: " if name else ""
+    notices = {each: getattr(settings, each) for each in _NOTICES}
+    texts |= {each: prefix + text for each, text in notices.items() if text}
+    texts["smssync_reply"] = settings.smssync_reply
     for name, text in texts.items():
         written = clean(text)
         sent = as_gsm7(written) if settings.smart_encoding else written

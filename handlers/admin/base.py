@@ -15,6 +15,7 @@ class AdminHandler(BaseHandler):
     """A route for the operator, opened by the admin token."""
 
     guard = Guard.ADMIN
+    get_is_safe = True
     # Whether an answer waits in ``held_back`` in place of being sent, see ``once``.
     holds_back = False
     made_id = ""  # of what a request with an Idempotency-Key makes, 32 hex digits

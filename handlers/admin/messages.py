@@ -12,7 +12,7 @@ from gateway.messaging.history import Event, Message
 from gateway.messaging.messenger import Sent
 from gateway.messaging.preview import Preview, preview
 from gateway.telephony import segments
-from gateway.telephony.plain_text import clean
+from gateway.telephony.plain_text import clean, is_blank
 from gateway.wiring.services import Services
 from handlers.admin.base import AdminHandler
 from handlers.admin.fields import digits, read_number, utc
@@ -41,11 +41,12 @@ def read_message(given: Mapping[str, str], services: Services) -> NewMessage:
     possible = _flag("possible", given)
     to = read_number("to", given.get("to", ""), possible=possible, judge=services.judge).person
     text = clean(given.get("text", ""))
-    if not text.strip():
+    if is_blank(text):
         raise BadRequest("text: is missing")
     if len(text) > segments.MAX_CHARACTERS:
         raise BadRequest(f"text: longer than {segments.MAX_CHARACTERS} characters")
-    sender = as_digits(given.get("sender", "").strip()) or services.default_sender
+    wanted = given.get("sender", "").strip()
+    sender = as_digits(wanted) if wanted else services.default_sender
     if not sender:
         raise BadRequest("sender: is missing, and there is no default")
     if len(sender) > 15 or not sender.isprintable():

@@ -19,7 +19,7 @@ from handlers.admin.fields import ADD_POSSIBLE, LONGEST_SECONDS, NO_NUMBER, Fiel
 from handlers.admin.once import once
 
 MAX_DEVICE_NAME = 64
-FIELDS = ("to", "message", "device", "priority", "ttl", "send_at", "possible")
+FIELDS = ("to", "message", "device", "priority", "ttl", "send_at", "possible", "despite_optout")
 # Short codes have three digits and more, numbers of machines more than any person's; none of
 # them begins with the nought of a national form.
 _SHORT_OR_LONG = re.compile(r"[1-9][0-9]{2,19}")
@@ -37,10 +37,12 @@ class TasksHandler(FieldsHandler):
     @once
     async def post(self) -> None:
         """Queue one SMS for one phone, or for whichever asks first."""
-        task = new_task(self.fields(*FIELDS))
+        given = self.fields(*FIELDS)
+        task = new_task(given)
         if self.made_id:
-            task = replace(task, uuid=str(UUID(self.made_id)))
-        await self.services.phones.queue(task, source="admin")
+            task = replace(task, uuid=str(UUID(self.made_id, version=4)))
+        despite = "despite_optout" in given.values and given.flag("despite_optout")
+        await self.services.phones.queue(task, source="admin", despite_optout=despite)
         self.reply(
             {
                 "uuid": task.uuid,

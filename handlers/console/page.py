@@ -41,6 +41,7 @@ class Page(ConsoleHandler):
     includes it. every: seconds between two looks at the data. labels: of fields of its forms.
     """
 
+    get_is_safe = True
     template: ClassVar[str]
     live: ClassVar[str] = ""
     every: ClassVar[float] = LIVE_SECONDS

@@ -20,6 +20,8 @@ _CONTENT_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/
 class RootHandler(PublicHandler):
     """``GET /``: that the gateway runs, and its version."""
 
+    get_is_safe = True
+
     def get(self) -> None:
         """Answer the version; in development_mode to a browser the start page."""
         if self.application.start_page and "text/html" in self.request.headers.get("Accept", ""):
@@ -28,11 +30,11 @@ class RootHandler(PublicHandler):
             return
         self.reply({"status": "ok", "version": gateway.__version__})
 
-    head = get
-
 
 class StaticPage(PublicHandler):
     """One of the files in ``static/``, read at each request, so that an edit shows."""
+
+    get_is_safe = True
 
     def initialize(self, file: str, **kwargs: object) -> None:
         """Take the file that this route serves."""
@@ -45,8 +47,6 @@ class StaticPage(PublicHandler):
         self.set_header("Content-Type", f"{content_type}; charset=UTF-8")
         self.set_header("X-Content-Type-Options", "nosniff")
         self.finish(self.file.read_bytes())
-
-    head = get
 
 
 def start_page(endpoints: Iterable[MessageEndpoint], handsets: str) -> str:

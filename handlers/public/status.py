@@ -8,6 +8,8 @@ from handlers.public.base import PublicHandler
 class StatusHandler(PublicHandler):
     """``GET|POST /status/?id=``; the id is unguessable, so whoever has it may ask."""
 
+    get_is_safe = True
+
     async def get(self) -> None:
         """Answer delivery, finality and the number of parts."""
         message_id = self.arguments().get("id", "").strip()

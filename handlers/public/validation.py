@@ -9,6 +9,8 @@ from handlers.public.base import PublicHandler
 class ValidationHandler(PublicHandler):
     """``GET|POST /validate_number/?number=[&country=]``."""
 
+    get_is_safe = True
+
     async def get(self) -> None:
         """Answer the number in its forms, or ``"number": false``."""
         try:

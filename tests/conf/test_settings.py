@@ -362,6 +362,19 @@ def test_contradictions_are_problems(argv: list[str], expected: list[str]) -> No
 
 
 @pytest.mark.parametrize(
+    "written", ["+1 (206) 555-0131", "1-206-555-0131", "0012065550131", "1 206 555‑0131"]
+)
+def test_a_virtual_number_is_digits_however_it_is_written(written: str) -> None:
+    result = loaded(f"--nexmo_long_virtual_number={written}", f"--chat_numbers={written}")
+    assert [] == result.problems
+    settings = result.settings
+    assert ("12065550131", "+12065550131") == (
+        settings.nexmo_long_virtual_number,
+        settings.chat_numbers,
+    )
+
+
+@pytest.mark.parametrize(
     ("argv", "said"),
     [
         (["--public_url=http://sms.example.com"], "public_url"),

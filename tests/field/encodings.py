@@ -4,10 +4,11 @@ from __future__ import annotations
 
 CLEANED = {
     "Hello": "Hello",
-    "a\x00b\x07c\x1b\x7f\x85d": "abcd",
+    "a\x00b\x07c\x1b\x7fd": "abcd",
+    "next\x85line": "next\nline",
     "a\r\nb\nc\rd": "a\r\nb\nc\rd",
     "a\tb": "a b",
-    "a\x0cb": "ab",
+    "a\x0cb\x0bc": "a b c",
     "cafe\u0301": "café",
     "\u1100\u1161": "가",
     "a\ud800b": "a\ufffdb",

@@ -12,12 +12,14 @@ STOPS = [
     *("ＳＴＯＰ", "\u200bstop\u200b", "\ufeffSTOP", "st\u00adop"),
     *("Stop.", '"STOP"', "“Stop!”", "STOP\x00", "stop\nall", "STOP-ALL", "s.t.o.p", "stop 🛑"),
     *("Arrêt", "ARRE\u0302T", "arrêt !"),
+    *("#STOP", "stop#", "STOP STOP", "stop,stop, stop"),
+    *("STOP.\n\n--\nSent from my phone", "Stop\nSent from my iPhone", "STOP\n__\nAnna"),
 ]
 STARTS = ["START", " start ", "unstop", "ｓｔａｒｔ"]
 TALK = [
     *("", " ", "\u200b", "\ufeff \ufeff", "\u00a0"),
     *("stop it", "please stop", "stopp", "sto", "STOP, please", "stop by at six"),
-    *("I quit my job", "the end", "#stop", "stop " * 20),
+    *("I quit my job", "the end", "#end", "stop " * 20),
     *("ステップ", "стоп", "\ud800", "🛑"),
 ]
 

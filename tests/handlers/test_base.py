@@ -421,3 +421,30 @@ def test_a_cleared_answer_has_the_fields_that_tornado_gives_it() -> None:
     fields = {name: value for name, value in vars(ours).items() if name != "application"}
     assert vars(theirs).keys() == fields.keys()
     assert vars(theirs) | {"_headers": fields["_headers"]} == fields
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/", 200),
+        ("/example.html", 200),
+        ("/validate_number/?number=017612345678", 200),
+        ("/status/?id=1", 200),
+        ("/health/live", 200),
+        ("/metrics", 200),
+        ("/session", 200),
+        ("/tn", 200),
+        ("/messages", 200),
+        ("/console/", 200),
+        ("/message/?receiver=017612345678", 405),
+    ],
+)
+async def test_head_answers_what_get_would_without_a_body(
+    redis_url: str, path: str, expected: int
+) -> None:
+    """Not where a GET sends something."""
+    options = ("--message=Get the app", "--sender=Example", "--admin_token=correct-horse")
+    async with serving(*options, redis_url=redis_url) as gateway:
+        headers = {"Authorization": "Bearer correct-horse"}
+        async with gateway.client.head(path, headers=headers) as response:
+            assert (expected, b"") == (response.status, await response.read())

@@ -137,7 +137,7 @@ NEW_KEYS = {
     "spent:{<jti>}",
     "{relay}:held",
     "{relay}:held:<session>:<side>",
-    "{relay}:helped:<number>><sender>",
+    "{relay}:helped:<sender>",
     "{relay}:imported:<phone>:<digest>",
     "{relay}:inbox-raw",
     "{relay}:optouts-erased",

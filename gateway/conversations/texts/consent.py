@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from functools import partial
 
+from conf.providers import is_phone
 from gateway.conversations.notices import OPTED_OUT, Notices
 from gateway.conversations.outcomes import Taken
 from gateway.conversations.session import Seat, across, log_keys
@@ -14,6 +15,7 @@ from gateway.conversations.transcript import Transcript
 from gateway.messaging.history import History
 from gateway.messaging.keywords import Keywords
 from gateway.messaging.outbox.queue import OutboxEntry
+from gateway.providers.base import Inbound
 from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
@@ -27,6 +29,8 @@ _HELP = Script.load(__file__, "relay_help", "_enqueue")
 
 # Who asks for help is answered once in so many milliseconds.
 HELPED_MS = DAY_MS
+# A stranger hears once in so many milliseconds that he has no session on a number.
+TOLD_MS = 3_600_000
 # So many of the last messages to a person are looked at for the number that he answers.
 LAST_MESSAGES = 20
 
@@ -72,6 +76,17 @@ class Consent:
             await self._help(mo, look)
         return ""
 
+    async def is_meant(self, inbound: Inbound) -> bool:
+        """Tell whether an SMS that a phone received is a STOP or a START of one whom it has texted.
+
+        All its other SMS that belong to nothing are its owner's.
+        """
+        text = inbound.text
+        if not (self._words.is_stop(text) or self._words.is_start(text)):
+            return False
+        last = await self._history.messages_of(person(e164_of(inbound.sender)), LAST_MESSAGES, "")
+        return any(is_phone(message.provider) for message in last.items)
+
     async def _stop(self, mo: Mo, look: Look) -> str:
         """Never text this person again, and tell the one he was talking with."""
         chat = mo.number in self._chat_numbers
@@ -115,8 +130,8 @@ class Consent:
         answer = await self._answer(mo, look, self._notices.help)
         if answer and await self._store.run(
             _HELP,
-            [keys.helped(mo.number, mo.sender), *_queueing(mo)],
-            [_direction(mo), answer, HELPED_MS],
+            [keys.helped(mo.sender), *_queueing(mo), keys.told(mo.number, mo.sender)],
+            [_direction(mo), answer, HELPED_MS, 0 if look.route else TOLD_MS],
         ):
             self._wake()
 

@@ -19,7 +19,7 @@ from gateway.conversations.notices import Notices
 from gateway.conversations.outcomes import MOS, NotTaken, Taken
 from gateway.conversations.session import Route, Seat, routes_and_own
 from gateway.conversations.sessions import Sessions
-from gateway.conversations.texts.consent import Consent
+from gateway.conversations.texts.consent import TOLD_MS, Consent
 from gateway.conversations.texts.lobby import Lobby
 from gateway.conversations.texts.media import Media
 from gateway.conversations.texts.mo import Look, Mo
@@ -34,6 +34,7 @@ from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
 from gateway.telephony.networks import e164_of, readings
+from gateway.telephony.plain_text import is_blank
 from gateway.telephony.plans import all_spellings, spellings
 
 log = logging.getLogger(__name__)
@@ -41,8 +42,6 @@ log = logging.getLogger(__name__)
 _LOOK = Script.load(__file__, "relay_look", "_enqueue")
 _STRANGER = Script.load(__file__, "relay_stranger", "_enqueue", "_once", "_inbox")
 
-# A stranger hears once in so many milliseconds that he has no session on a number.
-TOLD_MS = 3_600_000
 # Sessions may begin and end between the look and the script; not that often.
 MOST_LOOKS = 10
 NOT_OURS = "not_our_number"
@@ -110,7 +109,7 @@ class Relay:
         number = e164_of(inbound.to)
         if is_phone(inbound.provider):
             # Most of a phone's SMS are its owner's, all of another provider's MOs are ours.
-            ours = self._lobby.answers(number)
+            ours = self._lobby.answers(number) or await self._consent.is_meant(inbound)
             happened: str = await self._inbox.keep_stray(inbound, token, number, ours=ours)
             if happened:
                 return Taken(happened)
@@ -219,11 +218,10 @@ def _completed(inbound: Inbound, sender: str) -> Inbound:
 def _may_have_heard_from_us(mo: Mo, look: Look) -> bool:
     """Tell whether a STOP to a number outside of the pool counts.
 
-    Senders of message endpoints and of the back-end need not be in the pool. A phone's other SMS
-    are its owner's.
+    Senders of message endpoints and of the back-end need not be in the pool. Of a phone's other
+    SMS only those come so far that answer what it sent.
     """
-    somebody = len(mo.sender) >= SHORTEST_NUMBER and not look.own
-    return somebody and not is_phone(mo.inbound.provider)
+    return len(mo.sender) >= SHORTEST_NUMBER and not look.own
 
 
 def _only_kept(mo: Mo, look: Look) -> str:
@@ -238,7 +236,7 @@ def _only_kept(mo: Mo, look: Look) -> str:
         return "own_number"
     if mo.inbound.data:
         return "binary"
-    return "" if mo.inbound.text or mo.inbound.media else "empty"
+    return "empty" if is_blank(mo.inbound.text) and not mo.inbound.media else ""
 
 
 def _left(past: str) -> int:

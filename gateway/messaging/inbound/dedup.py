@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from gateway.providers.base import Inbound
 from gateway.store import keys
 from gateway.store.values import DAY_MS
+from gateway.telephony.networks import e164_of
 
 IMPORTED_MS = 30 * DAY_MS
 
@@ -36,5 +37,6 @@ def single(inbound: Inbound) -> Token:
 
 def imported(inbound: Inbound) -> str:
     """Return the key by which an SMS of a phone is known under another id."""
-    words = json.dumps([inbound.sender, inbound.sent, inbound.text])
+    lines = inbound.text.replace("\r\n", "\n").replace("\r", "\n")
+    words = json.dumps([e164_of(inbound.sender) or inbound.sender, inbound.sent, lines])
     return keys.imported(inbound.provider, hashlib.sha256(words.encode()).hexdigest()[:32])

@@ -447,3 +447,25 @@ async def test_without_a_public_address_there_is_no_code(desks: PhonesTown) -> N
     status, answer = await desks.call("GET", f"{DEVICES}/front/pairing")
     assert (400, "public_url") == (status, answer["message"].partition(":")[0])
     assert FRONT_SECRET not in json.dumps(answer, ensure_ascii=False)
+
+
+# --- What leaves, and to whom --------------------------------------------------------------------
+
+
+async def test_who_has_texted_stop_gets_no_sms_unless_it_is_said(desks: PhonesTown) -> None:
+    """A STOP to the phone that texted him counts, though its number is in no pool."""
+    await desks.ok("POST", MESSAGES, {"to": ANNA, "message": "Hello", "device": "back"})
+    async with desks.handset("back") as phone:
+        await sends(phone, 1)
+        await phone.receive(f"+{ANNA}", "Stop!")
+    status, answer = await desks.call("POST", MESSAGES, {"to": ANNA, "message": "Again"})
+    assert (409, "opted_out") == (status, answer["error"])
+    despite = {"to": ANNA, "message": "A last word", "despite_optout": True}
+    assert "waiting" == (await desks.ok("POST", MESSAGES, despite))["state"]
+
+
+async def test_an_sms_leaves_without_what_no_phone_shows(desks: PhonesTown) -> None:
+    """As every text does."""
+    odd = "nul\x00 bel\x07 e\u0301 “q” \u200b."
+    queued = await desks.ok("POST", MESSAGES, {"to": TO, "message": odd})
+    assert 'nul bel é "q" .' == queued["message"]

@@ -280,6 +280,26 @@ async def test_who_asks_for_help_gets_one_answer_and_is_relayed(place: Town, tex
     await place.hears(BERT, (ONE, START), (ONE, text), (ONE, text))
 
 
+async def test_who_asks_for_help_hears_no_more_than_that(place: Town) -> None:
+    """Neither on another number of ours nor, as a stranger, that he has no session."""
+    await place.rent(TWO)
+    for number in (ONE, TWO, ONE):
+        await place.text(CARL, number, "help")
+    await place.at_rest()
+    assert [(ONE, HELP), (TWO, NO_SESSION)] == place.heard(CARL)
+
+
+@pytest.mark.parametrize("text", ["\u200b", "\x00", "   ", "\ufeff\n"], ids=ascii)
+async def test_a_text_of_which_nothing_can_be_seen_is_kept_as_empty(place: Town, text: str) -> None:
+    """Sent on, it would cost an SMS that nobody can read."""
+    await place.session(ANNA, BERT)
+    await place.text(ANNA, ONE, text)
+    await place.at_rest()
+    await place.hears(BERT, (ONE, START))
+    inbox = (await place.ok("GET", "/inbox"))["messages"]
+    assert ["empty"] == [each["reason"] for each in inbox]
+
+
 async def test_nobody_is_helped_on_a_number_of_another_program(place: Town) -> None:
     """Several programs may share an account."""
     await place.text(BERT, "12065550100", "HELP")
