@@ -19,13 +19,16 @@ PACKAGES := --cov=app --cov=conf --cov=gateway --cov=handlers
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test coverage lint format bench lock clean venv
+.PHONY: help install install-production install-dev run test coverage lint format bench lock clean venv
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
 
-install: venv ## make .venv with everything pinned; does nothing when it is current
+install-production: venv ## make .venv with what production needs, pinned; nothing when current
 	@$(call install_lock,requirements.txt)
+
+install: install-production ## add the store of development_mode, which "make run" starts
+	@$(foreach lock,$(wildcard requirements-run.txt),$(call install_lock,$(lock)))
 
 install-dev: install ## add what the tests and the linters need
 	@$(call install_lock,requirements-dev.txt)
@@ -53,7 +56,8 @@ bench: install-dev ## measure requests per second (needs wrk)
 
 lock: install ## pin again what pyproject.toml asks for (newer versions: ARGS=--upgrade)
 	$(call compile_lock,requirements.txt,pyproject.toml)
-	$(call compile_lock,requirements-dev.txt,pyproject.toml --extra test --constraint requirements.txt)
+	$(call compile_lock,requirements-run.txt,--group run --constraint requirements.txt)
+	$(call compile_lock,requirements-dev.txt,pyproject.toml --extra test --group run --constraint requirements.txt --constraint requirements-run.txt)
 	echo "$(UV_PIN)" | $(call compile_lock,requirements-uv.txt,-)
 
 clean: ## remove everything that was made, except the data in var

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.access.client_address import is_loopback
 from gateway.errors import StoreUnavailable
 from gateway.monitoring import metrics
 from handlers.base import BaseHandler, Guard
@@ -40,10 +41,22 @@ class ReadyHandler(BaseHandler):
 
 
 class MetricsHandler(BaseHandler):
-    """``/metrics`` in the Prometheus text format."""
+    """``/metrics`` in the Prometheus text format, for this machine or with the admin token."""
 
     guard = Guard.OPERATION
     get_is_safe = True
+
+    def prepare(self) -> None:
+        """Raise Unauthenticated or Forbidden for somebody else."""
+        if not self._is_local:
+            authorization = self.request.headers.get("Authorization", "")
+            self.services.admin.check(authorization, developer=False, client=self.client_address)
+
+    @property
+    def _is_local(self) -> bool:
+        """Whether a program on this machine asks, be it by way of a trusted proxy."""
+        trusted = self.services.clients.trusts(self.request.remote_ip or "")
+        return self.on_this_machine or (trusted and is_loopback(self.client_address))
 
     def get(self) -> None:
         """Answer all series."""

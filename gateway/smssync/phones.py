@@ -20,6 +20,7 @@ from gateway.providers.base import Inbound, Sms
 from gateway.providers.smssync import SmsSyncProvider, provider_name
 from gateway.providers.vonage.signatures import same
 from gateway.smssync.devices import Devices
+from gateway.smssync.guesses import Guesses
 from gateway.smssync.queue import TaskQueue
 from gateway.smssync.tasks import NewTask, check
 from gateway.smssync.wire import Post, inbound_id
@@ -79,6 +80,7 @@ class Phones:
         self._words = words
         self._reply = reply
         self._refused: dict[str, float] = {}
+        self._guesses = Guesses(limiter)
 
     def authenticate(self, element: str, given: Iterable[str | None]) -> Device:
         """Return the phone of a path element that one of the secrets given belongs to.
@@ -91,6 +93,18 @@ class Phones:
         if device is None or True not in matches:
             raise Unauthenticated
         return device
+
+    def check_guesses(self, element: str, client: str) -> None:
+        """Raise LimitExceeded for an address that sent too many wrong secrets for this phone."""
+        device = self._devices.at(element)
+        if device is not None:
+            self._guesses.check(client, device.name)
+
+    async def note_wrong(self, element: str, client: str) -> None:
+        """Count a wrong secret; for an unknown phone none is right."""
+        device = self._devices.at(element)
+        if device is not None:
+            await self._guesses.note(client, device.name)
 
     def note_refusal(self, name: str, client: str) -> None:
         """Say in the log, now and then, that somebody came with a wrong secret."""

@@ -83,8 +83,13 @@ async def fill_pool(pool: Pool) -> None:
 
 async def _store(data_dir: str, closing: AsyncExitStack) -> str:
     """Start the embedded store and return its URL; raises CannotStart."""
-    from gateway.store import embedded  # noqa: PLC0415 - production does not need the package
-
+    try:
+        from gateway.store import embedded  # noqa: PLC0415 - production has no such package
+    except ImportError as error:
+        raise CannotStart(
+            f"the package {error.name} of development_mode's store is missing:"
+            ' "make install" brings it; or name a Redis (redis_url)'
+        ) from error
     try:
         store = await asyncio.to_thread(embedded.start, Path(data_dir))
     except ValueError as error:

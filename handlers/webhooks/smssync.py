@@ -11,7 +11,13 @@ from functools import cached_property
 from typing import Any
 
 from conf.devices import DEFAULT_DEVICE, Device
-from gateway.errors import GatewayError, PayloadTooLarge, StoreUnavailable, Unauthenticated
+from gateway.errors import (
+    GatewayError,
+    LimitExceeded,
+    PayloadTooLarge,
+    StoreUnavailable,
+    Unauthenticated,
+)
 from gateway.monitoring.metrics import WEBHOOKS
 from gateway.providers.smssync import provider_name
 from gateway.smssync import bodies, wire
@@ -26,6 +32,7 @@ NO_FROM = "The from variable was not set"
 NO_MESSAGE = "The message variable was not set"
 NOT_CONFIGURED = "SMSsync is not configured on this server"
 STORE_DOWN = "The server cannot store messages just now"
+TOO_MANY = "Too many wrong secrets came from this address, try again later"
 TOO_LARGE = "The request is too large"
 
 
@@ -55,6 +62,10 @@ class PhoneHandler(BaseHandler):
         """The path with the phone's name, which is no secret."""
         known = self.element in self.services.devices.by_name
         return self.request.path if known else super().log_path
+
+    def prepare(self) -> None:
+        """Refuse who has tried too many secrets, whatever he sends."""
+        self.services.phones.check_guesses(self.element, self.client_address)
 
     async def get(self, *_: str | None) -> None:
         """Answer a poll, or a look whether the address is alive."""
@@ -95,6 +106,8 @@ class PhoneHandler(BaseHandler):
             name = self.element or DEFAULT_DEVICE
             self.services.phones.note_refusal(name, self.client_address)
             self._fail(WRONG_SECRET if self.services.devices.by_name else NOT_CONFIGURED)
+        elif isinstance(error, LimitExceeded):
+            self._fail(TOO_MANY)
         elif isinstance(error, PayloadTooLarge):
             self._fail(TOO_LARGE)
         else:
@@ -104,7 +117,7 @@ class PhoneHandler(BaseHandler):
     async def _send(self) -> None:
         """Hand out what this phone is to send."""
         secret = self.query.get("secret")
-        device = self._authenticate(secret)
+        device = await self._authenticate(secret)
         tasks = await self.services.tasks.poll(device.name, version=self._version)
         self.reply({"payload": self._messages(tasks, secret)})
 
@@ -116,13 +129,13 @@ class PhoneHandler(BaseHandler):
 
     async def _awaiting(self) -> None:
         """Name those of which the phone is to report what became of them."""
-        device = self._authenticate(self.query.get("secret"))
+        device = await self._authenticate(self.query.get("secret"))
         self._name(await self.services.tasks.awaiting_results(device.name))
 
     async def _results(self) -> None:
         """Write down what became of SMS; 2.7.0 and 2.7.1 know its uuid alone, as all do above."""
         if "secret" in self.query or "Authorization" in self.request.headers:
-            self._authenticate(self.query.get("secret"))
+            await self._authenticate(self.query.get("secret"))
         device = self.services.devices.at(self.element)
         results = wire.results(self.request.body)
         self._name(await self.services.tasks.results(device.name, results) if device else [])
@@ -140,7 +153,7 @@ class PhoneHandler(BaseHandler):
                 await self.services.devices.note_battery(device.name, post.battery)
             self._succeed()
             return
-        device = self._authenticate(post.secret)
+        device = await self._authenticate(post.secret)
         if post.sender is None:
             self._fail(NO_FROM)
         elif post.text is None:
@@ -155,7 +168,7 @@ class PhoneHandler(BaseHandler):
         posts again.
         """
         secret = bodies.said(self.request.body, names.get("secret", "secret"))
-        device = self._authenticate(secret)
+        device = await self._authenticate(secret)
         secrets = [each for each in (secret, device.secret, device.old_secret) if each]
         await self.services.inbox.keep_raw(
             provider_name(device.name), "", self.request.body, Use.UNREADABLE, secrets
@@ -168,9 +181,15 @@ class PhoneHandler(BaseHandler):
         reply = None if post.is_test else await self.services.phones.receive(device, post)
         self._succeed(**self._messages([reply], post.secret) if reply else {})
 
-    def _authenticate(self, secret: str | None) -> Device:
-        """Return the phone that calls; raises Unauthenticated."""
-        return self.services.phones.authenticate(self.element, (secret, self.password))
+    async def _authenticate(self, secret: str | None) -> Device:
+        """Return the phone that calls; raises Unauthenticated, and counts a wrong secret."""
+        phones = self.services.phones
+        try:
+            return phones.authenticate(self.element, (secret, self.password))
+        except Unauthenticated:
+            if secret or self.password:
+                await phones.note_wrong(self.element, self.client_address)
+            raise
 
     @property
     def _version(self) -> str:

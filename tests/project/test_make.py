@@ -176,6 +176,16 @@ def test_a_changed_lock_is_installed_into_the_same_environment(small: Small) -> 
     assert mark.exists()
 
 
+def test_install_adds_what_make_run_needs_and_production_does_without(small: Small) -> None:
+    lock = tiny_lock(small.folder, "2.0")
+    (small.folder / "requirements-run.txt").write_text(lock)
+    make(small.folder, "install-production")
+    assert installed(small.folder) == "1.0"
+    make(small.folder, "install")
+    assert installed(small.folder) == "2.0"
+    assert make(small.folder, "install") == ""
+
+
 def test_another_python_makes_the_environment_anew(small: Small) -> None:
     mark = leave_mark(small.folder)
     (small.folder / ".venv" / "made-with").write_text("Python 3.11.0 of /elsewhere\n")
@@ -252,6 +262,7 @@ def test_a_missing_python_is_told_with_what_to_install(tmp_path: Path) -> None:
         pytest.param(["lint"], "-m mypy", id="lint, types"),
         pytest.param(["bench"], "-m tests.load.bench", id="bench"),
         pytest.param(["lock"], "uv pip compile", id="lock"),
+        pytest.param(["lock"], "--group run", id="lock of development_mode"),
     ],
 )
 def test_each_target_runs_its_command(arguments: list[str], command: str) -> None:
@@ -277,7 +288,7 @@ def test_make_run_serves_each_time_although_6379_is_taken(checkout: Path, time: 
         assert status(port, "/health/ready") == 200, output.read_text()
     assert f":{port}" in output.read_text()
     store = json.loads((checkout / "var" / "valkey" / "server.json").read_text())
-    assert not listens(store["port"])
+    assert store["port"] == 0, "it listens on a socket"
 
 
 @contextmanager

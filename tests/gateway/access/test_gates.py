@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import jwt
 import pytest
+from prometheus_client import REGISTRY
 
 from gateway.access.gates import AdminGate, WebhookCall, WebhookGate
 from gateway.errors import Forbidden, GatewayError, NotFound, Unauthenticated
@@ -273,3 +274,20 @@ def test_method_age_and_application_are_looked_at(
 ) -> None:
     with result_of(error):
         gate("signature", **options).check(made)
+
+
+def test_wrong_admin_tokens_are_counted_and_said_once_a_minute(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Without the token, which may be nearly right; a missing one is none."""
+    gate, before = AdminGate("correct-horse", development=False), counted()
+    for authorization in ("Bearer correct-hors", "Bearer x", "", "Basic eDp4"):
+        with pytest.raises(Unauthenticated):
+            gate.check(authorization, developer=False, client="203.0.113.7")
+    assert 2 == counted() - before
+    assert ["a wrong admin token came from 203.0.113.7"] == caplog.messages
+
+
+def counted() -> float:
+    """Return how many wrong admin tokens there were."""
+    return float(REGISTRY.get_sample_value("gateway_admin_refusals_total") or 0)

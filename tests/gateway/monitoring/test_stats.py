@@ -370,6 +370,7 @@ async def test_every_series_is_there_by_its_name(store: Store) -> None:
     [
         'gateway_limit_refusals_total{limit="lobby"}',
         'gateway_limit_refusals_total{limit="smssync_reply"}',
+        'gateway_limit_refusals_total{limit="phone_secret"}',
         'gateway_spend_total{provider="smssync"}',
         "gateway_outbox_repeats_total",
     ],

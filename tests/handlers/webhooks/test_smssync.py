@@ -568,13 +568,13 @@ SHORT_ADDRESS = [
     pytest.param("", "[[device]]\nname='only'\nsecret='s3cret'\n", SUCCESS, id="the only phone"),
     pytest.param(
         "",
-        "[[device]]\nname='a'\nsecret='others'\n[[device]]\nname='default'\nsecret='s3cret'\n",
+        "[[device]]\nname='a'\nsecret='another'\n[[device]]\nname='default'\nsecret='s3cret'\n",
         SUCCESS,
         id="the one called default",
     ),
     pytest.param(
         "",
-        "[[device]]\nname='a'\nsecret='s3cret'\n[[device]]\nname='b'\nsecret='others'\n",
+        "[[device]]\nname='a'\nsecret='s3cret'\n[[device]]\nname='b'\nsecret='another'\n",
         refusal(),
         id="any of two",
     ),
