@@ -134,6 +134,12 @@ def country(value: str) -> str:
     return value.strip().upper()
 
 
+def countries(value: str) -> str:
+    """Return country codes in capitals, separated by commas alone, or ``*``; raises ValueError."""
+    items = [item.strip() for item in value.split(",") if item.strip()]
+    return ",".join("*" if item == "*" else country(item) for item in items)
+
+
 def networks(value: str) -> str:
     """Return IP addresses and networks, separated by commas alone; raises ValueError."""
     items = [item.strip() for item in value.split(",") if item.strip()]

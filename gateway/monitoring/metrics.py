@@ -27,7 +27,9 @@ _PLOTTED = {
     "gateway_provider_request_seconds_sum": "latency.{provider}.sum",
 }
 # What no plot shows: the limits of what the gateway and its phones say, phones that tell no price.
-_NOT_PLOTTED = frozenset({"limits.lobby", "limits.smssync_reply", "spend.smssync"})
+_NOT_PLOTTED = frozenset(
+    {"limits.lobby", "limits.smssync_reply", "limits.answers", "spend.smssync"}
+)
 _families: list[Counter | Histogram] = []
 
 
@@ -79,7 +81,7 @@ SPEND = _children(
 )
 LIMITED = _children(
     Counter("gateway_limit_refusals", "Calls refused by a limit", ("limit",)),
-    ("message", "receiver", "validation", "lobby", "smssync_reply", "console"),
+    ("message", "receiver", "validation", "lobby", "smssync_reply", "answers", "console"),
 )
 WEBHOOKS = _children(
     Counter("gateway_webhooks", "Webhook calls by how they were taken", ("result",)),

@@ -47,6 +47,7 @@ former releases also as they were given).
 | {relay}:parts:<digest> | hash | parts of one long MO that have come | until joined, 7 days |
 | {relay}:assemblies | sorted set | digests of long MOs by their deadline | until joined |
 | {relay}:told:<number>><sender> | string | a stranger was told that there is no session | 1 h |
+| {relay}:answered:<number> | list | times (ms) of its answers to strangers, newest first | 1 h |
 | {relay}:helped:<number>><sender> | string | a person got the answer to HELP | 1 day |
 | {relay}:optouts | sorted set | numbers that texted STOP, by time | START, or an operator |
 | {relay}:inbox | stream | MOs that belong to nothing (field j: JSON) | message_log_days |
@@ -57,7 +58,7 @@ former releases also as they were given).
 | {relay}:queue:<sender>><receiver> | list | texts of one direction (JSON), in order | until sent |
 | {relay}:due | sorted set | directions with texts, by when to look at them next | until empty |
 | {relay}:claims | hash | direction under way -> ``<claim> <claimed or writing>`` | until decided |
-| {relay}:turns | hash | virtual number -> next free time of its pacing | an hour |
+| {relay}:turns | hash | virtual number -> next free times of its pacing | an hour |
 | {relay}:reserved | hash | direction -> the turn it waits for | the turn |
 | {relay}:dead | hash | message id -> JSON of a text that could not be sent | requeue, discard |
 | {relay}:dead-times | sorted set | message ids of dead letters by time | the same |
@@ -247,6 +248,11 @@ def parts(digest: str) -> str:
 def told(virtual_number: str, sender: str) -> str:
     """String: this sender was told that he has no session on this number."""
     return f"{{relay}}:told:{virtual_number}>{sender}"
+
+
+def answered(virtual_number: str) -> str:
+    """List of the times at which a number answered people who take part in nothing."""
+    return f"{{relay}}:answered:{virtual_number}"
 
 
 def helped(virtual_number: str, sender: str) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from conf.checks import is_here
 from conf.messages import MessageEndpoint
 from conf.settings import Settings
+from gateway.access.answers import Answers
 from gateway.access.client_address import ClientAddress
 from gateway.access.gates import AdminGate, WebhookGate
 from gateway.access.limiter import Limit, Limiter, MessageLimits, ValidationLimits
@@ -28,7 +29,8 @@ from gateway.providers.vonage.numbers import NumbersApi
 from gateway.providers.vonage.sms import Account, VonageProvider
 from gateway.store.pipeline import Store, connect
 from gateway.telephony import geoip, phonenumber
-from gateway.telephony.country import CountryGuesser
+from gateway.telephony.answerable import EVERY_COUNTRY, Answerable
+from gateway.telephony.country import CountryGuesser, region
 from gateway.telephony.judges import Judge, is_valid, is_valid_or_sample
 from gateway.telephony.networks import e164_of
 from gateway.virtual_numbers.setup import Webhooks
@@ -42,6 +44,9 @@ def problems(settings: Settings) -> list[str]:
     found = []
     if not phonenumber.is_region(settings.default_country):
         found.append(f"--default_country={settings.default_country}: no such country")
+    named = set(_words(settings.answer_countries)) - {EVERY_COUNTRY}
+    unknown = sorted(each for each in named if region(each) is None)
+    found += [f"--answer_countries: no such country: {each}" for each in unknown]
     for name, check in (
         ("geoip_file", lambda: geoip.open_lookup(settings.geoip_file)),
         ("redis_url", lambda: connect(redis_url(settings))),
@@ -234,6 +239,13 @@ def notice_texts(settings: Settings) -> NoticeTexts:
         paused=settings.paused_msg,
         held=settings.side_limit_msg,
     )
+
+
+def answers(settings: Settings, limiter: Limiter) -> Answers:
+    """Return who is answered that takes part in nothing."""
+    countries = _words(settings.answer_countries)
+    whom = Answerable(region(each) or each for each in countries)
+    return Answers(limiter, whom, settings.answer_limit)
 
 
 def guard(settings: Settings) -> Guard:

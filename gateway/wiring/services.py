@@ -139,6 +139,7 @@ def _open(
 
     refusals = Refusals(store)
     limiter = Limiter(store, refusals)
+    answers = from_settings.answers(settings, limiter)
     admin = from_settings.admin_gate(settings)
 
     chat_numbers = from_settings.chat_numbers(settings)
@@ -200,7 +201,7 @@ def _open(
         numbers=chat_numbers,
         provider=settings.provider,
         wait=settings.chat_wait,
-        limiter=limiter,
+        answers=answers,
         sessions=sessions,
         notices=notices,
         inbox=inbox,
@@ -222,6 +223,7 @@ def _open(
             notices=notices,
             transcript=transcript,
             history=history,
+            answers=answers,
             senders=from_settings.own_senders(settings, endpoints),
             chat_numbers=chat_numbers,
             wake=worker.wake,
@@ -239,6 +241,7 @@ def _open(
         ),
         lobby=lobby,
         media=media,
+        answers=answers,
         wake=worker.wake,
     )
     holding = Holding(store, worker.wake)
@@ -315,7 +318,7 @@ def _open(
             messenger=messenger,
             relay=relay,
             numbers=pool,
-            limiter=limiter,
+            answers=answers,
             optouts=optouts,
             words=words,
             reply=settings.smssync_reply,

@@ -44,7 +44,8 @@ class OutboxEntry:
 
     id: 32 hex digits, of the message's record and the provider's client-ref; to, sender: E.164;
     kind: relay, notice, chat or CONFIRMATION; session: '' for none; attempts: that failed so far;
-    created: ms.
+    created: ms; stranger: an answer to one who takes part in nothing, before which participants'
+    texts go.
     """
 
     id: str
@@ -56,6 +57,7 @@ class OutboxEntry:
     session: str = ""
     attempts: int = 0
     created: int = 0
+    stranger: bool = False
 
     @property
     def direction(self) -> str:

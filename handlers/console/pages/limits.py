@@ -35,6 +35,7 @@ CLASSES = {
     "console": "sign-ins to this console by an address",
     "lobby": "answers of the random chat to a sender",
     "smssync_reply": "instant replies to a sender",
+    "answers": "answers of a number to strangers",
 }
 
 

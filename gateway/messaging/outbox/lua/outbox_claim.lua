@@ -14,6 +14,14 @@ local function turn(direction)
   -- A turn that was missed is gone: many of them at once would be no pace.
   if reserved + interval >= now then return now end
   local at = math.max(now, tonumber(redis.call('HGET', KEYS[3], number) or '0'))
+  local last = at > now and redis.call('LINDEX', '{relay}:queue:' .. direction, -1)
+  if last and for_stranger(last) then
+    -- It takes no turn from participants who come later, and looks once for each turn among its like.
+    local field = number .. ' strangers'
+    at = math.max(at, tonumber(redis.call('HGET', KEYS[3], field) or '0'))
+    redis.call('HSET', KEYS[3], field, at + interval)
+    return at
+  end
   redis.call('HSET', KEYS[3], number, at + interval)
   local ttl = redis.call('PTTL', KEYS[3])
   redis.call('PEXPIRE', KEYS[3], math.max(ttl, 3600000 + at - now + interval))
