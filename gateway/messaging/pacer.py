@@ -8,11 +8,14 @@ from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
 
-_RESERVE = Script.load(__file__, "pace_reserve")
+_RESERVE = Script.load(__file__, "pace_reserve", "_enqueue")
 
 # A request reserved for a moment arrives some milliseconds later, by chance more or fewer than
 # the one before it. Intervals longer by a twentieth keep every second of arrivals within the rate.
 JITTER_MARGIN = 1.05
+# Nobody waits for longer, but for who says so: a provider's pause is the longest wait that is
+# meant. What is reserved beyond it is the work of a clock that was wrong.
+LONGEST_MEANT_SECONDS = 60.0
 
 
 class Pacer:
@@ -35,6 +38,8 @@ class Pacer:
         # A burst of int(rate) at a fractional rate would put two of them into one second.
         burst = int(rate) if rate == int(rate) else 1
         interval = math.ceil(burst / rate * 1000 * JITTER_MARGIN)
-        args = (burst, interval, int(longest * 1000), int(hold * 1000))
-        wait = int(await self._store.run(_RESERVE, [keys.pace(name)], args))
+        meant = max(longest, LONGEST_MEANT_SECONDS)
+        waits = (int(seconds * 1000) for seconds in (longest, hold, meant))
+        names = [keys.pace(name), keys.pace_clock(name)]
+        wait = int(await self._store.run(_RESERVE, names, [burst, interval, *waits]))
         return None if wait < 0 else wait / 1000

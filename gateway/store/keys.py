@@ -8,6 +8,7 @@ of a Redis Cluster.
 | limit:<class>:{<what>} | list | times (ms) of the counted calls, newest first | the window |
 | blocked | sorted set | ``<class> <what>`` that a limit refuses, by until when (ms) | the longest |
 | pace:{<key>} | list | reserved send times (ms), newest first | the interval |
+| clock:{<key>} | string | the newest time (ms) at which one of them was asked for | the same |
 | console:{<digest of the cookie>} | hash | a sign-in: gate, begun, shown:<thing> | 12 h idle |
 | spent:{<jti>} | string | digest of the one request that a provider's token opened | 7 minutes |
 | idempotency:{<digest>} | hash | request, state, id, status, body of a key | 1 day |
@@ -58,6 +59,7 @@ former releases also as they were given).
 | {relay}:queue:<sender>><receiver> | list | texts of one direction (JSON), in order | until sent |
 | {relay}:due | sorted set | directions with texts, by when to look at them next | until empty |
 | {relay}:claims | hash | direction under way -> ``<claim> <claimed or writing>`` | until decided |
+| {relay}:clock | string | the newest time (ms) at which directions were claimed | for ever |
 | {relay}:turns | hash | virtual number -> next free times of its pacing | an hour |
 | {relay}:reserved | hash | direction -> the turn it waits for | the turn |
 | {relay}:dead | hash | message id -> JSON of a text that could not be sent | requeue, discard |
@@ -115,6 +117,11 @@ def limit(limit_class: str, subject: str) -> str:
 def pace(name: str) -> str:
     """List of send times reserved under one provider key or sending number."""
     return f"pace:{{{name}}}"
+
+
+def pace_clock(name: str) -> str:
+    """String: when a send time was asked for last under one provider key or sending number."""
+    return f"clock:{{{name}}}"
 
 
 def renting(account: str) -> str:
@@ -178,6 +185,7 @@ INBOX_RAW = "{relay}:inbox-raw"
 DUE = "{relay}:due"
 HELD = "{relay}:held"
 CLAIMS = "{relay}:claims"
+CLOCK = "{relay}:clock"
 TURNS = "{relay}:turns"
 RESERVED = "{relay}:reserved"
 DEAD = "{relay}:dead"

@@ -25,7 +25,9 @@ from gateway.virtual_numbers.pool import Mode
 
 log = logging.getLogger(__name__)
 
-_TEXT = Script.load(__file__, "relay_text", "_enqueue", "_once", "_sides", "_log", "_owe")
+_TEXT = Script.load(
+    __file__, "relay_text", "_enqueue", "_once", "_window", "_sides", "_log", "_owe"
+)
 
 # The words of the notices that what became of a text may owe its sender, by his side.
 _OWED = {Taken.SUPPRESSED: OPTED_OUT, Taken.PAUSED: PAUSED, Taken.HELD: HELD}

@@ -31,7 +31,7 @@ CONFIRMATION = "confirmation"
 # The reason of a dead letter whose text nobody can read.
 UNREADABLE = "unreadable"
 
-_CLAIM = Script.load(__file__, "outbox_claim", "_enqueue")
+_CLAIM = Script.load(__file__, "outbox_claim", "_enqueue", "_clock", "_turns")
 _MARK = Script.load(__file__, "outbox_mark", "_enqueue")
 _RENEW = Script.load(__file__, "outbox_renew", "_enqueue")
 _DECIDE = Script.load(__file__, "outbox_decide", "_enqueue")
@@ -157,7 +157,7 @@ class Outbox:
         try:
             pause_ms, *found = await self._store.run(
                 _CLAIM,
-                [keys.DUE, keys.CLAIMS, keys.TURNS, keys.RESERVED],
+                [keys.DUE, keys.CLAIMS, keys.TURNS, keys.RESERVED, keys.CLOCK],
                 [*args, int(take_over), *{claim.token for claim in own}],
             )
         except BaseException:

@@ -1,22 +1,19 @@
 -- Prelude of scripts that send: the clock, and the way into the outbox.
 -- now_ms()  the server's time in ms
--- for_stranger(entry (JSON))  whether a text goes to one who takes part in nothing
+-- for_strangers(due time)  whether a direction that is due then holds nothing but answers to those
+--           who take part in nothing, and waits: half a millisecond in its due time says so
 -- enqueue(queue key, due key, direction, entry (JSON), now)  appends a text to its direction;
---           one that waits for a retry or is claimed keeps its turn, one that only waits behind
---           participants' texts does not wait any longer once it has one of them
+--           one that waits for a retry or is claimed keeps its turn
 local function now_ms()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
-local function for_stranger(entry)
-  return string.find(entry or '', '"stranger":true', 1, true) ~= nil
-end
+local function for_strangers(time) return tonumber(time) % 1 ~= 0 end
 local function enqueue(queue, due, direction, entry, now)
-  local length = redis.call('RPUSH', queue, entry)
-  redis.call('ZADD', due, 'NX', now, direction)
-  if length == 1 or for_stranger(entry) then return end
-  if not for_stranger(redis.call('LINDEX', queue, -2)) then return end
-  if redis.call('HEXISTS', '{relay}:claims', direction) == 0 then
-    redis.call('ZADD', due, 'XX', 'LT', now, direction)
+  redis.call('RPUSH', queue, entry)
+  local stranger = string.find(entry, '"stranger":true', 1, true)
+  if redis.call('ZADD', due, 'NX', stranger and now - 0.5 or now, direction) == 1 then return end
+  if not stranger and for_strangers(redis.call('ZSCORE', due, direction)) then
+    redis.call('ZADD', due, now, direction)
   end
 end

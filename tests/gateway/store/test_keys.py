@@ -145,6 +145,7 @@ TOGETHER: dict[str, Callable[[str], tuple[str, str]]] = {
         keys.part("nexmo", given),
         keys.parked("nexmo", given),
     ),
+    "pace_reserve": lambda given: (keys.pace(given), keys.pace_clock(given)),
     "stats_add": lambda given: (keys.stats_flushed(given), keys.STATS_LATEST),
 }
 
