@@ -15,6 +15,7 @@ from tests.support.scenes.masking import (
     NO_SESSION,
     ONE,
     START,
+    STOPPED,
     TWO,
     Town,
     town,
@@ -70,13 +71,16 @@ async def test_an_opt_out_a_list_and_an_erasure_mean_the_person(
     assert 404 == (await place.call("DELETE", f"/optouts/{other}"))[0]
     sent = await place.ok("POST", "/messages", {"to": other, "text": "hello"} | SENDER)
     assert today == sent["to"]
-    for each in (today, other):
-        assert 1 == (await place.ok("GET", f"/messages?number={each}"))["total_messages"]
-    await place.text(today, ONE, "kept")
     number = parse_international(today)
     assert number
-    answered = [(ONE, NO_SESSION)] if number.sms else []
-    await place.hears(today, ("Example", "hello"), *answered)
+    told = [ONE] if number.sms else []  # a land line is not answered
+    heard = [*((one, STOPPED) for one in told), ("Example", "hello")]
+    await place.hears(today, *heard)
+    for each in (today, other):
+        listed = await place.ok("GET", f"/messages?number={each}")
+        assert len(heard) == listed["total_messages"]
+    await place.text(today, ONE, "kept")
+    await place.hears(today, *heard, *((one, NO_SESSION) for one in told))
     await place.ok("DELETE", f"/log?number={other}")
     assert 0 == (await place.ok("GET", f"/messages?number={today}"))["total_messages"]
     assert [] == await reasons(place)
