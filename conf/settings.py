@@ -92,6 +92,10 @@ class Settings:
         check=provider_name)
     provider_timeout: float = option(
         10.0, "seconds to wait for a provider; later the outcome counts as unknown", above=0)
+    rate_shares: str = option(
+        "public:2,relay:2,notices:1", "weights by which public messages, relayed texts and "
+        "notices share a provider's rate while there is more than it lets out",
+        check=values.rate_shares)
     smart_encoding: bool = option(
         True, "send a text in plain punctuation where that makes it GSM-7 as a whole: one curly "
         "quote more than doubles its parts")

@@ -8,7 +8,8 @@ of a Redis Cluster.
 | limit:<class>:{<what>} | list | times (ms) of the counted calls, newest first | the window |
 | blocked | sorted set | ``<class> <what>`` that a limit refuses, by until when (ms) | the longest |
 | pace:{<key>} | list | reserved send times (ms), newest first | the interval |
-| clock:{<key>} | string | the newest time (ms) at which one of them was asked for | the same |
+| pace:{<key>}:<flow> | list | those of one flow (public, relay, notices) | the same |
+| asked:{<key>} | hash | now, the newest time seen, and when each flow asked last (ms) | 10 s |
 | console:{<digest of the cookie>} | hash | a sign-in: gate, begun, shown:<thing> | 12 h idle |
 | spent:{<jti>} | string | digest of the one request that a provider's token opened | 7 minutes |
 | idempotency:{<digest>} | hash | request, state, id, status, body of a key | 1 day |
@@ -119,9 +120,14 @@ def pace(name: str) -> str:
     return f"pace:{{{name}}}"
 
 
-def pace_clock(name: str) -> str:
-    """String: when a send time was asked for last under one provider key or sending number."""
-    return f"clock:{{{name}}}"
+def pace_flow(name: str, flow: str) -> str:
+    """List of those of them that one flow has reserved."""
+    return f"pace:{{{name}}}:{flow}"
+
+
+def pace_asked(name: str) -> str:
+    """Hash of when send times were asked for last under one provider key or sending number."""
+    return f"asked:{{{name}}}"
 
 
 def renting(account: str) -> str:

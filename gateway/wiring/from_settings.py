@@ -21,6 +21,7 @@ from gateway.conversations.sessions import Sessions
 from gateway.conversations.texts.guard import Guard
 from gateway.conversations.transcript import Transcript
 from gateway.messaging.keywords import Keywords
+from gateway.messaging.pacer import Flow
 from gateway.providers import flowroute
 from gateway.providers.base import Provider
 from gateway.providers.flowroute import FlowrouteProvider
@@ -239,6 +240,12 @@ def notice_texts(settings: Settings) -> NoticeTexts:
         paused=settings.paused_msg,
         held=settings.side_limit_msg,
     )
+
+
+def rate_shares(settings: Settings) -> dict[Flow, float]:
+    """Return the weights of the flows that share a provider's rate."""
+    pairs = (each.split(":") for each in _words(settings.rate_shares))
+    return {Flow(flow): float(weight) for flow, weight in pairs}
 
 
 def answers(settings: Settings, limiter: Limiter) -> Answers:

@@ -171,7 +171,7 @@ def _open(
         {each.name: each for each in providers},
         settings.provider,
         receipts,
-        Pacer(store),
+        Pacer(store, from_settings.rate_shares(settings)),
         smart_encoding=settings.smart_encoding,
     )
     closing.push_async_callback(messenger.drain)

@@ -7,6 +7,15 @@ import pytest
 from conf.settings import Settings
 from tests.support.servers.settings_loading import loaded
 
+WEIGHTS = "must be weights from 1 to 999, such as public:2,relay:2,notices:1"
+WRONG_SHARES = (
+    "public:1,relay:1",
+    "public:0,relay:1,notices:1",
+    "a:1,b:1,c:1",
+    "public:1,relay:1,notices:1,relay:2",
+    "public:1.5,relay:1,notices:1",
+)
+
 
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
@@ -22,6 +31,7 @@ from tests.support.servers.settings_loading import loaded
         ("default_country", "us", "US"),
         ("answer_countries", " us, Ca ,,", "US,CA"),
         ("answer_countries", "*", "*"),
+        ("rate_shares", "relay:9, public:1 ,notices:1,", "relay:9,public:1,notices:1"),
         ("answer_countries", "", ""),
         ("limit_amount", "0", 0),
         ("provider_timeout", "2.5", 2.5),
@@ -121,6 +131,7 @@ REDIS = "must start with redis://, rediss://, unix://, redis+sentinel:// or redi
         ("request_path", "/(.*)", "a path has only ASCII letters, digits and . _ ~ - /"),
         ("request_path", "/größe", "a path has only ASCII letters, digits and . _ ~ - /"),
         ("answer_countries", "DE,USA", "must be a country code of two letters, such as DE"),
+        *(("rate_shares", wrong, WEIGHTS) for wrong in WRONG_SHARES),
         ("answer_countries", "DE US", "must be a country code of two letters, such as DE"),
         ("default_country", "DEU", "must be a country code of two letters, such as DE"),
         ("default_country", "", "must be a country code of two letters, such as DE"),

@@ -1,39 +1,31 @@
 -- Reserve the next moment at which a request may leave, so that no `interval` holds more than
--- `rate` of them; requests of all processes queue up behind each other. Prelude: _enqueue
--- KEYS[1]  list of the last `rate` reserved times (ms), newest first, KEYS[2] the newest time seen
+-- `rate` of them; requests of all processes queue up behind each other. Preludes: _enqueue _pace
+-- KEYS[1]  list of the last `rate` reserved times (ms), newest first, KEYS[2] list of those of the
+--          flow, KEYS[3] when who asked: now, the newest time seen, and each flow
 -- ARGV     rate, interval (ms), longest wait (ms), hold (ms): nothing leaves before now + hold;
---          longest wait of anybody (ms): what is reserved beyond it cannot be meant
--- Returns  the milliseconds to wait, or -1 when that were longer than the longest wait.
-local rate, interval = tonumber(ARGV[1]), tonumber(ARGV[2])
-local now = now_ms()
--- What was reserved before the server's clock was put back moves with it.
-local ahead = math.max(0, tonumber(redis.call('GET', KEYS[2]) or now) - now)
-local function reserved(index)
-  local time = redis.call('LINDEX', KEYS[1], index)
-  return time and time - ahead
-end
-local newest = reserved(0)
-if newest and newest - now > tonumber(ARGV[5]) then
-  redis.call('DEL', KEYS[1])
-  newest = nil
-elseif newest and ahead > 0 then
-  local times = redis.call('LRANGE', KEYS[1], 0, -1)
-  for i, time in ipairs(times) do
-    redis.call('LSET', KEYS[1], i - 1, string.format('%.0f', time - ahead))
-  end
-  ahead = 0
-end
-local at = math.max(now + tonumber(ARGV[4]), newest or now)
-local last = reserved(rate - 1)
+--          longest wait of anybody (ms), flow, shares of all flows
+-- Returns  the milliseconds to wait, -1 when that were longer than the longest wait, -2 when the
+--          flow has its share of turns ahead while others want theirs: it is to ask again.
+local rate, interval, hold = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[4])
+local now, meant = now_ms(), tonumber(ARGV[5])
+local ahead = math.max(0, tonumber(redis.call('HGET', KEYS[3], 'now') or now) - now)
+redis.call('HSET', KEYS[3], 'now', string.format('%.0f', now))
+local newest = pace_follow(KEYS[1], ahead, now, meant)
+local share = pace_share(KEYS[3], ARGV[6], ARGV[7], rate, now)
+local at = math.max(now + hold, newest or now)
+local last = redis.call('LINDEX', KEYS[1], rate - 1)
 if last then at = math.max(at, last + interval) end
-local refused = at - now > tonumber(ARGV[3])
+local used = share and hold == 0 and redis.call('LINDEX', KEYS[2], share - 1)
+-- What lies beyond the newest turn of all was reserved before the clock was put back.
+used = used and tonumber(used) > now and tonumber(used) <= (newest or now)
+local refused = at - now > tonumber(ARGV[3]) and -1 or used and -2
 local matters = math.max(newest or now, refused and now or at) - now + interval
-redis.call('SET', KEYS[2], string.format('%.0f', now), 'PX', matters)
-if refused then
-  if newest then redis.call('PEXPIRE', KEYS[1], matters) end
-  return -1
+for i = 1, 2 do
+  if not refused then
+    redis.call('LPUSH', KEYS[i], string.format('%.0f', at))
+    redis.call('LTRIM', KEYS[i], 0, rate - 1)
+  end
+  redis.call('PEXPIRE', KEYS[i], matters)
 end
-redis.call('LPUSH', KEYS[1], string.format('%.0f', at))
-redis.call('LTRIM', KEYS[1], 0, rate - 1)
-redis.call('PEXPIRE', KEYS[1], matters)
-return at - now
+redis.call('PEXPIRE', KEYS[3], math.max(matters, 10000))
+return refused or at - now

@@ -20,7 +20,7 @@ from enum import StrEnum
 from gateway.errors import StoreUnavailable
 from gateway.messaging.messenger import NO_SUCH_PROVIDER, RETRYABLE, Messenger, NoTurn
 from gateway.messaging.outbox.queue import CONFIRMATION, Claim, Outbox, OutboxEntry, Turn
-from gateway.messaging.pacer import JITTER_MARGIN
+from gateway.messaging.pacer import JITTER_MARGIN, Flow
 from gateway.providers.base import Outcome, Sms, SubmitResult
 
 log = logging.getLogger(__name__)
@@ -174,6 +174,7 @@ class Delivery:
                 source=entry.kind,
                 session=entry.session,
                 attempts=entry.attempts + 1,
+                flow=_flow(entry),
                 last=entry.attempts + 1 >= MOST_ATTEMPTS,
                 before=lambda: self._may_write(entry),
             )
@@ -272,6 +273,12 @@ class Delivery:
             except StoreUnavailable:
                 unanswered = True
             await asyncio.sleep(STORE_STEP)
+
+
+def _flow(entry: OutboxEntry) -> Flow:
+    """Return by whose share of a provider's rate a text goes."""
+    notice = entry.stranger or entry.kind in {"notice", CONFIRMATION}
+    return Flow.NOTICES if notice else Flow.RELAY
 
 
 def _read(head: str, direction: str) -> OutboxEntry | None:

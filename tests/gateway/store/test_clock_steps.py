@@ -136,7 +136,7 @@ async def test_no_text_is_held_because_the_clock_was_put_back(store: Store, seco
 
 # -- the provider's pace ----------------------------------------------------------------------
 
-PACE = (keys.pace("key"), keys.pace_clock("key"))
+PACE = (keys.pace("key"), keys.pace_asked("key"))
 
 
 @backward
