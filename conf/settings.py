@@ -92,6 +92,10 @@ class Settings:
         check=provider_name)
     provider_timeout: float = option(
         10.0, "seconds to wait for a provider; later the outcome counts as unknown", above=0)
+    rate_shares: str = option(
+        "public:2,relay:2,notices:1", "weights by which public messages, relayed texts and "
+        "notices share a provider's rate while there is more than it lets out",
+        check=values.rate_shares)
     smart_encoding: bool = option(
         True, "send a text in plain punctuation where that makes it GSM-7 as a whole: one curly "
         "quote more than doubles its parts")
@@ -152,6 +156,13 @@ class Settings:
         "For help contact support@yourorg.com. Text {stop} to get no more messages.",
         "answer to somebody who asks for help, once a day; {stop} stands for the first of "
         "stop_words, empty: nobody is answered")
+    answer_countries: str = option(
+        "", "countries (two letters, separated by commas) whose people a number answers beside "
+        "those of its own when they take part in nothing; * = all; never satellite or premium",
+        check=values.countries)
+    answer_limit: int = option(
+        60, "answers of one virtual number to people who take part in nothing within an hour; 0 = "
+        "any number", minimum=0, maximum=10_000)
     media_msg: str = option(
         "Pictures and other media cannot be passed on. Please send a text instead.",
         "notice to a participant who sends a picture or the like, once per session")

@@ -134,6 +134,22 @@ def country(value: str) -> str:
     return value.strip().upper()
 
 
+def countries(value: str) -> str:
+    """Return country codes in capitals, separated by commas alone, or ``*``; raises ValueError."""
+    items = [item.strip() for item in value.split(",") if item.strip()]
+    return ",".join("*" if item == "*" else country(item) for item in items)
+
+
+def rate_shares(value: str) -> str:
+    """Return weights of the three flows, separated by commas alone; raises ValueError."""
+    items = [item.replace(" ", "") for item in value.split(",") if item.strip()]
+    names = sorted(item.partition(":")[0] for item in items)
+    wrong = [item for item in items if not re.fullmatch(r"[a-z]+:[1-9][0-9]{0,2}", item)]
+    if wrong or names != ["notices", "public", "relay"]:
+        raise ValueError("must be weights from 1 to 999, such as public:2,relay:2,notices:1")
+    return ",".join(items)
+
+
 def networks(value: str) -> str:
     """Return IP addresses and networks, separated by commas alone; raises ValueError."""
     items = [item.strip() for item in value.split(",") if item.strip()]

@@ -21,8 +21,8 @@ from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
 
-_HIT = Script.load(__file__, "limit_hit")
-_LOOK = Script.load(__file__, "limit_look")
+_HIT = Script.load(__file__, "limit_hit", "_enqueue", "_window")
+_LOOK = Script.load(__file__, "limit_look", "_enqueue", "_window")
 
 
 @dataclass(frozen=True, slots=True)

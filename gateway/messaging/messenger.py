@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from gateway.errors import StoreUnavailable
-from gateway.messaging.pacer import Pacer
+from gateway.messaging.pacer import JITTER_MARGIN, Flow, Pacer
 from gateway.messaging.receipts import Receipts
 from gateway.monitoring.metrics import MESSAGES, PROVIDER_SECONDS, RETRIES, provider_label
 from gateway.providers.base import Outcome, Provider, Sms, SubmitResult
@@ -26,9 +26,9 @@ log = logging.getLogger(__name__)
 # A visitor waits for the answer, so throttled requests are repeated for this long and no longer.
 RETRY_SECONDS = 5.0
 FIRST_BACKOFF_SECONDS = 0.25
-# A text from the outbox reserves no turn that is further ahead, so that visitors, who wait for
-# their answer, need not queue behind all of a backlog.
-OUTBOX_TURN_SECONDS = 1.0
+# A text from the outbox reserves no turn that is further ahead, so that a crash leaves few unused.
+# Turns of a second are reserved while several flows want some, and one of each flow at least.
+OUTBOX_TURN_SECONDS = 1.5
 # A provider's pause is kept by all processes, but not for longer: it may be meant for one text.
 LONGEST_HOLD_SECONDS = 60.0
 NO_SUCH_PROVIDER = SubmitResult(Outcome.REFUSED, code="provider", text="no such provider")
@@ -134,6 +134,7 @@ class Messenger:
         session: str = "",
         attempts: int = 1,
         follows: Callable[[SubmitResult], bool],
+        flow: Flow = Flow.RELAY,
         before: Callable[[], Awaitable[bool]],
     ) -> SubmitResult | None:
         """Submit a text of the outbox once, in its turn, and return what the provider said.
@@ -141,13 +142,14 @@ class Messenger:
         ``before`` is asked at the last moment before the request is written; when it says no,
         nothing is sent and None returned. session: whose log shows what becomes of the text;
         attempts: this one included; a repeat of what has arrived after all is not sent.
-        follows: whether another attempt follows such an answer.
-        Raises NoTurn, and StoreUnavailable, before anything was sent.
+        follows: whether another attempt follows such an answer; flow: by whose share of the rate
+        it goes. Raises NoTurn, and StoreUnavailable, before anything was sent.
         """
         chosen = self._providers.get(provider)
         if chosen is None:
             return NO_SUCH_PROVIDER
-        turn = await self._pacer.reserve(chosen.pace_key, chosen.rate, OUTBOX_TURN_SECONDS)
+        longest = max(OUTBOX_TURN_SECONDS, _turns(len(Flow) + 1, chosen.rate))
+        turn = await self._pacer.reserve(chosen.pace_key, chosen.rate, longest, flow=flow)
         if turn is None:
             raise NoTurn
         await asyncio.sleep(turn)
@@ -271,6 +273,11 @@ class Messenger:
             log.warning("message %s: stopped before its outcome was stored", sms.id)
             raise
         log.error("message %s: its outcome %s could not be stored", sms.id, result.outcome)
+
+
+def _turns(count: int, rate: float) -> float:
+    """Return the seconds that so many turns take at a rate, 0 = unpaced."""
+    return count / rate * JITTER_MARGIN if rate else 0.0
 
 
 async def _submitted(provider: Provider, sms: Sms) -> SubmitResult:

@@ -28,7 +28,13 @@ _PLOTTED = {
 }
 # What no plot shows: the limits of what the gateway and its phones say, phones that tell no price.
 _NOT_PLOTTED = frozenset(
-    {"limits.lobby", "limits.smssync_reply", "limits.phone_secret", "spend.smssync"}
+    {
+        "limits.lobby",
+        "limits.smssync_reply",
+        "limits.phone_secret",
+        "limits.answers",
+        "spend.smssync",
+    }
 )
 _families: list[Counter | Histogram] = []
 
@@ -81,7 +87,10 @@ SPEND = _children(
 )
 LIMITED = _children(
     Counter("gateway_limit_refusals", "Calls refused by a limit", ("limit",)),
-    ("message", "receiver", "validation", "lobby", "smssync_reply", "phone_secret", "console"),
+    (
+        *("message", "receiver", "validation", "lobby", "smssync_reply", "phone_secret"),
+        *("answers", "console"),
+    ),
 )
 WEBHOOKS = _children(
     Counter("gateway_webhooks", "Webhook calls by how they were taken", ("result",)),

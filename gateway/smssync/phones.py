@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from conf.devices import Device
-from gateway.access.limiter import Limit, Limiter
+from gateway.access.answers import Answers
+from gateway.access.limiter import Limit
 from gateway.conversations.outcomes import Taken
 from gateway.conversations.texts.relay import Relay
 from gateway.errors import BadRequest, LimitExceeded, OptedOut, StoreUnavailable, Unauthenticated
@@ -65,7 +66,8 @@ class Phones:
         messenger: Messenger,
         relay: Relay,
         numbers: Pool,
-        limiter: Limiter,
+        answers: Answers,
+        guesses: Guesses,
         optouts: OptOuts,
         words: Keywords,
         reply: str,
@@ -75,12 +77,12 @@ class Phones:
         self._messenger = messenger
         self._relay = relay
         self._numbers = numbers
-        self._limiter = limiter
+        self._answers = answers
         self._optouts = optouts
         self._words = words
         self._reply = reply
         self._refused: dict[str, float] = {}
-        self._guesses = Guesses(limiter)
+        self._guesses = guesses
 
     def authenticate(self, element: str, given: Iterable[str | None]) -> Device:
         """Return the phone of a path element that one of the secrets given belongs to.
@@ -123,7 +125,7 @@ class Phones:
         happened = await self._relay.receive(inbound)
         if not self._reply or happened != Taken.KEPT:
             return None
-        return await self._answer(inbound)
+        return await self._answer(device, inbound)
 
     async def queue(self, task: NewTask, *, source: str, despite_optout: bool = False) -> None:
         """Queue an SMS for a phone by way of the messenger; source: who asked for it.
@@ -155,25 +157,28 @@ class Phones:
 
     async def _numbers_of(self, device: Device, post: Post) -> tuple[str, ...]:
         """Return the phone's numbers; when nobody says any, those that the pool has for it."""
-        if device.numbers or not _is_nowhere(post):
-            return device.numbers
-        return await self._numbers.of_provider(provider_name(device.name))
+        return device.numbers if not _is_nowhere(post) else await self._all_numbers_of(device)
 
-    async def _answer(self, inbound: Inbound) -> Reply | None:
+    async def _all_numbers_of(self, device: Device) -> tuple[str, ...]:
+        return device.numbers or await self._numbers.of_provider(provider_name(device.name))
+
+    async def _answer(self, device: Device, inbound: Inbound) -> Reply | None:
         """Return the instant reply, None when its receiver may be a machine, or was answered."""
         to = e164_of(inbound.to)
         people = persons(inbound.sender, to)
         if len(people) != 1 or sum(map(str.isdigit, inbound.sender)) < LEAST_DIGITS:
             return None
         sender = people[0]
-        if await self._numbers.get(sender):
+        may = self._answers.may(sender, *await self._all_numbers_of(device))
+        if not may or await self._numbers.get(sender):
             return None
         if self._words.is_stop(inbound.text) or await self._optouts.is_out(sender):
             return None
         if to and await self._numbers.get(to):
             return None  # kept for another reason than that it belongs to nothing
         try:
-            await self._limiter.hit("smssync_reply", sender, REPLIES)
+            await self._answers.limiter.hit("smssync_reply", sender, REPLIES)
+            await self._answers.hit(to or inbound.provider)
         except LimitExceeded:
             return None
         return Reply(sender, self._reply, str(uuid.uuid4()))

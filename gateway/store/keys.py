@@ -8,6 +8,8 @@ of a Redis Cluster.
 | limit:<class>:{<what>} | list | times (ms) of the counted calls, newest first | the window |
 | blocked | sorted set | ``<class> <what>`` that a limit refuses, by until when (ms) | the longest |
 | pace:{<key>} | list | reserved send times (ms), newest first | the interval |
+| pace:{<key>}:<flow> | list | those of one flow (public, relay, notices) | the same |
+| asked:{<key>} | hash | now, the newest time seen, and when each flow asked last (ms) | 10 s |
 | console:{<digest of the cookie>} | hash | a sign-in: gate, begun, shown:<thing> | 12 h idle |
 | spent:{<jti>} | string | digest of the one request that a provider's token opened | 7 minutes |
 | idempotency:{<digest>} | hash | request, state, id, status, body of a key | 1 day |
@@ -48,6 +50,7 @@ former releases also as they were given).
 | {relay}:parts:<digest> | hash | parts of one long MO that have come | until joined, 7 days |
 | {relay}:assemblies | sorted set | digests of long MOs by their deadline | until joined |
 | {relay}:told:<number>><sender> | string | a stranger was told that there is no session | 1 h |
+| {relay}:answered:<number> | list | times (ms) of its answers to strangers, newest first | 1 h |
 | {relay}:helped:<sender> | string | a person got the answer to HELP | 1 day |
 | {relay}:optouts | sorted set | numbers that texted STOP, by time | START, or an operator |
 | {relay}:optouts-erased | hash | key: a secret; a number hashed with it -> since | the same |
@@ -59,7 +62,8 @@ former releases also as they were given).
 | {relay}:queue:<sender>><receiver> | list | texts of one direction (JSON), in order | until sent |
 | {relay}:due | sorted set | directions with texts, by when to look at them next | until empty |
 | {relay}:claims | hash | direction under way -> ``<claim> <claimed or writing>`` | until decided |
-| {relay}:turns | hash | virtual number -> next free time of its pacing | an hour |
+| {relay}:clock | string | the newest time (ms) at which directions were claimed | for ever |
+| {relay}:turns | hash | virtual number -> next free times of its pacing | an hour |
 | {relay}:reserved | hash | direction -> the turn it waits for | the turn |
 | {relay}:holds | hash | provider that takes no texts -> JSON: why, code, since, next | its end |
 | {relay}:parked | sorted set | ``<provider> <direction>`` that waits for it, score 0 | its end |
@@ -122,6 +126,16 @@ def limit(limit_class: str, subject: str) -> str:
 def pace(name: str) -> str:
     """List of send times reserved under one provider key or sending number."""
     return f"pace:{{{name}}}"
+
+
+def pace_flow(name: str, flow: str) -> str:
+    """List of those of them that one flow has reserved."""
+    return f"pace:{{{name}}}:{flow}"
+
+
+def pace_asked(name: str) -> str:
+    """Hash of when send times were asked for last under one provider key or sending number."""
+    return f"asked:{{{name}}}"
 
 
 def renting(account: str) -> str:
@@ -187,6 +201,7 @@ INBOX_RAW = "{relay}:inbox-raw"
 DUE = "{relay}:due"
 HELD = "{relay}:held"
 CLAIMS = "{relay}:claims"
+CLOCK = "{relay}:clock"
 TURNS = "{relay}:turns"
 RESERVED = "{relay}:reserved"
 HOLDS = "{relay}:holds"
@@ -264,6 +279,11 @@ def parts(digest: str) -> str:
 def told(virtual_number: str, sender: str) -> str:
     """String: this sender was told that he has no session on this number."""
     return f"{{relay}}:told:{virtual_number}>{sender}"
+
+
+def answered(virtual_number: str) -> str:
+    """List of the times at which a number answered people who take part in nothing."""
+    return f"{{relay}}:answered:{virtual_number}"
 
 
 def helped(sender: str) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import quote
 from conf.checks import is_here
 from conf.messages import MessageEndpoint
 from conf.settings import Settings
+from gateway.access.answers import Answers
 from gateway.access.client_address import ClientAddress
 from gateway.access.gates import AdminGate, WebhookGate
 from gateway.access.limiter import Limit, Limiter, MessageLimits, ValidationLimits
@@ -20,6 +21,7 @@ from gateway.conversations.sessions import Sessions
 from gateway.conversations.texts.guard import Guard
 from gateway.conversations.transcript import Transcript
 from gateway.messaging.keywords import Keywords
+from gateway.messaging.pacer import Flow
 from gateway.providers import flowroute
 from gateway.providers.base import Provider
 from gateway.providers.flowroute import FlowrouteProvider
@@ -28,7 +30,8 @@ from gateway.providers.vonage.numbers import NumbersApi
 from gateway.providers.vonage.sms import Account, VonageProvider
 from gateway.store.pipeline import Store, connect
 from gateway.telephony import geoip, phonenumber
-from gateway.telephony.country import CountryGuesser
+from gateway.telephony.answerable import EVERY_COUNTRY, Answerable
+from gateway.telephony.country import CountryGuesser, region
 from gateway.telephony.judges import Judge, is_valid, is_valid_or_sample
 from gateway.telephony.networks import e164_of
 from gateway.virtual_numbers.setup import Webhooks
@@ -42,6 +45,9 @@ def problems(settings: Settings) -> list[str]:
     found = []
     if not phonenumber.is_region(settings.default_country):
         found.append(f"--default_country={settings.default_country}: no such country")
+    named = set(_words(settings.answer_countries)) - {EVERY_COUNTRY}
+    unknown = sorted(each for each in named if region(each) is None)
+    found += [f"--answer_countries: no such country: {each}" for each in unknown]
     for name, check in (
         ("geoip_file", lambda: geoip.open_lookup(settings.geoip_file)),
         ("redis_url", lambda: store(settings)),
@@ -240,6 +246,19 @@ def notice_texts(settings: Settings) -> NoticeTexts:
         held=settings.side_limit_msg,
         unknown=settings.unknown_msg,
     )
+
+
+def rate_shares(settings: Settings) -> dict[Flow, float]:
+    """Return the weights of the flows that share a provider's rate."""
+    pairs = (each.split(":") for each in _words(settings.rate_shares))
+    return {Flow(flow): float(weight) for flow, weight in pairs}
+
+
+def answers(settings: Settings, limiter: Limiter) -> Answers:
+    """Return who is answered that takes part in nothing."""
+    countries = _words(settings.answer_countries)
+    whom = Answerable(region(each) or each for each in countries)
+    return Answers(limiter, whom, settings.answer_limit)
 
 
 def guard(settings: Settings) -> Guard:

@@ -49,6 +49,7 @@ from gateway.monitoring.metrics import OUTBOX_REPEATS
 from gateway.monitoring.stats import Stats
 from gateway.providers.base import Provider
 from gateway.smssync.devices import Devices
+from gateway.smssync.guesses import Guesses
 from gateway.smssync.outgoing import phone_providers, reporting
 from gateway.smssync.phones import Phones
 from gateway.smssync.queue import TaskQueue
@@ -159,6 +160,7 @@ def _open(
 
     refusals = Refusals(store)
     limiter = Limiter(store, refusals)
+    answers = from_settings.answers(settings, limiter)
     admin = from_settings.admin_gate(settings)
 
     chat_numbers = from_settings.chat_numbers(settings)
@@ -188,7 +190,7 @@ def _open(
         providers,
         settings.provider,
         receipts,
-        Pacer(store),
+        Pacer(store, from_settings.rate_shares(settings)),
         smart_encoding=settings.smart_encoding,
     )
     closing.push_async_callback(messenger.drain)
@@ -228,7 +230,7 @@ def _open(
         numbers=chat_numbers,
         provider=settings.provider,
         wait=settings.chat_wait,
-        limiter=limiter,
+        answers=answers,
         sessions=sessions,
         notices=notices,
         inbox=inbox,
@@ -250,6 +252,7 @@ def _open(
             notices=notices,
             transcript=transcript,
             history=history,
+            answers=answers,
             senders=from_settings.own_senders(settings, endpoints),
             chat_numbers=chat_numbers,
             wake=worker.wake,
@@ -267,6 +270,7 @@ def _open(
         ),
         lobby=lobby,
         media=media,
+        answers=answers,
         wake=worker.wake,
     )
     holding = Holding(store, worker.wake)
@@ -353,7 +357,8 @@ def _open(
             messenger=messenger,
             relay=relay,
             numbers=pool,
-            limiter=limiter,
+            answers=answers,
+            guesses=Guesses(limiter),
             optouts=optouts,
             words=words,
             reply=settings.smssync_reply,

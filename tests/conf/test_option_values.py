@@ -7,6 +7,15 @@ import pytest
 from conf.settings import Settings
 from tests.support.servers.settings_loading import loaded
 
+WEIGHTS = "must be weights from 1 to 999, such as public:2,relay:2,notices:1"
+WRONG_SHARES = (
+    "public:1,relay:1",
+    "public:0,relay:1,notices:1",
+    "a:1,b:1,c:1",
+    "public:1,relay:1,notices:1,relay:2",
+    "public:1.5,relay:1,notices:1",
+)
+
 
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
@@ -20,6 +29,10 @@ from tests.support.servers.settings_loading import loaded
         ("request_path", "/get-app", "/get-app/"),
         ("request_path", "/a/b.c_d~e/", "/a/b.c_d~e/"),
         ("default_country", "us", "US"),
+        ("answer_countries", " us, Ca ,,", "US,CA"),
+        ("answer_countries", "*", "*"),
+        ("rate_shares", "relay:9, public:1 ,notices:1,", "relay:9,public:1,notices:1"),
+        ("answer_countries", "", ""),
         ("limit_amount", "0", 0),
         ("provider_timeout", "2.5", 2.5),
         ("nexmo_rate", "0", 0),
@@ -122,6 +135,9 @@ REDIS = (
         ("request_path", "/a b", "a path has only ASCII letters, digits and . _ ~ - /"),
         ("request_path", "/(.*)", "a path has only ASCII letters, digits and . _ ~ - /"),
         ("request_path", "/größe", "a path has only ASCII letters, digits and . _ ~ - /"),
+        ("answer_countries", "DE,USA", "must be a country code of two letters, such as DE"),
+        *(("rate_shares", wrong, WEIGHTS) for wrong in WRONG_SHARES),
+        ("answer_countries", "DE US", "must be a country code of two letters, such as DE"),
         ("default_country", "DEU", "must be a country code of two letters, such as DE"),
         ("default_country", "", "must be a country code of two letters, such as DE"),
         ("default_country", "ÄÖ", "must be a country code of two letters, such as DE"),

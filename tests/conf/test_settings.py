@@ -96,6 +96,9 @@ def test_every_option_of_the_contract_has_its_default() -> None:
         "stop_msg": "You will get no more messages. Text {start} to get them again.",
         "help_msg": "For help contact support@yourorg.com. Text {stop} to get no more messages.",
         "help_words": "HELP,INFO,AIDE",
+        "answer_countries": "",
+        "rate_shares": "public:2,relay:2,notices:1",
+        "answer_limit": 60,
         "media_msg": "Pictures and other media cannot be passed on. Please send a text instead.",
         "stop_words": "STOP,STOPALL,UNSUBSCRIBE,QUIT,END,REVOKE,OPTOUT,CANCEL,ARRET,ARRETER,"
         "DESABONNER",

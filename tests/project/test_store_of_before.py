@@ -133,8 +133,12 @@ async def place(redis_url: str, tmp_path: Path) -> AsyncIterator[PhonesTown]:
 
 # Keys that a store of release 0.1 does not have.
 NEW_KEYS = {
+    "asked:{<key>}",
     "idempotency:{<digest>}",
+    "pace:{<key>}:<flow>",
     "spent:{<jti>}",
+    "{relay}:answered:<number>",
+    "{relay}:clock",
     "{relay}:held",
     "{relay}:held:<session>:<side>",
     "{relay}:helped:<sender>",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from gateway.access.answers import Answers
 from gateway.access.limiter import Limiter
 from gateway.conversations.notices import Notices, NoticeTexts
 from gateway.conversations.opening import NewSession, Opening
@@ -23,6 +24,7 @@ from gateway.messaging.keywords import Keywords
 from gateway.messaging.optouts import OptOuts
 from gateway.messaging.receipts import Receipts
 from gateway.store.pipeline import Store
+from gateway.telephony.answerable import Answerable
 
 
 def silent(store: Store) -> Notices:
@@ -50,12 +52,13 @@ def relay_on(store: Store, notices: Notices, guard: Guard | None = None) -> Rela
     """Return a relay without chat numbers; nothing sends what it queues."""
     sessions, inbox = Sessions(store), Inbox(store, days=30)
     transcript = Transcript(store, days=30)
+    answers = Answers(Limiter(store), Answerable(), 0)
     lobby = Lobby(
         store,
         numbers=(),
         provider="nexmo",
         wait=0,
-        limiter=Limiter(store),
+        answers=answers,
         sessions=sessions,
         notices=notices,
         inbox=inbox,
@@ -76,6 +79,7 @@ def relay_on(store: Store, notices: Notices, guard: Guard | None = None) -> Rela
             notices=notices,
             transcript=transcript,
             history=History(store, Receipts(store, days=7), days=7),
+            answers=answers,
             senders=(),
             chat_numbers=(),
             wake=lambda: None,
@@ -93,5 +97,6 @@ def relay_on(store: Store, notices: Notices, guard: Guard | None = None) -> Rela
         ),
         lobby=lobby,
         media=media,
+        answers=answers,
         wake=lambda: None,
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import partial
 
 from conf.providers import is_phone
+from gateway.access.answers import Answers
 from gateway.conversations.notices import OPTED_OUT, Notices
 from gateway.conversations.outcomes import Taken
 from gateway.conversations.session import Seat, across, log_keys
@@ -23,9 +25,12 @@ from gateway.store.values import DAY_MS
 from gateway.telephony.networks import e164_of
 from gateway.telephony.plans import person, spellings
 
-_STOP = Script.load(__file__, "relay_stop", "_enqueue", "_once", "_log", "_owe", "_optouts")
+_STOP = Script.load(
+    *(__file__, "relay_stop", "_enqueue", "_once", "_log", "_owe", "_optouts", "_window"),
+    "_answers",
+)
 _START = Script.load(__file__, "relay_start", "_once", "_optouts")
-_HELP = Script.load(__file__, "relay_help", "_enqueue")
+_HELP = Script.load(__file__, "relay_help", "_enqueue", "_window", "_answers")
 
 # Who asks for help is answered once in so many milliseconds.
 HELPED_MS = DAY_MS
@@ -51,6 +56,7 @@ class Consent:
         notices: Notices,
         transcript: Transcript,
         history: History,
+        answers: Answers,
         senders: Collection[str],
         chat_numbers: Collection[str],
         wake: Callable[[], None],
@@ -61,6 +67,7 @@ class Consent:
         self._notices = notices
         self._transcript = transcript
         self._history = history
+        self._answers = answers
         self._senders = frozenset(senders)
         self._chat_numbers = frozenset(chat_numbers)
         self._wake = wake
@@ -90,7 +97,7 @@ class Consent:
     async def _stop(self, mo: Mo, look: Look) -> str:
         """Never text this person again, and tell the one he was talking with."""
         chat = mo.number in self._chat_numbers
-        confirmation = await self._answer(mo, look, partial(self._notices.stopped, chat=chat))
+        confirmation, most = await self._answer(mo, look, partial(self._notices.stopped, chat=chat))
         found = [
             *mo.token.keys,
             keys.OPTOUTS,
@@ -99,8 +106,9 @@ class Consent:
             keys.DUE,
             keys.ERASED_OPTOUTS,
             keys.queue(_direction(mo)),
+            keys.answered(mo.number),
         ]
-        args = [mo.token.digest, person(mo.sender), _direction(mo), confirmation]
+        args = (mo.token.digest, person(mo.sender), _direction(mo), confirmation, most)
         session = await self._sessions.find_open(look.route.session) if look.route else None
         if look.route is None or session is None or session.is_over(look.now):
             stopped: str = await self._store.run(_STOP, found, args)
@@ -127,29 +135,38 @@ class Consent:
         return happened
 
     async def _help(self, mo: Mo, look: Look) -> None:
-        answer = await self._answer(mo, look, self._notices.help)
+        answer, most = await self._answer(mo, look, self._notices.help)
         if answer and await self._store.run(
             _HELP,
-            [keys.helped(mo.sender), *_queueing(mo), keys.told(mo.number, mo.sender)],
-            [_direction(mo), answer, HELPED_MS, 0 if look.route else TOLD_MS],
+            [
+                *(keys.helped(mo.sender), keys.DUE, keys.queue(_direction(mo))),
+                *(keys.answered(mo.number), keys.told(mo.number, mo.sender)),
+            ],
+            [_direction(mo), answer, HELPED_MS, most, 0 if look.route else TOLD_MS],
         ):
             self._wake()
 
-    async def _answer(self, mo: Mo, look: Look, write: Callable[[Seat], OutboxEntry | None]) -> str:
+    async def _answer(
+        self, mo: Mo, look: Look, write: Callable[[Seat], OutboxEntry | None]
+    ) -> tuple[str, int]:
         """Return the answer to a text, as a queue holds it, '' when there is none.
 
-        Another program may share the account: from a number outside of the pool only those are
-        answered who have heard from it.
+        It comes with the most answers an hour of which it is one, 0 when it is owed because he
+        has heard from us. Another program may share the account: from a number that is not ours
+        nobody else is answered.
         """
         answer = write(Seat(mo.sender, mo.number, mo.inbound.provider))
-        in_pool = look.provider == mo.inbound.provider
-        may = in_pool or (not look.provider and await self._has_texted(mo))
-        return answer.to_json() if answer and may else ""
+        if answer is None or look.provider not in {"", mo.inbound.provider}:
+            return "", 0
+        if look.route or look.left or await self._has_texted(mo):
+            return answer.to_json(), 0
+        ours = look.provider or mo.number in self._senders
+        if ours and self._answers.may(mo.sender, mo.number):
+            return replace(answer, stranger=True).to_json(), self._answers.most
+        return "", 0
 
     async def _has_texted(self, mo: Mo) -> bool:
-        """Tell whether we text, or have texted this person, from the number that he answers."""
-        if mo.number in self._senders:
-            return True
+        """Tell whether we have texted this person from the number that he answers."""
         last = await self._history.messages_of(mo.sender, LAST_MESSAGES, "")
         return any(e164_of(message.sender) == mo.number for message in last.items)
 
@@ -158,6 +175,6 @@ def _direction(mo: Mo) -> str:
     return f"{mo.number}>{mo.sender}"
 
 
-def _queueing(mo: Mo) -> tuple[str, str]:
+def _queueing(mo: Mo) -> tuple[str, str, str]:
     """Return the keys by which a script queues an answer."""
-    return keys.DUE, keys.queue(_direction(mo))
+    return keys.DUE, keys.queue(_direction(mo)), keys.answered(mo.number)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
 import ujson
 
-from gateway.access.limiter import Limit, Limiter
+from gateway.access.answers import Answers
+from gateway.access.limiter import Limit
 from gateway.conversations.notices import THANKS, Notices, outgoing
 from gateway.conversations.outcomes import NotTaken, Taken
 from gateway.conversations.session import Seat, Session, session_keys
@@ -76,7 +78,7 @@ class Lobby:
         numbers: Collection[str],
         provider: str,
         wait: float,
-        limiter: Limiter,
+        answers: Answers,
         sessions: Sessions,
         notices: Notices,
         inbox: Inbox,
@@ -87,7 +89,7 @@ class Lobby:
         self._numbers = frozenset(each for number in numbers for each in spellings(number))
         self._provider = provider
         self._wait_ms = int(wait * 60_000)
-        self._limiter = limiter
+        self._answers = answers
         self._sessions = sessions
         self._notices = notices
         self._inbox = inbox
@@ -112,15 +114,25 @@ class Lobby:
             return await self._leave(seat, token)
         if waiting:
             return await self._inbox.keep(inbound, token, "waiting")
-        if await self._optouts.is_out(seat.person):
-            return await self._inbox.keep(inbound, token, "opted_out")
-        try:
-            await self._limiter.hit("lobby", seat.person, ANSWERS)
-        except LimitExceeded:
-            return await self._inbox.keep(inbound, token, "lobby_limit")
+        reason = await self._why_not(seat)
+        if reason:
+            return await self._inbox.keep(inbound, token, reason)
         if is_email(inbound.text):
             return await self._join(token, seat)
         return await self._help(token, seat)
+
+    async def _why_not(self, seat: Seat) -> str:
+        """Return why a person is not answered, '' when he is; that is counted."""
+        if await self._optouts.is_out(seat.person):
+            return "opted_out"
+        if not self._answers.may(seat.person, seat.number):
+            return "not_answerable"
+        try:
+            await self._answers.limiter.hit("lobby", seat.person, ANSWERS)
+            await self._answers.hit(seat.number)
+        except LimitExceeded:
+            return "lobby_limit"
+        return ""
 
     async def end(self, session: Session, token: Token) -> str:
         """End a chat because one of both texted ``#end``; both are thanked."""
@@ -149,7 +161,7 @@ class Lobby:
 
     async def _help(self, token: Token, seat: Seat) -> str:
         """Say how to begin a chat."""
-        entry = outgoing(seat, HELP, kind="chat")
+        entry = replace(outgoing(seat, HELP, kind="chat"), stranger=True)
         happened: str = await self._store.run(
             _ANSWER,
             [*token.keys, keys.DUE, keys.queue(entry.direction)],
@@ -169,7 +181,7 @@ class Lobby:
         raise StoreUnavailable
 
     async def _wait(self, token: Token, seat: Seat) -> str:
-        entry = outgoing(seat, WAITING, kind="chat")
+        entry = replace(outgoing(seat, WAITING, kind="chat"), stranger=True)
         place = ujson.dumps({"number": seat.number, "provider": seat.provider})
         happened: str = await self._store.run(
             _WAIT,

@@ -26,7 +26,8 @@ from gateway.virtual_numbers.pool import Mode
 log = logging.getLogger(__name__)
 
 _TEXT = Script.load(
-    __file__, "relay_text", "_enqueue", "_once", "_sides", "_pauses", "_log", "_owe", "_optouts"
+    *(__file__, "relay_text", "_enqueue", "_once", "_window", "_sides", "_pauses", "_log", "_owe"),
+    "_optouts",
 )
 
 # The words of the notices that what became of a text may owe its sender, by his side.

@@ -15,6 +15,7 @@ from dataclasses import replace
 import ujson
 
 from conf.providers import is_phone
+from gateway.access.answers import Answers
 from gateway.conversations.notices import Notices
 from gateway.conversations.outcomes import MOS, NotTaken, Taken
 from gateway.conversations.session import Route, Seat, routes_and_own
@@ -40,7 +41,9 @@ from gateway.telephony.plans import all_spellings, spellings
 log = logging.getLogger(__name__)
 
 _LOOK = Script.load(__file__, "relay_look", "_enqueue")
-_STRANGER = Script.load(__file__, "relay_stranger", "_enqueue", "_once", "_inbox")
+_STRANGER = Script.load(
+    __file__, "relay_stranger", "_enqueue", "_once", "_inbox", "_window", "_answers"
+)
 
 # Sessions may begin and end between the look and the script; not that often.
 MOST_LOOKS = 10
@@ -64,6 +67,7 @@ class Relay:
         passing: Passing,
         lobby: Lobby,
         media: Media,
+        answers: Answers,
         wake: Callable[[], None],
     ) -> None:
         self._store = store
@@ -75,6 +79,7 @@ class Relay:
         self._passing = passing
         self._lobby = lobby
         self._media = media
+        self._answers = answers
         self._wake = wake
 
     async def receive(self, inbound: Inbound) -> Taken:
@@ -155,12 +160,13 @@ class Relay:
             return await self._passing.take(mo, look, look.route)
         if self._lobby.answers(mo.number):
             return await self._chat(mo, look)
-        return await self._stranger(mo, look.provider)
+        return await self._stranger(mo, look)
 
-    async def _stranger(self, mo: Mo, provider: str) -> str:
+    async def _stranger(self, mo: Mo, look: Look) -> str:
         """Keep a text that belongs to no session and answer it, seldom enough."""
-        seat = Seat(mo.sender, mo.number, provider)
-        end, no_session = self._notices.end(seat), self._notices.no_session(seat)
+        seat = Seat(mo.sender, mo.number, look.provider)
+        may = look.left or self._answers.may(mo.sender, mo.number)
+        end, no_session = self._notices.end(seat), self._notices.no_session(seat) if may else None
         direction = f"{mo.number}>{mo.sender}"
         happened: str = await self._store.run(
             _STRANGER,
@@ -172,6 +178,7 @@ class Relay:
                 keys.INBOX,
                 keys.DUE,
                 keys.queue(direction),
+                keys.answered(mo.number),
             ],
             [
                 mo.token.digest,
@@ -180,8 +187,9 @@ class Relay:
                 self._inbox.lifetime,
                 direction,
                 end.to_json() if end else "",
-                no_session.to_json() if no_session else "",
+                replace(no_session, stranger=True).to_json() if no_session else "",
                 TOLD_MS,
+                self._answers.most,
             ],
         )
         if happened not in {Taken.REPEATED, NotTaken.CHANGED}:

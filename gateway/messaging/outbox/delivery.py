@@ -23,7 +23,7 @@ from gateway.messaging.messenger import NO_SUCH_PROVIDER, Messenger, NoTurn
 from gateway.messaging.outbox.holds import Hold, Holds, Look, tried
 from gateway.messaging.outbox.queue import CONFIRMATION, Claim, Outbox, OutboxEntry, Turn
 from gateway.messaging.outbox.verdict import OPEN, Resend, Verdict, judge
-from gateway.messaging.pacer import JITTER_MARGIN
+from gateway.messaging.pacer import JITTER_MARGIN, Flow
 from gateway.providers.base import Obstacle, Outcome, Sms, SubmitResult
 
 log = logging.getLogger(__name__)
@@ -198,6 +198,7 @@ class Delivery:
                 source=entry.kind,
                 session=entry.session,
                 attempts=entry.attempts + 1,
+                flow=_flow(entry),
                 follows=lambda result: self._judge(entry, result) in OPEN,
                 before=lambda: self._may_write(entry),
             )
@@ -311,6 +312,12 @@ def _reason(result: SubmitResult) -> str:
 
 def _sms(entry: OutboxEntry) -> Sms:
     return Sms(entry.id, entry.to, entry.sender, entry.text, keep_sender=True)
+
+
+def _flow(entry: OutboxEntry) -> Flow:
+    """Return by whose share of a provider's rate a text goes."""
+    notice = entry.stranger or entry.kind in {"notice", CONFIRMATION}
+    return Flow.NOTICES if notice else Flow.RELAY
 
 
 def _read(head: str, direction: str) -> OutboxEntry | None:

@@ -31,7 +31,7 @@ CONFIRMATION = "confirmation"
 # The reason of a dead letter whose text nobody can read.
 UNREADABLE = "unreadable"
 
-_CLAIM = Script.load(__file__, "outbox_claim", "_enqueue")
+_CLAIM = Script.load(__file__, "outbox_claim", "_enqueue", "_clock", "_turns")
 _MARK = Script.load(__file__, "outbox_mark", "_enqueue", "_optouts")
 _RENEW = Script.load(__file__, "outbox_renew", "_enqueue")
 _DECIDE = Script.load(__file__, "outbox_decide", "_enqueue")
@@ -45,7 +45,8 @@ class OutboxEntry:
     id: 32 hex digits, of the message's record and the provider's client-ref; to, sender: E.164;
     kind: relay, notice, chat or CONFIRMATION; session: '' for none; attempts: that failed so far;
     created: ms; since: when it was queued again, or was first tried if nobody knows when it was
-    created, ms; resent: it got no answer once and was sent again by itself.
+    created, ms; resent: it got no answer once and was sent again by itself; stranger: an answer to
+    one who takes part in nothing, before which participants' texts go.
     """
 
     id: str
@@ -59,6 +60,7 @@ class OutboxEntry:
     created: int = 0
     since: int = 0
     resent: bool = False
+    stranger: bool = False
 
     @property
     def direction(self) -> str:
@@ -171,7 +173,7 @@ class Outbox:
         try:
             pause_ms, *found = await self._store.run(
                 _CLAIM,
-                [keys.DUE, keys.CLAIMS, keys.TURNS, keys.RESERVED],
+                [keys.DUE, keys.CLAIMS, keys.TURNS, keys.RESERVED, keys.CLOCK],
                 [*args, int(take_over), *{claim.token for claim in own}],
             )
         except BaseException:

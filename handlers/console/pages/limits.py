@@ -36,6 +36,7 @@ CLASSES = {
     "lobby": "answers of the random chat to a sender",
     "smssync_reply": "instant replies to a sender",
     "phone_secret": "wrong secrets for a phone",
+    "answers": "answers of a number to strangers",
 }
 
 

@@ -37,7 +37,8 @@ REASONS = {
     "voice_session": "The conversation carries calls only.",
     "before_session": "It was sent before the conversation began, or its first part was.",
     "waiting": "The sender was waiting for a chat.",
-    "lobby_limit": "The sender texted the chat number too often.",
+    "lobby_limit": "The sender, or all of them together, texted the chat number too often.",
+    "not_answerable": "The sender is in a country or of a kind that the chat does not answer.",
     "opted_out": "The sender wants no texts.",
 }
 # Why a kept text is not queued again, by the words of gateway.messaging.outbox.shelf.

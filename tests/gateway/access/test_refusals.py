@@ -25,7 +25,10 @@ NOWHERE = "redis://127.0.0.1:1"
 CLIENT = "203.0.113.9"
 NUMBER = "+4917612345678"
 MINUTE, HOUR = 60, 3600
-HIT, LOOK = Script.load(limiter.__file__, "limit_hit"), Script.load(limiter.__file__, "limit_look")
+HIT, LOOK = (
+    Script.load(limiter.__file__, name, "_enqueue", "_window")
+    for name in ("limit_hit", "limit_look")
+)
 DUMP = Script("return redis.sha1hex(redis.call('DUMP', KEYS[1]))")
 
 

@@ -49,6 +49,8 @@ CHAT_STOPPED = STOPPED.partition(": ")[2]
 VOICE_START = "[YOUR ORG NAME]: Call this number to talk to your contact"
 BOTH_START = f"{START} Call this number to talk to your contact"
 LOBBY_ANSWERS = 10
+# The model knows no countries and no totals.
+EVERYBODY = ("--answer_countries=*", "--answer_limit=0")
 
 
 class Seat(NamedTuple):
@@ -526,6 +528,7 @@ async def test_everybody_hears_exactly_what_the_model_says(
     """And from the number that it says, after each of many random steps."""
     world = World(**rules)
     options = [
+        *EVERYBODY,
         f"--tn_exclusive={world.exclusive}",
         f"--number_cooldown={3600 if world.cooldown else 0}",
         f"--chat_numbers={','.join(world.chat_numbers)}",
@@ -541,7 +544,7 @@ async def test_the_sender_for_north_america_does_not_stand_in_for_a_rented_numbe
 ) -> None:
     """It is for messages of the site; an answer to it would reach nobody."""
     world = World()
-    async with town(redis_url, "--nexmo_long_virtual_number=12065550199") as place:
+    async with town(redis_url, *EVERYBODY, "--nexmo_long_virtual_number=12065550199") as place:
         await Driver(place, world, 8, NUMBERS).run(30)
 
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import math
+import random
+from collections import Counter
 from collections.abc import Sequence
 
 import pytest
 
 from gateway.errors import StoreUnavailable
-from gateway.messaging.pacer import Pacer
+from gateway.messaging.pacer import SHARES, Flow, Pacer
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
+from tests.support.visitor import eventually
 
 NOWHERE = "redis://127.0.0.1:1"
 KEY = keys.pace("key")
@@ -146,3 +149,73 @@ async def now(store: Store) -> int:
 async def test_without_the_store_no_turn_is_handed_out() -> None:
     with pytest.raises(StoreUnavailable):
         await Pacer(connect(NOWHERE)).reserve("key", 1, 5)
+
+
+# -- shares -----------------------------------------------------------------------------------
+
+ALL = (Flow.PUBLIC, Flow.RELAY, Flow.NOTICES)
+
+
+async def want(pacer: Pacer, flow: Flow, taken: list[Flow], until: int) -> None:
+    """Take turns of a flow, one after the other, until so many are taken by all together."""
+    while len(taken) < until:
+        wait = await pacer.reserve("key", 60, 5, flow=flow)
+        if wait is not None and len(taken) < until:
+            taken.append(flow)
+            await asyncio.sleep(wait)
+
+
+async def shared(stores: list[Store], demand: dict[Flow, int], turns: int) -> Counter[Flow]:
+    """Return who got how many of so many turns; demand: who asks at a time, by flow."""
+    taken: list[Flow] = []
+    asking = [flow for flow, askers in demand.items() for _ in range(askers)]
+    calls = [want(Pacer(stores[n % 3]), flow, taken, turns) for n, flow in enumerate(asking)]
+    await asyncio.gather(*calls)
+    return Counter(taken)
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_no_flow_that_has_work_gets_less_than_its_share(
+    stores: list[Store], seed: int
+) -> None:
+    """Whoever asks how often at a time, as long as it is enough to fill the share."""
+    chance = random.Random(seed)
+    demand = {flow: chance.randint(30, 80) for flow in ALL}
+    got = await shared(stores, demand, 240)
+    # Who comes first finds nobody else, and reserves a turn for each who asks.
+    assert all(got[flow] >= (240 - 80) * weight / 5 for flow, weight in SHARES.items())
+
+
+@pytest.mark.parametrize("flow", ALL)
+async def test_what_the_others_leave_is_for_who_wants_it(stores: list[Store], flow: Flow) -> None:
+    others = {each: 1 for each in ALL if each != flow}
+    got = await shared(stores, {**others, flow: 40}, 100)
+    assert got[flow] > 100 * SHARES[flow] / 5
+
+
+async def test_a_flow_alone_has_the_whole_rate(stores: list[Store]) -> None:
+    waits = [await Pacer(stores[0]).reserve("key", 20, 5) for _ in range(80)]
+    assert None not in waits
+
+
+async def test_weights_are_those_of_the_option(store: Store) -> None:
+    pacer = Pacer(store, {Flow.PUBLIC: 1, Flow.RELAY: 8, Flow.NOTICES: 1})
+    assert 0 == await pacer.reserve("key", 10, 5, flow=Flow.RELAY)
+    held = await pacer.reserve("key", 10, 5, hold=0.8)
+    assert held is not None
+    assert await pacer.reserve("key", 10, 0.05) is None
+    turns = [await pacer.reserve("key", 10, 5, flow=Flow.RELAY) for _ in range(8)]
+    assert None not in turns
+    assert await pacer.reserve("key", 10, 0.05, flow=Flow.RELAY) is None
+
+
+async def test_a_flow_begins_while_another_wants_more_than_the_rate(stores: list[Store]) -> None:
+    """Public demand above the rate left relayed texts no turn at all."""
+    taken: list[Flow] = []
+    crowd = [want(Pacer(stores[n % 3]), Flow.PUBLIC, taken, 300) for n in range(150)]
+    public = asyncio.gather(*crowd)
+    await eventually(lambda: len(taken) >= 30)
+    relay = [want(Pacer(stores[0]), Flow.RELAY, taken, 300) for _ in range(50)]
+    await asyncio.gather(public, *relay)
+    late = Counter(taken[-100:])
+    assert late[Flow.RELAY] >= 100 * 0.4

@@ -228,6 +228,38 @@ async def test_a_number_of_the_pool_answers_by_its_own_notices(opened: Open) -> 
         assert [(SENDER[1:], OURS[1:], "no_session")] == await inbox(services)
 
 
+BY_COUNTRY = [
+    pytest.param([OURS], "", SENDER, True, id="at home"),
+    pytest.param([OURS], "", GERMAN, False, id="abroad"),
+    pytest.param([OURS, GERMAN[:-1] + "2"], "", GERMAN, True, id="the country of its other card"),
+    pytest.param([OURS], "DE", GERMAN, True, id="a country that is named"),
+    pytest.param([], "", GERMAN, True, id="a phone whose numbers nobody knows"),
+    pytest.param([], "", "+881612345678", False, id="a satellite"),
+    pytest.param([OURS], "*", "+881612345678", False, id="a satellite, from everywhere"),
+    pytest.param([], "", "+19002345678", False, id="premium"),
+    pytest.param([], "", "+493012345678", False, id="a land line"),
+]
+
+
+@pytest.mark.parametrize(("numbers", "countries", "sender", "expected"), BY_COUNTRY)
+async def test_a_phone_answers_the_people_of_its_numbers_countries(
+    opened: Open, numbers: list[str], countries: str, sender: str, expected: bool
+) -> None:
+    device = phone(*numbers)
+    options = {"smssync_reply": REPLY, "answer_countries": countries}
+    async with opened(device, **options) as services:
+        reply = await services.phones.receive(device, post(sender=sender))
+        assert expected is bool(reply)
+        assert 1 == len(await inbox(services))
+
+
+async def test_a_phone_answers_so_many_in_an_hour(opened: Open) -> None:
+    async with opened(ONE_SIM, smssync_reply=REPLY, answer_limit=2) as services:
+        posts = [post(message_id=f"m-{n}", sender=f"+1206555010{n}") for n in range(4)]
+        replies = [await services.phones.receive(ONE_SIM, each) for each in posts]
+    assert [True, True, False, False] == [bool(each) for each in replies]
+
+
 async def test_without_the_option_nobody_is_answered(opened: Open) -> None:
     async with opened(ONE_SIM) as services:
         assert await services.phones.receive(ONE_SIM, post()) is None

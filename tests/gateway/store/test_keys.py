@@ -145,6 +145,10 @@ TOGETHER: dict[str, Callable[[str], tuple[str, str]]] = {
         keys.part("nexmo", given),
         keys.parked("nexmo", given),
     ),
+    "pace_reserve": lambda given: (
+        keys.pace(f"nexmo:{given}"),
+        keys.pace_asked(f"nexmo:{given}"),
+    ),
     "stats_add": lambda given: (keys.stats_flushed(given), keys.STATS_LATEST),
 }
 

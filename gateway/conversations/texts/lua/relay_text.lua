@@ -1,5 +1,5 @@
 -- Take a text of one participant and queue it for the other.
--- Preludes: _enqueue _once _sides _pauses _log _owe _optouts
+-- Preludes: _enqueue _once _window _sides _pauses _log _owe _optouts
 -- KEYS[1]  token, KEYS[2] assemblies, KEYS[3] routes of the sender, KEYS[4] session, KEYS[5] optouts,
 --          KEYS[6] log, KEYS[7] its states, KEYS[8] and KEYS[9] logs of both, KEYS[10] due, KEYS[11]
 --          queue to the counterpart, KEYS[12] announce, KEYS[13] expiries, KEYS[14] passed, KEYS[15]
@@ -18,6 +18,7 @@ local found = redis.call('HMGET', KEYS[4], 'expires', 'paused')
 if found[1] and found[1] ~= '0' and tonumber(found[1]) <= now then return 'over' end
 local since = opted_out(KEYS[5], KEYS[17], ARGV[4])
 local cap = {amount = tonumber(ARGV[17]), window = tonumber(ARGV[18]), day = tonumber(ARGV[19])}
+if redis.call('EXISTS', KEYS[15]) == 0 then window_follow(KEYS[14], DAY_MS, now) end
 local at, waits = earliest(KEYS[14], KEYS[15], cap, now)
 if at > now + DAY_MS and not since and not found[2] then return 'overflow' end
 if not once(KEYS[1], KEYS[2], ARGV[1]) then return 'repeated' end

@@ -562,3 +562,77 @@ async def test_an_error_of_the_store_is_not_hidden(outbox: Outbox, redis_url: st
         client.set(keys.DUE, "no sorted set")
     with pytest.raises(redis.ResponseError):
         await claims_of(outbox)
+
+
+# -- strangers --------------------------------------------------------------------------------
+
+
+def to_stranger(number: int) -> OutboxEntry:
+    """Return an answer to one who takes part in nothing, from the American number."""
+    return entry(number, sender=AMERICAN, to=f"+120655502{number:02}", stranger=True)
+
+
+def to_participant(number: int, to: str = "") -> OutboxEntry:
+    return entry(number, sender=AMERICAN, to=to or f"+120655503{number:02}")
+
+
+async def sent_in_order(outbox: Outbox, store: Store, count: int) -> list[str]:
+    """Return the receivers of the next texts, in the order in which their turns come."""
+    order: list[str] = []
+
+    async def look() -> bool:
+        for claim in await claims_of(outbox, interval_ms=INTERVAL_MS // 4):
+            order.append(claim.direction.partition(">")[2])
+            await outbox.done(claim, await head_of(store, claim.direction))
+        return len(order) >= count
+
+    await eventually(look)
+    return order
+
+
+async def test_participants_take_the_next_turns_of_a_number_before_strangers(
+    outbox: Outbox, store: Store
+) -> None:
+    """Those who are answered keep their order, and none is lost."""
+    strangers = [to_stranger(n) for n in range(8)]
+    for each in strangers:
+        await push(store, each)
+    [first] = await sent_in_order(outbox, store, 1)
+    people = [to_participant(n) for n in range(4)]
+    for each in people:
+        await push(store, each)
+    order = await sent_in_order(outbox, store, 11)
+    assert [each.to for each in people] == order[:4]
+    assert {each.to for each in strangers} == {first, *order[4:]}
+    assert 0 == await left_behind(store)
+
+
+async def test_a_stranger_who_takes_part_by_now_waits_no_longer_behind_others(
+    outbox: Outbox, store: Store
+) -> None:
+    """His direction holds a participant's text behind the answer."""
+    for number in range(8):
+        await push(store, to_stranger(number))
+    await sent_in_order(outbox, store, 1)
+    await push(store, to_participant(9, to_stranger(7).to))
+    order = await sent_in_order(outbox, store, 3)
+    assert [to_stranger(7).to] * 2 == order[:2]
+
+
+async def test_a_participants_text_leaves_a_claimed_answer_its_lease(
+    outbox: Outbox, store: Store
+) -> None:
+    await push(store, to_stranger(1))
+    claim = await claimed(outbox)
+    await push(store, to_participant(2, to_stranger(1).to))
+    assert await due_in(store, claim.direction) > AGES_MS / 2
+    assert [] == await claims_of(outbox)
+
+
+async def test_many_strangers_cost_a_number_one_look_a_turn(outbox: Outbox, store: Store) -> None:
+    for number in range(20):
+        await push(store, to_stranger(number))
+    await claims_of(outbox, interval_ms=1000)
+    waits = sorted([await due_in(store, to_stranger(n).direction) for n in range(20)])
+    steps = [later - sooner for sooner, later in pairwise(waits[:-1])]
+    assert all(900 < step < 1100 for step in steps)
