@@ -152,6 +152,7 @@ NEW_KEYS = {
     "{relay}:unknown",
     "{relay}:unknown-times",
     "{relay}:unknown-new",
+    "{relay}:writable",
 }
 
 

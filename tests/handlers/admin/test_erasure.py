@@ -57,6 +57,7 @@ async def place(redis_url: str, tmp_path: Path) -> AsyncIterator[PhonesTown]:
         "--sender=Example",
         "--receiver_limit_amount=1",
         "--side_limit_amount=2",
+        "--answer_countries=*",
         "--public_url=http://127.0.0.1:9",
         "--smssync_reply=Hello",
         devices_file(tmp_path),

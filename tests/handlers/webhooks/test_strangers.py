@@ -101,7 +101,7 @@ async def test_words_of_strangers_count_among_the_answers_of_a_number(redis_url:
         for sender, text in ((ANNA, "HELP"), (BERT, "STOP"), (CARL, "STOP")):
             await place.text(sender, ONE, text)
         await place.at_rest()
-        assert [(ANNA, HELP), (ANNA, NO_SESSION)] == [
+        assert [(ANNA, HELP), (BERT, STOPPED)] == [
             (each.to, each.text) for each in place.emulator.sent
         ]
         assert 2 == (await place.ok("GET", "/optouts"))["total_optouts"]
