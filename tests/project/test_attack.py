@@ -9,23 +9,13 @@ from tests.attack.__main__ import main, played
 from tests.attack.attacks import ATTACKS, Attack, Verdict
 
 MODULES = (doors, texts, elsewhere)
-# What nothing stops as yet. Of these only that they can be played is asserted.
-REACHED = {
-    "a phone's secret is guessed",
-    "foreign strangers take a number out of the pool",
-    "strangers by satellite are answered at our cost",
-    "the lobby answers a satellite",
-    "a session whose hash is gone blocks its numbers",
-    "the metrics are read from outside",
-}
 QUICK = [each for each in ATTACKS if each.quick]
 
 
 @pytest.mark.parametrize("attack", QUICK, ids=lambda attack: attack.name)
 async def test_an_attack_is_stopped(attack: Attack, redis_url: str) -> None:
     found = await played(attack, redis_url)
-    assert "it broke" not in found.seen
-    assert found.verdict is not Verdict.NOT_STOPPED or attack.name in REACHED, found.seen
+    assert found.verdict is not Verdict.NOT_STOPPED, found.seen
 
 
 def test_an_attack_that_breaks_has_not_been_stopped(capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,4 +35,3 @@ def test_an_attack_that_breaks_has_not_been_stopped(capsys: pytest.CaptureFixtur
 def test_every_name_of_an_attack_is_one() -> None:
     names = [each.name for each in ATTACKS]
     assert len({*names}) == len(names)
-    assert set() == REACHED - {*names}
