@@ -87,11 +87,15 @@ def _parse(text: str, regions: tuple[str, ...], judge: Judge) -> PhoneNumber | N
 
 
 def _only(found: list[PhoneNumber], rank: Rank, regions: tuple[str, ...]) -> PhoneNumber | None:
-    if len(found) > 1 and rank.mobile_wins:
-        codes = tuple(f"+{phonenumbers.country_code_for_region(region)}" for region in regions)
-        mobiles = [number for number in found if number.type in MOBILE_TYPES]
-        found = mobiles if all(number.e164.startswith(codes) for number in mobiles) else []
-    return found[0] if len(found) == 1 else None
+    """Return the one of several numbers that is meant, None where that cannot be told."""
+    if len(found) == 1:
+        return found[0]
+    codes = tuple(f"+{phonenumbers.country_code_for_region(region)}" for region in regions)
+    if rank.first_wins and found[0].e164.startswith(codes):
+        return found[0]
+    mobiles = [number for number in found if number.type in MOBILE_TYPES]
+    wins = rank.mobile_wins and len(mobiles) == 1 and mobiles[0].e164.startswith(codes)
+    return mobiles[0] if wins else None
 
 
 def _meant(written: Written, regions: tuple[str, ...], judge: Judge) -> PhoneNumber | None:
@@ -118,7 +122,8 @@ def _read_alone(number: str, regions: tuple[str, ...], judge: Judge) -> PhoneNum
         return national
     once = _behind_a_doubled_code(number)
     doubled = read(f"+{once}", None, judge) if once else None
-    if doubled is not None and doubled.type in MOBILE_TYPES:
+    # +1 is left out: a 1 before a number that begins with 1 is rather its place in a list.
+    if doubled is not None and doubled.type in MOBILE_TYPES and once[:1] != "1":
         return doubled if national in (doubled, None) else None
     return _as_forgotten_plus(number, judge) or national
 

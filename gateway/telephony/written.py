@@ -70,16 +70,19 @@ _LISTED = re.compile(r" *[(\[]? *[1-9][0-9]{0,2} *(?:\.?[)\]][ .:~-]*|[./~-]+ +|
 _COUNT = re.compile(r" *[1-9][0-9]{0,2}[ ()\[\]/.~-]+")
 _BEFORE_A_COUNT = re.compile(r".*(?:[^\W\d_][.]? *|[#№] *|[^\s:=(\[)\]])")
 # What a note behind a number may begin with: "2nd", "24h", "24/7", "50€", "9-17 Uhr".
-_TAIL = re.compile(r"(.*?([0-9]+)[)\]]*) +(?:- *)?([0-9]{1,4}(?: ?[/.~-] ?[0-9]{1,4})?)[ .]*")
-_UNIT = re.compile(r"(?![xwp] ?[0-9]|ext)[^\W\d_]|[€$£¥₹%°º]|:[0-9]", re.IGNORECASE)
+_TAIL = re.compile(
+    r"(.*?([0-9]+)[)\]]*)(?: +(?:- *)?([0-9]{1,2} ?[/.~-] ?[0-9]{1,2})|[ -]+([0-9]{1,4}))[ .]*"
+)
+_UNIT = re.compile(r"(?![xwp] ?[0-9]|ext)[^\W\d_]| ?[€$£¥₹%°º]|:[0-9]", re.IGNORECASE)
 # Behind so many digits in one block, none of the number follows.
 LONG_BLOCK = 5
 # Digits that were hidden, or typed as letters, behind the first ones of a number.
 _HIDDEN = re.compile(
     r"(?<=[0-9])(?!ext)[A-Za-z]{1,3}[0-9]"
-    r"| *(?:[xX]{2}|[*?_•●#]{2}|[OoIlSZB]{1,2}[0-9])"
+    r"| *(?:[xX]{2}|[*?_•●#]{2}|[OoIlSZB]{1,2}[0-9]|[Oo] [0-9]|[Oo]{2,3}(?![A-Za-z]))"
     r"|(?<=[0-9])(?:[Oo]{1,3}(?![A-Za-z])|…)"
 )
+_LETTERS_X = re.compile(r"[xX]{2,}")
 _HIDDEN_TOKEN = re.compile(r"[0-9A-Za-z*?_•●#… -]+")
 _CUT_OFF = re.compile(r"(?<=[0-9]) *([.~-]{2,}) *")
 _NOUGHT_IN_BRACKETS = re.compile(r"[(\[] *0 *[)\]]")
@@ -97,11 +100,13 @@ class Written:
 class Rank:
     """Readings that are as likely as each other: two that are different numbers are none.
 
-    mobile_wins: but the only mobile of the regions is taken, before land lines that a note makes.
+    mobile_wins: but the only mobile of the regions is taken, before land lines that a note makes;
+    first_wins: but the first is taken where it is a number of the regions.
     """
 
     readings: tuple[Written, ...]
     mobile_wins: bool = False
+    first_wins: bool = False
 
 
 def attempts(text: str) -> Iterator[Rank]:
@@ -184,9 +189,9 @@ def _plain(mark: str, number: str, behind: str = "") -> Iterator[Rank]:
     """Yield the readings of digits, plus signs and punctuation alone, with what stands behind."""
     uncounted = _behind_a_count(mark, number)
     written = [Written(mark, number), *([Written(_NOTE, uncounted)] if uncounted else [])]
-    for each in tuple(written):
-        head = _before_a_tail(each.number, behind)
-        written += [Written(each.mark, head)] if head else []
+    tail = _tail(number, behind)
+    if tail:
+        written += [Written(each.mark, each.number[: -len(tail)]) for each in written]
     uncut = [Written(mark, each) for each in _uncut(number, behind)]
     readings = (
         Written(each.mark, reading)
@@ -194,7 +199,11 @@ def _plain(mark: str, number: str, behind: str = "") -> Iterator[Rank]:
         for plain in _readings(each.number)
         for reading in (plain, _NOUGHT_IN_BRACKETS.sub("", plain))
     )
-    yield Rank(tuple(dict.fromkeys(readings)), mobile_wins=len(written) > 1 and not uncut)
+    yield Rank(
+        tuple(dict.fromkeys(readings)),
+        mobile_wins=len(written) > 1 and not uncut,
+        first_wins=tail is not None and not (uncounted or uncut or _is_a_note(number, behind)),
+    )
 
 
 def _readings(number: str) -> list[str]:
@@ -218,14 +227,21 @@ def _behind_a_count(mark: str, number: str) -> str | None:
     return rest if _digits(rest) >= SHORTEST else None
 
 
-def _before_a_tail(number: str, behind: str) -> str | None:
-    """Return a number without the digits behind it that may be a note's, None without such."""
+def _tail(number: str, behind: str) -> str | None:
+    """Return the end of a number that may be a note's, None without such."""
     found = _TAIL.fullmatch(number)
-    if found is None or _digits(found[1]) < SHORTEST:
+    if found is None or _digits(found[1]) < SHORTEST or not (behind or found[3]):
         return None
-    is_lone = len(found[3]) == 1 or len(found[2]) >= LONG_BLOCK
-    is_note = not found[3].isdigit() or (behind and is_lone) or _UNIT.match(behind)
-    return found[1] if is_note else None
+    return number[found.end(1) :]
+
+
+def _is_a_note(number: str, behind: str) -> bool:
+    """Tell whether the end of a number is as likely a note's as one of its groups of digits."""
+    found = _TAIL.fullmatch(number)
+    if found is None:
+        return False
+    is_lone = found[4] is None or len(found[4]) == 1 or len(found[2]) >= LONG_BLOCK
+    return is_lone or _UNIT.match(behind) is not None
 
 
 def _uncut(number: str, behind: str) -> list[str]:
@@ -237,7 +253,9 @@ def _uncut(number: str, behind: str) -> list[str]:
         hidden = token[0].replace("…", "xx")
     else:
         return []
-    return [number + re.sub("[^0-9 -]", digit, hidden) for digit in "0159"]
+    some = {re.sub("[^0-9 -]", digit, hidden) for digit in "0159"}
+    # Two letters x may stand for any number of digits.
+    return [number + each for each in (*some, *({_LETTERS_X.sub("", hidden)} - {hidden}))]
 
 
 def _around_a_plus(number: str) -> list[str]:
