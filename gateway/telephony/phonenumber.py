@@ -58,7 +58,7 @@ _NO_DIGIT = re.compile(r"[^0-9]")
 # custom and all numbers have one length, and in service numbers; else what is glued to digits.
 _PHONE_WORD = re.compile(r"[A-Za-z]{3}")
 _PHONE_WORD_TYPES = frozenset({"toll_free", "premium_rate", "shared_cost", "uan"})
-_GLUED = re.compile(r"[0-9]+[A-Za-z]+")
+_GLUED = re.compile(r"0[0-9]*[A-Za-z]+")
 
 _DIGIT_RUN = re.compile(r"\+?\d{6,}")
 
@@ -79,11 +79,19 @@ def parse(text: str, regions: tuple[str, ...], judge: Judge = is_valid) -> Phone
 @lru_cache(CACHE_ENTRIES)
 def _parse(text: str, regions: tuple[str, ...], judge: Judge) -> PhoneNumber | None:
     for rank in attempts(text):
-        read = (_meant(each, regions, judge) for each in rank.readings)
-        found = {number.e164: number for number in read if number is not None}
+        found = _found(rank.readings, regions, judge)
+        if not _found(rank.uncut, regions, judge).keys() <= found.keys():
+            return None
         if found:
             return _only(list(found.values()), rank, regions)
     return None
+
+
+def _found(
+    readings: tuple[Written, ...], regions: tuple[str, ...], judge: Judge
+) -> dict[str, PhoneNumber]:
+    read = (_meant(each, regions, judge) for each in readings)
+    return {number.e164: number for number in read if number is not None}
 
 
 def _only(found: list[PhoneNumber], rank: Rank, regions: tuple[str, ...]) -> PhoneNumber | None:
@@ -123,7 +131,7 @@ def _read_alone(number: str, regions: tuple[str, ...], judge: Judge) -> PhoneNum
     once = _behind_a_doubled_code(number)
     doubled = read(f"+{once}", None, judge) if once else None
     # +1 is left out: a 1 before a number that begins with 1 is rather its place in a list.
-    if doubled is not None and doubled.type in MOBILE_TYPES and once[:1] != "1":
+    if doubled is not None and doubled.type in MOBILE_TYPES and not is_north_american(doubled.e164):
         return doubled if national in (doubled, None) else None
     return _as_forgotten_plus(number, judge) or national
 

@@ -73,12 +73,15 @@ _BEFORE_A_COUNT = re.compile(r".*(?:[^\W\d_][.]? *|[#№] *|[^\s:=(\[)\]])")
 _TAIL = re.compile(
     r"(.*?([0-9]+)[)\]]*)(?: +(?:- *)?([0-9]{1,2} ?[/.~-] ?[0-9]{1,2})|[ -]+([0-9]{1,4}))[ .]*"
 )
-_UNIT = re.compile(r"(?![xwp] ?[0-9]|ext)[^\W\d_]| ?[€$£¥₹%°º]|:[0-9]", re.IGNORECASE)
+_UNIT = re.compile(
+    r"(?![xwp] ?[0-9]|ext)[^\W\d_]| ?[€$£¥₹%°º]| ?(?:h|am|pm|uhr|eur|usd)\b|:[0-9]", re.IGNORECASE
+)
+_ORDINAL = re.compile(r"(?:st|nd|rd|th)\b", re.IGNORECASE)
 # Behind so many digits in one block, none of the number follows.
 LONG_BLOCK = 5
 # Digits that were hidden, or typed as letters, behind the first ones of a number.
 _HIDDEN = re.compile(
-    r"(?<=[0-9])(?!ext)[A-Za-z]{1,3}[0-9]"
+    r"(?<=[0-9])(?!ext)(?:[A-Za-z]{1,2}|[OoIlSZB]{3})[0-9]"
     r"| *(?:[xX]{2}|[*?_•●#]{2}|[OoIlSZB]{1,2}[0-9]|[Oo] [0-9]|[Oo]{2,3}(?![A-Za-z]))"
     r"|(?<=[0-9])(?:[Oo]{1,3}(?![A-Za-z])|…)"
 )
@@ -101,12 +104,14 @@ class Rank:
     """Readings that are as likely as each other: two that are different numbers are none.
 
     mobile_wins: but the only mobile of the regions is taken, before land lines that a note makes;
-    first_wins: but the first is taken where it is a number of the regions.
+    first_wins: but the first is taken where it is a number of the regions;
+    uncut: what the number may be of which digits are hidden: if that is another one, none is taken.
     """
 
     readings: tuple[Written, ...]
     mobile_wins: bool = False
     first_wins: bool = False
+    uncut: tuple[Written, ...] = ()
 
 
 def attempts(text: str) -> Iterator[Rank]:
@@ -192,17 +197,17 @@ def _plain(mark: str, number: str, behind: str = "") -> Iterator[Rank]:
     tail = _tail(number, behind)
     if tail:
         written += [Written(each.mark, each.number[: -len(tail)]) for each in written]
-    uncut = [Written(mark, each) for each in _uncut(number, behind)]
     readings = (
         Written(each.mark, reading)
-        for each in (*written, *uncut)
+        for each in written
         for plain in _readings(each.number)
         for reading in (plain, _NOUGHT_IN_BRACKETS.sub("", plain))
     )
     yield Rank(
         tuple(dict.fromkeys(readings)),
-        mobile_wins=len(written) > 1 and not uncut,
-        first_wins=tail is not None and not (uncounted or uncut or _is_a_note(number, behind)),
+        mobile_wins=len(written) > 1,
+        first_wins=tail is not None and uncounted is None and not _is_a_note(number, behind),
+        uncut=tuple(Written(mark, each) for each in _uncut(number, behind)),
     )
 
 
@@ -229,6 +234,8 @@ def _behind_a_count(mark: str, number: str) -> str | None:
 
 def _tail(number: str, behind: str) -> str | None:
     """Return the end of a number that may be a note's, None without such."""
+    if _ORDINAL.match(behind) and _digits(number) > SHORTEST and " " not in number[-2:]:
+        return number[-1]
     found = _TAIL.fullmatch(number)
     if found is None or _digits(found[1]) < SHORTEST or not (behind or found[3]):
         return None
@@ -238,24 +245,30 @@ def _tail(number: str, behind: str) -> str | None:
 def _is_a_note(number: str, behind: str) -> bool:
     """Tell whether the end of a number is as likely a note's as one of its groups of digits."""
     found = _TAIL.fullmatch(number)
-    if found is None:
-        return False
-    is_lone = found[4] is None or len(found[4]) == 1 or len(found[2]) >= LONG_BLOCK
-    return is_lone or _UNIT.match(behind) is not None
+    if found is None or _UNIT.match(behind):
+        return True
+    is_hours, is_lone = found[4] is None, len(found[4] or "") == 1
+    is_set_apart = number[found.end(1)] == " " and number[found.start(2) - 1] in "-."
+    return is_hours or is_lone or is_set_apart or len(found[2]) >= LONG_BLOCK
 
 
 def _uncut(number: str, behind: str) -> list[str]:
-    """Return what a number may be of which digits are hidden: several, so that none is taken."""
+    """Return some numbers that a number may be of which digits are hidden."""
     cut = _CUT_OFF.search(number) if not behind else None
     if cut and cut.end() == len(number):
         hidden, number = "x" * len(cut[1]), number[: cut.start()]
-    elif token := _HIDDEN.match(number[-1:] + behind, 1) and _HIDDEN_TOKEN.match(behind):
+    elif _is_torn(number, behind) and (token := _HIDDEN_TOKEN.match(behind)):
         hidden = token[0].replace("…", "xx")
     else:
         return []
-    some = {re.sub("[^0-9 -]", digit, hidden) for digit in "0159"}
+    some = {re.sub("[^0-9 -]", digit, hidden) for digit in "0123456789"}
     # Two letters x may stand for any number of digits.
     return [number + each for each in (*some, *({_LETTERS_X.sub("", hidden)} - {hidden}))]
+
+
+def _is_torn(number: str, behind: str) -> bool:
+    """Tell whether digits of a number are hidden by what stands behind it."""
+    return _HIDDEN.match(number[-1:] + behind, 1) is not None
 
 
 def _around_a_plus(number: str) -> list[str]:
@@ -302,6 +315,8 @@ def _among_notes(shown: str) -> Iterator[Rank]:
         )
     else:
         several = [run[0] for run in runs if _digits(run[0]) >= FEWEST_OF_A_NUMBER]
+        if any(_is_torn(run[0], shown[run.end() :]) for run in runs[:-1]):
+            return
         if len(several) > 1:
             numbers = (_marked(each.rstrip(" (["))[1] for each in several)
             yield Rank(tuple(Written(_NOTE, each) for each in numbers))
