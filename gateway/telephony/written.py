@@ -55,8 +55,8 @@ _PROFILE = re.compile(
 )
 _GLOBAL_CONTEXT = ";phone-context=+"
 
-# A link as programs write it. With a blank or a capital behind which a "+" is missing, it is the
-# label of a person, and the number is written as people there write it.
+# A link as programs write it. One with a capital, or a blank behind it, is a person's label: the
+# number behind it is written as people there write it.
 _LINK = re.compile(r"[a-z]+:(?://)?")
 LINK = "tel:"
 
@@ -70,15 +70,14 @@ _LISTED = re.compile(r" *[(\[]? *[1-9][0-9]{0,2} *(?:\.?[)\]][ .:~-]*|[./~-]+ +|
 _COUNT = re.compile(r" *[1-9][0-9]{0,2}[ ()\[\]/.~-]+")
 _BEFORE_A_COUNT = re.compile(r".*(?:[^\W\d_][.]? *|[#№] *|[^\s:=(\[)\]])")
 # What a note behind a number may begin with: "2nd", "24h", "24/7", "50€", "9-17 Uhr".
-_TAIL = re.compile(
-    r"(.*?([0-9]+)[)\]]*)(?: +(?:- *)?([0-9]{1,2} ?[/.~-] ?[0-9]{1,2})|[ -]+([0-9]{1,4}))[ .]*"
-)
+_HOURS = re.compile(r"(.*[0-9]) +(?:- *)?[0-9]{1,2} ?[/.~-] ?[0-9]{1,2}[ .]*")
+_LAST_GROUP = re.compile(r"(.*[0-9])[)\]]*([ -]+)([0-9]{1,4})[ .]*")
 _UNIT = re.compile(
     r"(?![xwp] ?[0-9]|ext)[^\W\d_]| ?[€$£¥₹%°º]| ?(?:h|am|pm|uhr|eur|usd)\b|:[0-9]", re.IGNORECASE
 )
 _ORDINAL = re.compile(r"(?:st|nd|rd|th)\b", re.IGNORECASE)
-# Behind so many digits in one block, none of the number follows.
-LONG_BLOCK = 5
+# Behind so many digits in one block, or a first block of the shortest, none of the number follows.
+_COMPLETE = re.compile(r".*[0-9]{5}|(?:\+[0-9]{1,3} +)?[0-9]{4}")
 # Digits that were hidden, or typed as letters, behind the first ones of a number.
 _HIDDEN = re.compile(
     r"(?<=[0-9])(?!ext)(?:[A-Za-z]{1,2}|[OoIlSZB]{3})[0-9]"
@@ -194,9 +193,8 @@ def _plain(mark: str, number: str, behind: str = "") -> Iterator[Rank]:
     """Yield the readings of digits, plus signs and punctuation alone, with what stands behind."""
     uncounted = _behind_a_count(mark, number)
     written = [Written(mark, number), *([Written(_NOTE, uncounted)] if uncounted else [])]
-    tail = _tail(number, behind)
-    if tail:
-        written += [Written(each.mark, each.number[: -len(tail)]) for each in written]
+    tails = _tails(number, behind)
+    written += [Written(each.mark, each.number[:-tail]) for each in written for tail in tails]
     readings = (
         Written(each.mark, reading)
         for each in written
@@ -206,7 +204,7 @@ def _plain(mark: str, number: str, behind: str = "") -> Iterator[Rank]:
     yield Rank(
         tuple(dict.fromkeys(readings)),
         mobile_wins=len(written) > 1,
-        first_wins=tail is not None and uncounted is None and not _is_a_note(number, behind),
+        first_wins=bool(tails) and uncounted is None and not _is_a_note(number, behind),
         uncut=tuple(Written(mark, each) for each in _uncut(number, behind)),
     )
 
@@ -232,24 +230,25 @@ def _behind_a_count(mark: str, number: str) -> str | None:
     return rest if _digits(rest) >= SHORTEST else None
 
 
-def _tail(number: str, behind: str) -> str | None:
-    """Return the end of a number that may be a note's, None without such."""
-    if _ORDINAL.match(behind) and _digits(number) > SHORTEST and " " not in number[-2:]:
-        return number[-1]
-    found = _TAIL.fullmatch(number)
-    if found is None or _digits(found[1]) < SHORTEST or not (behind or found[3]):
-        return None
-    return number[found.end(1) :]
+def _tails(number: str, behind: str) -> list[int]:
+    """Return the lengths of what may be a note's at the end of a number, with what follows it."""
+    found = [_HOURS.fullmatch(number), _LAST_GROUP.fullmatch(number) if behind else None]
+    heads = [each[1] for each in found if each and _digits(each[1]) >= SHORTEST]
+    if _ORDINAL.match(behind) and number[-2:].isdigit():
+        heads.append(number[:-1])
+    return [len(number) - len(head) for head in heads]
 
 
 def _is_a_note(number: str, behind: str) -> bool:
     """Tell whether the end of a number is as likely a note's as one of its groups of digits."""
-    found = _TAIL.fullmatch(number)
-    if found is None or _UNIT.match(behind):
+    found = _LAST_GROUP.fullmatch(number)
+    if found is None or _HOURS.fullmatch(number) or _UNIT.match(behind):
         return True
-    is_hours, is_lone = found[4] is None, len(found[4] or "") == 1
-    is_set_apart = number[found.end(1)] == " " and number[found.start(2) - 1] in "-."
-    return is_hours or is_lone or is_set_apart or len(found[2]) >= LONG_BLOCK
+    head, between, last = found.groups()
+    before = re.split("[^0-9]", head)[-1]
+    is_set_apart = between == " " and head[: -len(before)].endswith((".", "-"))
+    is_shorter = len(last) == 1 or len(last) < len(before) - 1
+    return is_shorter or is_set_apart or _COMPLETE.fullmatch(head) is not None
 
 
 def _uncut(number: str, behind: str) -> list[str]:
