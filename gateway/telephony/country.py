@@ -17,6 +17,7 @@ MAX_LANGUAGES = 20
 _ALIASES = {
     "AN": "CW",
     "BU": "MM",
+    "CP": "FR",
     "CQ": "GG",
     "CS": "RS",
     "DD": "DE",

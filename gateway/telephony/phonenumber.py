@@ -10,7 +10,7 @@ import phonenumbers
 
 from gateway.telephony import plans
 from gateway.telephony.judges import Judge, is_sample, is_valid
-from gateway.telephony.written import MAX_RAW_CHARACTERS, Written, attempts, plain
+from gateway.telephony.written import LINK, MAX_RAW_CHARACTERS, Rank, Written, attempts, plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +51,14 @@ _SMS_TYPES = frozenset({"mobile", "fixed_line_or_mobile", "voip", "personal_numb
 MOBILE_TYPES = frozenset({"mobile", "fixed_line_or_mobile"})
 
 _LETTER = re.compile(r"[A-Za-z]")
-# What stands before the digits of an international form without "+": a "+" that form decoding
-# made a blank, or the scheme of a tel: link (https://www.rfc-editor.org/rfc/rfc3966).
-_INTERNATIONAL_MARK = re.compile(r" +| *tel:[-.() ]*", re.IGNORECASE)
+_FIRST_GROUP = re.compile(r"[0-9]+")
 _GLOBAL_CONTEXT = ";phone-context=+"
 _NO_DIGIT = re.compile(r"[^0-9]")
 # Letters that are no note but digits: a word of three in North America, where phone words are the
 # custom and all numbers have one length, and in service numbers; else what is glued to digits.
 _PHONE_WORD = re.compile(r"[A-Za-z]{3}")
 _PHONE_WORD_TYPES = frozenset({"toll_free", "premium_rate", "shared_cost", "uan"})
-_GLUED = re.compile(r"[0-9]+[A-Za-z]+")
+_GLUED = re.compile(r"0[0-9]*[A-Za-z]+")
 
 _DIGIT_RUN = re.compile(r"\+?\d{6,}")
 
@@ -81,11 +79,31 @@ def parse(text: str, regions: tuple[str, ...], judge: Judge = is_valid) -> Phone
 @lru_cache(CACHE_ENTRIES)
 def _parse(text: str, regions: tuple[str, ...], judge: Judge) -> PhoneNumber | None:
     for rank in attempts(text):
-        read = (_meant(each, regions, judge) for each in rank)
-        found = {number.e164: number for number in read if number is not None}
+        found = _found(rank.readings, regions, judge)
+        if not _found(rank.uncut, regions, judge).keys() <= found.keys():
+            return None
         if found:
-            return next(iter(found.values())) if len(found) == 1 else None
+            return _only(list(found.values()), rank, regions)
     return None
+
+
+def _found(
+    readings: tuple[Written, ...], regions: tuple[str, ...], judge: Judge
+) -> dict[str, PhoneNumber]:
+    read = (_meant(each, regions, judge) for each in readings)
+    return {number.e164: number for number in read if number is not None}
+
+
+def _only(found: list[PhoneNumber], rank: Rank, regions: tuple[str, ...]) -> PhoneNumber | None:
+    """Return the one of several numbers that is meant, None where that cannot be told."""
+    if len(found) == 1:
+        return found[0]
+    codes = tuple(f"+{phonenumbers.country_code_for_region(region)}" for region in regions)
+    if rank.first_wins and found[0].e164.startswith(codes):
+        return found[0]
+    mobiles = [number for number in found if number.type in MOBILE_TYPES]
+    wins = rank.mobile_wins and len(mobiles) == 1 and mobiles[0].e164.startswith(codes)
+    return mobiles[0] if wins else None
 
 
 def _meant(written: Written, regions: tuple[str, ...], judge: Judge) -> PhoneNumber | None:
@@ -97,9 +115,24 @@ def _meant(written: Written, regions: tuple[str, ...], judge: Judge) -> PhoneNum
     international = _as_international(written.mark, number)
     if international is not None:
         return _read_international(international, judge)
+    alone = _read_alone(number, regions, judge)
+    if written.mark != LINK or number.startswith("0"):
+        return alone
+    # Links are international, but one without "+" may have been made of a national number.
+    linked = _read_international(f"+{number}", judge)
+    return linked if alone in (linked, None) else None
+
+
+def _read_alone(number: str, regions: tuple[str, ...], judge: Judge) -> PhoneNumber | None:
+    """Return what digits without a mark are in a region, or else with the plus they lack."""
     national = next(filter(None, (read(number, region, judge) for region in regions)), None)
     if national is not None and national.type in MOBILE_TYPES:
         return national
+    once = _behind_a_doubled_code(number)
+    doubled = read(f"+{once}", None, judge) if once else None
+    # +1 is left out: a 1 before a number that begins with 1 is rather its place in a list.
+    if doubled is not None and doubled.type in MOBILE_TYPES and not is_north_american(doubled.e164):
+        return doubled if national in (doubled, None) else None
     return _as_forgotten_plus(number, judge) or national
 
 
@@ -200,8 +233,8 @@ def _as_international(mark: str, number: str) -> str | None:
     """Return ``number`` with its ``+`` when it is written internationally, else None."""
     if number.startswith("+") or _GLOBAL_CONTEXT in number:
         return number
-    # No country code begins with 0: a blank or tel: before a single 0 marks nothing.
-    if _INTERNATIONAL_MARK.fullmatch(mark) and not number.startswith("0"):
+    # A "+" that form decoding made a blank; no country code begins with 0.
+    if not mark.strip(" ") and mark and not number.startswith("0"):
         return "+" + number
     return None
 
@@ -264,11 +297,31 @@ def _spelled(text: str, regions: tuple[str, ...], judge: Judge) -> PhoneNumber |
 
 
 def _as_forgotten_plus(number: str, judge: Judge) -> PhoneNumber | None:
-    """Return the mobile number that ``number`` is once a ``+`` is put before it, or None."""
-    if number.startswith("0"):
+    """Return the mobile number that ``number`` is once a ``+`` is put before it, or None.
+
+    A country code is not written in two groups, and +1 has no other 1 behind it: what is set
+    apart then is a number in a list.
+    """
+    first = _FIRST_GROUP.match(number)
+    if number.startswith("0") or first is None:
         return None
     found = read("+" + number, None, judge)
-    return found if found is not None and found.type in MOBILE_TYPES else None
+    if (
+        found is None
+        or found.type not in MOBILE_TYPES
+        or not _begins_with_its_code(found, first[0])
+    ):
+        return None
+    is_doubled = is_north_american(found.e164) and _NO_DIGIT.sub("", number) != found.e164[1:]
+    return None if is_doubled else found
+
+
+def _begins_with_its_code(number: PhoneNumber, group: str) -> bool:
+    return any(
+        number.e164.startswith(f"+{group[:length]}")
+        and int(group[:length]) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE
+        for length in range(1, min(3, len(group)) + 1)
+    )
 
 
 def _as_dialled_today(number: phonenumbers.PhoneNumber, code: int) -> phonenumbers.PhoneNumber:

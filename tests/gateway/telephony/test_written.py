@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import phonenumbers
 import pytest
 
-from gateway.telephony.phonenumber import parse, regions
+from gateway.telephony.phonenumber import PhoneNumber, parse, regions
 from tests.field.__main__ import read
 from tests.field.numbers import CASES, Case
 
@@ -15,6 +17,40 @@ DOUBTFUL = ("Nr 2: ", "2x ")
 BEHIND = (
     *(" m", " M.", " x", " ext.", " w", " Max", " (Max)", " (WA)", " - Anna", " mobil", " cell"),
     *("m", " privat!", " 📱", ", abends", " ext. 12", " #9", " *9", ",,123", " (home & work)"),
+)
+# Here as well: a label is no link, and neither a place in a list nor a count is a digit.
+LABELS = ("WhatsApp: ", "SMS: ", "Tel: ", "tel：", "callto: ", "viber: ", "sip: ", "Signal:")
+LINKS = ("tel:", "sms:", "sip:", "whatsapp:")
+LISTED = (
+    *("Mobile2 ", "O2 ", "A1 ", "#1 ", "1. ", "(1) ", "1) ", "1.) ", "[2] ", "1️⃣ ", "📱1 "),
+    *("Nr. 1 ", "Phone 7 ", "Apt 44 ", "Sim2-", "1 - ", "3/ "),
+)
+COUNTED = (
+    *(
+        " 24/7",
+        " (24/7)",
+        " 2. Handy",
+        " (2nd)",
+        " 2nd",
+        "2nd",
+        " 3x",
+        " 5pm",
+        " 4 Max",
+        " 12 Kids",
+    ),
+    *(
+        " (2",
+        " (2)",
+        " 24h",
+        " 24 h",
+        " 2nd floor",
+        " 1. OG",
+        "-2 Max",
+        " - 2. OG",
+        " 50€",
+        " 50 €",
+    ),
+    *(" (09-17h)", " 9-17 Uhr", " 18.30 Uhr", " 8:30", " 2号", " 100%"),
 )
 FORMATS = (
     phonenumbers.PhoneNumberFormat.NATIONAL,
@@ -42,6 +78,41 @@ def test_a_note_never_makes_another_number_of_the_one_beside_it(region: str) -> 
             assert expected == parse(text, (region,)), text
         for note in DOUBTFUL:
             assert parse(f"{note}{plain}", (region,)) in (expected, None), plain
+
+
+@pytest.mark.parametrize("region", regions())
+def test_labels_lists_and_counts_give_the_number_or_none(region: str) -> None:
+    """And the number in at least half, also where numbers may have any length (Austria, Tokelau)."""
+    results = []
+    for plain, expected in _examples(region):
+        labelled = [f"{label}{plain}" for label in (*LABELS, *LINKS)]
+        listed = [f"{place}{plain}" for place in LISTED]
+        counted = [f"{plain}{count}" for count in COUNTED]
+        for text in (*labelled, *listed, *counted):
+            number = parse(text, (region,))
+            assert number in (expected, None), text
+            results.append(number is not None)
+    assert sum(results) >= len(results) / 2
+
+
+@pytest.mark.parametrize("region", regions())
+def test_a_number_whose_last_digits_are_hidden_is_none(region: str) -> None:
+    for plain, _ in _examples(region):
+        if plain[-3:].isdigit():
+            for hidden in ("xx", "XX", "**", "??", "..", "OO", "l0"):
+                assert parse(plain[:-2] + hidden, (region,)) is None, plain
+
+
+def _examples(region: str) -> Iterator[tuple[str, PhoneNumber]]:
+    kind = phonenumbers.PhoneNumberType.MOBILE
+    example = phonenumbers.example_number_for_type(region, kind)
+    if example is None:
+        return
+    for form in FORMATS:
+        plain = phonenumbers.format_number(example, form)
+        number = parse(plain, (region,))
+        if number is not None:
+            yield plain, number
 
 
 @pytest.mark.parametrize("region", regions())
