@@ -261,3 +261,17 @@ def test_however_long_texts_are_little_of_them_is_kept() -> None:
 def test_what_cannot_be_read_is_as_nothing(said: str) -> None:
     guarded = Guarded(said=said)
     assert "" == guarded.say("a", "hello")
+
+
+@pytest.mark.parametrize("wait", [0.05, 4, 300])
+def test_what_the_release_before_remembered_is_read(
+    wait: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It kept a weight for the letters, and times of turns for those of answers."""
+    side = '[[[7,10,"ab"]],[42,0,0],1790000000000,2000]'
+    said = f'{{"a":{side},"b":{side},"last":"b","at":1790000000500}}'
+    guarded = Guarded(now=1_790_000_000_500, said=said)
+    for turn in range(MOST):
+        guarded.say("ab"[turn % 2], ("Ticket", "Away")[turn % 2] + f" {turn}", wait)
+    assert "begins" in guarded.judged
+    assert not caplog.records
