@@ -8,6 +8,8 @@ from tests.support.machines import Guarded
 
 # Texts of both that are looked at, and those that pass at most before a pause.
 LOOKED_AT, MOST = 60, 25
+# Seconds that people take, who read, walk and type.
+PEOPLE = (2.1, 5.4, 1.2, 3.9, 1.7, 5.8, 2.9, 4.6, 1.1, 3.3, 5.1, 2.4, 1.5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,43 @@ CASES = [
         paused=False,
     ),
     Case("counting", ("{n}",), ("{n}",), (2,), paused=False),
+    Case("regular though short", ("ok",), ("on my way",), (4, 2.5), paused=True),
+    Case("nearly regular", ("Busy",), ("Away {n}",), (4, 2.6, 4.4, 2.3, 3.7, 2.5), paused=True),
+    Case(
+        "long and out of step",
+        ("Thank you for your message, ticket {n}",),
+        ("I am driving, I will call you back later",),
+        PEOPLE,
+        paused=True,
+    ),
+    *(
+        Case(f"people: {a[0]}", a, b, PEOPLE, paused=False)
+        for a, b in (
+            (("ok",), ("on my way",)),
+            (("love you",), ("love you too",)),
+            (("I am on floor {n}",), ("not there, go up",)),
+            (("{n} min",), ("ok",)),
+            (("yes",), ("no",)),
+            (("knock knock",), ("who's there?",)),
+            (("❤️",), ("❤️",)),
+            (("😂😂",), ("👍",)),
+            (("I offer {n}",), ("no, {n}",)),
+            (("number {n}",), ("not found, next",)),
+            (("at the door, order {n}",), ("coming, wait",)),
+            (("where are you?", "hello?"), ("almost there", "{n} more min")),
+            (("you hang up first",), ("no, you hang up first",)),
+            (("rock", "paper", "scissors"), ("again!",)),
+            (("your turn",), ("e{n}, your turn",)),
+            (("hab dich lieb",), ("ich dich auch",)),
+            (("bin im Stock {n}",), ("weiter nach oben",)),
+            (("où es-tu ?",), ("j'arrive dans {n} min",)),
+            (("te quiero mucho",), ("y yo más",)),
+            (("ти де?",), ("вже йду, {n} хв",)),
+            (("أحبك",), ("وأنا أيضا",)),
+            (("到了吗",), ("还有{n}分钟",)),
+            (("ถึงไหนแล้ว",), ("อีก {n} นาที",)),
+        )
+    ),
 ]
 
 

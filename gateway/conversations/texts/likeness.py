@@ -23,6 +23,8 @@ SHARED, SHARE = 3, 0.6
 # number ("at 5"), and send numbers alone in series: these are never like.
 ENOUGH_LETTERS, FEW_LETTERS = 8, 3
 WEIGHTY, LIGHT, NONE = 10, 8, 0
+# People say shorter ones again and again: "ok", "love you too", "I am on floor 3".
+LONG = 24
 
 _WORD = re.compile(r"[^\W_]+")
 # Scripts that put no blanks between words: their letters are taken in pairs.
@@ -46,27 +48,28 @@ _TIMES = frozenset(
 
 
 class Likeness(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """digest: of the very text; weight: of its being like another one; features: of its words.
+    """digest: of the very text; letters: how many it has; features: of its words.
 
     A feature is a character, any but those that JSON writes in another way.
     """
 
     digest: int
-    weight: int
+    letters: int
     features: str
 
     def to(self, before: Likeness) -> int:
         """Return what it weighs that this text is like one of before, 0 when it is not."""
         if self.digest == before.digest:
             return WEIGHTY
+        weight = _weight(self.letters)
         if self.features == before.features:
-            return self.weight
+            return weight
         here, there = len(self.features), len(before.features)
         least = max(SHARED, SHARE * max(here, there))
-        if self.weight < WEIGHTY or min(here, there) < least:
+        if weight < WEIGHTY or min(here, there) < least:
             return NONE
         shared = len({*self.features}.intersection(before.features))
-        return self.weight if shared >= least else NONE
+        return weight if shared >= least else NONE
 
 
 def likeness(text: str, seed: int) -> Likeness:
@@ -77,7 +80,8 @@ def likeness(text: str, seed: int) -> Likeness:
     words = _words(text)
     hashes = sorted({crc32(each.encode(errors="replace"), seed) % HASHES for each in {*words}})
     features = "".join([chr(FIRST + each) for each in hashes[:MOST_FEATURES]])
-    return Likeness(crc32(text.encode(errors="replace"), seed), _weight(words), features)
+    letters = sum(map(len, words)) - words.count(_VARIABLE)
+    return Likeness(crc32(text.encode(errors="replace"), seed), letters, features)
 
 
 def _words(text: str) -> list[str]:
@@ -104,8 +108,7 @@ def _parts(word: str) -> list[str]:
     return [spelt[at : at + 2] for at in range(max(1, len(spelt) - 1))]
 
 
-def _weight(words: list[str]) -> int:
-    letters = sum(map(len, words)) - words.count(_VARIABLE)
+def _weight(letters: int) -> int:
     if letters >= ENOUGH_LETTERS:
         return WEIGHTY
     return LIGHT if letters >= FEW_LETTERS else NONE
