@@ -120,7 +120,8 @@ def _meant(written: Written, regions: tuple[str, ...], judge: Judge) -> PhoneNum
         return alone
     # Links are international, but one without "+" may have been made of a national number.
     linked = _read_international(f"+{number}", judge)
-    return linked if alone in (linked, None) else None
+    is_one = linked is not None and not _has_a_1_twice(number, linked)
+    return linked if is_one and alone in (linked, None) else None
 
 
 def _read_alone(number: str, regions: tuple[str, ...], judge: Judge) -> PhoneNumber | None:
@@ -312,8 +313,11 @@ def _as_forgotten_plus(number: str, judge: Judge) -> PhoneNumber | None:
         or not _begins_with_its_code(found, first[0])
     ):
         return None
-    is_doubled = is_north_american(found.e164) and _NO_DIGIT.sub("", number) != found.e164[1:]
-    return None if is_doubled else found
+    return None if _has_a_1_twice(number, found) else found
+
+
+def _has_a_1_twice(text: str, number: PhoneNumber) -> bool:
+    return is_north_american(number.e164) and _NO_DIGIT.sub("", text) != number.e164[1:]
 
 
 def _begins_with_its_code(number: PhoneNumber, group: str) -> bool:

@@ -71,7 +71,7 @@ _COUNT = re.compile(r" *[1-9][0-9]{0,2}[ ()\[\]/.~-]+")
 _BEFORE_A_COUNT = re.compile(r".*(?:[^\W\d_][.]? *|[#№] *|[^\s:=(\[)\]])")
 # What a note behind a number may begin with: "2nd", "24h", "24/7", "50€", "9-17 Uhr".
 _HOURS = re.compile(r"(.*[0-9]) +(?:- *)?[0-9]{1,2} ?[/.~-] ?[0-9]{1,2}[ .]*")
-_LAST_GROUP = re.compile(r"(.*[0-9])[)\]]*([ -]+)([0-9]{1,4})[ .]*")
+_LAST_GROUP = re.compile(r"(.*[0-9])[)\]]*([ .-]+)([0-9]{1,4})[ .]*")
 _UNIT = re.compile(
     r"(?![xwp] ?[0-9]|ext)[^\W\d_]| ?[€$£¥₹%°º]| ?(?:h|am|pm|uhr|eur|usd)\b|:[0-9]", re.IGNORECASE
 )
@@ -80,12 +80,13 @@ _ORDINAL = re.compile(r"(?:st|nd|rd|th)\b", re.IGNORECASE)
 _COMPLETE = re.compile(r".*[0-9]{5}|(?:\+[0-9]{1,3} +)?[0-9]{4}")
 # Digits that were hidden, or typed as letters, behind the first ones of a number.
 _HIDDEN = re.compile(
-    r"(?<=[0-9])(?!ext)(?:[A-Za-z]{1,2}|[OoIlSZB]{3})[0-9]"
-    r"| *(?:[xX]{2}|[*?_•●#]{2}|[OoIlSZB]{1,2}[0-9]|[Oo] [0-9]|[Oo]{2,3}(?![A-Za-z]))"
-    r"|(?<=[0-9])(?:[Oo]{1,3}(?![A-Za-z])|…)"
+    r"(?<=[0-9])(?!ext)(?:[^\W\d_]{1,2}|[OoIlSZB]{3}|[!|])[0-9]"
+    r"| *[(\[]?(?:(?:[xX×хХ] ?){2}|(?:[*?_•●■□○#] ?){2}|[…‥]|[nN]{3}|[OoОо]{2,3}(?![A-Za-z]))"
+    r"| *(?:[OoIlSZB]{1,2}[0-9]|[Oo] [0-9])"
+    r"|(?<=[0-9])[OoОо](?![A-Za-z])"
 )
 _LETTERS_X = re.compile(r"[xX]{2,}")
-_HIDDEN_TOKEN = re.compile(r"[0-9A-Za-z*?_•●#… -]+")
+_HIDDEN_TOKEN = re.compile(r"[\w*?•●■□○×#…‥!|()\[\] -]+")
 _CUT_OFF = re.compile(r"(?<=[0-9]) *([.~-]{2,}) *")
 _NOUGHT_IN_BRACKETS = re.compile(r"[(\[] *0 *[)\]]")
 
@@ -257,12 +258,14 @@ def _uncut(number: str, behind: str) -> list[str]:
     if cut and cut.end() == len(number):
         hidden, number = "x" * len(cut[1]), number[: cut.start()]
     elif _is_torn(number, behind) and (token := _HIDDEN_TOKEN.match(behind)):
-        hidden = token[0].replace("…", "xx")
+        hidden = re.sub(r"[()\[\]]", "", token[0]).strip()
     else:
         return []
-    some = {re.sub("[^0-9 -]", digit, hidden) for digit in "0123456789"}
-    # Two letters x may stand for any number of digits.
-    return [number + each for each in (*some, *({_LETTERS_X.sub("", hidden)} - {hidden}))]
+    hidden = re.sub("[…‥]", "xx", hidden)
+    # The first word may be followed by a note; two letters x may stand for any number of digits.
+    several = {hidden, hidden.partition(" ")[0]}
+    some = {re.sub("[^0-9 -]", digit, each) for each in several for digit in "0123456789"}
+    return [number + each for each in {*some, _LETTERS_X.sub("", hidden)} if each]
 
 
 def _is_torn(number: str, behind: str) -> bool:
