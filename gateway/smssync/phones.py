@@ -127,12 +127,12 @@ class Phones:
             return None
         return await self._answer(device, inbound)
 
-    async def queue(self, task: NewTask, *, source: str, despite_optout: bool = False) -> None:
+    async def queue(self, task: NewTask, *, source: str, despite_optout: bool = False) -> NewTask:
         """Queue an SMS for a phone by way of the messenger; source: who asked for it.
 
-        Under a uuid that is known already nothing is queued. Raises BadRequest for what no phone
-        can send and for an unknown phone, OptedOut for a receiver who has texted STOP unless
-        despite_optout, StoreUnavailable.
+        Returns it as it will leave. Under a uuid that is known already nothing is queued. Raises
+        BadRequest for what no phone can send and for an unknown phone, OptedOut for a receiver who
+        has texted STOP unless despite_optout, StoreUnavailable.
         """
         task = replace(task, message=self._messenger.as_sent(task.message))
         check(task)
@@ -154,6 +154,7 @@ class Phones:
         sent = await self._messenger.send_by(provider, sms, source=source, patience=0)
         if not sent.ok:
             raise StoreUnavailable
+        return task
 
     async def _numbers_of(self, device: Device, post: Post) -> tuple[str, ...]:
         """Return the phone's numbers; when nobody says any, those that the pool has for it."""

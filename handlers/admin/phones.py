@@ -42,7 +42,7 @@ class TasksHandler(FieldsHandler):
         if self.made_id:
             task = replace(task, uuid=str(UUID(self.made_id, version=4)))
         despite = "despite_optout" in given.values and given.flag("despite_optout")
-        await self.services.phones.queue(task, source="admin", despite_optout=despite)
+        task = await self.services.phones.queue(task, source="admin", despite_optout=despite)
         self.reply(
             {
                 "uuid": task.uuid,

@@ -60,7 +60,7 @@ async def test_tells_what_a_number_is(
         {"number": "145645562"},
         {"number": "Acme"},
         {"number": "0176 12345678"},
-        {"number": "447700900000"},
+        {"number": "440000000000"},
     ],
     ids=str,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,7 @@ async def test_a_store_that_evicts_is_warned_about_once(
     policy: str,
     warned: bool,
 ) -> None:
+    caplog.set_level(logging.WARNING)
     owner.config_set("maxmemory-policy", policy)
     store = connect(server.url)
     check = EvictionCheck(store)

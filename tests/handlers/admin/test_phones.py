@@ -83,7 +83,10 @@ async def test_without_a_token_configured_nobody_gets_in(redis_url: str) -> None
 
 
 async def test_only_the_documented_methods_are_served(desks: PhonesTown) -> None:
-    for path, allowed in ((MESSAGES, "GET, POST"), (f"{MESSAGES}/{UNKNOWN}", "GET, DELETE")):
+    for path, allowed in (
+        (MESSAGES, "GET, POST, HEAD"),
+        (f"{MESSAGES}/{UNKNOWN}", "GET, DELETE, HEAD"),
+    ):
         reply = await desks.visitor.request("PATCH", path, headers=ADMIN)
         assert (405, allowed) == (reply.status, reply.headers["Allow"])
 

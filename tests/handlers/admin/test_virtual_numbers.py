@@ -415,7 +415,7 @@ async def test_participants_of_its_country_who_get_nothing_let_a_number_rest(
 
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
-    [("PUT", "/tn", "GET, POST, DELETE"), ("POST", f"/tn/{NUMBER}", "DELETE, PATCH")],
+    [("PUT", "/tn", "GET, POST, DELETE, HEAD"), ("POST", f"/tn/{NUMBER}", "DELETE, PATCH")],
 )
 async def test_other_verbs_are_told_which_would_do(
     backend: Visitor, method: str, path: str, allowed: str
