@@ -66,8 +66,9 @@ class UnknownHandler(AdminHandler):
 class ShelfHandler(AdminHandler):
     """A route of one kept text."""
 
-    def initialize(self, shelf: str) -> None:
+    def initialize(self, shelf: str, **kwargs: object) -> None:
         """Take the name of the service that keeps the text."""
+        super().initialize(**kwargs)
         self.shelf: Shelf = getattr(self.services, shelf)
 
 

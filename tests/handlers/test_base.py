@@ -448,3 +448,15 @@ async def test_head_answers_what_get_would_without_a_body(
         headers = {"Authorization": "Bearer correct-horse"}
         async with gateway.client.head(path, headers=headers) as response:
             assert (expected, b"") == (response.status, await response.read())
+
+
+async def test_every_request_is_counted_out_again(redis_url: str) -> None:
+    """A stop waits for those that are counted in."""
+    async with serving("--admin_token=correct-horse", redis_url=redis_url) as gateway:
+        application = gateway.application
+        for path in ("/", "/no/such", "/dead-letters/0", "/unknown/0/requeue", "/tn", "/unknown"):
+            for method in ("GET", "POST", "PUT", "HEAD", "DELETE"):
+                headers = {"Authorization": "Bearer correct-horse"}
+                async with gateway.client.request(method, path, headers=headers) as response:
+                    await response.read()
+                assert 0 == application.in_flight, f"{method} {path}"
