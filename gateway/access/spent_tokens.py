@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from gateway.errors import StoreUnavailable, Unauthenticated
+from gateway.errors import GatewayError, StoreUnavailable, Unauthenticated
 from gateway.providers.vonage.signatures import BODYLESS_SECONDS, CLOCK_LEEWAY_SECONDS
 from gateway.store import keys
 from gateway.store.pipeline import Store
@@ -28,8 +28,9 @@ class SpentTokens:
     async def used(self, token_id: str, request: str) -> AsyncIterator[None]:
         """Use a token for what is done inside, '' = there is none; request: a digest of it.
 
-        The same request may come again. When it fails the token is as good as before. Raises
-        Unauthenticated when it was used for another one, StoreUnavailable.
+        The same request may come again. When what is done fails, so that the answer is a 5xx, the
+        token is as good as before. Raises Unauthenticated when it was used for another request,
+        StoreUnavailable.
         """
         if not token_id:
             yield
@@ -39,7 +40,8 @@ class SpentTokens:
             raise Unauthenticated
         try:
             yield
-        except Exception:
-            with suppress(StoreUnavailable):
-                await self._store.run(_GIVE_BACK, [key], [request])
+        except Exception as error:
+            if not isinstance(error, GatewayError) or error.status >= 500:
+                with suppress(StoreUnavailable):
+                    await self._store.run(_GIVE_BACK, [key], [request])
             raise

@@ -93,18 +93,17 @@ async def number_taken_out(redis_url: str) -> Outcome:
 
 @attack("strangers by satellite are answered at our cost")
 async def dear_strangers(redis_url: str) -> Outcome:
-    async with town(redis_url) as place:
-        await place.rent(ONE)
-        for each in DEAR:
-            await place.text(each, ONE, "hello")
-        await place.at_rest()
-        sent = len([each for number in DEAR for each in place.heard(number)])
-    return outcome(sent == 0, f"{sent} answers to {len(DEAR)} numbers")
+    return await _dear_answers(redis_url)
 
 
 @attack("the lobby answers a satellite")
 async def dear_lobby(redis_url: str) -> Outcome:
-    async with town(redis_url, f"--chat_numbers={ONE}") as place:
+    return await _dear_answers(redis_url, f"--chat_numbers={ONE}")
+
+
+async def _dear_answers(redis_url: str, *options: str) -> Outcome:
+    """Let dear numbers text one of ours, and count what they are answered."""
+    async with town(redis_url, *options) as place:
         await place.rent(ONE)
         for each in DEAR:
             await place.text(each, ONE, "hello")

@@ -314,7 +314,7 @@ def test_a_listener_that_rests_ends_at_sigterm(standin: VonageStandin, redis_url
         with socket.create_connection(("127.0.0.1", gateway.port)):
             wait_for(lambda: "no connection can be accepted" in gateway.log)
             gateway.send_signal(signal.SIGTERM)
-            time.sleep(1)
-            said = gateway.log
+            wait_for(lambda: "draining" in gateway.log)
             assert gateway.wait() == 0
+            said = gateway.log
     assert "Traceback" not in said

@@ -85,7 +85,8 @@ async def dump(store: Store) -> dict[str, str]:
 async def places_of(store: Store, digits: str) -> set[str]:
     """Return the kinds of keys that hold some digits, or are named by them."""
     found = [key for key, text in (await dump(store)).items() if digits in text]
-    return {re.match(r"(\{[a-z]+\}:)?[a-z-]+", key)[0] for key in found}  # type: ignore[index]
+    kinds = (re.match(r"(\{[a-z]+\}:)?[a-z-]+", key) for key in found)
+    return {kind[0] for kind in kinds if kind}
 
 
 async def fail_next(place: PhonesTown, failure: str, count: int, **more: object) -> None:
