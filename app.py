@@ -24,7 +24,8 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from conf.documents import describe, help_text
-from conf.settings import Loaded, Settings, load
+from conf.loading import Loaded, load
+from conf.settings import Settings
 from gateway.access.gates import WebhookGate
 from gateway.telephony import phonenumber
 from gateway.wiring import from_settings

@@ -13,8 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from conf.loading import Loaded
 from conf.providers import FLOWROUTE, NEXMO
-from conf.settings import Loaded, Settings
+from conf.settings import Settings
 from gateway.errors import BadRequest, StoreUnavailable
 from gateway.virtual_numbers.pool import Pool, VirtualNumber
 from gateway.wiring import from_settings

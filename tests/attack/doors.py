@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from typing import Any
 
-from conf.settings import load
+from conf.loading import load
 from tests.attack.attacks import Outcome, attack, outcome
 from tests.support import ROOT
 from tests.support.scenes.masking import ADMIN, ANNA, BERT, ONE, TOKEN, Town, town

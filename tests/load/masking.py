@@ -21,7 +21,8 @@ from typing import TypeVar
 import uvloop
 from prometheus_client import REGISTRY
 
-from conf.settings import Settings, load
+from conf.loading import load
+from conf.settings import Settings
 from gateway.conversations.notices import Notices
 from gateway.conversations.opening import NewSession
 from gateway.conversations.outcomes import Taken

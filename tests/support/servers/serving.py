@@ -10,7 +10,7 @@ import aiohttp
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-from conf.settings import load
+from conf.loading import load
 from gateway.wiring.services import open_services
 from handlers.application import Application
 from handlers.base import NotFoundHandler

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from conf.settings import Loaded, load
+from conf.loading import Loaded, load
 
 CREDENTIALS = ("--nexmo_api_key=k", "--nexmo_api_secret=s")
 DEFAULT_ENDPOINT = ("--message=Hi", "--sender=Me")
