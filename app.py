@@ -107,7 +107,7 @@ async def serve(loaded: Loaded, own_routes: Sequence[Route] = ()) -> None:
         if settings.development_mode:
             settings, handsets = await stack.enter_async_context(open_development(loaded, port))
         services = await stack.enter_async_context(
-            open_services(settings, loaded.endpoints, loaded.devices)
+            open_services(settings, loaded.endpoints, loaded.devices, loaded.protection)
         )
         if settings.development_mode:
             await fill_pool(services.pool)

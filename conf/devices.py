@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from conf.tables import Reader, Values, read_tables, shown, text, whole
+from conf.tables import Kind, Reader, Values, read_tables, shown, text, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +65,8 @@ def read_devices(file: Path) -> tuple[list[Device], list[str]]:
         yield from _repeated("name", name, names, position)
         yield from _repeated("numbers", values.get("numbers", ()), numbers, position)
 
-    return read_tables(
-        file,
-        "device",
-        Device,
-        readers=_READERS,
-        required=("name", "secret"),
-        repeated=repeated,
-        secret=True,
-    )
+    kind = Kind(Device, _READERS, required=("name", "secret"), repeated=repeated)
+    return read_tables(file, "device", kind, secret=True)
 
 
 def _repeated(

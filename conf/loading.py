@@ -10,6 +10,7 @@ from pathlib import Path
 from conf import checks
 from conf.devices import Device, read_devices, single
 from conf.messages import DEMO_SENDER, DEMO_TEXT, MessageEndpoint, message_path, read_messages_file
+from conf.protection import Protection, read_protection_file
 from conf.reading import read_flags, read_values
 from conf.settings import OPTIONS, Settings
 
@@ -19,13 +20,15 @@ class Loaded:
     """What ``load`` made of the command line and the environment.
 
     endpoints: paths without trailing slash, the default endpoint first; devices: SMSsync phones;
-    problems: reasons not to start, warnings: things to say at the start, a line each; given: the
-    names of the options that were set, rightly or wrongly, by flag or environment variable.
+    protection: rules, limits, budgets and shops of their file; problems: reasons not to start,
+    warnings: things to say at the start, a line each; given: the names of the options that were
+    set, rightly or wrongly, by flag or environment variable.
     """
 
     settings: Settings
     endpoints: tuple[MessageEndpoint, ...] = ()
     devices: tuple[Device, ...] = ()
+    protection: Protection = field(default_factory=Protection)
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     help_requested: bool = False
@@ -52,6 +55,7 @@ def load(argv: Sequence[str], environ: Mapping[str, str], folder: Path) -> Loade
     settings = Settings(**read)
     endpoints, endpoint_problems = _message_endpoints(settings, wrong, folder)
     devices, device_problems = _devices(settings)
+    protection, protection_problems = _protection(settings, folder)
     contradictions = checks.contradictions(vars(settings), wrong, endpoints)
     if not device_problems:
         contradictions += checks.device_contradictions(settings.provider, devices)
@@ -60,7 +64,11 @@ def load(argv: Sequence[str], environ: Mapping[str, str], folder: Path) -> Loade
         settings=settings,
         endpoints=tuple(endpoints),
         devices=tuple(devices),
-        problems=flags.problems + problems + endpoint_problems + device_problems + contradictions,
+        protection=protection,
+        problems=[
+            *(*flags.problems, *problems, *endpoint_problems, *device_problems),
+            *(*protection_problems, *contradictions),
+        ],
         warnings=checks.warnings(vars(settings), wrong, endpoints),
         help_requested=flags.help_requested,
         given=given,
@@ -72,6 +80,14 @@ def _devices(settings: Settings) -> tuple[list[Device], list[str]]:
     if settings.smssync_devices_file:
         return read_devices(Path(settings.smssync_devices_file))
     return ([single(settings.smssync_secret)] if settings.smssync_secret else []), []
+
+
+def _protection(settings: Settings, folder: Path) -> tuple[Protection, list[str]]:
+    """Return what the protection file declares and its problems; the defaults without one."""
+    file = Path(settings.protection_file or folder / "conf" / "protection.toml")
+    if settings.protection_file or os.path.isfile(file):
+        return read_protection_file(file)
+    return Protection(), []
 
 
 def _message_endpoints(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from conf.tables import Reader, Values, read_tables, shown, text, whole
+from conf.tables import Kind, Reader, Values, read_tables, shown, text, whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,14 +132,9 @@ def read_messages_file(path: Path) -> tuple[list[MessageEndpoint], list[str]]:
         elif endpoint:
             paths.add(endpoint)
 
-    return read_tables(
-        path,
-        "message",
-        MessageEndpoint,
-        readers=_TEXTS | dict.fromkeys(_LIMITS, whole),
-        required=tuple(_TEXTS),
-        repeated=repeated,
-    )
+    readers = _TEXTS | dict.fromkeys(_LIMITS, whole)
+    kind = Kind(MessageEndpoint, readers, required=tuple(_TEXTS), repeated=repeated)
+    return read_tables(path, "message", kind)
 
 
 _TEXTS: dict[str, Reader] = {

@@ -78,6 +78,23 @@ class Settings:
         5, "public messages that one receiver may get within receiver_limit_expires seconds; 0 = "
         "any number", minimum=0)
     receiver_limit_expires: int = option(86400, "length of that window in seconds", minimum=0)
+    protection: str = option(
+        "on", "rules by destination, the limits of protection_file and same_text_seconds: on, "
+        "monitor (what they would refuse is counted and shown) or off",
+        check=values.one_of("on", "monitor", "off"))
+    protection_file: str = option(
+        "", "TOML file with rules, limits, budgets and shops; empty: conf/protection.toml if there "
+        "is one, else the defaults")
+    same_text_seconds: int = option(
+        60, "the same text of one endpoint to the same receiver is sent once within so many "
+        "seconds, a repeat gets the first one's answer; 0 = off", minimum=0, maximum=86_400)
+    budget_day: float = option(
+        25.0, "money that may be spent in a day (UTC), in the account's currency; 0 = any amount",
+        minimum=0)
+    budget_month: float = option(250.0, "the same in a month", minimum=0)
+    allowed_origins: str = option(
+        "", "web sites whose pages may call the public endpoints, as https://www.example.com, "
+        "separated by commas; empty: all", check=values.origins)
     message_log_days: int = option(
         7, "days for which the fate of a message can be looked up", minimum=1)
 
@@ -186,6 +203,10 @@ class Settings:
     side_limit_msg: str = option(
         "You have sent many messages in a short time. They are passed on later.",
         "notice to the participant whose texts wait for that reason, once a day")
+    wait_msg: str = option(
+        "Your messages have to wait for some hours. They are passed on later.",
+        "notice to the participant whose texts wait because the budget is used up, once after a "
+        "quarter of an hour")
     tn_exclusive: bool = option(False, "give every session a virtual number of its own")
     number_cooldown: int = option(
         0, "seconds for which a participant does not meet a number of an old session again, except "
@@ -266,7 +287,8 @@ GROUPS = (
     Group("Message endpoints", "message"),
     Group("Countries of numbers", "guess_country"),
     Group("Limits", "limit_amount"),
-    Group("Sending", "provider"),
+    Group("Protection and budgets", "protection"),
+    Group("Sending", "message_log_days"),
     Group("Vonage (Nexmo)", "nexmo_api_key"),
     Group("Masked conversations", "org_name"),
     Group("Voice", "voice_start_msg"),

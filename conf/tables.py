@@ -1,19 +1,19 @@
-"""TOML files that list tables of one kind, ``[[kind]]``: what they say, a line for each mistake."""
+"""TOML files that list tables of some kinds, ``[[kind]]``: what they say, a line a mistake."""
 
 from __future__ import annotations
 
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 # In seconds 68 years; times 1,000 still far inside the whole numbers of Redis and Lua.
 MAX_LIMIT = 2**31 - 1
 
 _PLACE = re.compile(r"\(at [^()]*\)$")
 
-Item = TypeVar("Item")
 # Returns the value of a key; raises ValueError with the reason against it.
 Reader = Callable[[object], object]
 Values = Mapping[str, Any]
@@ -25,39 +25,69 @@ def shown(value: str, characters: int = 60) -> str:
     return clean if len(clean) <= characters else f"{clean[:characters]}…"
 
 
-def read_tables(
-    file: Path,
-    kind: str,
-    make: Callable[..., Item],
-    *,
-    readers: Mapping[str, Reader],
-    required: Sequence[str],
-    repeated: Callable[[Values, int], Iterable[str]],
-    secret: bool = False,
-) -> tuple[list[Item], list[str]]:
-    """Return what ``make`` makes of the sound tables of a file, and one line for each problem.
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of tables: what is made of each, and its keys.
 
-    readers, required: the keys of a table; repeated: is told the values of each table and its
-    position from 1 on, yields what is wrong beside those of earlier ones; secret: no problem may
-    quote the file.
+    one_of: keys of which a table has one at most; unique: keys that together differ from table to
+    table; repeated: is told the values of each table and its position from 1 on, yields what is
+    wrong beside those of earlier ones.
     """
-    name = shown(str(file), 200)
+
+    make: Callable[..., Any]
+    readers: Mapping[str, Reader]
+    required: Sequence[str]
+    one_of: Sequence[str] = ()
+    unique: Sequence[str] = ()
+    repeated: Callable[[Values, int], Iterable[str]] = lambda values, position: ()
+
+
+def read_tables(
+    file: Path, name: str, kind: Kind, *, secret: bool = False
+) -> tuple[list[Any], list[str]]:
+    """Return what is made of the sound tables of a file of one kind, and a line for each problem.
+
+    secret: no problem may quote the file.
+    """
+    found, problems = read_kinds(file, {name: kind}, secret=secret)
+    return found[name], problems
+
+
+def read_kinds(
+    file: Path, kinds: Mapping[str, Kind], *, secret: bool = False
+) -> tuple[dict[str, list[Any]], list[str]]:
+    """Do the same for a file with tables of several kinds, by their names."""
+    found: dict[str, list[Any]] = {name: [] for name in kinds}
+    where = shown(str(file), 200)
     try:
         content = _parsed(file, secret=secret)
     except ValueError as reason:
-        return [], [f"{name}: {reason}"]
-    problems = [f"{name}: unknown key {shown(key)}" for key in content if key != kind]
-    tables = content.get(kind, [])
-    if not isinstance(tables, list):
-        return [], [*problems, f"{name}: write [[{kind}]], with two pairs of brackets"]
-    items = []
-    for position, table in enumerate(tables, start=1):
-        values, wrong = _values(table, readers, required)
-        wrong += repeated(values, position)
-        problems += [f"{name}, {kind} {position}: {reason}" for reason in wrong]
-        if not wrong:
-            items.append(make(**values))
-    return items, problems
+        return found, [f"{where}: {reason}"]
+    problems = [f"{where}: unknown key {shown(key)}" for key in content if key not in kinds]
+    for name, kind in kinds.items():
+        tables = content.get(name, [])
+        if not isinstance(tables, list):
+            problems.append(f"{where}: write [[{name}]], with two pairs of brackets")
+            continue
+        earlier: dict[tuple[Any, ...], int] = {}
+        for position, table in enumerate(tables, start=1):
+            values, wrong = _values(table, kind)
+            wrong += _twins(values, kind.unique, earlier, position)
+            wrong += kind.repeated(values, position)
+            problems += [f"{where}, {name} {position}: {reason}" for reason in wrong]
+            if not wrong:
+                found[name].append(kind.make(**values))
+    return found, problems
+
+
+def _twins(
+    values: Values, unique: Sequence[str], earlier: dict[tuple[Any, ...], int], position: int
+) -> list[str]:
+    """Return what is wrong when an earlier table has the same values of unique keys."""
+    if not unique:
+        return []
+    first = earlier.setdefault(tuple(values.get(each) for each in unique), position)
+    return [] if first == position else [f"{', '.join(unique)}: the same as in number {first}"]
 
 
 def text(value: object) -> str:
@@ -101,19 +131,19 @@ def _not_toml(reason: str, secret: bool) -> str:
     return f"is not valid TOML {place[0] if place else ''}".rstrip()
 
 
-def _values(
-    table: object, readers: Mapping[str, Reader], required: Sequence[str]
-) -> tuple[dict[str, Any], list[str]]:
+def _values(table: object, kind: Kind) -> tuple[dict[str, Any], list[str]]:
     """Return the valid values of one table and the reasons against the others."""
     if not isinstance(table, Mapping):
         return {}, ["is not a table"]
     values: dict[str, Any] = {}
-    wrong = [f"{key} is missing" for key in required if key not in table]
+    wrong = [f"{key} is missing" for key in kind.required if key not in table]
     for key, value in table.items():
         try:
-            values[key] = readers.get(key, _unknown)(value)
+            values[key] = kind.readers.get(key, _unknown)(value)
         except ValueError as reason:
             wrong.append(f"{shown(key)}: {reason}")
+    if len(given := [each for each in kind.one_of if each in table]) > 1:
+        wrong.append(f"{' and '.join(given)}: only one of them in a table")
     return values, wrong
 
 

@@ -13,6 +13,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from conf.messages import as_digits, message_path, message_sender, message_text
+from conf.protection import read_origin
 
 # As last element of a webhook's path these would be another route of the gateway.
 _ROUTE_WORDS = frozenset({"fallback", "flowroute", "proxy-call", "validate_number", "example.html"})
@@ -159,6 +160,12 @@ def networks(value: str) -> str:
         except ValueError:
             raise ValueError(f"item {position} is not an IP address or network") from None
     return ",".join(items)
+
+
+def origins(value: str) -> str:
+    """Return origins (https://www.example.com), separated by commas alone; raises ValueError."""
+    found = [read_origin(each) for each in value.split(",") if each.strip()]
+    return ",".join(dict.fromkeys(found))
 
 
 def region_file(value: str) -> str:

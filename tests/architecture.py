@@ -30,6 +30,7 @@ ROWS = (
     ("gateway.monitoring",),
     ("gateway.providers", "gateway.providers.vonage"),
     ("gateway.access",),
+    ("gateway.protection",),
     ("gateway.virtual_numbers",),
     ("gateway.messaging", "gateway.messaging.inbound", "gateway.messaging.outbox"),
     ("gateway.conversations",),

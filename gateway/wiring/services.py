@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from conf.devices import Device
 from conf.messages import MessageEndpoint
+from conf.protection import Protection
 from conf.settings import Settings
 from gateway.access.client_address import ClientAddress
 from gateway.access.gates import AdminGate, WebhookGate
@@ -121,14 +122,16 @@ async def open_services(
     settings: Settings,
     endpoints: Sequence[MessageEndpoint] = (),
     devices: Sequence[Device] = (),
+    protection: Protection | None = None,
 ) -> AsyncIterator[Services]:
     """Open all services, and close them in the reverse order at the end.
 
-    endpoints: what the site sends, the default one first; devices: SMSsync phones.
+    endpoints: what the site sends, the default one first; devices: SMSsync phones; protection:
+    rules, limits, budgets and shops, those that hold without a file unless given.
     Nothing is connected yet, so a store that is down does not keep the gateway from starting.
     """
     async with AsyncExitStack() as closing:
-        yield _open(settings, endpoints, devices, closing)
+        yield _open(settings, endpoints, devices, protection or Protection(), closing)
 
 
 def _providers(
@@ -146,6 +149,7 @@ def _open(
     settings: Settings,
     endpoints: Sequence[MessageEndpoint],
     devices: Sequence[Device],
+    protection: Protection,
     closing: AsyncExitStack,
 ) -> Services:
     """Return the services, started; what has to be closed is given to ``closing``."""

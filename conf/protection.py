@@ -1,0 +1,375 @@
+"""What keeps strangers from spending: rules by destination, limits, budgets, shops; and their file.
+
+Without a file ``Protection()`` holds, whose defaults conf/examples/protection.toml writes out.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from conf.messages import message_path, message_sender, message_text
+from conf.providers import NAMES
+from conf.tables import MAX_LIMIT, Kind, Reader, read_kinds, text, whole
+
+DAY = 86_400
+HOUR = 3_600
+
+
+class Action(StrEnum):
+    """What a rule does with messages to a destination."""
+
+    ALLOW = "allow"
+    LIMIT = "limit"
+    BLOCK = "block"
+
+
+class Mode(StrEnum):
+    """What a limit does: refuse, only count and show, or nothing."""
+
+    ENFORCE = "enforce"
+    MONITOR = "monitor"
+    OFF = "off"
+
+
+class By(StrEnum):
+    """What a limit counts calls by.
+
+    ADDRESS: a visitor, IPv4 or an IPv6 /64; NETWORK: an IPv6 /48; RECEIVER: his number; RANGE: the
+    same without its last four digits; CALLING_CODE: of the receiver; ENDPOINT, SITE: each of them;
+    ALL: everything together.
+    """
+
+    ADDRESS = "address"
+    NETWORK = "network"
+    RECEIVER = "receiver"
+    RANGE = "range"
+    CALLING_CODE = "calling_code"
+    ENDPOINT = "endpoint"
+    SITE = "site"
+    ALL = "all"
+
+
+class Special(StrEnum):
+    """Destinations that cost more than a mobile of a country, wherever they are."""
+
+    SATELLITE = "satellite"
+    INTERNATIONAL = "international"
+    SHARED_COST = "shared_cost"
+    PREMIUM = "premium"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What is done with messages of an endpoint to a destination; the narrowest that fits decides.
+
+    A destination is one of country (ISO 3166), calling_code (digits), range (``+`` and how its
+    numbers begin) and kind (of Special), or all when none is given. endpoint: '' = every one;
+    reason: shown to the operator alone; amount, window: what LIMIT lets through in how many s.
+    """
+
+    action: Action
+    country: str = ""
+    calling_code: str = ""
+    range: str = ""
+    kind: Special | None = None
+    endpoint: str = ""
+    reason: str = ""
+    amount: int = 50
+    window: int = DAY
+
+
+@dataclass(frozen=True, slots=True)
+class LayerLimit:
+    """``amount`` messages in any ``window`` seconds, counted ``by`` something; amount 0 = no limit.
+
+    endpoint, site: '' = each one, with a count of its own where these are what is counted by.
+    """
+
+    by: By
+    amount: int
+    window: int
+    mode: Mode = Mode.ENFORCE
+    endpoint: str = ""
+    site: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetShare:
+    """What may be spent on a part of all: ``endpoint:<path>``, ``site:<key>`` or one of SHARES.
+
+    day, month: in the account's currency, 0 = no limit of its own.
+    """
+
+    of: str
+    day: Decimal = Decimal(0)
+    month: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Currency:
+    """In what a provider counts: its name, and how much of the budget's currency one of it is."""
+
+    provider: str
+    currency: str = "EUR"
+    rate: Decimal = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True)
+class StartPrice:
+    """What a part of an SMS to a country is taken to cost until it is known; country '' = others.
+
+    In the currency of the provider ('' = of all).
+    """
+
+    price: Decimal
+    country: str = ""
+    provider: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A shop among several that one gateway serves, known by the ``site`` of its calls.
+
+    origins: whose pages may call for it, () = those of ``allowed_origins``; message, sender: in
+    place of the endpoint's, '' = the endpoint's.
+    """
+
+    key: str
+    origins: tuple[str, ...] = ()
+    message: str = ""
+    sender: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Exempt:
+    """A number (E.164) that no rule and no limit refuses; it is counted all the same."""
+
+    number: str
+    note: str = ""
+
+
+SHARES = ("relay", "calls", "rents")
+
+# Special destinations are what strangers are paid for; README of handlers/public tells why these.
+DEFAULT_RULES = (
+    Rule(Action.BLOCK, kind=Special.SATELLITE, reason="satellite telephones"),
+    Rule(Action.BLOCK, kind=Special.INTERNATIONAL, reason="networks of no country"),
+    Rule(Action.BLOCK, kind=Special.SHARED_COST, reason="services at shared cost"),
+    Rule(Action.BLOCK, kind=Special.PREMIUM, reason="services at a higher price"),
+)
+# The two of the options, by address in an hour and by receiver in a day, come before these.
+DEFAULT_LIMITS = (
+    LayerLimit(By.ADDRESS, 30, DAY),
+    LayerLimit(By.NETWORK, 40, HOUR),
+    LayerLimit(By.NETWORK, 120, DAY),
+    LayerLimit(By.RANGE, 10, HOUR),
+    LayerLimit(By.RANGE, 50, DAY),
+    LayerLimit(By.CALLING_CODE, 200, HOUR),
+    LayerLimit(By.SITE, 300, HOUR),
+    LayerLimit(By.ENDPOINT, 500, HOUR),
+    LayerLimit(By.ALL, 1000, HOUR),
+    LayerLimit(By.ALL, 20_000, DAY),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """All that the file says; limits: those by something replace all defaults by the same.
+
+    new_country: what an endpoint may send to a country in a day until it has ``known_after``
+    messages delivered there; amount 0 = any number.
+    """
+
+    rules: tuple[Rule, ...] = ()
+    own_limits: tuple[LayerLimit, ...] = ()
+    budgets: tuple[BudgetShare, ...] = ()
+    currencies: tuple[Currency, ...] = ()
+    prices: tuple[StartPrice, ...] = ()
+    sites: tuple[Site, ...] = ()
+    exempt: tuple[Exempt, ...] = ()
+    new_country: Rule = field(default=Rule(Action.LIMIT, reason="nothing was sent there before"))
+    known_after: int = 10
+
+    @property
+    def limits(self) -> tuple[LayerLimit, ...]:
+        """The limits of the file, and the defaults that it does not replace."""
+        replaced = {each.by for each in self.own_limits}
+        kept = tuple(each for each in DEFAULT_LIMITS if each.by not in replaced)
+        return kept + self.own_limits
+
+
+def read_protection_file(file: Path) -> tuple[Protection, list[str]]:
+    """Return what the TOML file declares, as far as it is sound, and one line for each problem."""
+    found, problems = read_kinds(file, _KINDS)
+    return (
+        Protection(
+            rules=tuple(found["rule"]),
+            own_limits=tuple(found["limit"]),
+            budgets=tuple(found["budget"]),
+            currencies=tuple(found["provider"]),
+            prices=tuple(found["price"]),
+            sites=tuple(found["site"]),
+            exempt=tuple(found["exempt"]),
+        ),
+        problems,
+    )
+
+
+_DESTINATIONS = ("country", "calling_code", "range", "kind")
+_ORIGIN_PORTS = {"http": 80, "https": 443}
+
+
+def read_origin(value: str) -> str:
+    """Return an origin as browsers write it; raises ValueError when it is none."""
+    parts = urlsplit(value.strip().lower())
+    try:
+        port = parts.port
+    except ValueError:
+        raise ValueError("an origin has a port up to 65535") from None
+    if parts.scheme not in _ORIGIN_PORTS or not parts.hostname or parts.username:
+        raise ValueError("an origin is written https://www.example.com")
+    if parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise ValueError("an origin ends with its host or port")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    usual = port is None or port == _ORIGIN_PORTS[parts.scheme]
+    return f"{parts.scheme}://{host}" if usual else f"{parts.scheme}://{host}:{port}"
+
+
+def _one_of(kind: type[StrEnum]) -> Reader:
+    def read(value: object) -> StrEnum:
+        try:
+            return kind(text(value))
+        except ValueError:
+            raise ValueError(f"must be one of {', '.join(kind)}") from None
+
+    return read
+
+
+def _matching(pattern: str, what: str) -> Reader:
+    def read(value: object) -> str:
+        if not re.fullmatch(pattern, text(value)):
+            raise ValueError(f"must be {what}")
+        return text(value)
+
+    return read
+
+
+def _money(value: object) -> Decimal:
+    """Return an amount; floats are read as they are written."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("must be a number")
+    amount = Decimal(str(value))
+    if not 0 <= amount <= MAX_LIMIT:
+        raise ValueError(f"must be between 0 and {MAX_LIMIT}")
+    return amount
+
+
+def _rate(value: object) -> Decimal:
+    rate = _money(value)
+    if not rate:
+        raise ValueError("must be above 0")
+    return rate
+
+
+def _window(value: object) -> int:
+    seconds = whole(value)
+    if not seconds:
+        raise ValueError("must be 1 or more")
+    return seconds
+
+
+def _share(value: object) -> str:
+    name = text(value)
+    kind, _, which = name.partition(":")
+    if kind == "endpoint":
+        return f"endpoint:{message_path(which)}"
+    if name not in SHARES and not (kind == "site" and re.fullmatch(_SITE_KEY, which)):
+        raise ValueError(f"must be endpoint:<path>, site:<key> or one of {', '.join(SHARES)}")
+    return name
+
+
+def _origins(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ValueError('must be a list of texts in quotes, as in ["https://www.example.com"]')
+    return tuple(read_origin(text(each)) for each in value)
+
+
+_SITE_KEY = r"[A-Za-z0-9._-]{1,64}"
+_COUNTRY = _matching(r"[A-Z]{2}", "two capital letters, as in DE")
+_NUMBER = _matching(r"\+[1-9][0-9]{4,14}", "international, + and digits without blanks")
+_KEY = _matching(_SITE_KEY, "1 to 64 ASCII letters, digits and . _ -")
+
+
+def _path(value: object) -> str:
+    return message_path(text(value))
+
+
+_PROVIDER = _matching("|".join(NAMES), f"one of {', '.join(NAMES)}")
+
+_KINDS = {
+    "rule": Kind(
+        Rule,
+        {
+            "action": _one_of(Action),
+            "country": _COUNTRY,
+            "calling_code": _matching(r"[1-9][0-9]{0,2}", "one to three digits, as in 49"),
+            "range": _matching(r"\+[1-9][0-9]{1,14}", "+ and digits, as in +4915"),
+            "kind": _one_of(Special),
+            "endpoint": _path,
+            "reason": text,
+            "amount": whole,
+            "window": _window,
+        },
+        required=("action",),
+        one_of=_DESTINATIONS,
+    ),
+    "limit": Kind(
+        LayerLimit,
+        {
+            "by": _one_of(By),
+            "amount": whole,
+            "window": _window,
+            "mode": _one_of(Mode),
+            "endpoint": _path,
+            "site": _KEY,
+        },
+        required=("by", "amount", "window"),
+    ),
+    "budget": Kind(
+        BudgetShare,
+        {"of": _share, "day": _money, "month": _money},
+        required=("of",),
+        unique=("of",),
+    ),
+    "provider": Kind(
+        Currency,
+        {"provider": _PROVIDER, "currency": _matching(r"[A-Z]{3}", "as in EUR"), "rate": _rate},
+        required=("provider",),
+        unique=("provider",),
+    ),
+    "price": Kind(
+        StartPrice,
+        {"price": _money, "country": _COUNTRY, "provider": _PROVIDER},
+        required=("price",),
+        unique=("provider", "country"),
+    ),
+    "site": Kind(
+        Site,
+        {
+            "key": _KEY,
+            "origins": _origins,
+            "message": lambda value: message_text(text(value)),
+            "sender": lambda value: message_sender(text(value)),
+        },
+        required=("key",),
+        unique=("key",),
+    ),
+    "exempt": Kind(
+        Exempt, {"number": _NUMBER, "note": text}, required=("number",), unique=("number",)
+    ),
+}
