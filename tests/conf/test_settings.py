@@ -102,6 +102,13 @@ def test_every_option_of_the_contract_has_its_default() -> None:
         "media_msg": "Pictures and other media cannot be passed on. Please send a text instead.",
         "stop_words": "STOP,STOPALL,UNSUBSCRIBE,QUIT,END,REVOKE,OPTOUT,CANCEL,ARRET,ARRETER,"
         "DESABONNER",
+        "protection": "on",
+        "protection_file": "",
+        "same_text_seconds": 60,
+        "budget_day": 25,
+        "budget_month": 250,
+        "allowed_origins": "",
+        "wait_msg": "Your messages have to wait for some hours. They are passed on later.",
         "smart_encoding": True,
         "resend_unknown": "refused",
         "unknown_msg": "",
