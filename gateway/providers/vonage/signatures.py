@@ -12,7 +12,6 @@ import re
 import time
 import warnings
 from collections.abc import Mapping
-from typing import Any
 
 import jwt
 from jwt.warnings import InsecureKeyLengthWarning
@@ -84,11 +83,6 @@ def verify(params: Mapping[str, str], secret: str, method: str, *, max_age: floa
         )
     matches = [same(sign(each, secret, method).lower(), given) for each in candidates]
     return any(matches) and (max_age <= 0 or _fresh(rest.get("timestamp", ""), max_age))
-
-
-def verify_jwt(authorization: str, secret: str, body: bytes, **claims: Any) -> bool:
-    """Tell whether ``jwt_id`` finds that Vonage sent exactly ``body``."""
-    return jwt_id(authorization, secret, body, **claims) is not None
 
 
 def jwt_id(
