@@ -336,7 +336,8 @@ class SentinelProcess:
     def replicas(self) -> list[dict[str, Any]]:
         """Return what it knows of the replicas."""
         with self._client() as client:
-            return client.sentinel_slaves("gateway")  # type: ignore[no-any-return]
+            found: list[dict[str, Any]] = client.sentinel_slaves("gateway")
+            return found
 
     def _client(self) -> redis.Redis:
         return redis.Redis(
