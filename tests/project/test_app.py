@@ -15,10 +15,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from gateway.store.valkey_process import free_port
 from tests.support import ROOT
 from tests.support.scenes.masking import until
 from tests.support.servers.processes import FreshProcess, GatewayProcess, Process, wait_for
+from tests.support.servers.valkey import free_port
 from tests.support.stand_ins.vonage import VonageStandin
 
 

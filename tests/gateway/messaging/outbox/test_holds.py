@@ -14,10 +14,11 @@ from gateway.messaging.outbox.holds import Hold, Patience
 from gateway.messaging.outbox.queue import Counts, OutboxEntry
 from gateway.monitoring.metrics import PROVIDERS_HELD
 from gateway.providers.base import Obstacle
-from gateway.store import keys, valkey_process
+from gateway.store import keys
 from gateway.wiring.periodic import Periodic
 from tests.support.outbox import entry
 from tests.support.scenes.outbox import Process, process
+from tests.support.servers.valkey import free_port
 from tests.support.stand_ins.vonage import (
     Answering,
     Post,
@@ -173,7 +174,7 @@ async def test_an_unreachable_provider_is_tried_by_one_text_until_it_is_back(
 ) -> None:
     """Whoever was under way when it went tried too; nothing dies, order is kept."""
     standin.expect()
-    nobody = f"127.0.0.1:{valkey_process.free_port()}"
+    nobody = f"127.0.0.1:{free_port()}"
     texts = many(10, texts=2)
     async with patient(redis_url, nobody, unreachable=EVER) as gateway:
         await gateway.push(FIRST)
@@ -236,7 +237,7 @@ async def test_retries_end_by_age_not_by_count(
 ) -> None:
     answers = {"throttled": refused("1"), "account": NO_CREDIT, "edge": said(b"", status=503)}
     standin.expect(answers.get(trouble))
-    nobody = f"127.0.0.1:{valkey_process.free_port()}"
+    nobody = f"127.0.0.1:{free_port()}"
     domain = nobody if trouble == "unreachable" else standin.domain
     async with patient(redis_url, domain, account=EVER, unreachable=EVER) as gateway:
         born = int(time.time() * 1000) - hours * HOUR_MS
