@@ -12,7 +12,7 @@ import pytest
 from gateway.messaging.outbox.holds import Hold, Patience
 from gateway.messaging.outbox.queue import Counts, OutboxEntry
 from gateway.monitoring.metrics import PROVIDERS_HELD
-from gateway.providers.base import Obstacle
+from gateway.providers.base import DeliveryState, Obstacle, Sms
 from gateway.store import keys
 from gateway.wiring.periodic import Periodic
 from tests.support.outbox import entry
@@ -252,18 +252,18 @@ async def test_who_waited_for_a_day_behind_a_held_back_provider_becomes_a_dead_l
 ) -> None:
     """Without another request; the younger one behind it waits on."""
     async with held_back(redis_url, standin) as gateway:
-        now = int(time.time() * 1000)
-        old, young = entry(2, created=now - 25 * HOUR_MS), entry(3, created=now)
-        other = "+4917604069122"
-        await gateway.push(
-            *(entry(int(each.id, 16), to=other, created=each.created) for each in (old, young))
-        )
+        now, other = int(time.time() * 1000), "+4917604069122"
+        old = entry(2, to=other, created=now - 25 * HOUR_MS)
+        sms = Sms(old.id, old.to, old.sender, old.text)
+        await gateway.receipts.create(sms, provider="nexmo", source=old.kind, expected=1)
+        await gateway.push(old, entry(3, to=other, created=now))
         await held(gateway, 2)
         assert [(old.id, "failed")] == gateway.decided
         assert ["not_sent, code 9: held back for too long"] == await gateway.reasons()
         assert 1 == len(standin.posts)
         status = await gateway.receipts.status(old.id)
-        assert status is None or status.final
+        assert status is not None
+        assert (DeliveryState.FAILED, True) == (status.delivery, status.final)
 
 
 async def test_a_text_that_nobody_dated_gets_its_day_from_its_first_attempt(
