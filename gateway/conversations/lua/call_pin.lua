@@ -8,15 +8,16 @@
 local call = redis.call('HMGET', KEYS[1], 'answer', 'tries', 'tried')
 if call[1] ~= 'pin' then return {call[1] or ''} end
 if ARGV[3] ~= '' and ARGV[3] == call[3] then return {'pin'} end -- this try was counted
-local now, window = now_ms(), tonumber(ARGV[6])
+local now, most, window = now_ms(), tonumber(ARGV[5]), tonumber(ARGV[6])
 local tries = tonumber(call[2] or '0') + 1
-if window_wait(KEYS[3], ARGV[5], window, now) > 0 then
+window_follow(KEYS[3], window, now)
+if window_wait(KEYS[3], most, window, now) > 0 then
   tries = tonumber(ARGV[4])
 elseif ARGV[2] ~= '' then
   local pin = ARGV[1] .. ':' .. ARGV[2]
   local found = redis.call('ZRANGEBYLEX', KEYS[2], '[' .. pin .. ':', '(' .. pin .. ';')
   if found[1] then return {'right', string.match(found[1], '(%w+):(%w)$')} end
-  window_count(KEYS[3], ARGV[5], window, now)
+  window_count(KEYS[3], most, window, now)
 end
 local answer = tries < tonumber(ARGV[4]) and 'pin' or 'refused'
 redis.call('HSET', KEYS[1], 'answer', answer, 'tries', tries, 'tried', ARGV[3])

@@ -1,8 +1,8 @@
 -- Prelude: at most so many in any window of time. A list holds the times (ms), newest first.
 -- window_ahead(key, now)  how far (ms) the server's clock was put back since the newest of them
 -- window_follow(key, window (ms), now)  moves back with the clock what was counted before
--- window_wait(key, amount, window, now)  the ms until one more would be counted, 0 = at once
--- window_count(key, amount, window, now)  counts one more: 0, else the same
+-- window_wait(key, amount, window, now)  0, or the ms until one more would be counted
+-- window_count(key, amount, window, now)  counts one more: 0, else the ms until it would be
 local function window_ahead(key, now)
   return math.max(0, (tonumber(redis.call('LINDEX', key, 0) or now)) - now)
 end
@@ -15,11 +15,11 @@ local function window_follow(key, window, now)
   redis.call('PEXPIRE', key, window)
 end
 local function window_wait(key, amount, window, now)
-  window_follow(key, window, now)
   local oldest = redis.call('LINDEX', key, amount - 1)
-  return oldest and math.max(oldest + window - now, 0) or 0
+  return oldest and math.max(0, oldest - window_ahead(key, now) + window - now) or 0
 end
 local function window_count(key, amount, window, now)
+  window_follow(key, window, now)
   local wait = window_wait(key, amount, window, now)
   if wait > 0 then return wait end
   redis.call('LPUSH', key, string.format('%.0f', now))
