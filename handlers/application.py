@@ -30,7 +30,7 @@ access_log = logging.getLogger("gateway.access_log")
 
 # Versions 3.0.0 to 3.0.3 of SMSsync repeat all earlier SMS since their start in every post; nothing
 # else comes near.
-MOST_BODY_BYTES = 1024 * 1024
+MOST_READ_BYTES = 1024 * 1024
 # For so long a body that is refused is still read, and thrown away: who is writing does not listen.
 REFUSAL_SECONDS = 1.0
 
@@ -40,7 +40,7 @@ class BoundedBody(HTTPMessageDelegate):
 
     def __init__(self, handler: HTTPMessageDelegate) -> None:
         self._handler = handler
-        self._left = MOST_BODY_BYTES + 1  # with which the handler sees that it is too much
+        self._left = MOST_READ_BYTES + 1  # with which the handler sees that it is too much
         self._finished = False
 
     def headers_received(
@@ -73,14 +73,14 @@ class BoundedBody(HTTPMessageDelegate):
 def is_too_large(headers: HTTPHeaders) -> bool:
     """Tell whether a request says that its body is larger than any may be."""
     length = headers.get("Content-Length", "")
-    return length.isdecimal() and int(length[:20]) > MOST_BODY_BYTES
+    return length.isdecimal() and int(length[:20]) > MOST_READ_BYTES
 
 
 def refusing(handler: type[tornado.web.RequestHandler]) -> type[tornado.web.RequestHandler]:
     """Return a handler that refuses every request as too large, in the form of ``handler``."""
 
     def prepare(_: tornado.web.RequestHandler) -> None:
-        raise PayloadTooLarge(f"the body is larger than {MOST_BODY_BYTES} bytes")
+        raise PayloadTooLarge(f"the body is larger than {MOST_READ_BYTES} bytes")
 
     return type(f"Refusing{handler.__name__}", (handler,), {"prepare": prepare})
 
@@ -121,7 +121,7 @@ class Application(tornado.web.Application):
     def start_request(
         self, server_conn: object, request_conn: HTTPConnection
     ) -> HTTPMessageDelegate:
-        """Return what takes a request, and never more than ``MOST_BODY_BYTES`` of its body."""
+        """Return what takes a request, and never more than ``MOST_READ_BYTES`` of its body."""
         return BoundedBody(super().start_request(server_conn, request_conn))
 
     def get_handler_delegate(

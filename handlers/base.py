@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 JSON_TYPE = "application/json; charset=UTF-8"
 JAVASCRIPT_TYPE = "application/javascript; charset=UTF-8"
 # A text has at most 3,200 characters; with every one escaped as \uXXXX twice that is 38 KB.
-MAX_BODY_BYTES = 64 * 1024
+MOST_ARGUMENT_BYTES = 64 * 1024
 
 
 @lru_cache(maxsize=4)
@@ -158,8 +158,8 @@ class BaseHandler(RequestHandler):
 
     def check_body_size(self) -> None:
         """Raise PayloadTooLarge for a body larger than anything this gateway has a use for."""
-        if len(self.request.body) > MAX_BODY_BYTES:
-            raise PayloadTooLarge(f"the body is larger than {MAX_BODY_BYTES} bytes")
+        if len(self.request.body) > MOST_ARGUMENT_BYTES:
+            raise PayloadTooLarge(f"the body is larger than {MOST_ARGUMENT_BYTES} bytes")
 
     def reply(self, body: dict[str, Any]) -> None:
         """Finish with ``body`` as JSON, or as JSONP when the request named a function."""

@@ -17,6 +17,7 @@ import redis
 from gateway.store import valkey_process
 from gateway.store.pipeline import Store, connect
 from tests.support.order import dearest_first, shuffled
+from tests.support.servers.valkey import start_temporary
 from tests.support.stand_ins.vonage import VonageStandin
 from tests.support.visitor import Visitor, visiting
 
@@ -49,7 +50,7 @@ class RestartableValkey:
     """A Valkey that keeps its port and its data while a test stops, pauses and starts it."""
 
     def __init__(self, directory: Path) -> None:
-        self._server = valkey_process.start_temporary(directory, appendonly="yes")
+        self._server = start_temporary(directory, appendonly="yes")
         self.url = self._server.url
         self._paused = self._stopped = False
 
@@ -94,7 +95,7 @@ def loopback_only() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def _valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[redis.Redis]:
     """A client of this worker's own Valkey."""
-    server = valkey_process.start_temporary(tmp_path_factory.mktemp("valkey"))
+    server = start_temporary(tmp_path_factory.mktemp("valkey"))
     with valkey_process.blocking_client(server.port, seconds=30) as client:
         yield client
     server.stop()

@@ -91,18 +91,11 @@ class Notices:
 
     def media(self, session: Session, side: str) -> OutboxEntry | None:
         """Return what the one on a side is told whose pictures do not pass."""
-        text, seat = self._texts.media, session.seat(side)
-        if session.is_chat:
-            return outgoing(seat, text, kind="chat", session=session.id) if text else None
-        return self._notice(text, seat, session.id)
+        return self._to_side(self._texts.media, session, side)
 
     async def tell_unknown(self, session: Session, side: str) -> None:
         """Tell the one on a side, once per session, that a text of his may not have arrived."""
-        seat, text = session.seat(side), self._texts.unknown
-        if session.is_chat and text:
-            notice: OutboxEntry | None = outgoing(seat, text, kind="chat", session=session.id)
-        else:
-            notice = self._notice(text, seat, session.id)
+        notice = self._to_side(self._texts.unknown, session, side)
         if notice is None:
             return
         told = await self._store.run(
@@ -158,24 +151,28 @@ class Notices:
 
     def _owed(self, word: str, session: Session) -> list[OutboxEntry]:
         """Return the notices that a word stands for."""
-        told = [side for side in SIDES if word in {"start", "end"} or word.endswith(f"-to-{side}")]
-        seats = [seat for seat in map(session.seat, told) if seat.person]  # '': he was erased
-        notices = (self._announcement(word, session, seat) for seat in seats)
+        kind, _, to = word.partition("-to-")
+        text = self._text_of(kind, session)
+        told = [side for side in to or SIDES if session.seat(side).person]  # '': he was erased
+        notices = (self._to_side(text, session, side) for side in told)
         return [notice for notice in notices if notice is not None]
 
-    def _announcement(self, word: str, session: Session, seat: Seat) -> OutboxEntry | None:
-        texts = {"start": self._start(session.mode), "end": self._texts.end}
-        if session.is_chat:
-            texts = {"start": CONNECTED, "end": THANKS}
-        text = texts.get(word.partition("-to-")[0]) or self._word_to_one(word)
+    def _text_of(self, kind: str, session: Session) -> str:
+        texts = {
+            "start": CONNECTED if session.is_chat else self._start(session.mode),
+            "end": THANKS if session.is_chat else self._texts.end,
+            "opted-out": self._texts.opted_out,
+            "paused": self._texts.paused,
+            "held": self._texts.held,
+        }
+        return texts.get(kind, "")
+
+    def _to_side(self, text: str, session: Session, side: str) -> OutboxEntry | None:
+        """Return a notice to the one on a side; those of a chat bear no name."""
+        seat = session.seat(side)
         if session.is_chat and text:
             return outgoing(seat, text, kind="chat", session=session.id)
         return self._notice(text, seat, session.id)
-
-    def _word_to_one(self, word: str) -> str:
-        kind = word.partition("-to-")[0]
-        words = {"opted-out": self._texts.opted_out, "paused": self._texts.paused}
-        return (words | {"held": self._texts.held}).get(kind, "")
 
     def _start(self, mode: Mode) -> str:
         texts = {Mode.MESSAGE: [self._texts.start], Mode.VOICE: [self._texts.voice_start]}

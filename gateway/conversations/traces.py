@@ -12,7 +12,7 @@ import ujson
 from gateway.store import keys
 from gateway.store.budget import budget
 from gateway.store.pipeline import Store
-from gateway.store.scan import hash_scan, set_scan
+from gateway.store.scan import drop_members, hash_scan
 from gateway.store.script import Script, pairs
 from gateway.telephony.networks import e164_of, readings
 
@@ -93,10 +93,8 @@ class Traces:
     async def _erase_members(self, who: Who) -> None:
         """Drop him from what holds many people in one key."""
         for each in who.numbers:
-            for key, match in ((keys.BLOCKED, f"* {each}"), (keys.HELD, f"*>{each}")):
-                async for members in set_scan(self._store, key, match):
-                    with budget():
-                        await self._store.execute("ZREM", key, *members)
+            await drop_members(self._store, keys.BLOCKED, f"* {each}")
+            await drop_members(self._store, keys.HELD, f"*>{each}")
             with budget():
                 await self._store.execute("ZREM", keys.LOBBY, each)
                 await self._store.execute("HDEL", keys.LOBBY_PEOPLE, each)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import secrets
-import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -22,18 +19,9 @@ LOG_NAME = "valkey.log"
 # Loading a large append-only file takes a while, writing its last second does not.
 START_SECONDS = 30.0
 STOP_SECONDS = 10.0
-# Below the range from which systems take the ports of outgoing connections: a client that keeps
-# reconnecting to a stopped server inside that range can end up connected to itself.
-_PORTS = range(20_000, 32_000)
-_PORT_ATTEMPTS = 50
-
 
 # A loopback port, or the path of a unix socket.
 Address = int | Path
-
-
-class PortTaken(ValueError):
-    """Another program took the port after it was chosen and before the server bound it."""
 
 
 class ValkeyProcess:
@@ -68,8 +56,8 @@ class ValkeyProcess:
         """Return when the server answers.
 
         held_file: a file descriptor that the server keeps open while it lives; such a server also
-        leaves our process group, so that Ctrl-C in a terminal does not reach it. Raises PortTaken,
-        and ValueError that says in one line why the server does not answer.
+        leaves our process group, so that Ctrl-C in a terminal does not reach it. Raises ValueError
+        that says in one line why the server does not answer.
         """
         process = self._process = self._launch(held_file)
 
@@ -120,43 +108,7 @@ class ValkeyProcess:
         # Valkey marks what is worse than a notice with "#"; the last such line is the reason.
         marked = [line.partition(" # ")[2] for line in lines if " # " in line]
         reason = (marked or lines)[-1] if in_time else f"no answer in {START_SECONDS:.0f} s"
-        if "Failed listening on port" in reason:
-            return PortTaken(f"port {self.port} is taken")
         return ValueError(f"Valkey cannot start in {self.directory}: {reason} (see {log_file})")
-
-
-def start_temporary(directory: Path, **config: object) -> ValkeyProcess:
-    """Return a running server on a free port; it keeps nothing on disk unless ``config`` asks."""
-
-    def launch(port: int) -> ValkeyProcess:
-        server = ValkeyProcess(directory, port, **config)
-        server.start()
-        return server
-
-    return on_free_port(launch)
-
-
-def on_free_port(launch: Callable[[int], ValkeyProcess]) -> ValkeyProcess:
-    """Return the server that ``launch`` starts on the first port that nobody else takes meanwhile.
-
-    Raises ValueError when every port was taken.
-    """
-    for _ in range(_PORT_ATTEMPTS):
-        with contextlib.suppress(PortTaken):
-            return launch(free_port())
-    raise ValueError(f"every one of {_PORT_ATTEMPTS} ports was taken by another program")
-
-
-def free_port() -> int:
-    """Return a loopback port on which nothing listens; raises ValueError when none is found."""
-    for _ in range(_PORT_ATTEMPTS):
-        port = secrets.choice(_PORTS)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            # As the servers do: connections that linger after a stop do not count.
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((LOOPBACK, port))
-            return port
-    raise ValueError(f"no free port found on {LOOPBACK} in {_PORT_ATTEMPTS} attempts")
 
 
 def redis_url(address: Address) -> str:

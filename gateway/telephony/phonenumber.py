@@ -10,7 +10,16 @@ import phonenumbers
 
 from gateway.telephony import plans
 from gateway.telephony.judges import Judge, is_sample, is_valid
-from gateway.telephony.written import LINK, MAX_RAW_CHARACTERS, Rank, Written, attempts, plain
+from gateway.telephony.written import (
+    GLOBAL_CONTEXT,
+    LETTER,
+    LINK,
+    MAX_RAW_CHARACTERS,
+    Rank,
+    Written,
+    attempts,
+    plain,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +59,7 @@ _SMS_TYPES = frozenset({"mobile", "fixed_line_or_mobile", "voip", "personal_numb
 # Belgian mobile, not the German VoIP number.
 MOBILE_TYPES = frozenset({"mobile", "fixed_line_or_mobile"})
 
-_LETTER = re.compile(r"[A-Za-z]")
 _FIRST_GROUP = re.compile(r"[0-9]+")
-_GLOBAL_CONTEXT = ";phone-context=+"
 _NO_DIGIT = re.compile(r"[^0-9]")
 # Letters that are no note but digits: a word of three in North America, where phone words are the
 # custom and all numbers have one length, and in service numbers; else what is glued to digits.
@@ -108,7 +115,7 @@ def _only(found: list[PhoneNumber], rank: Rank, regions: tuple[str, ...]) -> Pho
 
 def _meant(written: Written, regions: tuple[str, ...], judge: Judge) -> PhoneNumber | None:
     number = written.number
-    if _LETTER.search(number) and _GLOBAL_CONTEXT not in number:
+    if LETTER.search(number) and GLOBAL_CONTEXT not in number:
         return _spelled(number, regions, judge)
     if number.startswith("00"):
         return _dialled_abroad(number, regions, judge)
@@ -196,13 +203,10 @@ def country_of(e164: str) -> str:
     codes belong to one country. What is no number has none.
     """
     digits = e164[1:] if e164[:1] == "+" and e164[1:].isdecimal() else ""
-    for length in range(1, 4):  # https://www.itu.int/rec/T-REC-E.164: no code begins another one
-        code, rest = int(digits[:length] or 0), digits[length:]
-        found = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(code)
-        if found:
-            country = found[0] if len(found) == 1 else _one_of_several(code, rest)
-            return "" if country == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY else country
-    return ""
+    code = _code_of(digits)
+    found = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[int(code)] if code else ("",)
+    country = found[0] if len(found) == 1 else _one_of_several(int(code), digits[len(code) :])
+    return "" if country == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY else country
 
 
 def is_north_american(e164: str) -> bool:
@@ -232,7 +236,7 @@ def mask_digits(text: str) -> str:
 
 def _as_international(mark: str, number: str) -> str | None:
     """Return ``number`` with its ``+`` when it is written internationally, else None."""
-    if number.startswith("+") or _GLOBAL_CONTEXT in number:
+    if number.startswith("+") or GLOBAL_CONTEXT in number:
         return number
     # A "+" that form decoding made a blank; no country code begins with 0.
     if not mark.strip(" ") and mark and not number.startswith("0"):
@@ -278,17 +282,25 @@ def _read_international(text: str, judge: Judge) -> PhoneNumber | None:
 
 def _behind_a_doubled_code(text: str) -> str | None:
     digits = _NO_DIGIT.sub("", text)
-    for length in range(1, 4):  # https://www.itu.int/rec/T-REC-E.164: no code begins another one
-        if int(digits[:length] or 0) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
-            rest = digits[length:].removeprefix("00")
-            return rest if rest.startswith(digits[:length]) else None
-    return None
+    code = _code_of(digits)
+    rest = digits[len(code) :].removeprefix("00")
+    return rest if code and rest.startswith(code) else None
+
+
+def _code_of(digits: str) -> str:
+    """Return the country code with which digits begin, '' for none.
+
+    No code begins another one: https://www.itu.int/rec/T-REC-E.164
+    """
+    codes = phonenumbers.COUNTRY_CODE_TO_REGION_CODE
+    prefixes = (digits[:length] for length in range(1, 4))
+    return next((each for each in prefixes if int(each or 0) in codes), "")
 
 
 def _spelled(text: str, regions: tuple[str, ...], judge: Judge) -> PhoneNumber | None:
     """Return the number that digits and letters spell, as on a keypad, else None."""
     digits = phonenumbers.convert_alpha_characters_in_number(text)
-    if _LETTER.search(digits) or not digits.isascii():
+    if LETTER.search(digits) or not digits.isascii():
         return None
     number = _meant(Written("", digits), regions, judge)
     if number is None or _GLUED.fullmatch(text):
@@ -306,26 +318,15 @@ def _as_forgotten_plus(number: str, judge: Judge) -> PhoneNumber | None:
     first = _FIRST_GROUP.match(number)
     if number.startswith("0") or first is None:
         return None
-    found = read("+" + number, None, judge)
-    if (
-        found is None
-        or found.type not in MOBILE_TYPES
-        or not _begins_with_its_code(found, first[0])
-    ):
+    found, code = read("+" + number, None, judge), _code_of(first[0])
+    if found is None or found.type not in MOBILE_TYPES:
         return None
-    return None if _has_a_1_twice(number, found) else found
+    begins = bool(code) and found.e164.startswith(f"+{code}")
+    return found if begins and not _has_a_1_twice(number, found) else None
 
 
 def _has_a_1_twice(text: str, number: PhoneNumber) -> bool:
     return is_north_american(number.e164) and _NO_DIGIT.sub("", text) != number.e164[1:]
-
-
-def _begins_with_its_code(number: PhoneNumber, group: str) -> bool:
-    return any(
-        number.e164.startswith(f"+{group[:length]}")
-        and int(group[:length]) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE
-        for length in range(1, min(3, len(group)) + 1)
-    )
 
 
 def _as_dialled_today(number: phonenumbers.PhoneNumber, code: int) -> phonenumbers.PhoneNumber:

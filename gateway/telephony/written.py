@@ -37,7 +37,7 @@ _LIKE_ASCII = {"：": ": ", "−": "-", "ー": "-", "∼": "~", "⁓": "~", "·"
 _PLAIN = re.compile(r"[0-9+ ()\[\]/.~-]*")
 _FIRST_DIGIT_OR_PLUS = re.compile(r"[0-9+]")
 _RUN = re.compile(r"[+(\[]*[0-9][0-9+ ()\[\]/.~-]*")
-_LETTER = re.compile(r"[A-Za-z]")
+LETTER = re.compile(r"[A-Za-z]")
 _ESCAPED = re.compile(r"%[0-9A-Fa-f]{2}")
 # A keycap before a number is a list's, where the number itself is not in keycaps.
 _KEYCAP = re.compile("(?<!\u20e3)([1-9]\ufe0f?\u20e3) +(?! *[0-9]\ufe0f?\u20e3)")
@@ -53,7 +53,7 @@ _SCHEME = re.compile(
 _PROFILE = re.compile(
     r"(?:wa\.me/|t\.me/|signal\.me/#p/|[?&]phone=)[+ ]*([0-9]+)(?![0-9])", re.IGNORECASE
 )
-_GLOBAL_CONTEXT = ";phone-context=+"
+GLOBAL_CONTEXT = ";phone-context=+"
 
 # A link as programs write it. One with a capital, or a blank behind it, is a person's label: the
 # number behind it is written as people there write it.
@@ -135,7 +135,7 @@ def attempts(text: str) -> Iterator[Rank]:
 def plain(text: str) -> Written | None:
     """Return the number in a text that is nothing else, punctuation left out of account."""
     shown = visible(text)
-    if shown is None or _LETTER.search(shown):
+    if shown is None or LETTER.search(shown):
         return None
     return Written(*_marked(shown))
 
@@ -178,7 +178,7 @@ def _marked(shown: str) -> tuple[str, str]:
 
 def _linked(scheme: str, rest: str) -> Iterator[Rank]:
     """Yield the number of a link: what follows ``?``, ``@`` and ``;`` are its parameters."""
-    if _GLOBAL_CONTEXT in rest:
+    if GLOBAL_CONTEXT in rest:
         yield Rank((Written("", rest),))
         return
     number = re.split("[?@;,]", rest, maxsplit=1)[0]
@@ -324,7 +324,7 @@ def _among_notes(shown: str) -> Iterator[Rank]:
             yield Rank(tuple(Written(_NOTE, each) for each in numbers))
             return
     mark, spelled = _marked(shown)
-    if _LETTER.search(spelled):
+    if LETTER.search(spelled):
         yield Rank((Written(mark, spelled),))
 
 

@@ -18,7 +18,7 @@ from gateway.errors import BadRequest, NotFound, UnknownPlace
 from gateway.store import keys
 from gateway.store.paging import Page
 from gateway.store.pipeline import Store
-from gateway.store.script import Argument, Script
+from gateway.store.script import Argument, Script, pairs
 from gateway.store.values import ID
 from gateway.telephony.phonenumber import country_of, mask
 from gateway.telephony.plans import all_spellings, spellings
@@ -154,15 +154,9 @@ class Pool:
 
     async def of_provider(self, provider: str) -> tuple[str, ...]:
         """Return all numbers of a provider; looks at the whole pool."""
-        flat = await self._store.execute("HGETALL", keys.NUMBERS)
-        records = (
-            flat.items() if isinstance(flat, dict) else zip(flat[::2], flat[1::2], strict=True)
-        )
-        return tuple(
-            sorted(
-                e164 for e164, record in records if _from_json(e164, record).provider == provider
-            )
-        )
+        records = pairs(await self._store.execute("HGETALL", keys.NUMBERS))
+        numbers = (_from_json(*each) for each in records.items())
+        return tuple(sorted(each.e164 for each in numbers if each.provider == provider))
 
     async def set_health(self, e164: str, healthy: bool) -> None:
         """Give a number to new sessions, or not (any more); raises NotFound."""

@@ -1,6 +1,6 @@
 """What the options mean: the values and services that are made of them.
 
-``services.py`` connects the services with each other; none of them sees the settings.
+``services.py`` and ``texts.py`` connect the services with each other; none sees the settings.
 """
 
 from __future__ import annotations

@@ -23,16 +23,11 @@ from gateway.conversations.fates import Fates
 from gateway.conversations.notices import Notices
 from gateway.conversations.opening import Opening
 from gateway.conversations.sessions import Sessions
-from gateway.conversations.texts.consent import Consent
 from gateway.conversations.texts.holding import Holding
-from gateway.conversations.texts.lobby import Lobby
-from gateway.conversations.texts.media import Media
-from gateway.conversations.texts.passing import Passing
 from gateway.conversations.texts.relay import Relay
 from gateway.conversations.traces import Traces
 from gateway.conversations.transcript import Transcript
 from gateway.messaging.history import History
-from gateway.messaging.inbound.concatenation import Concatenation
 from gateway.messaging.inbound.inbox import Inbox
 from gateway.messaging.keywords import Keywords
 from gateway.messaging.messenger import Messenger
@@ -65,6 +60,7 @@ from gateway.virtual_numbers.provisioning import Provisioning
 from gateway.virtual_numbers.setup import NumberSetup
 from gateway.wiring import from_settings
 from gateway.wiring.periodic import Periodic
+from gateway.wiring.texts import relay_and_lobby
 
 # Of the 30 s that a stop may take, requests have 22 and what they sent a few.
 OUTBOX_STOP_SECONDS = 3.0
@@ -229,55 +225,25 @@ def _open(
         cooldown=settings.number_cooldown,
         reserved=chat_numbers,
     )
-    lobby = Lobby(
-        store,
-        numbers=chat_numbers,
-        provider=settings.provider,
-        wait=settings.chat_wait,
-        answers=answers,
-        sessions=sessions,
-        notices=notices,
-        inbox=inbox,
-        optouts=optouts,
-        wake=worker.wake,
-    )
     history = History(store, receipts, days=days)
-    media = Media(store, notices=notices, inbox=inbox, wake=worker.wake)
-    relay = Relay(
+    relay, lobby = relay_and_lobby(
         store,
         sessions=sessions,
         notices=notices,
         inbox=inbox,
-        assemblies=Concatenation(store),
-        consent=Consent(
-            store,
-            words=words,
-            sessions=sessions,
-            notices=notices,
-            transcript=transcript,
-            history=history,
-            answers=answers,
-            senders=from_settings.own_senders(settings, endpoints),
-            chat_numbers=chat_numbers,
-            wake=worker.wake,
-        ),
-        passing=Passing(
-            store,
-            sessions=sessions,
-            notices=notices,
-            inbox=inbox,
-            transcript=transcript,
-            lobby=lobby,
-            media=media,
-            wake=worker.wake,
-            guard=from_settings.guard(settings),
-        ),
-        lobby=lobby,
-        media=media,
+        transcript=transcript,
+        history=history,
+        optouts=optouts,
         answers=answers,
-        wake=worker.wake,
+        words=words,
+        guard=from_settings.guard(settings),
+        wake=wake,
+        senders=from_settings.own_senders(settings, endpoints),
+        chat_numbers=chat_numbers,
+        chat_provider=settings.provider,
+        chat_wait=settings.chat_wait,
     )
-    holding = Holding(store, worker.wake)
+    holding = Holding(store, wake)
     erasure = Erasure(
         sessions=sessions,
         notices=notices,

@@ -193,10 +193,7 @@ class Fields:
         value = self.values.get(name)
         if value is None:
             return []
-        words = value.split(",") if isinstance(value, str) else value
-        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-            words = []
-        found = list(dict.fromkeys(word.strip() for word in words))
+        found = list(dict.fromkeys(_words(value)))
         if not 1 <= len(found) <= most:
             raise BadRequest(f"{name}: must be a list of 1 to {most} ids")
         return found
@@ -206,10 +203,7 @@ class Fields:
         value = self.values.get(name)
         if value is None:
             return default
-        words = value.split(",") if isinstance(value, str) else value
-        if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-            words = []
-        found = frozenset(word.strip().lower() for word in words)
+        found = frozenset(map(str.lower, _words(value)))
         if not found or found - CAPABILITIES:
             raise BadRequest(f"{name}: must be sms, voice or both")
         return found
@@ -290,6 +284,14 @@ def digits(e164: str) -> str:
 def utc(ms: float) -> str | None:
     """Return a time of the store as ``2016-05-19 22:19:58`` in UTC, None for 0 (never)."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(ms / 1000)) if ms else None
+
+
+def _words(value: object) -> list[str]:
+    """Return a list of texts, or the words between commas, trimmed; [] for anything else."""
+    words = value.split(",") if isinstance(value, str) else value
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        return []
+    return [word.strip() for word in words]
 
 
 def _check_name(name: str, known: Collection[str]) -> None:

@@ -14,6 +14,7 @@ from gateway.smssync.devices import DeviceState, Pairing
 from gateway.smssync.tasks import MOST_PRIORITY, NewTask, Task, TaskState
 from gateway.telephony import phonenumber, segments
 from gateway.telephony.judges import is_possible
+from gateway.telephony.plain_text import is_blank
 from handlers.admin.base import FieldsHandler
 from handlers.admin.fields import ADD_POSSIBLE, LONGEST_SECONDS, NO_NUMBER, Fields, digits, utc
 from handlers.admin.once import once
@@ -124,7 +125,7 @@ def _receiver(given: Fields) -> str:
 
 def _message(given: Fields) -> str:
     text = given.text("message", segments.MAX_CHARACTERS)
-    if not text.strip():
+    if is_blank(text):
         raise BadRequest("message: is missing")
     return text
 

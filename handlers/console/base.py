@@ -63,11 +63,7 @@ class ConsoleHandler(FieldsHandler):
             self.sign_in = await services.sign_ins.find(cookie)
             if self.sign_in is not None:
                 return
-        services.admin.check(
-            self.request.headers.get("Authorization", ""),
-            developer=self.is_asked_here,
-            client=self.client_address,
-        )
+        super().prepare()
         if not self.request.headers.get("Authorization") and self.request.method in SAFE:
             self.welcome(await services.sign_ins.begin_trusted())
 

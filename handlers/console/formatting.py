@@ -46,13 +46,9 @@ _FIELD = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
 def number(text: str, shown: bool = False) -> str:
     """Return a number (E.164, with or without ``+``) as it may be seen; names stay names."""
     if not (text.isascii() and text.removeprefix("+").isdecimal() and len(text) > 5):
-        return (
-            text
-            if shown
-            else quoted(text)
-            if any(map(str.isalpha, text))
-            else phonenumber.mask(text)
-        )
+        if shown:
+            return text
+        return quoted(text) if any(map(str.isalpha, text)) else phonenumber.mask(text)
     e164 = f"+{text.removeprefix('+')}"
     if not shown:
         return phonenumber.mask(e164)

@@ -14,7 +14,7 @@ from gateway.access.gates import WebhookCall
 from gateway.errors import Unauthenticated
 from gateway.monitoring.metrics import WEBHOOKS
 from gateway.providers.vonage import webhooks
-from handlers.base import MAX_BODY_BYTES, BaseHandler, Guard
+from handlers.base import MOST_ARGUMENT_BYTES, BaseHandler, Guard
 from handlers.webhooks.payload import UNREADABLE, Payload, read
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class WebhookHandler(BaseHandler):
 
     async def get(self, token: str | None = None) -> None:
         """Answer 200 with an empty body once the payload is stored, or kept unused."""
-        too_large = len(self.request.body) > MAX_BODY_BYTES
+        too_large = len(self.request.body) > MOST_ARGUMENT_BYTES
         payload = UNREADABLE if too_large else read(self.request, self.content_type)
         if payload.empty and self.request.method == "GET":
             self.acknowledge()  # providers look so whether the address is alive

@@ -23,7 +23,7 @@ from gateway.providers.smssync import provider_name
 from gateway.smssync import bodies, wire
 from gateway.smssync.phones import Reply
 from gateway.smssync.tasks import Task
-from handlers.application import MOST_BODY_BYTES
+from handlers.application import MOST_READ_BYTES
 from handlers.base import BaseHandler, Guard
 from handlers.webhooks.base import Use
 
@@ -79,7 +79,7 @@ class PhoneHandler(BaseHandler):
 
     async def post(self, *_: str | None) -> None:
         """Take an SMS, an acknowledgement or results; some versions poll by POST, too."""
-        if len(self.request.body) > MOST_BODY_BYTES:
+        if len(self.request.body) > MOST_READ_BYTES:
             raise PayloadTooLarge
         task = self.query.get("task")
         if task == "send":  # the body is an SMS that was posted before

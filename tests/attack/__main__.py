@@ -11,6 +11,7 @@ from pathlib import Path
 from gateway.store import valkey_process
 from tests.attack import doors, elsewhere, texts
 from tests.attack.attacks import ATTACKS, Attack, Outcome, Verdict
+from tests.support.servers.valkey import start_temporary
 
 # Importing them is what puts their attacks into the list.
 WHERE = (doors, texts, elsewhere)
@@ -33,7 +34,7 @@ def main(words: list[str]) -> int:
     wide = max((len(each.name) for each in chosen), default=0)
     reached = 0
     with tempfile.TemporaryDirectory() as folder:
-        server = valkey_process.start_temporary(Path(folder))
+        server = start_temporary(Path(folder))
         try:
             for each in chosen:
                 with valkey_process.blocking_client(server.port, seconds=30) as client:

@@ -22,6 +22,7 @@ from tests.load.console_filling import Filled, Size, fill
 from tests.load.console_looking import Browser, Place, Watch, cpu_ms
 from tests.load.console_places import HANDSETS, PLACES
 from tests.support.servers.processes import GatewayProcess
+from tests.support.servers.valkey import start_temporary
 
 MOST_MS = 200.0
 MOST_SHARE = 1.0  # percent of a core that an open page may take
@@ -159,7 +160,7 @@ def look(title: str, size: Size, requests: int, seconds: float) -> Found:
 @contextmanager
 def _filled_store(title: str, size: Size) -> Iterator[tuple[ValkeyProcess, Path, Filled]]:
     with TemporaryDirectory(prefix="console-") as folder:
-        server = valkey_process.start_temporary(Path(folder))
+        server = start_temporary(Path(folder))
         try:
             began, found = time.monotonic(), list[Filled]()
 

@@ -38,6 +38,7 @@ from gateway.wiring.services import open_services
 from tests.load.scenarios import fictional_numbers
 from tests.support.conversations import OpenedSessions, relay_on
 from tests.support.servers.processes import Process, wait_for
+from tests.support.servers.valkey import start_temporary
 
 MOST = 1.5  # times the cost at the smallest size that a larger one may take
 WIDTH = 16  # calls under way at once, as in a process that is busy
@@ -589,7 +590,7 @@ async def opened(sizes: Sequence[Size]) -> AsyncIterator[list[Town]]:
         towns = []
         for size in sizes:
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="masking-")))
-            server = valkey_process.start_temporary(folder)
+            server = start_temporary(folder)
             stack.callback(server.stop)
             towns.append(Town(size, server, settings))
             stack.push_async_callback(towns[-1].store.close)

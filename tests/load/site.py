@@ -13,8 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from gateway.store import valkey_process
 from tests.support.servers.processes import FreshProcess, Process, wait_for
+from tests.support.servers.valkey import start_temporary
 
 WEBHOOK_TOKEN = "load-benchmark"
 # The numbers of the loads are North American, where a sender has to be a number.
@@ -128,7 +128,7 @@ def site(gateway_command: Sequence[str] = ("app.py",)) -> Iterator[Site]:
     """Start everything and end it by process id; ``gateway_command``: arguments of Python."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="load-")))
-        valkey = valkey_process.start_temporary(folder)
+        valkey = start_temporary(folder)
         stack.callback(valkey.stop)
         emulator = _start(stack, "-m", "gateway.emulator", "--port=0", "--rate=0")
         gateway = _start(

@@ -31,6 +31,7 @@ from tests.load.smssync_account import Account, Row, tries
 from tests.load.smssync_front import Front
 from tests.load.smssync_phones import FLEET, Arrival, Clock, Member, handset, note
 from tests.support.servers.processes import GatewayProcess
+from tests.support.servers.valkey import start_temporary
 
 TOKEN = "day-of-phones"
 SEED = 4
@@ -366,7 +367,7 @@ async def opened(size: Size) -> AsyncIterator[Day]:
     """Start a store, the processes and what stands before them, and end everything."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="day-")))
-        store = valkey_process.start_temporary(folder, appendonly="yes")
+        store = start_temporary(folder, appendonly="yes")
         stack.callback(store.stop)
         gateways = Gateways(
             *("--number_rate=0", "--no_session_msg=", "--session_start_msg="),

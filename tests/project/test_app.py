@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import resource
 import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,10 +15,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from gateway.store.valkey_process import free_port
 from tests.support import ROOT
 from tests.support.scenes.masking import until
 from tests.support.servers.processes import FreshProcess, GatewayProcess, Process, wait_for
+from tests.support.servers.valkey import free_port
 from tests.support.stand_ins.vonage import VonageStandin
 
 
@@ -271,11 +269,6 @@ def descriptors(process: Process) -> int:
     return len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
 
 
-def processor_seconds(process: Process) -> float:
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def is_alive(gateway: GatewayProcess) -> bool:
     try:
         with urllib.request.urlopen(f"{gateway.url}/health/live", timeout=2) as answer:
@@ -287,6 +280,7 @@ def is_alive(gateway: GatewayProcess) -> bool:
 def test_without_descriptors_the_listener_rests_and_goes_on_by_itself(
     standin: VonageStandin, redis_url: str
 ) -> None:
+    """Connections wait, which one line says; test_listener counts how often it is asked."""
     with GatewayProcess(*standin.options(redis_url)) as gateway:
         assert is_alive(gateway)
         most = descriptors(gateway) + 10
@@ -297,9 +291,6 @@ def test_without_descriptors_the_listener_rests_and_goes_on_by_itself(
                 address = ("127.0.0.1", gateway.port)
                 stack.enter_context(socket.create_connection(address))
             wait_for(lambda: "no connection can be accepted" in gateway.log)
-            begun = processor_seconds(gateway)
-            time.sleep(3)
-            assert processor_seconds(gateway) - begun < 0.6
             assert not is_alive(gateway)
             said = gateway.log
         wait_for(lambda: is_alive(gateway))

@@ -6,7 +6,7 @@ import pytest
 
 from tests.attack import doors, elsewhere, texts
 from tests.attack.__main__ import main, played
-from tests.attack.attacks import ATTACKS, Attack, Verdict
+from tests.attack.attacks import ATTACKS, Attack, Outcome, Verdict
 
 MODULES = (doors, texts, elsewhere)
 QUICK = [each for each in ATTACKS if each.quick]
@@ -21,10 +21,10 @@ async def test_an_attack_is_stopped(attack: Attack, redis_url: str) -> None:
 def test_an_attack_that_breaks_has_not_been_stopped(capsys: pytest.CaptureFixture[str]) -> None:
     """And the command says so."""
 
-    async def play(_: str) -> None:
+    async def play(_: str) -> Outcome:
         raise RuntimeError("no way in")
 
-    ATTACKS.append(Attack("a broken one", play, quick=True))  # type: ignore[arg-type]
+    ATTACKS.append(Attack("a broken one", play, quick=True))
     try:
         assert 1 == main(["a broken one"])
     finally:

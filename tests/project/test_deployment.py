@@ -481,7 +481,7 @@ def test_a_header_that_does_not_come_ends_its_connection(
     sending = unfinished(deployment, HALF_A_HEADER, 1, visitor())
     with sending as [connection], suppress(ConnectionResetError):
         assert connection.recv(1) == b""
-    assert 4 < time.monotonic() - begun < 9
+    assert 4 < time.monotonic() - begun < 30, "nginx itself would wait for a minute"
 
 
 @pytest.mark.parametrize(

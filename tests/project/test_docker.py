@@ -19,9 +19,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.store.valkey_process import free_port, wait_until
+from gateway.store.valkey_process import wait_until
 from tests.support import ROOT
 from tests.support.quick_venv import quick_python
+from tests.support.servers.valkey import free_port
 
 RECIPE = (ROOT / "conf" / "Dockerfile").read_text()
 ENTRY = ROOT / "conf" / "deploy" / "entry"

@@ -20,9 +20,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.store.valkey_process import free_port, wait_until
+from gateway.store.valkey_process import wait_until
 from tests.support import ROOT
 from tests.support.quick_venv import quick_python
+from tests.support.servers.valkey import free_port
 
 NOT_IN_A_CLONE = shutil.ignore_patterns(
     ".git", ".venv", "var", "cov-report", "__pycache__", ".*_cache"

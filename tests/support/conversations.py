@@ -10,21 +10,17 @@ from gateway.conversations.notices import Notices, NoticeTexts
 from gateway.conversations.opening import NewSession, Opening
 from gateway.conversations.session import Session
 from gateway.conversations.sessions import Sessions
-from gateway.conversations.texts.consent import Consent
 from gateway.conversations.texts.guard import Guard
-from gateway.conversations.texts.lobby import Lobby
-from gateway.conversations.texts.media import Media
-from gateway.conversations.texts.passing import Passing
 from gateway.conversations.texts.relay import Relay
 from gateway.conversations.transcript import Transcript
 from gateway.messaging.history import History
-from gateway.messaging.inbound.concatenation import Concatenation
 from gateway.messaging.inbound.inbox import Inbox
 from gateway.messaging.keywords import Keywords
 from gateway.messaging.optouts import OptOuts
 from gateway.messaging.receipts import Receipts
 from gateway.store.pipeline import Store
 from gateway.telephony.answerable import Answerable
+from gateway.wiring.texts import relay_and_lobby
 
 
 def silent(store: Store) -> Notices:
@@ -50,53 +46,17 @@ class OpenedSessions(Sessions):
 
 def relay_on(store: Store, notices: Notices, guard: Guard | None = None) -> Relay:
     """Return a relay without chat numbers; nothing sends what it queues."""
-    sessions, inbox = Sessions(store), Inbox(store, days=30)
-    transcript = Transcript(store, days=30)
-    answers = Answers(Limiter(store), Answerable(), 0)
-    lobby = Lobby(
+    relay, _ = relay_and_lobby(
         store,
-        numbers=(),
-        provider="nexmo",
-        wait=0,
-        answers=answers,
-        sessions=sessions,
+        sessions=Sessions(store),
         notices=notices,
-        inbox=inbox,
+        inbox=Inbox(store, days=30),
+        transcript=Transcript(store, days=30),
+        history=History(store, Receipts(store, days=7), days=7),
         optouts=OptOuts(store),
+        answers=Answers(Limiter(store), Answerable(), 0),
+        words=Keywords(["STOP"], ["START"]),
+        guard=guard or Guard(),
         wake=lambda: None,
     )
-    media = Media(store, notices=notices, inbox=inbox, wake=lambda: None)
-    return Relay(
-        store,
-        sessions=sessions,
-        notices=notices,
-        inbox=inbox,
-        assemblies=Concatenation(store),
-        consent=Consent(
-            store,
-            words=Keywords(["STOP"], ["START"]),
-            sessions=sessions,
-            notices=notices,
-            transcript=transcript,
-            history=History(store, Receipts(store, days=7), days=7),
-            answers=answers,
-            senders=(),
-            chat_numbers=(),
-            wake=lambda: None,
-        ),
-        passing=Passing(
-            store,
-            sessions=sessions,
-            notices=notices,
-            inbox=inbox,
-            transcript=transcript,
-            lobby=lobby,
-            media=media,
-            wake=lambda: None,
-            guard=guard,
-        ),
-        lobby=lobby,
-        media=media,
-        answers=answers,
-        wake=lambda: None,
-    )
+    return relay

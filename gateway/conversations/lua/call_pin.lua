@@ -1,4 +1,4 @@
--- Judge what a caller has keyed in for a PIN. Prelude: _enqueue
+-- Judge what a caller has keyed in for a PIN. Preludes: _enqueue _window
 -- KEYS[1]  call, KEYS[2] pins, KEYS[3] wrong tries of the caller
 -- ARGV     number that is called, digits ('' = nothing that can be a PIN), when they were keyed in
 --          ('' = not told); most tries in a call, most wrong ones of a caller, and in how long a
@@ -8,24 +8,16 @@
 local call = redis.call('HMGET', KEYS[1], 'answer', 'tries', 'tried')
 if call[1] ~= 'pin' then return {call[1] or ''} end
 if ARGV[3] ~= '' and ARGV[3] == call[3] then return {'pin'} end -- this try was counted
-local now, window = now_ms(), tonumber(ARGV[6])
-local function full(key, most)
-  local oldest = redis.call('LINDEX', key, most - 1)
-  return oldest and tonumber(oldest) + window > now
-end
-local function count(key, most)
-  redis.call('LPUSH', key, string.format('%.0f', now))
-  redis.call('LTRIM', key, 0, most - 1)
-  redis.call('PEXPIRE', key, window)
-end
+local now, most, window = now_ms(), tonumber(ARGV[5]), tonumber(ARGV[6])
 local tries = tonumber(call[2] or '0') + 1
-if full(KEYS[3], ARGV[5]) then
+window_follow(KEYS[3], window, now)
+if window_wait(KEYS[3], most, window, now) > 0 then
   tries = tonumber(ARGV[4])
 elseif ARGV[2] ~= '' then
   local pin = ARGV[1] .. ':' .. ARGV[2]
   local found = redis.call('ZRANGEBYLEX', KEYS[2], '[' .. pin .. ':', '(' .. pin .. ';')
   if found[1] then return {'right', string.match(found[1], '(%w+):(%w)$')} end
-  count(KEYS[3], ARGV[5])
+  window_count(KEYS[3], most, window, now)
 end
 local answer = tries < tonumber(ARGV[4]) and 'pin' or 'refused'
 redis.call('HSET', KEYS[1], 'answer', answer, 'tries', tries, 'tried', ARGV[3])

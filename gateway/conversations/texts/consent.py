@@ -173,8 +173,3 @@ class Consent:
 
 def _direction(mo: Mo) -> str:
     return f"{mo.number}>{mo.sender}"
-
-
-def _queueing(mo: Mo) -> tuple[str, str, str]:
-    """Return the keys by which a script queues an answer."""
-    return keys.DUE, keys.queue(_direction(mo)), keys.answered(mo.number)

@@ -12,7 +12,7 @@ from gateway.conversations.session import SIDES
 from gateway.store import keys
 from gateway.store.budget import budget
 from gateway.store.pipeline import Store
-from gateway.store.scan import set_scan
+from gateway.store.scan import drop_members
 from gateway.store.script import Script
 
 log = logging.getLogger(__name__)
@@ -53,9 +53,7 @@ class Holding:
         for each in sessions:
             with budget():
                 await self._store.execute("DEL", *(keys.held(each, side) for side in SIDES))
-            async for members in set_scan(self._store, keys.HELD, f"{each} *"):
-                with budget():
-                    await self._store.execute("ZREM", keys.HELD, *members)
+            await drop_members(self._store, keys.HELD, f"{each} *")
 
     async def _release(self, member: str) -> int:
         session, side, direction = member.split(" ")

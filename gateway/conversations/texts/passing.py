@@ -50,7 +50,7 @@ class Passing:
         lobby: Lobby,
         media: Media,
         wake: Callable[[], None],
-        guard: Guard | None = None,
+        guard: Guard,
     ) -> None:
         self._store = store
         self._sessions = sessions
@@ -60,7 +60,7 @@ class Passing:
         self._lobby = lobby
         self._media = media
         self._wake = wake
-        self._guard = guard or Guard()
+        self._guard = guard
 
     async def take(self, mo: Mo, look: Look, route: Route) -> str:
         """Take a text of a participant; returns what became of it, or NotTaken.CHANGED."""

@@ -170,15 +170,18 @@ class Delivery:
         elif found.look is Look.LATE and found.hold:
             await self._give_up(head, entry, found.hold)
         else:
-            with self._tools.slots.taken(entry.provider):
-                result = await self._submit(entry)
-            if result is not None:
-                await self._decide(head, tried(entry), result)
-                gone = result is NO_SUCH_PROVIDER
-                if found.hold and (gone or found.hold.ends_with(result)):
-                    await self._tools.holds.end(entry.provider)
-            elif self._turn is Turn.OPTED_OUT:
-                await self._suppress(head, entry)
+            await self._attempt(head, entry, found.hold)
+
+    async def _attempt(self, head: str, entry: OutboxEntry, hold: Hold | None) -> None:
+        """Submit once and decide about the head; hold: what the answer may show to be over."""
+        with self._tools.slots.taken(entry.provider):
+            result = await self._submit(entry)
+        if result is not None:
+            await self._decide(head, tried(entry), result)
+            if hold and (result is NO_SUCH_PROVIDER or hold.ends_with(result)):
+                await self._tools.holds.end(entry.provider)
+        elif self._turn is Turn.OPTED_OUT:
+            await self._suppress(head, entry)
 
     async def _give_up(self, head: str, entry: OutboxEntry, hold: Hold) -> None:
         """Bury a text without an attempt."""

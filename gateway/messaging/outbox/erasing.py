@@ -9,7 +9,7 @@ from gateway.messaging.status import SPOKEN
 from gateway.store import keys
 from gateway.store.budget import budget
 from gateway.store.pipeline import Store
-from gateway.store.scan import hash_scan, set_scan
+from gateway.store.scan import drop_members, hash_scan, set_scan
 
 
 class QueuedTexts:
@@ -20,16 +20,16 @@ class QueuedTexts:
 
     async def drop_to(self, e164: str) -> None:
         """Drop all texts to a number, and that they were there."""
-        async for directions in set_scan(self._store, keys.DUE, f"*>{e164}"):
+        his = f"*>{e164}"
+        async for directions in set_scan(self._store, keys.DUE, his):
             with budget():
-                for each in directions:
-                    await self._store.execute("DEL", keys.queue(each))
+                await self._store.execute("DEL", *map(keys.queue, directions))
                 await self._store.execute("ZREM", keys.DUE, *directions)
+        await drop_members(self._store, keys.PARKED, his)
         for key in (keys.CLAIMS, keys.RESERVED):
-            async for found in hash_scan(self._store, key, f"*>{e164}"):
-                if found:
-                    with budget():
-                        await self._store.execute("HDEL", key, *found)
+            async for found in hash_scan(self._store, key, his):
+                with budget():
+                    await self._store.execute("HDEL", key, *found)
 
     async def drop_said(self, session_id: str, directions: Iterable[str]) -> None:
         """Drop what was said in a session and waits in one of these directions."""

@@ -86,11 +86,6 @@ def verify(params: Mapping[str, str], secret: str, method: str, *, max_age: floa
     return any(matches) and (max_age <= 0 or _fresh(rest.get("timestamp", ""), max_age))
 
 
-def verify_jwt(authorization: str, secret: str, body: bytes, **claims: Any) -> bool:
-    """Tell whether ``jwt_id`` finds that Vonage sent exactly ``body``."""
-    return jwt_id(authorization, secret, body, **claims) is not None
-
-
 def jwt_id(
     authorization: str,
     secret: str,
@@ -108,21 +103,8 @@ def jwt_id(
     BODYLESS_SECONDS, needs a ``jti`` and must not be the token of a body.
     """
     scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not secret:
-        return None
-    try:
-        claims = jwt.decode(
-            token.strip(),
-            secret,
-            algorithms=["HS256"],
-            leeway=CLOCK_LEEWAY_SECONDS,
-            options={
-                "verify_iat": False,
-                "require": ["iat", "iss"],
-                "enforce_minimum_key_length": False,
-            },
-        )
-    except (jwt.PyJWTError, ValueError, RecursionError):  # the last two from junk in its parts
+    claims = _claims(token.strip(), secret) if scheme.lower() == "bearer" and secret else None
+    if claims is None:
         return None
     foreign = (
         claims["iss"] != "Vonage"
@@ -136,6 +118,24 @@ def jwt_id(
     hashed = claims.get("payload_hash", None if body else _sha256(b""))
     proved = not foreign and same(_sha256(body), str(hashed).lower())
     return told if proved and _issued_in_time(claims["iat"], max_age) else None
+
+
+def _claims(token: str, secret: str) -> dict[str, Any] | None:
+    """Return what a token says that was signed with the secret, None for any other one."""
+    try:
+        return jwt.decode(
+            token,
+            secret,
+            algorithms=["HS256"],
+            leeway=CLOCK_LEEWAY_SECONDS,
+            options={
+                "verify_iat": False,
+                "require": ["iat", "iss"],
+                "enforce_minimum_key_length": False,
+            },
+        )
+    except (jwt.PyJWTError, ValueError, RecursionError):  # the last two from junk in its parts
+        return None
 
 
 def _is_encodable(text: str) -> bool:

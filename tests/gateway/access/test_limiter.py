@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
@@ -308,10 +309,10 @@ OWN_LIMITS = {
 
 @pytest.mark.parametrize(("own", "address", "receiver"), OWN_LIMITS.values(), ids=OWN_LIMITS.keys())
 def test_the_limits_of_an_endpoint_are_told_without_the_store(
-    own: dict[str, int], address: Limit, receiver: Limit
+    own: dict[str, Any], address: Limit, receiver: Limit
 ) -> None:
     limits = MessageLimits(Limiter(connect(NOWHERE)), Limit(1, HOUR), Limit(2, HOUR))
-    endpoint = replace(ONE, **own)  # type: ignore[arg-type]
+    endpoint = replace(ONE, **own)
     assert address == limits.of(endpoint).address.limit
     assert receiver == limits.of(endpoint).receiver.limit
     assert address == ValidationLimits(Limiter(connect(NOWHERE)), address).limit

@@ -23,6 +23,7 @@ from gateway.errors import BadRequest, StoreUnavailable
 from gateway.providers.vonage.voice import Action, CallEvent, IncomingCall, Keyed
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
+from gateway.store.values import DAY_MS
 from gateway.virtual_numbers.pool import Mode, Pool, VirtualNumber
 from tests.support import DATA
 from tests.support.conversations import OpenedSessions
@@ -748,6 +749,19 @@ async def test_a_caller_guesses_no_more_than_ten_pins_an_hour(exchange: Exchange
     assert SORRY_THERE == await key(exchange, "CON-a", "1234")
     await exchange.call(CLEO, session.number_a, "CON-b")
     assert connected(BEN, session.number_b) == await key(exchange, "CON-b", "1234")
+
+
+async def test_wrong_pins_move_back_with_a_clock_that_is_put_back(exchange: Exchange) -> None:
+    """Nobody is refused for as long as the clock was wrong."""
+    session = await exchange.session(pin_a="1234")
+    store, tries = exchange.store, keys.pin_tries(STRANGER)
+    tomorrow = int(time.time() * 1000) + DAY_MS
+    await store.execute("LPUSH", tries, *[tomorrow] * WRONG_PER_CALLER)
+    await exchange.call(STRANGER, session.number_a, "CON-1")
+    assert SORRY_THERE == await key(exchange, "CON-1", "1234")
+    moments = await store.execute("LRANGE", tries, 0, -1)
+    assert WRONG_PER_CALLER == len(moments)
+    assert max(map(int, moments)) < tomorrow - DAY_MS + 60_000
 
 
 async def test_wrong_pins_of_some_lock_nobody_else_out(exchange: Exchange) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 import aiohttp
 import pytest
 
-from gateway.store import valkey_process
 from tests.load.site import phones
 from tests.load.smssync_account import Account
 from tests.load.smssync_day import QUICK
@@ -18,6 +17,7 @@ from tests.load.smssync_front import Front
 from tests.load.smssync_phones import Clock, Member, Model, handset, note
 from tests.support.servers.processes import Process
 from tests.support.servers.smssync_server import SyncServer
+from tests.support.servers.valkey import free_port
 
 KEPT = "Nothing was lost, and nothing was handed to two phones."
 UUID = "01234567-89ab-cdef-0123-456789abcdef"
@@ -136,7 +136,7 @@ async def test_front_asks_each_process_in_turn() -> None:
 
 async def test_front_hangs_up_when_the_process_is_dead() -> None:
     """A phone whose turn falls on a dead process gets no answer until another takes its place."""
-    ports = [valkey_process.free_port()]
+    ports = [free_port()]
     async with SyncServer() as living, Front(ports) as front, aiohttp.ClientSession() as client:
         with pytest.raises(aiohttp.ClientConnectionError):
             await client.post(f"http://{front.address}/smssync")

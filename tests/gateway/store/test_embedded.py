@@ -22,6 +22,7 @@ import redis
 from gateway.store import embedded, valkey_process
 from gateway.store.valkey_process import ValkeyProcess
 from tests.support import ROOT
+from tests.support.servers.valkey import free_port
 
 GATEWAY = """
 import json, pathlib, sys
@@ -193,7 +194,7 @@ def test_a_server_of_before_that_still_listens_on_a_port_is_joined(
     directory.mkdir()
     with (directory / "server.json").open("a+b") as state:
         fcntl.flock(state, fcntl.LOCK_EX)
-        before = ValkeyProcess(directory, valkey_process.free_port(), appendonly="yes")
+        before = ValkeyProcess(directory, free_port(), appendonly="yes")
         before.start(held_file=state.fileno())
         state.write(json.dumps({"port": before.port, "pid": before.pid}).encode())
     one = gateway()

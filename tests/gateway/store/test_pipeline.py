@@ -14,11 +14,11 @@ from redis.exceptions import ResponseError
 
 from gateway.access import limiter
 from gateway.errors import StoreUnavailable
-from gateway.store import valkey_process
 from gateway.store.budget import Budget, budget, current, fresh_budget
 from gateway.store.pipeline import BadCommand, Store, connect
 from gateway.store.script import Script, pairs
 from tests.conftest import RestartableValkey
+from tests.support.servers.valkey import start_temporary
 from tests.support.visitor import eventually
 
 COUNT = Script("return redis.call('INCR', KEYS[1])")
@@ -336,7 +336,7 @@ async def test_a_server_that_refuses_to_serve_is_unavailable(
 
 
 async def test_a_server_that_cannot_save_is_unavailable(tmp_path: Path) -> None:
-    server = valkey_process.start_temporary(tmp_path, save="3600 1")
+    server = start_temporary(tmp_path, save="3600 1")
     store = connect(server.url)
     try:
         await store.execute("SET", "a", 1)

@@ -16,13 +16,14 @@ from gateway.store.eviction import EvictionCheck
 from gateway.store.pipeline import connect
 from gateway.store.valkey_process import ValkeyProcess
 from tests.support.servers.processes import GatewayProcess, wait_for
+from tests.support.servers.valkey import start_temporary
 from tests.support.stand_ins.vonage import VonageStandin
 from tests.support.visitor import visiting
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[ValkeyProcess]:
-    started = valkey_process.start_temporary(tmp_path)
+    started = start_temporary(tmp_path)
     yield started
     started.stop()
 

@@ -35,6 +35,7 @@ from gateway.store.pipeline import BadCommand, Store, connect
 from gateway.store.script import Script
 from gateway.store.valkey_process import LOOPBACK, ValkeyProcess
 from tests.support.servers.processes import wait_for
+from tests.support.servers.valkey import free_port, on_free_port, start_temporary
 from tests.support.visitor import eventually
 
 COUNT = Script("return redis.call('INCR', KEYS[1])")
@@ -146,9 +147,7 @@ class Server:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     directory = tmp_path_factory.mktemp("one")
-    process = valkey_process.start_temporary(
-        directory, requirepass=PASSWORD, unixsocket="valkey.sock"
-    )
+    process = start_temporary(directory, requirepass=PASSWORD, unixsocket="valkey.sock")
     with valkey_process.blocking_client(process.port, password=PASSWORD) as client:
         client.execute_command("ACL", "SETUSER", "gate/way", "on", f">{PASSWORD}", "~*", "+@all")
     yield Server(process.port, directory / "valkey.sock")
@@ -292,7 +291,7 @@ class SentinelProcess:
     """A sentinel that watches one master; it keeps its state in its own configuration file."""
 
     def __init__(self, directory: Path, master_port: int, password: str = "") -> None:
-        self.port = valkey_process.free_port()
+        self.port = free_port()
         self.password = password
         lines = (
             f"bind {LOOPBACK}",
@@ -336,7 +335,8 @@ class SentinelProcess:
     def replicas(self) -> list[dict[str, Any]]:
         """Return what it knows of the replicas."""
         with self._client() as client:
-            return client.sentinel_slaves("gateway")  # type: ignore[no-any-return]
+            found: list[dict[str, Any]] = client.sentinel_slaves("gateway")
+            return found
 
     def _client(self) -> redis.Redis:
         return redis.Redis(
@@ -362,9 +362,9 @@ class Watched:
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     with contextlib.ExitStack() as stack:
         auth = {"requirepass": PASSWORD, "masterauth": PASSWORD, "repl-diskless-sync-delay": 0}
-        master = valkey_process.start_temporary(tmp_path_factory.mktemp("master"), **auth)
+        master = start_temporary(tmp_path_factory.mktemp("master"), **auth)
         stack.callback(master.stop)
-        replica = valkey_process.start_temporary(
+        replica = start_temporary(
             tmp_path_factory.mktemp("replica"), replicaof=f"{LOOPBACK} {master.port}", **auth
         )
         stack.callback(replica.stop)
@@ -493,7 +493,7 @@ class ClusterOfValkeys:
         """Return when every node knows who holds which slots."""
         for _ in range(MASTERS + 1):
             directory = next(self._directories)
-            self.nodes.append(valkey_process.on_free_port(partial(_node, directory)))
+            self.nodes.append(on_free_port(partial(_node, directory)))
         share = SLOTS // MASTERS + 1
         for index in range(MASTERS):
             last = min((index + 1) * share, SLOTS) - 1

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import redis
 
-from gateway.store import valkey_process
-from gateway.store.valkey_process import PortTaken, ValkeyProcess
+from gateway.store.valkey_process import ValkeyProcess
+from tests.support.servers.valkey import TAKEN, free_port, on_free_port, start_temporary
 
 
 def client(url: str) -> redis.Redis:
@@ -18,8 +18,8 @@ def client(url: str) -> redis.Redis:
 
 
 def test_a_port_taken_meanwhile_is_told_apart_from_other_failures(tmp_path: Path) -> None:
-    port = valkey_process.free_port()
-    with socket.create_server(("127.0.0.1", port)), pytest.raises(PortTaken):
+    port = free_port()
+    with socket.create_server(("127.0.0.1", port)), pytest.raises(ValueError, match=TAKEN):
         ValkeyProcess(tmp_path, port).start()
 
 
@@ -29,14 +29,14 @@ def test_the_next_free_port_is_used_when_one_was_taken_meanwhile(tmp_path: Path)
     def launch(port: int) -> ValkeyProcess:
         tried.append(port)
         if len(tried) < 3:
-            raise PortTaken(f"port {port} is taken")
+            raise ValueError(f"{TAKEN} {port}")
         return ValkeyProcess(tmp_path, port)
 
-    assert valkey_process.on_free_port(launch).port == tried[2]
+    assert on_free_port(launch).port == tried[2]
 
 
 def test_a_temporary_server_takes_further_settings(tmp_path: Path) -> None:
-    server = valkey_process.start_temporary(tmp_path, requirepass="secret")
+    server = start_temporary(tmp_path, requirepass="secret")
     with client(server.url) as connection, pytest.raises(redis.AuthenticationError):
         connection.ping()
     server.stop()

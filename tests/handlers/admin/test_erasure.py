@@ -197,6 +197,21 @@ async def test_a_text_under_way_brings_nothing_back(place: PhonesTown) -> None:
     assert set() == await places_of(store, ANNA)
 
 
+async def test_what_waits_for_a_provider_that_is_held_back_is_erased(place: PhonesTown) -> None:
+    await place.session(ANNA, BERT, virtual_tn=ONE)
+    await place.at_rest()
+    await fail_next(place, "status:9", 1)
+    await place.text(BERT, ONE, "when there is credit")
+    store = store_of(place)
+
+    async def is_parked() -> bool:
+        return bool(await store.execute("ZCARD", keys.PARKED))
+
+    await until(is_parked)
+    await place.ok("DELETE", f"/log?number={ANNA}")
+    assert set() == await places_of(store, ANNA)
+
+
 async def test_an_open_session_ends_and_the_counterpart_alone_is_told(place: PhonesTown) -> None:
     made = await place.session(ANNA, BERT, virtual_tn=ONE)
     await place.text(ANNA, ONE, "hello")

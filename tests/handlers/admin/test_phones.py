@@ -139,6 +139,7 @@ WRONG = [
     pytest.param({"to": None}, "to: must be a valid international number", id="null"),
     pytest.param({"send_at": "4000-01-01 00:00"}, "send_at: must be a date", id="far away"),
     pytest.param({"message": " \n"}, "message: is missing", id="a blank text"),
+    pytest.param({"message": "\u200b"}, "message: is missing", id="nothing to be seen"),
     pytest.param({"message": 7}, "message: must be text of at most 3200 characters", id="a number"),
     pytest.param(
         {"message": "x" * 3201}, "message: must be text of at most 3200 characters", id="too long"

@@ -79,12 +79,10 @@ async def test_the_20th_wrong_secret_is_the_last_that_is_looked_at(
 
 
 async def test_guesses_side_by_side_are_no_way_around(place: PhonesTown) -> None:
-    started = time.monotonic()
     secrets = [*(f"guess-{n}" for n in range(300)), BACK_SECRET]
     answers = await asyncio.gather(*(poll(place, GUESSER, "back", each) for each in secrets))
     assert sum(map(is_refused, answers)) >= len(secrets) - WRONG.amount - 1
     assert is_refused(await poll(place, GUESSER, "back", BACK_SECRET))
-    assert time.monotonic() - started < 10, "nobody is made to wait"
 
 
 async def test_neither_the_phone_elsewhere_nor_other_phones_are_locked_out(

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from gateway.messaging.messenger import Messenger
 from gateway.messaging.outbox.dead_letters import DeadLetters
@@ -91,7 +92,7 @@ async def process(
     started: bool = True,
     rate: float = 0,
     patience: Patience | None = None,
-    **options: float,
+    **options: Any,
 ) -> AsyncIterator[Process]:
     """Run a process with a store of its own; domain: of the provider, rate: of its key."""
     store = connect(redis_url)
@@ -108,7 +109,7 @@ async def process(
         suppressed=made.is_suppressed,
         decided=made.note,
         repeated=lambda entry: made.repeated.append(entry.id),
-        **{"number_rate": 0, "grace": 0, **options},  # type: ignore[arg-type]
+        **{"number_rate": 0, "grace": 0, **options},
     )
     if started:
         made.worker.start()

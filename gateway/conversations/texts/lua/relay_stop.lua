@@ -5,8 +5,9 @@
 --          with a session also KEYS[10] session, KEYS[11] log, KEYS[12] its states, KEYS[13] and
 --          KEYS[14] logs of both, KEYS[15] announce
 -- ARGV     digest of the parts or '', number, direction to him, entry that confirms it ('' =
---          none), most answers to strangers in an hour (0 = any number); session id, side of the counterpart, log entry ('' = no log), word that
---          announces it to the counterpart ('' = he is not told)
+--          none), most answers to strangers in an hour (0 = any number); session id, side of the
+--          counterpart, log entry ('' = no log), word that announces it to the counterpart ('' =
+--          he is not told)
 -- Returns  stopped or repeated.
 if not once(KEYS[1], KEYS[2], ARGV[1]) then return 'repeated' end
 local now = now_ms()

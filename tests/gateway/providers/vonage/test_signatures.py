@@ -16,9 +16,9 @@ from gateway.providers.vonage.signatures import (
     CLOCK_LEEWAY_SECONDS,
     METHODS,
     base_string,
+    jwt_id,
     sign,
     verify,
-    verify_jwt,
 )
 from tests.support import DATA
 
@@ -222,6 +222,11 @@ APPLICATION = "aaaaaaaa-bbbb-cccc-dddd-0123456789ab"
 BODY = '{"message_uuid":"aaaaaaaa-bbbb-cccc-dddd-0123456789ab","text":"€"}'.encode()
 
 
+def proves(authorization: str, secret: str, body: bytes, **expected: Any) -> bool:
+    """Tell whether a token shows that the provider sent exactly this body."""
+    return jwt_id(authorization, secret, body, **expected) is not None
+
+
 def encoded(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
@@ -252,7 +257,7 @@ def valid_claims(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("vector", VECTORS["jwt"], ids=lambda vector: vector["name"])
 def test_tokens_of_the_provider_are_valid(vector: dict[str, Any]) -> None:
     body = vector["body_utf8"].encode()
-    assert vector["vonage_jwt_verify_signature"] == verify_jwt(
+    assert vector["vonage_jwt_verify_signature"] == proves(
         vector["authorization"],
         vector["secret"],
         body,
@@ -263,9 +268,9 @@ def test_tokens_of_the_provider_are_valid(vector: dict[str, Any]) -> None:
 @pytest.mark.parametrize("vector", VECTORS["jwt"], ids=lambda vector: vector["name"])
 def test_tokens_of_the_provider_prove_one_body_and_one_secret(vector: dict[str, Any]) -> None:
     body = vector["body_utf8"].encode()
-    assert not verify_jwt(vector["authorization"], "another secret", body)
-    assert not verify_jwt(vector["authorization"], vector["secret"], body + b" ")
-    assert not verify_jwt(vector["authorization"], vector["secret"], body, max_age=HOUR)
+    assert not proves(vector["authorization"], "another secret", body)
+    assert not proves(vector["authorization"], vector["secret"], body + b" ")
+    assert not proves(vector["authorization"], vector["secret"], body, max_age=HOUR)
 
 
 @dataclass(frozen=True)
@@ -332,7 +337,7 @@ TOKENS = [
 @pytest.mark.parametrize("case", TOKENS, ids=lambda case: case.id)
 def test_a_token_is_valid_only_as_the_provider_makes_it(case: Jwt) -> None:
     made = token(case.header, valid_claims(**case.claims), case.secret, case.digest)
-    assert case.valid == verify_jwt(
+    assert case.valid == proves(
         f"Bearer {made}",
         JWT_SECRET,
         case.body,
@@ -356,11 +361,11 @@ def test_a_token_is_valid_only_as_the_provider_makes_it(case: Jwt) -> None:
     ],
 )
 def test_the_token_stands_behind_the_word_bearer(authorization: str, expected: bool) -> None:
-    assert expected == verify_jwt(authorization.format(token()), JWT_SECRET, BODY)
+    assert expected == proves(authorization.format(token()), JWT_SECRET, BODY)
 
 
 def test_an_empty_secret_proves_nothing() -> None:
-    assert not verify_jwt(f"Bearer {token(secret='')}", "", BODY)
+    assert not proves(f"Bearer {token(secret='')}", "", BODY)
 
 
 HEADER = encoded(b'{"alg":"HS256"}')
@@ -388,4 +393,4 @@ HEADER = encoded(b'{"alg":"HS256"}')
     ],
 )
 def test_garbage_is_not_valid_and_does_no_harm(garbage: str) -> None:
-    assert not verify_jwt(f"Bearer {garbage}", JWT_SECRET, BODY)
+    assert not proves(f"Bearer {garbage}", JWT_SECRET, BODY)

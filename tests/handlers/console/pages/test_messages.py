@@ -26,6 +26,8 @@ from gateway.providers.base import DeliveryState
 from gateway.store import keys
 from handlers.console import formatting
 from handlers.console.pages.message_life import Step, steps
+from handlers.console.pages.operator_lists import REASONS
+from tests.support import ROOT
 from tests.support.browser import Watch
 from tests.support.scenes.console import TOKEN, Operator
 from tests.support.scenes.phones_town import devices_file, phones_town
@@ -665,6 +667,12 @@ async def test_the_inbox_says_who_wrote_what_and_why_it_is_there(console: Consol
     assert "550123" not in page
     assert "0123" not in words(page)
     assert "+1 206-555-0123" in shown
+
+
+def test_the_inbox_has_a_sentence_for_every_reason_of_the_interface() -> None:
+    text = (ROOT / "handlers" / "API.md").read_text("utf-8")
+    [line] = re.findall(r"^`GET /inbox`: .*`reason`: (.*)$", text, re.MULTILINE)
+    assert set(re.findall(r"`([a-z_]+)`", line)) == set(REASONS)
 
 
 async def test_the_inbox_shows_what_could_not_be_used_with_its_numbers_masked(
