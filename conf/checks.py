@@ -144,7 +144,7 @@ def _guessable_secret(secret: str) -> Iterator[str]:
 
 def _in_the_open(name: str) -> Callable[[str], Iterator[str]]:
     def check(url: str) -> Iterator[str]:
-        if url.startswith("http://") and not is_here(url):
+        if urlsplit(url).scheme == "http" and not is_here(url):
             yield f"{name} begins with http://: what is sent there can be read on the way"
 
     return check

@@ -381,6 +381,7 @@ def test_a_virtual_number_is_digits_however_it_is_written(written: str) -> None:
     ("argv", "said"),
     [
         (["--public_url=http://sms.example.com"], "public_url"),
+        (["--public_url=HTTP://sms.example.com"], "public_url"),
         (["--nexmo_dlr_url=http://sms.example.com/dlr/"], "nexmo_dlr_url"),
         (["--flowroute_url=http://api.example.com/v2.1/messages"], "flowroute_url"),
         (["--nexmo_ssl=no"], "nexmo_ssl"),

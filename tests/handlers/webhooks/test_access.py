@@ -64,7 +64,14 @@ async def test_without_token_and_secret_nobody_delivers_unless_it_is_said(
 
 @of_kind("open")
 @pytest.mark.parametrize(
-    "header", [{"Host": "sms.example.com"}, {"Origin": "https://shop.example.com"}], ids=str
+    "header",
+    [
+        {"Host": "sms.example.com"},
+        {"Origin": "https://shop.example.com"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+    ids=str,
 )
 async def test_neither_a_silent_proxy_nor_another_site_s_form_opens_a_webhook(
     header: dict[str, str], visitor: Visitor
