@@ -343,7 +343,10 @@ def load(argv: Sequence[str], environ: Mapping[str, str], folder: Path) -> Loade
         endpoints=tuple(endpoints),
         devices=tuple(devices),
         problems=flags.problems + problems + endpoint_problems + device_problems + contradictions,
-        warnings=checks.warnings(vars(settings), wrong, endpoints),
+        warnings=[
+            *checks.warnings(vars(settings), wrong, endpoints),
+            *checks.guessable_secrets(vars(settings), devices),
+        ],
         help_requested=flags.help_requested,
         given=given,
     )
