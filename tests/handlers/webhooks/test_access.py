@@ -243,6 +243,21 @@ async def test_an_mo_is_not_believed_for_longer_than_it_is_repeated(
     assert expected == (await visitor.get("/inbound/", **signed(content, "md5hash"))).status
 
 
+@of_kind("fresh")
+@pytest.mark.parametrize("text", ["", "Hello"])
+async def test_a_receipt_with_a_text_is_believed_as_long_as_an_mo(
+    text: str, visitor: Visitor
+) -> None:
+    """It counts as one: a blank text may stand beside what is signed."""
+    content = receipt("no-such-part", "delivered") | {"timestamp": str(int(time.time()) - 400)}
+    if text:
+        content = signed(content | {"text": text}, "md5hash")
+    else:
+        content = signed(content, "md5hash") | {"text": ""}
+
+    assert 401 == (await visitor.get("/inbound/", **content)).status
+
+
 @of_kind("md5hash")
 async def test_two_parameters_signed_as_one_open_nothing(visitor: Visitor) -> None:
     """``a=1&b=2`` and a parameter named ``a=1&b`` have one signature."""
