@@ -104,10 +104,26 @@ def equal_secrets(values: Mapping[str, Any], devices: Sequence[Device]) -> list[
     return problems
 
 
+def guessable_secrets(values: Mapping[str, Any], devices: Sequence[Device]) -> list[str]:
+    """Return a line for each phone that has a secret which is short, if not too short."""
+    short = range(LEAST_SECRET, GOOD_PHONE_SECRET)
+    names = [name for name, secret in _phone_secrets(values, devices) if len(secret) in short]
+    return [
+        f"{name} has fewer than {GOOD_PHONE_SECRET} characters: it can be guessed"
+        for name in dict.fromkeys(names)
+    ]
+
+
 def _secrets(values: Mapping[str, Any], devices: Sequence[Device]) -> Iterator[tuple[str, str]]:
-    """Yield what somebody is let in by, and whose it is."""
+    """Yield whose it is, and what somebody is let in by."""
     yield "admin_token", values["admin_token"]
     yield "webhook_token", values["webhook_token"]
+    yield from _phone_secrets(values, devices)
+
+
+def _phone_secrets(
+    values: Mapping[str, Any], devices: Sequence[Device]
+) -> Iterator[tuple[str, str]]:
     for device in devices:
         name = "smssync_secret" if values["smssync_secret"] else f"the secret of {device.name}"
         yield name, device.secret
@@ -137,14 +153,9 @@ def _short_secret(secret: str) -> Iterator[str]:
         yield f"smssync_secret has fewer than {LEAST_SECRET} characters"
 
 
-def _guessable_secret(secret: str) -> Iterator[str]:
-    if LEAST_SECRET <= len(secret) < GOOD_PHONE_SECRET:
-        yield f"smssync_secret has fewer than {GOOD_PHONE_SECRET} characters: it can be guessed"
-
-
 def _in_the_open(name: str) -> Callable[[str], Iterator[str]]:
     def check(url: str) -> Iterator[str]:
-        if url.startswith("http://") and not is_here(url):
+        if urlsplit(url).scheme == "http" and not is_here(url):
             yield f"{name} begins with http://: what is sent there can be read on the way"
 
     return check
@@ -196,7 +207,6 @@ _CONTRADICTIONS: tuple[_Check, ...] = (
     *((names, _half_credentials(names)) for names in _CREDENTIALS.values()),
 )
 _WARNINGS: tuple[_Check, ...] = (
-    (("smssync_secret",), _guessable_secret),
     *(((name,), _in_the_open(name)) for name in ("public_url", "nexmo_dlr_url", "flowroute_url")),
     (("nexmo_domain", "nexmo_ssl"), _provider_in_the_open),
     (("provider_timeout",), _slow_provider),

@@ -69,7 +69,10 @@ def load(argv: Sequence[str], environ: Mapping[str, str], folder: Path) -> Loade
             *(*flags.problems, *problems, *endpoint_problems, *device_problems),
             *(*protection_problems, *contradictions),
         ],
-        warnings=checks.warnings(vars(settings), wrong, endpoints),
+        warnings=[
+            *checks.warnings(vars(settings), wrong, endpoints),
+            *checks.guessable_secrets(vars(settings), devices),
+        ],
         help_requested=flags.help_requested,
         given=given,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gateway.access.client_address import is_loopback
 from gateway.errors import StoreUnavailable
 from gateway.monitoring import metrics
 from handlers.base import BaseHandler, Guard
@@ -55,8 +54,9 @@ class MetricsHandler(BaseHandler):
     @property
     def _is_local(self) -> bool:
         """Whether a program on this machine asks, be it by way of a trusted proxy."""
-        trusted = self.services.clients.trusts(self.request.remote_ip or "")
-        return self.on_this_machine or (trusted and is_loopback(self.client_address))
+        return self.on_this_machine or self.services.clients.names_loopback(
+            self.request.remote_ip or "", self.request.headers.get(self.services.clients.header)
+        )
 
     def get(self) -> None:
         """Answer all series."""

@@ -117,5 +117,13 @@ class ClientAddress:
         address = parse_address(peer)
         return address is not None and self._trusts(address)
 
+    def names_loopback(self, peer: str, header_value: str | None) -> bool:
+        """Tell whether ``peer`` is a trusted proxy that says it asks for this machine.
+
+        One that says nothing, or in another header than the one that is read, does not.
+        """
+        named = _parse_hop(header_value or "")
+        return self.trusts(peer) and named is not None and named.is_loopback
+
     def _trusts(self, address: Address) -> bool:
         return any(address in network for network in self._networks)

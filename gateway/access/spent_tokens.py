@@ -25,18 +25,26 @@ class SpentTokens:
         self._store = store
 
     @asynccontextmanager
-    async def used(self, token_id: str, request: str) -> AsyncIterator[None]:
+    async def used(
+        self, token_id: str, request: str, *, without_store: bool = False
+    ) -> AsyncIterator[None]:
         """Use a token for what is done inside, '' = there is none; request: a digest of it.
 
         The same request may come again. When what is done fails, so that the answer is a 5xx, the
         token is as good as before. Raises Unauthenticated when it was used for another request,
-        StoreUnavailable.
+        StoreUnavailable unless without_store, where it is believed that it was not.
         """
         if not token_id:
             yield
             return
         key = keys.spent_token(token_id)
-        if await self._store.run(_SPEND, [key], [request, LIFETIME_MS]) != request:
+        try:
+            used_for = await self._store.run(_SPEND, [key], [request, LIFETIME_MS])
+        except StoreUnavailable:
+            if not without_store:
+                raise
+            used_for = request
+        if used_for != request:
             raise Unauthenticated
         try:
             yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import phonenumbers
@@ -51,11 +52,24 @@ class Answerable:
 
 
 def _countries_of(number: PhoneNumber) -> frozenset[str]:
-    """Return the country of a number, of a newer one all that share its calling code."""
+    """Return the country of a number, of a newer one all that it may belong to by its code.
+
+    An area code that is one country's alone (+1 876, Jamaica) is no other one's.
+    """
     if number.type != _NEWER:
         return frozenset({number.country or ""})
-    code = phonenumbers.parse(number.e164, None).country_code
-    return frozenset(phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(code or 0, ()))
+    parsed = phonenumbers.parse(number.e164, None)
+    national = phonenumbers.national_significant_number(parsed)
+    sharing = phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(parsed.country_code or 0, ())
+    begins = {country: _leading_digits(country) for country in sharing}
+    own = [country for country, digits in begins.items() if digits and re.match(digits, national)]
+    return frozenset(own or (country for country, digits in begins.items() if not digits))
+
+
+def _leading_digits(country: str) -> str:
+    """Return the pattern of what only numbers of a country begin with, '' for none."""
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(country, None)
+    return (metadata and metadata.leading_digits) or ""
 
 
 def _is_like_costly(number: PhoneNumber) -> bool:

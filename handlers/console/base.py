@@ -49,11 +49,13 @@ class ConsoleHandler(FieldsHandler):
     """A route of the console: by cookie, by bearer token, or in development_mode from here."""
 
     sign_in: SignIn | None = None
+    is_let_in: bool = False  # also by a bearer token, which is no sign-in
     tornado_reads_forms: ClassVar[bool] = True  # its own pages alone send them
 
     async def prepare(self) -> None:  # type: ignore[override]  # Tornado awaits it
         """Let nobody in who has not signed in, and no form of a foreign page."""
         await self._let_in()
+        self.is_let_in = True
         if self.request.method not in SAFE:
             self._check_form()
 
@@ -152,7 +154,7 @@ class ConsoleHandler(FieldsHandler):
             here=self.request.path,
             handsets=self.application.handsets is not None,
             signed_in=sign_in is not None,
-            held=formatting.held_back(self.services.holds.current),
+            held=formatting.held_back(self.services.holds.current) if self.is_let_in else [],
             # Whoever needs no token to come in has nothing to sign out of.
             can_leave=not self.services.admin.trusts(developer=self.is_asked_here),
             version=gateway.__version__,

@@ -39,6 +39,7 @@ class WebhookHandler(BaseHandler):
     guard = Guard.WEBHOOK
     signed: ClassVar[bool] = True  # whether the provider signs what it sends
     signed_by_jwt: ClassVar[bool] = False  # whatever its shape, as calls are
+    works_without_store: ClassVar[bool] = False  # as it gives nothing away
     provider: ClassVar[str]
 
     async def get(self, token: str | None = None) -> None:
@@ -98,7 +99,9 @@ class WebhookHandler(BaseHandler):
             if self._is_beside_what_is_signed(payload):
                 raise Unauthenticated
             token_id = self.services.webhooks.check(self._call(payload, token))
-            async with self.services.spent_tokens.used(token_id, self._request_digest()):
+            async with self.services.spent_tokens.used(
+                token_id, self._request_digest(), without_store=self.works_without_store
+            ):
                 yield
         except Unauthenticated:
             WEBHOOKS[("unauthenticated",)].inc()
@@ -117,6 +120,11 @@ class WebhookHandler(BaseHandler):
         signed = self.signed_by_jwt and self.services.webhooks.wants_jwt
         return signed and odd and bool(payload.params)
 
+    @property
+    def _is_of_another_site(self) -> bool:
+        """Whether a page of another site made the browser ask; an image's GET has no Origin."""
+        return self.request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}
+
     def _call(self, payload: Payload, token: str | None) -> WebhookCall:
         return WebhookCall(
             token=token,
@@ -124,7 +132,7 @@ class WebhookHandler(BaseHandler):
             body=self.request.body,
             authorization=self.request.headers.get("Authorization", ""),
             json_only=self.signed_by_jwt or self._seems_messages_v1(payload),
-            on_this_machine=lambda: self.is_asked_here,
+            on_this_machine=lambda: self.is_asked_here and not self._is_of_another_site,
             signed=self.signed,
             is_receipt=lambda: webhooks.is_receipt(payload.params, payload.document),
         )

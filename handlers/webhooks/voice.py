@@ -55,6 +55,7 @@ class AnswerHandler(VoiceHandler):
 class FallbackHandler(AnswerHandler):
     """What a caller hears when the usual address did not answer, as without the store."""
 
+    works_without_store: ClassVar[bool] = True
     call: IncomingCall | None = None
 
     async def get(self, token: str | None = None) -> None:

@@ -388,6 +388,7 @@ def test_a_virtual_number_is_digits_however_it_is_written(written: str) -> None:
     ("argv", "said"),
     [
         (["--public_url=http://sms.example.com"], "public_url"),
+        (["--public_url=HTTP://sms.example.com"], "public_url"),
         (["--nexmo_dlr_url=http://sms.example.com/dlr/"], "nexmo_dlr_url"),
         (["--flowroute_url=http://api.example.com/v2.1/messages"], "flowroute_url"),
         (["--nexmo_ssl=no"], "nexmo_ssl"),
@@ -406,6 +407,22 @@ def test_what_can_be_read_on_the_way_or_guessed_is_warned_about(argv: list[str],
     result = loaded(*argv)
     assert [] == result.problems
     assert ([said] if said else []) == [line.partition(" ")[0] for line in result.warnings]
+
+
+def test_short_secrets_of_the_phones_of_a_file_are_warned_about(tmp_path: Path) -> None:
+    """One line for each phone, without the secret."""
+    file = tmp_path / "devices.toml"
+    file.write_text(
+        '[[device]]\nname = "front"\nsecret = "11 letters."\nold_secret = "7chars!"\n'
+        '[[device]]\nname = "side"\nsecret = "twelve chars"\n'
+        '[[device]]\nname = "back"\nsecret = "long enough secret"\nold_secret = "6chars"\n'
+    )
+    result = loaded(f"--smssync_devices_file={file}")
+    assert [] == result.problems
+    assert [
+        f"the secret of {name} has fewer than 12 characters: it can be guessed"
+        for name in ("front", "back")
+    ] == result.warnings
 
 
 @pytest.mark.parametrize(

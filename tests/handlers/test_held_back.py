@@ -38,6 +38,8 @@ async def test_public_messages_and_those_of_the_back_end_are_tried_all_the_same(
         await say("one")
         await eventually(banner)
         await say("two")
+        assert "refuses the account" in (await backend.get("/console/numbers")).text
+        assert "refuses the account" not in (await visitor.get("/console/numbers")).text
         assert "(code 9)" in await operator.page("/console/conversations")
         assert 'gateway_provider_held{provider="nexmo"} 1.0' in (await visitor.get("/metrics")).text
         assert "nexmo_error" == (await visitor.send("+4917612345678")).json["error"]

@@ -10,6 +10,8 @@ TOKEN = "admin-token-7hWz4"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 ELSEWHERE = {"X-Real-Ip": "203.0.113.9"}
 HERE = {"X-Real-Ip": "127.0.0.1"}
+OTHER_HEADER = {"X-Forwarded-For": "203.0.113.9"}
+NOBODY = {"X-Real-Ip": "unknown"}
 FORGED = {"X-Forwarded-For": "127.0.0.1"}
 
 
@@ -22,6 +24,10 @@ FORGED = {"X-Forwarded-For": "127.0.0.1"}
         pytest.param(["--trusted_proxies=127.0.0.1"], {}, 200, id="beside the proxy"),
         pytest.param(["--trusted_proxies=127.0.0.1"], HERE, 200, id="this machine by the proxy"),
         pytest.param(["--trusted_proxies=127.0.0.1"], ELSEWHERE, 403, id="visitor by the proxy"),
+        pytest.param(
+            ["--trusted_proxies=127.0.0.1"], OTHER_HEADER, 403, id="proxy with another header"
+        ),
+        pytest.param(["--trusted_proxies=127.0.0.1"], NOBODY, 403, id="proxy that names nobody"),
         pytest.param([f"--admin_token={TOKEN}"], ELSEWHERE, 401, id="without the token"),
         pytest.param([f"--admin_token={TOKEN}"], ELSEWHERE | BEARER, 200, id="with the token"),
         pytest.param(

@@ -27,6 +27,7 @@ import trustme
 
 from conf.settings import OPTIONS
 from gateway.messaging.messenger import RETRY_SECONDS
+from gateway.virtual_numbers.provisioning import LEASE_SECONDS, RENTING_SECONDS
 from handlers.base import Guard
 from handlers.routes import FIXED_ROUTES
 from tests.support import ROOT
@@ -156,9 +157,18 @@ def test_nginx_waits_longer_than_a_message_takes() -> None:
     assert all(float(seconds) > longest for seconds in found)
 
 
+def test_nginx_waits_as_long_as_renting_takes() -> None:
+    """Numbers are begun for a minute; the lease of the last is longer than it takes."""
+    text = NGINX_CONF.partition("location ~ ^/numbers/provision/?$ {")[2].partition("}\n\n")[0]
+    found = re.search(r"proxy_read_timeout (\d+)s;", text)
+    assert found
+    assert float(found[1]) >= RENTING_SECONDS + LEASE_SECONDS
+
+
 def test_nginx_passes_no_request_on_to_a_second_process() -> None:
+    """In the server's block, which every location takes over that does not say it differently."""
     text = COMMENTED.sub("", NGINX_CONF)
-    assert text.count("proxy_pass ") == text.count("proxy_next_upstream off;") == 1
+    assert re.findall(r"(?m)^( *)proxy_next_upstream (.*);", text) == [(" " * 8, "off")]
 
 
 @pytest.mark.parametrize("section", ["program:gateway", "program:store"])

@@ -1,4 +1,4 @@
--- Forget who took part in a session that has ended.
+-- Forget who took part in a session that has ended, and what it was called, maybe by his number.
 -- KEYS[1]  session
 -- ARGV     the spellings of his number
 -- Returns  how many fields named him; they are empty now.
@@ -11,4 +11,5 @@ for i, value in ipairs(redis.call('HMGET', KEYS[1], unpack(fields))) do
     end
   end
 end
+if forgotten > 0 then redis.call('HSET', KEYS[1], 'unique_name', '') end
 return forgotten

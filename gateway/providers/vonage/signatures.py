@@ -100,7 +100,7 @@ def jwt_id(
     None unless it proves that. HS256 only; the issuer, the payload hash over the raw bytes, the
     application (when one is given) and a clock leeway both ways are checked. Vonage sets no
     expiry: ``max_age`` seconds, 0 = any age, is ours. One without a body is good for
-    BODYLESS_SECONDS, needs a ``jti`` and must not be the token of a body.
+    BODYLESS_SECONDS, leeway included, needs a ``jti`` and must not be the token of a body.
     """
     scheme, _, token = authorization.partition(" ")
     claims = _claims(token.strip(), secret) if scheme.lower() == "bearer" and secret else None
@@ -113,7 +113,7 @@ def jwt_id(
     )
     told = str(claims.get("jti") or "")
     if not body:
-        max_age = BODYLESS_SECONDS
+        max_age = BODYLESS_SECONDS - CLOCK_LEEWAY_SECONDS
         foreign = foreign or not told or len(told) > LONGEST_ID
     hashed = claims.get("payload_hash", None if body else _sha256(b""))
     proved = not foreign and same(_sha256(body), str(hashed).lower())

@@ -89,9 +89,8 @@ def parse_receipt(params: Mapping[str, str]) -> Receipt | None:
 
 
 def is_receipt(params: Mapping[str, str], document: Mapping[str, Any]) -> bool:
-    """Tell whether a webhook of either API is a receipt."""
-    found = parse_messages_v1_status if is_messages_v1(document) else parse_receipt
-    return found(document if is_messages_v1(document) else params) is not None
+    """Tell whether ``parse`` finds a receipt in a webhook."""
+    return isinstance(parse(params, document), Receipt)
 
 
 def is_messages_v1(document: Mapping[str, object]) -> bool:

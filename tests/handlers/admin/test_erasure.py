@@ -109,10 +109,12 @@ async def write_through_every_door(place: PhonesTown, him: str, written: str) ->
     headers = ADMIN | {"Idempotency-Key": "order-17"}
     async with place.gateway.client.post("/messages", json=message, headers=headers) as response:
         assert 200 == response.status
-    ended = await place.session(him, CARL, virtual_tn=FOUR)
+    ended = await place.session(him, CARL, virtual_tn=FOUR, unique_name=f"{him} buys a bicycle")
     await place.text(CARL, FOUR, "before")
     await place.ok("DELETE", f"/session/{ended['session_id']}")
-    made = await place.session(him, BERT, virtual_tn=ONE, mode="both", pin_a="471147")
+    made = await place.session(
+        him, BERT, virtual_tn=ONE, mode="both", pin_a="471147", unique_name=him
+    )
     await place.text(written, TWO, "who is there?")  # a stranger
     await place.text(AT_HOME.get(him, written), TWO, "and who am I?")
     await place.text(written, TWO, "HELP")

@@ -64,7 +64,14 @@ async def test_without_token_and_secret_nobody_delivers_unless_it_is_said(
 
 @of_kind("open")
 @pytest.mark.parametrize(
-    "header", [{"Host": "sms.example.com"}, {"Origin": "https://shop.example.com"}], ids=str
+    "header",
+    [
+        {"Host": "sms.example.com"},
+        {"Origin": "https://shop.example.com"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+    ids=str,
 )
 async def test_neither_a_silent_proxy_nor_another_site_s_form_opens_a_webhook(
     header: dict[str, str], visitor: Visitor
@@ -234,6 +241,21 @@ async def test_an_mo_is_not_believed_for_longer_than_it_is_repeated(
     content |= {"text": "Hello", "timestamp": str(int(time.time()) + timestamp)}
 
     assert expected == (await visitor.get("/inbound/", **signed(content, "md5hash"))).status
+
+
+@of_kind("fresh")
+@pytest.mark.parametrize("text", ["", "Hello"])
+async def test_a_receipt_with_a_text_is_believed_as_long_as_an_mo(
+    text: str, visitor: Visitor
+) -> None:
+    """It counts as one: a blank text may stand beside what is signed."""
+    content = receipt("no-such-part", "delivered") | {"timestamp": str(int(time.time()) - 400)}
+    if text:
+        content = signed(content | {"text": text}, "md5hash")
+    else:
+        content = signed(content, "md5hash") | {"text": ""}
+
+    assert 401 == (await visitor.get("/inbound/", **content)).status
 
 
 @of_kind("md5hash")
