@@ -39,7 +39,8 @@ class Call:
 class EndpointLayer:
     """A limit of an endpoint's calls, whoever makes them; path: of the endpoint.
 
-    contract: one of the two that are there without protection.
+    spare: whom it lets through though it is full; contract: one of the two that are there
+    without protection.
     """
 
     by: By
@@ -48,7 +49,7 @@ class EndpointLayer:
     mode: Mode
     path: str
     site: str = ""
-    spares: bool = True
+    spare: SpareKind = SpareKind.NOBODY
     told: bool = False
     contract: bool = False
 
@@ -57,16 +58,14 @@ class EndpointLayer:
         subject = _SUBJECTS[self.by](call, self.path)
         if not subject or (self.site and self.site != call.site):
             return None
-        spare = self._spare(call, subject) if self.spares else NOTHING_SPARE
+        spare = self._spare(call)
         return Layer(self.limit_class, subject, self.limit, self.mode, spare, self.told)
 
-    def _spare(self, call: Call, subject: str) -> Spare:
-        """Return what lets a stranger's flood lock nobody else out; DESIGN.md tells why so."""
-        if self.by in {By.RECEIVER, By.RANGE}:
-            return Spare(SpareKind.CALLERS, _digest(call.address, subject))
-        if self.by in {By.ENDPOINT, By.SITE, By.ALL}:
-            some = max(1, self.limit.amount // SHARE)
-            return Spare(SpareKind.SHARE, calling_code(call.to), some)
+    def _spare(self, call: Call) -> Spare:
+        if self.spare is SpareKind.CALLERS:
+            return Spare(self.spare, _digest(call.address))
+        if self.spare is SpareKind.SHARE:
+            return Spare(self.spare, calling_code(call.to), max(1, self.limit.amount // SHARE))
         return NOTHING_SPARE
 
 
@@ -144,7 +143,7 @@ class Layers:
             quota.limit,
             Mode.ENFORCE,
             endpoint.path,
-            spares=self._mode == "on",
+            spare=_SPARES[by] if self._mode == "on" else SpareKind.NOBODY,
             contract=True,
         )
 
@@ -154,7 +153,8 @@ class Layers:
                 continue
             mode = Mode.MONITOR if self._mode == "monitor" else each.mode
             limit = Limit(each.amount, each.window)
-            yield EndpointLayer(each.by, limit_class, limit, mode, endpoint.path, each.site)
+            spare = _SPARES[each.by]
+            yield EndpointLayer(each.by, limit_class, limit, mode, endpoint.path, each.site, spare)
 
 
 @lru_cache(maxsize=4096)
@@ -187,15 +187,28 @@ def _named(limits: Iterable[LayerLimit]) -> list[tuple[str, LayerLimit]]:
     return found
 
 
-def _digest(address: str, subject: str) -> str:
+@lru_cache(maxsize=4096)
+def _digest(address: str) -> str:
     """Return by what a caller is known among those who wrote to a number or a range of numbers.
 
-    His network, of which an IPv6 customer has thousands of addresses, and no list of addresses.
+    His network, as an IPv6 customer has thousands of addresses; a digest, as no list of who wrote
+    to whom is meant.
     """
     caller = network_subject(address) or limit_subject(address)
-    return hashlib.blake2b(f"{caller} {subject}".encode(), digest_size=12).hexdigest()
+    return hashlib.blake2b(caller.encode(), digest_size=12).hexdigest()
 
 
+# By these nobody can lock somebody else out; DESIGN.md tells how.
+_SPARES = {
+    By.ADDRESS: SpareKind.NOBODY,
+    By.NETWORK: SpareKind.NOBODY,
+    By.RECEIVER: SpareKind.CALLERS,
+    By.RANGE: SpareKind.CALLERS,
+    By.CALLING_CODE: SpareKind.NOBODY,
+    By.ENDPOINT: SpareKind.SHARE,
+    By.SITE: SpareKind.SHARE,
+    By.ALL: SpareKind.SHARE,
+}
 _SUBJECTS: dict[By, Callable[[Call, str], str]] = {
     By.ADDRESS: lambda call, path: limit_subject(call.address),
     By.NETWORK: lambda call, path: network_subject(call.address),

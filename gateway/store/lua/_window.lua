@@ -30,8 +30,8 @@ local function window_used(key, window, now)
   return low
 end
 local function window_add(key, kept, window, now)
-  redis.call('LPUSH', key, string.format('%.0f', now))
-  redis.call('LTRIM', key, 0, kept - 1)
+  local count = redis.call('LPUSH', key, string.format('%.0f', now))
+  if count > kept then redis.call('LTRIM', key, 0, kept - 1) end
   redis.call('PEXPIRE', key, window)
 end
 local function window_count(key, amount, window, now)
