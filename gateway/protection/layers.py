@@ -23,7 +23,9 @@ from gateway.telephony.plans import person
 RANGE_DIGITS = 4  # the last digits of a number, which do not belong to its range
 # Of a limit of an endpoint, a shop or everything each calling code has a hundredth for itself.
 SHARE = 100
-OF_CALLER = (By.ADDRESS, By.NETWORK)
+OF_CALLER = (By.ADDRESS, By.NETWORK)  # in the order in which they refuse
+# For so many calls of an address and messages to a receiver the default limits are made.
+USUAL_ADDRESS, USUAL_RECEIVER = 10, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,9 @@ class Layers:
     def __init__(self, limits: MessageLimits, protection: Protection, mode: str) -> None:
         self._limits = limits
         self._mode = mode
-        self._further = _named(protection.limits) if mode != "off" else []
+        self._own = {each.by for each in protection.own_limits}
+        further = [self._in_proportion(each) for each in protection.limits]
+        self._further = _named(further) if mode != "off" else []
         exempt = protection.exempt if mode != "off" else ()
         self._exempt = frozenset(person(each.number) for each in exempt)
         self._of: dict[MessageEndpoint, EndpointLayers] = {}
@@ -130,7 +134,7 @@ class Layers:
         )
         layers = [*contract, *self._protecting(endpoint)]
         layers = [each for each in layers if each.limit.amount]
-        of_caller = [each for each in layers if each.by in OF_CALLER]
+        of_caller = [each for by in OF_CALLER for each in layers if each.by is by]
         of_message = [each for each in layers if each.by not in OF_CALLER]
         if of_caller and of_caller[0].by is By.ADDRESS and of_caller[0].mode is Mode.ENFORCE:
             of_caller[0] = replace(of_caller[0], told=True)
@@ -147,9 +151,24 @@ class Layers:
             contract=True,
         )
 
+    def _in_proportion(self, limit: LayerLimit) -> LayerLimit:
+        """Return a default limit raised as much as the option that it stands beside."""
+        address, receiver = self._limits.address.amount, self._limits.receiver.amount
+        amount, usual = (
+            (address, USUAL_ADDRESS) if limit.by in OF_CALLER else (receiver, USUAL_RECEIVER)
+        )
+        if limit.by in self._own or limit.by not in {*OF_CALLER, By.RANGE} or amount <= usual:
+            return limit
+        return replace(limit, amount=limit.amount * amount // usual)
+
     def _protecting(self, endpoint: MessageEndpoint) -> Iterator[EndpointLayer]:
+        # Who says what an address may do at an endpoint, or anything, means it.
+        own = self._limits.of(endpoint).address.limit
+        by_address_alone = not self._limits.address.amount or own is not self._limits.address
         for limit_class, each in self._further:
             if each.mode is Mode.OFF or each.endpoint not in {"", endpoint.path}:
+                continue
+            if each.by is By.ADDRESS and by_address_alone and each.by not in self._own:
                 continue
             mode = Mode.MONITOR if self._mode == "monitor" else each.mode
             limit = Limit(each.amount, each.window)

@@ -2,8 +2,8 @@
 -- A layer: list, spare (keys), amount, window (ms), kind, who, some. By kind are let through
 --   callers: who has had no call counted in the window, after a wait since the last of all calls
 --            that begins at a minute, doubles with each call beyond the amount, ends at an hour;
---            up to a quarter more or less, by the milliseconds of that last call, so that each who
---            asks meanwhile is told the same moment. spare: when each was counted last (sorted set)
+--            up to a quarter more or less, by who came last, so that all who ask meanwhile are
+--            told the same moment. spare: when each was counted last (sorted set)
 --   share:   the first ``some`` calls for each part of the whole, such as a country; spare: list
 -- spare_wait(layer, now)  0, or the ms until the layer lets the call through
 -- spare_add(layer, now)  counts it
@@ -17,7 +17,9 @@ local function spare_callers_wait(layer, now, full)
     beyond = beyond + 1
   end
   local last = redis.call('LINDEX', layer.list, 0)
-  local step = math.min(SPARE_FIRST * 2 ^ beyond, SPARE_LONGEST) * (0.75 + last % 501 / 1000)
+  local came = redis.call('ZREVRANGE', layer.spare, 0, 0)[1] or ''
+  local jitter = tonumber(string.sub(redis.sha1hex(layer.spare .. came), 1, 4), 16) / 0x20000
+  local step = math.min(SPARE_FIRST * 2 ^ beyond, SPARE_LONGEST) * (0.75 + jitter)
   return math.max(0, math.min(full, math.ceil(math.min(last, now) + step - now)))
 end
 local function spare_wait(layer, now)
