@@ -67,6 +67,13 @@ def limit_subject(address: str) -> str:
     return str(parsed or address)
 
 
+@lru_cache(maxsize=16_384)
+def network_subject(address: str) -> str:
+    """Return the /48 of an IPv6 address, the most that one customer is given; '' for IPv4."""
+    parsed = parse_address(address)
+    return str(IPv6Network((parsed, 48), strict=False)) if isinstance(parsed, IPv6Address) else ""
+
+
 def is_loopback(address: str) -> bool:
     """Tell whether ``address`` is this machine itself."""
     parsed = parse_address(address)

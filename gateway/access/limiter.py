@@ -147,15 +147,15 @@ class EndpointLimits:
 
 
 class MessageLimits:
-    """The limits of the message endpoints.
+    """The limits of the message endpoints; address, receiver: the common ones.
 
     All endpoints share one count of each; one with limits of its own has counts of its own.
     """
 
     def __init__(self, limiter: Limiter, address: Limit, receiver: Limit) -> None:
         self._limiter = limiter
-        self._address = address
-        self._receiver = receiver
+        self.address = address
+        self.receiver = receiver
         self._of: dict[MessageEndpoint, EndpointLimits] = {}
 
     def of(self, endpoint: MessageEndpoint) -> EndpointLimits:
@@ -167,14 +167,14 @@ class MessageLimits:
         return self._of[endpoint]
 
     def _by_address(self, endpoint: MessageEndpoint) -> Quota:
-        limit = _own(endpoint.limit_amount, endpoint.limit_expires, self._address)
-        limit_class = _class("message", endpoint, shared=limit is self._address)
+        limit = _own(endpoint.limit_amount, endpoint.limit_expires, self.address)
+        limit_class = _class("message", endpoint, shared=limit is self.address)
         return Quota(self._limiter, limit_class, limit, limit_subject)
 
     def _to_receiver(self, endpoint: MessageEndpoint) -> Quota:
         amount, seconds = endpoint.receiver_limit_amount, endpoint.receiver_limit_expires
-        limit = _own(amount, seconds, self._receiver)
-        limit_class = _class("receiver", endpoint, shared=limit is self._receiver)
+        limit = _own(amount, seconds, self.receiver)
+        limit_class = _class("receiver", endpoint, shared=limit is self.receiver)
         return Quota(self._limiter, limit_class, limit)
 
 

@@ -91,18 +91,34 @@ class Messenger:
         return self._form(clean(text))
 
     async def send(
-        self, to: str, text: str, sender: str, *, source: str, provider: str = ""
+        self,
+        to: str,
+        text: str,
+        sender: str,
+        *,
+        source: str,
+        provider: str = "",
+        message_id: str = "",
+        decided: Callable[[Sent], Awaitable[None]] | None = None,
     ) -> Sent:
         """Send one text to ``to`` (E.164) and return what became of it.
 
-        source: which endpoint asked, for the log of messages. Raises StoreUnavailable before
-        anything was sent when the message cannot be written down.
+        source: which endpoint asked, for the log of messages; message_id: '' = a new one; decided:
+        is told of the outcome while it is written down. Raises StoreUnavailable before anything
+        was sent when the message cannot be written down.
         """
-        sms = Sms(secrets.token_hex(16), to, sender, text)
-        return await self.send_by(self._providers[provider or self._default], sms, source=source)
+        sms = Sms(message_id or secrets.token_hex(16), to, sender, text)
+        chosen = self._providers[provider or self._default]
+        return await self.send_by(chosen, sms, source=source, decided=decided)
 
     async def send_by(
-        self, provider: Provider, sms: Sms, *, source: str, patience: float = RETRY_SECONDS
+        self,
+        provider: Provider,
+        sms: Sms,
+        *,
+        source: str,
+        patience: float = RETRY_SECONDS,
+        decided: Callable[[Sent], Awaitable[None]] | None = None,
     ) -> Sent:
         """Do the same by a provider that need not be one of ``providers``, under an id of its own.
 
@@ -121,9 +137,12 @@ class Messenger:
         if result.outcome is not Outcome.ACCEPTED:
             # Providers quote the request in what they say: that is for the operator's list alone.
             log.warning("message %s: %s, code %s", sms.id, result.outcome, result.code or "-")
+        sent = Sent(sms.id, result.outcome)
         with budget():
-            await self._record(sms, provider.name, result, attempts)
-        return Sent(sms.id, result.outcome)
+            record = self._record(sms, provider.name, result, attempts)
+            # Both travel to the store together.
+            await (asyncio.gather(record, decided(sent)) if decided else record)
+        return sent
 
     async def deliver(
         self,

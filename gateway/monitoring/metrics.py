@@ -36,6 +36,12 @@ _NOT_PLOTTED = frozenset(
         "spend.smssync",
     }
 )
+# The layers that protection adds are one line of a plot.
+_PROTECTION = (
+    *("address", "network", "range", "calling_code"),
+    *("endpoint", "site", "all", "rule"),
+)
+_JOINED = {f"limits.{limit}": "limits.protection" for limit in _PROTECTION}
 _families: list[Counter | Histogram] = []
 
 
@@ -85,12 +91,28 @@ SPEND = _children(
     ),
     PROVIDERS,
 )
+# Those of the message endpoints; "rule": a rule of protection_file that limits a destination.
+_LAYERS = ("message", "receiver", *_PROTECTION)
 LIMITED = _children(
     Counter("gateway_limit_refusals", "Calls refused by a limit", ("limit",)),
-    (
-        *("message", "receiver", "validation", "lobby", "smssync_reply", "phone_secret"),
-        *("answers", "console"),
+    (*_LAYERS, "validation", "lobby", "smssync_reply", "phone_secret", "answers", "console"),
+)
+WATCHED = _children(
+    Counter(
+        "gateway_limits_watched",
+        "Calls that were let through and that a limit would refuse if it were enforced",
+        ("limit",),
     ),
+    _LAYERS,
+)
+SAME_TEXTS = _children(
+    Counter(
+        "gateway_same_texts",
+        "Calls for a text that the receiver got or was getting; by what was done: answered as the"
+        " first one, or sent because protection only watches",
+        ("result",),
+    ),
+    ("answered", "sent"),
 )
 WEBHOOKS = _children(
     Counter("gateway_webhooks", "Webhook calls by how they were taken", ("result",)),
@@ -138,6 +160,7 @@ def totals() -> dict[str, float]:
             for sample in metric.samples:
                 if template := _PLOTTED.get(sample.name):
                     name = template.format_map(sample.labels)
+                    name = _JOINED.get(name, name)
                     if name not in _NOT_PLOTTED:
                         found[name] = found.get(name, 0.0) + sample.value
     return found

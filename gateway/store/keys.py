@@ -6,6 +6,9 @@ of a Redis Cluster.
 | key | type | holds | lifetime |
 | --- | --- | --- | --- |
 | limit:<class>:{<what>} | list | times (ms) of the counted calls, newest first | the window |
+| callers:<class>:{<what>} | sorted set | digests of those whose calls were, by when | the same |
+| share:<class>:<part>:{<what>} | list | times (ms) of the counted calls of a part | the same |
+| same-text:<digest>:{<number>} | hash | id, and answer when there is one | same_text_seconds |
 | blocked | sorted set | ``<class> <what>`` that a limit refuses, by until when (ms) | the longest |
 | pace:{<key>} | list | reserved send times (ms), newest first | the interval |
 | pace:{<key>}:<flow> | list | those of one flow (public, relay, notices) | the same |
@@ -121,6 +124,21 @@ BLOCKED = "blocked"
 def limit(limit_class: str, subject: str) -> str:
     """List of counted calls of ``subject`` (an address or a number) in one limit class."""
     return f"limit:{limit_class}:{{{subject}}}"
+
+
+def limit_callers(limit_class: str, subject: str) -> str:
+    """Sorted set of those whose calls are among the counted ones."""
+    return f"callers:{limit_class}:{{{subject}}}"
+
+
+def limit_share(limit_class: str, part: str, subject: str) -> str:
+    """List of those of the counted calls that belong to one part of the whole."""
+    return f"share:{limit_class}:{part}:{{{subject}}}"
+
+
+def same_text(digest: str, number: str) -> str:
+    """Hash of the message by which a text of an endpoint went to a number."""
+    return f"same-text:{digest}:{{{number}}}"
 
 
 def pace(name: str) -> str:

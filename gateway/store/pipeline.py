@@ -92,6 +92,11 @@ class Store:
         self.pipelines = 0
         self.commands = 0
 
+    @property
+    def is_cluster(self) -> bool:
+        """Whether keys lie on several servers: a script touches those of one slot alone."""
+        return isinstance(self._client, aioredis.RedisCluster)
+
     async def execute(self, *command: Argument) -> Reply:
         """Return the reply to one command, text as ``str``.
 

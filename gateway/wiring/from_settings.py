@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from conf.checks import is_here
 from conf.messages import MessageEndpoint
+from conf.protection import Protection
 from conf.settings import Settings
 from gateway.access.answers import Answers
 from gateway.access.client_address import ClientAddress
@@ -21,7 +22,10 @@ from gateway.conversations.sessions import Sessions
 from gateway.conversations.texts.guard import Guard
 from gateway.conversations.transcript import Transcript
 from gateway.messaging.keywords import Keywords
+from gateway.messaging.messenger import RETRY_SECONDS
 from gateway.messaging.pacer import Flow
+from gateway.protection.layers import Layers
+from gateway.protection.same_text import SameTexts
 from gateway.providers import flowroute
 from gateway.providers.base import Provider
 from gateway.providers.flowroute import FlowrouteProvider
@@ -38,6 +42,8 @@ from gateway.virtual_numbers.setup import Webhooks
 
 # Flowroute publishes no limit and throttles senders that it takes for spammers: a modest rate.
 FLOWROUTE_RATE = 10.0
+# What a message may take beside its provider: the store, a process with much to do.
+LEEWAY_SECONDS = 5.0
 
 
 def problems(settings: Settings) -> list[str]:
@@ -96,6 +102,20 @@ def message_limits(settings: Settings, limiter: Limiter) -> MessageLimits:
     """Return how often one address may call the message endpoints and one receiver gets texts."""
     receiver = Limit(settings.receiver_limit_amount, settings.receiver_limit_expires)
     return MessageLimits(limiter, _address_limit(settings), receiver)
+
+
+def layers(settings: Settings, limiter: Limiter, protection: Protection) -> Layers:
+    """Return which limits a call of a message endpoint has."""
+    return Layers(message_limits(settings, limiter), protection, settings.protection)
+
+
+def same_texts(settings: Settings, store: Store) -> SameTexts:
+    """Return what keeps the same text from going out twice."""
+    seconds = settings.same_text_seconds if settings.protection != "off" else 0
+    # A turn at the provider's rate, retries, and the answer to the last of them.
+    lease = 2 * RETRY_SECONDS + settings.provider_timeout + LEEWAY_SECONDS
+    watch = settings.protection == "monitor"
+    return SameTexts(store, seconds, lease=lease, watch=watch)
 
 
 def validation_limits(settings: Settings, limiter: Limiter) -> ValidationLimits:

@@ -43,6 +43,9 @@ from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
 from gateway.monitoring.metrics import OUTBOX_REPEATS
 from gateway.monitoring.stats import Stats
+from gateway.protection.admission import Admission
+from gateway.protection.layers import Layers
+from gateway.protection.same_text import SameTexts
 from gateway.providers.base import Provider
 from gateway.smssync.devices import Devices
 from gateway.smssync.guesses import Guesses
@@ -76,6 +79,9 @@ class Services:
     judge: Judge
     message_limits: MessageLimits
     validation_limits: ValidationLimits
+    layers: Layers
+    admission: Admission
+    same_texts: SameTexts
     refusals: Refusals
     messenger: Messenger
     receipts: Receipts
@@ -290,6 +296,9 @@ def _open(
         judge=from_settings.judge(settings),
         message_limits=from_settings.message_limits(settings, limiter),
         validation_limits=from_settings.validation_limits(settings, limiter),
+        layers=from_settings.layers(settings, limiter, protection),
+        admission=Admission(store, refusals),
+        same_texts=from_settings.same_texts(settings, store),
         refusals=refusals,
         messenger=messenger,
         receipts=receipts,

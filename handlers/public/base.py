@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 from gateway.errors import LimitExceeded
 from gateway.telephony import phonenumber
@@ -22,6 +22,8 @@ class PublicHandler(BaseHandler):
     """A route for web sites: JSONP on GET, CORS, its own errors with HTTP status 200."""
 
     guard = Guard.PUBLIC
+    # Of a limit; for scripts of other sites a header that is not named is not there.
+    exposed_headers: ClassVar[str] = "Retry-After"
 
     def prepare(self) -> None:
         """Allow any origin and read the JSONP function."""
@@ -49,7 +51,7 @@ class PublicHandler(BaseHandler):
     def limited(self, error: LimitExceeded) -> None:
         """Answer that the allowance is used up; the misspelt word is part of the contract."""
         self.set_header("Retry-After", str(error.retry_after))
-        self.set_header("Access-Control-Expose-Headers", "Retry-After")
+        self.set_header("Access-Control-Expose-Headers", self.exposed_headers)
         self.fail("limit_acceded")
 
     def number(self, text: str, country: str | None) -> PhoneNumber | None:

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import ujson
 
 from conf.messages import MessageEndpoint
-from gateway.errors import LimitExceeded
+from gateway.errors import GatewayError, LimitExceeded
+from gateway.messaging.messenger import Sent
+from gateway.protection.admission import Allowance, Layer, LayerRefused
+from gateway.protection.layers import Call
+from gateway.protection.same_text import Attempt
+from gateway.providers.base import Outcome
 from gateway.telephony.phonenumber import PhoneNumber
+from handlers.public import rate_limit
 from handlers.public.base import PublicHandler
+
+# With these the receiver has the text, or may have it.
+SENT = (Outcome.ACCEPTED, Outcome.UNKNOWN)
+
+
+class _Unanswerable(Exception):
+    """The call gets one of the endpoint's own errors."""
 
 
 class MessageHandler(PublicHandler):
@@ -16,10 +33,15 @@ class MessageHandler(PublicHandler):
     Subclass it for a text or a sender that depends on the request; README shows how.
     """
 
+    exposed_headers: ClassVar[str] = "Retry-After, RateLimit-Policy, RateLimit"
+    site = ""  # the shop among several for which the call is made
+    _allowance: Allowance | None = None
+
     def initialize(self, endpoint: MessageEndpoint, **kwargs: object) -> None:
         """Take the endpoint that this route serves."""
         super().initialize(**kwargs)
         self.endpoint = endpoint
+        self.layers = self.services.layers.of(endpoint)
 
     def text(self, number: PhoneNumber) -> str:
         """Return the text to send to ``number``; override it to make it depend on the request."""
@@ -31,35 +53,113 @@ class MessageHandler(PublicHandler):
 
     async def get(self, *_: str) -> None:
         """Answer the contract's bodies; the endpoint's own errors are HTTP 200."""
-        limits = self.services.message_limits.of(self.endpoint)
         try:
-            await limits.address.hit(self.client_address)
-            given = self.arguments()
-            receiver = given.get("receiver", "")
-            if not receiver.strip():
-                self.fail("receiver_missing")
-                return
-            number = self.number(receiver, given.get("country"))
-            if number is None or not number.sms:
-                self.fail("receiver_validation")
-                return
-            if await self.services.optouts.is_out(number.e164):
-                self.fail("receiver_opted_out")
-                return
-            await limits.receiver.hit(number.person)
+            await self._message(await self._receiver())
+        except _Unanswerable as error:
+            self.fail(str(error))
         except LimitExceeded as error:
             self.limited(error)
-            return
-        await self._send(number)
 
     post = get
 
-    async def _send(self, number: PhoneNumber) -> None:
-        sent = await self.services.messenger.send(
-            number.e164, self.text(number), self.sender(number), source=self.endpoint.path
+    def limited(self, error: LimitExceeded) -> None:
+        """Answer that an allowance is used up, and tell what is left of the address's own."""
+        by_address = isinstance(error, LayerRefused) and error.told
+        if isinstance(error, LayerRefused):
+            self._allowance = error.allowance or self._allowance
+        self._tell_limits(0 if by_address else error.retry_after)
+        super().limited(error)
+
+    async def _receiver(self) -> PhoneNumber:
+        """Return the number that was given; raises _Unanswerable without a usable one.
+
+        Limits of the address come first: a call that can send nothing is counted by them, or
+        refused, before it is told so.
+        """
+        try:
+            return self._usable(self.arguments())
+        except (_Unanswerable, GatewayError):
+            await self._admit(self.layers.caller(Call(self.client_address)))
+            raise
+
+    def _usable(self, given: dict[str, str]) -> PhoneNumber:
+        receiver = given.get("receiver", "")
+        if not receiver.strip():
+            raise _Unanswerable("receiver_missing")
+        number = self.number(receiver, given.get("country"))
+        if number is None or not number.sms:
+            raise _Unanswerable("receiver_validation")
+        return number
+
+    async def _message(self, number: PhoneNumber) -> None:
+        """Send the text to a number, or answer what the same text was answered just before."""
+        same_texts, text = self.services.same_texts, self.text(number)
+        opted_out, attempt = await asyncio.gather(
+            self.services.optouts.is_out(number.e164),
+            same_texts.begin(number.person, self.endpoint.path, self.site, text),
         )
-        shown: dict[str, Any] = {"number": number.international, "id": sent.id}
-        if sent.ok:
-            self.reply({"status": "ok", "message": "Message sent"} | shown)
+        call = Call(self.client_address, number.person, self.site)
+        by_caller = self.layers.caller(call)
+        if opted_out:
+            await asyncio.gather(self._admit(by_caller), same_texts.free(attempt))
+            raise _Unanswerable("receiver_opted_out")
+        if attempt.is_repeat:
+            # Counted by its address alone: no message comes of it, unless the first one fails.
+            await self._admit(by_caller)
+            attempt, by_caller = await same_texts.wait(attempt), []
+        if attempt.answer:
+            self.reply(ujson.loads(attempt.answer))
+        elif attempt.is_repeat:
+            self.reply(_answer(number, attempt.id, ok=False))
         else:
-            self.fail("nexmo_error", message="Nexmo Service Error", **shown)
+            layers = [*by_caller, *self.layers.message(call)]
+            self.reply(await self._first(number, text, layers, attempt))
+
+    async def _first(
+        self, number: PhoneNumber, text: str, layers: Sequence[Layer], attempt: Attempt
+    ) -> dict[str, Any]:
+        """Return the answer to a text that is sent; raises when it may not be, or cannot."""
+        try:
+            await self._admit(layers)
+            sent = await self._send(number, text, attempt)
+        except Exception:
+            await self.services.same_texts.free(attempt)
+            raise
+        return _answer(number, sent.id, ok=sent.ok)
+
+    async def _send(self, number: PhoneNumber, text: str, attempt: Attempt) -> Sent:
+        async def decided(sent: Sent) -> None:
+            if sent.outcome in SENT:
+                answer = ujson.dumps(_answer(number, sent.id, ok=sent.ok))
+                await self.services.same_texts.keep(attempt, answer)
+            else:
+                await self.services.same_texts.free(attempt)
+
+        return await self.services.messenger.send(
+            number.e164,
+            text,
+            self.sender(number),
+            source=self.endpoint.path,
+            message_id=attempt.id,
+            decided=decided if attempt.key else None,
+        )
+
+    async def _admit(self, layers: Sequence[Layer]) -> None:
+        admitted = await self.services.admission.admit(layers)
+        self._allowance = admitted.allowance or self._allowance
+        self._tell_limits()
+
+    def _tell_limits(self, service_wait: int = 0) -> None:
+        told = rate_limit.headers(self._allowance, service_wait)
+        for name, value in told.items():
+            self.set_header(name, value)
+        if told:
+            self.set_header("Access-Control-Expose-Headers", self.exposed_headers)
+
+
+def _answer(number: PhoneNumber, message_id: str, *, ok: bool) -> dict[str, Any]:
+    shown = {"number": number.international, "id": message_id}
+    if ok:
+        return {"status": "ok", "message": "Message sent"} | shown
+    failure = {"status": "error", "error": "nexmo_error", "message": "Nexmo Service Error"}
+    return failure | shown

@@ -59,7 +59,7 @@ async def no_credit(redis_url: str) -> Outcome:
 @attack("visitors starve the conversations", quick=False)
 async def starved(redis_url: str) -> Outcome:
     options = ("--message=Get the app", "--sender=Example", "--limit_amount=1000")
-    async with town(redis_url, *options, "--nexmo_rate=10") as place:
+    async with town(redis_url, *options, "--protection=off", "--nexmo_rate=10") as place:
         await place.rent(ONE)
         await place.session(ANNA, BERT)
         visits = [asyncio.create_task(_visit(place, n)) for n in range(60)]

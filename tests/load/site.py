@@ -28,6 +28,7 @@ GATEWAY_OPTIONS = (
     "--localhostonly",
     "--limit_amount=100000000",
     "--receiver_limit_amount=100000000",
+    "--protection=off",
     "--nexmo_rate=0",
     "--nexmo_ssl=no",
     "--nexmo_api_key=emulator",

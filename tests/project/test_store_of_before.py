@@ -134,8 +134,11 @@ async def place(redis_url: str, tmp_path: Path) -> AsyncIterator[PhonesTown]:
 # Keys that a store of release 0.1 does not have.
 NEW_KEYS = {
     "asked:{<key>}",
+    "callers:<class>:{<what>}",
     "idempotency:{<digest>}",
     "pace:{<key>}:<flow>",
+    "same-text:<digest>:{<number>}",
+    "share:<class>:<part>:{<what>}",
     "spent:{<jti>}",
     "{relay}:answered:<number>",
     "{relay}:clock",

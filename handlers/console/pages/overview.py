@@ -69,6 +69,7 @@ PLOTS = (
         (
             PlotLine("limits.message", "messages of an address"),
             PlotLine("limits.receiver", "messages to a receiver"),
+            PlotLine("limits.protection", "further limits of messages"),
             PlotLine("limits.validation", "validations"),
             PlotLine("limits.console", "sign-ins"),
         ),

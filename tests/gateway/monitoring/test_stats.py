@@ -359,6 +359,7 @@ async def test_every_series_is_there_by_its_name(store: Store) -> None:
         *(f"spend.{provider}" for provider in ("nexmo", "flowroute")),
         *(f"latency.{provider}.{what}" for provider in each for what in ("mean", "p95")),
         *(f"limits.{limit}" for limit in ("message", "receiver", "validation", "console")),
+        "limits.protection",
         *(f"inbound.{result}" for _, result in MOS),
         *("queue.outbox", "queue.dead_letters", "queue.smssync", "sessions.open"),
     }

@@ -24,7 +24,7 @@ from tests.support.browser import handsets_url, require_chromium
 from tests.support.servers.processes import GatewayProcess, wait_for
 
 FILE = ROOT / "handlers" / "static" / "example.html"
-UNLIMITED = ("--limit_amount=0", "--receiver_limit_amount=0")
+UNLIMITED = ("--limit_amount=0", "--receiver_limit_amount=0", "--protection=off")
 OPENED = ("served", "from disk", "on another site")
 MARKUP = "<img src=x onerror=alert(1)>"
 

@@ -9,7 +9,7 @@ import pytest
 from tests.support.servers.processes import GatewayProcess
 from tests.support.visitor import visiting
 
-UNLIMITED = ("--limit_amount=0", "--receiver_limit_amount=0")
+UNLIMITED = ("--limit_amount=0", "--receiver_limit_amount=0", "--protection=off")
 SAMPLES = ("447700900000", "447700900123", "447700900999")
 
 

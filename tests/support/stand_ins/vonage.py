@@ -184,6 +184,7 @@ class VonageStandin(ThreadingHTTPServer):
             "sender": SENDER,
             "limit_amount": 0,
             "receiver_limit_amount": 0,
+            "protection": "off",
             "nexmo_rate": 0,
             "open_webhooks": "yes",
         }

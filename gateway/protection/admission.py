@@ -1,0 +1,239 @@
+"""Whether a call may go on: all its limits are looked at, and it is counted by all or none.
+
+Each limit holds in any window of its length, over all processes, as in ``gateway.access.limiter``.
+On a Cluster, where a script may not touch the keys of all limits, they are looked at one script a
+limit, all in one pipeline, then counted so; a call that a limit refuses only then, because another
+one came between, is given back by the others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from conf.protection import Mode
+from gateway.access.limiter import Limit, Look
+from gateway.access.refusals import Refusals
+from gateway.errors import LimitExceeded
+from gateway.monitoring.metrics import LIMITED, WATCHED
+from gateway.store import keys
+from gateway.store.pipeline import Store
+from gateway.store.script import Argument, Reply, Script, ScriptCall
+
+_ADMIT = Script.load(__file__, "admit", "_enqueue", "_window", "_spare")
+_GIVE_BACK = Script.load(__file__, "limit_give_back")
+_COUNT, _LOOK = 1, 0
+
+
+class SpareKind(StrEnum):
+    """Whom a limit lets through though it is full; _spare.lua says how."""
+
+    NOBODY = ""
+    CALLERS = "callers"
+    SHARE = "share"
+
+
+@dataclass(frozen=True, slots=True)
+class Spare:
+    """What a full limit has left; who: a digest of the caller, or the part of the whole.
+
+    some: of a part so many calls in the window are let through.
+    """
+
+    kind: SpareKind = SpareKind.NOBODY
+    who: str = ""
+    some: int = 0
+
+
+NOTHING_SPARE = Spare()
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One limit of a call: ``limit`` calls of ``subject`` in a class of counts.
+
+    mode: OFF is not asked for; told: visitors learn what is left of it.
+    """
+
+    limit_class: str
+    subject: str
+    limit: Limit
+    mode: Mode = Mode.ENFORCE
+    spare: Spare = NOTHING_SPARE
+    told: bool = False
+
+    @property
+    def keys(self) -> tuple[str, str]:
+        """The key of its count, and that of its spare."""
+        counted = keys.limit(self.limit_class, self.subject)
+        if self.spare.kind is SpareKind.CALLERS:
+            return counted, keys.limit_callers(self.limit_class, self.subject)
+        if self.spare.kind is SpareKind.SHARE:
+            return counted, keys.limit_share(self.limit_class, self.spare.who, self.subject)
+        return counted, counted
+
+    @property
+    def arguments(self) -> tuple[Argument, ...]:
+        """What a script has to know of it."""
+        enforced = int(self.mode is Mode.ENFORCE)
+        window = self.limit.seconds * 1000
+        spare = (self.spare.kind, self.spare.who, self.spare.some)
+        return self.limit.amount, window, enforced, *spare
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What is left of a limit: ``left`` calls; whole seconds until it is one more."""
+
+    limit: Limit
+    left: int
+    more: int
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A call that was let through and counted; allowance: of the layer that visitors are told."""
+
+    allowance: Allowance | None = None
+
+
+class LayerRefused(LimitExceeded):
+    """A layer refuses the call; ``retry_after``: until all of them would let it through.
+
+    told: whether the layer is the one that visitors are told of, whose allowance this is.
+    """
+
+    def __init__(self, retry_after: int, *, told: bool, allowance: Allowance | None) -> None:
+        super().__init__(retry_after)
+        self.told = told
+        self.allowance = allowance
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a script found in one layer; ms: wait, less; used: -1 = not looked for."""
+
+    layer: Layer
+    wait: int
+    used: int
+    less: int
+
+    @property
+    def refuses(self) -> bool:
+        return self.wait > 0 and self.layer.mode is Mode.ENFORCE
+
+    @property
+    def allowance(self) -> Allowance | None:
+        if not self.layer.told:
+            return None
+        limit = self.layer.limit
+        return Allowance(limit, max(limit.amount - self.used, 0), _seconds(self.less))
+
+
+class Admission:
+    """Counts calls in layers; refusals: where they are noted for those who look after them."""
+
+    def __init__(self, store: Store, refusals: Refusals | None = None) -> None:
+        self._store = store
+        self._refusals = refusals
+
+    async def admit(self, layers: Sequence[Layer]) -> Admitted:
+        """Count a call in all its layers, if every enforced one lets it through.
+
+        layers: in the order in which they refuse; none or more. Raises LayerRefused, and then
+        nothing is counted, or StoreUnavailable when that is not known.
+        """
+        layers = _limiting(layers)
+        if not layers:
+            return Admitted()
+        ask = self._one_by_one if self._store.is_cluster else self._together
+        now, seen = await ask(layers)
+        for each in seen:
+            if each.refuses:
+                raise await self._refused(each, now, seen)
+        for each in seen:
+            if each.wait:
+                WATCHED[(_label(each.layer.limit_class, WATCHED),)].inc()
+        return Admitted(seen[0].allowance)
+
+    async def look(self, layers: Sequence[Layer]) -> list[Look]:
+        """Return what a call would meet in each layer, and count nothing; raises StoreUnavailable.
+
+        Layers without a limit stand among the others, with an amount of 0.
+        """
+        limiting = _limiting(layers)
+        replies = await self._store.run_all([_call(_LOOK, [each]) for each in limiting])
+        found = {
+            id(layer): Look(used, layer.limit.amount, layer.limit.seconds, _seconds(wait))
+            for layer, (_, _, wait, used, _) in zip(limiting, replies, strict=True)
+        }
+        return [found.get(id(each), Look(0, 0, each.limit.seconds, 0)) for each in layers]
+
+    async def _together(self, layers: Sequence[Layer]) -> tuple[int, list[_Seen]]:
+        now, _, *found = await self._store.run(*_call(_COUNT, layers))
+        return now, _seen(layers, found)
+
+    async def _one_by_one(self, layers: Sequence[Layer]) -> tuple[int, list[_Seen]]:
+        """Do the same where each layer has a server of its own."""
+        looked = await self._store.run_all([_call(_LOOK, [each]) for each in layers])
+        now, seen = _joined(layers, looked)
+        if any(each.refuses for each in seen):
+            return now, seen
+        counted = await self._store.run_all([_call(_COUNT, [each]) for each in layers])
+        now, seen = _joined(layers, counted)
+        if any(each.refuses for each in seen):
+            await self._give_back(seen, counted)
+        return now, seen
+
+    async def _give_back(self, seen: Sequence[_Seen], counted: Sequence[Reply]) -> None:
+        await self._store.run_all(
+            [
+                (_GIVE_BACK, each.layer.keys, (now, each.layer.spare.kind, each.layer.spare.who))
+                for each, (now, *_) in zip(seen, counted, strict=True)
+                if not each.wait
+            ]
+        )
+
+    async def _refused(self, by: _Seen, now: int, seen: Sequence[_Seen]) -> LayerRefused:
+        """Return the error of a call; by: the first layer that refuses it, where it is noted."""
+        limit_class = by.layer.limit_class
+        LIMITED[(_label(limit_class, LIMITED),)].inc()
+        if self._refusals is not None:
+            await self._refusals.note(limit_class, by.layer.subject, now + by.wait)
+        wait = max(each.wait for each in seen if each.refuses)
+        return LayerRefused(_seconds(wait), told=by.layer.told, allowance=seen[0].allowance)
+
+
+def _limiting(layers: Sequence[Layer]) -> list[Layer]:
+    return [each for each in layers if each.limit.amount]
+
+
+def _call(what: int, layers: Sequence[Layer]) -> ScriptCall:
+    return (
+        _ADMIT,
+        [key for each in layers for key in each.keys],
+        [what, *(argument for each in layers for argument in each.arguments)],
+    )
+
+
+def _seen(layers: Sequence[Layer], flat: Sequence[int]) -> list[_Seen]:
+    found = zip(flat[::3], flat[1::3], flat[2::3], strict=True)
+    return [_Seen(layer, *each) for layer, each in zip(layers, found, strict=True)]
+
+
+def _joined(layers: Sequence[Layer], replies: Sequence[Reply]) -> tuple[int, list[_Seen]]:
+    """Return what scripts of one layer each have found, and the latest of their moments."""
+    now = max(reply[0] for reply in replies)
+    return now, _seen(layers, [number for reply in replies for number in reply[2:]])
+
+
+def _seconds(ms: int) -> int:
+    return math.ceil(ms / 1000)
+
+
+def _label(limit_class: str, known: Mapping[tuple[str, ...], object]) -> str:
+    """Return the name of a class of limits in the metrics; what none is made by a rule."""
+    name = limit_class.partition(":")[0].partition("-")[0]
+    return name if (name,) in known else "rule"

@@ -1,0 +1,44 @@
+-- Prelude of limits that let some through though they are full. Needs _window.
+-- A layer: list, spare (keys), amount, window (ms), kind, who, some. By kind are let through
+--   callers: who has had no call counted in the window, after a wait since the last of all calls
+--            that begins at a minute, doubles with each call beyond the amount, ends at an hour;
+--            up to a quarter more or less, by who came last, so that all who ask meanwhile are
+--            told the same moment. spare: when each was counted last (sorted set)
+--   share:   the first ``some`` calls for each part of the whole, such as a country; spare: list
+-- spare_wait(layer, now)  0, or the ms until the layer lets the call through
+-- spare_add(layer, now)  counts it
+local SPARE_FIRST, SPARE_LONGEST, SPARE_DOUBLED = 60000, 3600000, 6
+local function spare_callers_wait(layer, now, full)
+  local known = redis.call('ZSCORE', layer.spare, layer.who)
+  if known and known + layer.window > now then return full end
+  local beyond = 0
+  while beyond < SPARE_DOUBLED
+    and window_wait(layer.list, layer.amount + beyond + 1, layer.window, now) > 0 do
+    beyond = beyond + 1
+  end
+  local last = redis.call('LINDEX', layer.list, 0)
+  local came = redis.call('ZREVRANGE', layer.spare, 0, 0)[1] or ''
+  local jitter = tonumber(string.sub(redis.sha1hex(layer.spare .. came), 1, 4), 16) / 0x20000
+  local step = math.min(SPARE_FIRST * 2 ^ beyond, SPARE_LONGEST) * (0.75 + jitter)
+  return math.max(0, math.min(full, math.ceil(math.min(last, now) + step - now)))
+end
+local function spare_wait(layer, now)
+  local full = window_wait(layer.list, layer.amount, layer.window, now)
+  if full == 0 or layer.kind == '' then return full end
+  if layer.kind == 'callers' then return spare_callers_wait(layer, now, full) end
+  return math.min(full, window_wait(layer.spare, layer.some, layer.window, now))
+end
+local function spare_add(layer, now)
+  local kept = layer.amount
+  if layer.kind == 'callers' then
+    kept = kept + SPARE_DOUBLED
+    local gone = string.format('%.0f', now - layer.window)
+    redis.call('ZADD', layer.spare, string.format('%.0f', now), layer.who)
+    redis.call('ZREMRANGEBYSCORE', layer.spare, '-inf', gone)
+    redis.call('PEXPIRE', layer.spare, layer.window)
+  elseif layer.kind == 'share' then
+    window_follow(layer.spare, layer.window, now)
+    window_add(layer.spare, layer.some, layer.window, now)
+  end
+  window_add(layer.list, kept, layer.window, now)
+end

@@ -1,0 +1,32 @@
+-- Look at all limits of a call, and count it by each if all that are enforced let it through.
+-- Preludes: _enqueue _window _spare
+-- KEYS[1]  list of the times (ms) of the calls that the first limit has counted, newest first;
+--          then what tells whom that limit lets through though it is full; both for each further one
+-- ARGV     1 = count, 0 = only look; then for each limit its amount, window (ms), 1 when it is
+--          enforced, and the kind of its spare, for whom, how many (see _spare)
+-- Returns  {now, 1 when the call was counted, then for each limit: the ms until it lets the call
+--          through (0 = it does), how many the last window holds, the ms until it holds one less};
+--          of the last two -1 and 0 for all but the first, unless only looked at.
+local now, counting, refused, layers = now_ms(), ARGV[1] == '1', false, {}
+for i = 1, #KEYS / 2 do
+  local amount, window, enforced, kind, who, some = unpack(ARGV, 6 * i - 4, 6 * i + 1)
+  local layer = {list = KEYS[2 * i - 1], spare = KEYS[2 * i], kind = kind, who = who}
+  layer.amount, layer.window, layer.some = tonumber(amount), tonumber(window), tonumber(some)
+  if counting then window_follow(layer.list, layer.window, now) end
+  layer.wait = spare_wait(layer, now)
+  refused = refused or (enforced == '1' and layer.wait > 0)
+  layers[i] = layer
+end
+local counted = counting and not refused
+local answer = {now, counted and 1 or 0}
+for i, layer in ipairs(layers) do
+  -- A limit that is only watched counts what it would let through, as if it were enforced.
+  if counted and layer.wait == 0 then spare_add(layer, now) end
+  local used, less = -1, 0
+  if i == 1 or not counting then
+    used = window_used(layer.list, layer.window, now)
+    less = used > 0 and window_wait(layer.list, used, layer.window, now) or 0
+  end
+  for _, each in ipairs({layer.wait, used, less}) do table.insert(answer, each) end
+end
+return answer
