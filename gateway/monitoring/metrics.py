@@ -33,6 +33,8 @@ _NOT_PLOTTED = frozenset(
         "limits.smssync_reply",
         "limits.phone_secret",
         "limits.answers",
+        "limits.rule",
+        "limits.new_country",
         "spend.smssync",
     }
 )
@@ -89,8 +91,15 @@ LIMITED = _children(
     Counter("gateway_limit_refusals", "Calls refused by a limit", ("limit",)),
     (
         *("message", "receiver", "validation", "lobby", "smssync_reply", "phone_secret"),
-        *("answers", "console"),
+        *("answers", "console", "rule", "new_country"),
     ),
+)
+VERDICTS = counted(
+    "gateway_protection_verdicts",
+    "Messages that a rule by destination lets through as exempt, limits or blocks, or would with"
+    " protection=monitor; over: the limit of the rule was used up",
+    action=("allow", "limit", "block", "over"),
+    by=("exempt", "range", "country", "calling_code", "new_country", "kind", "everything"),
 )
 WEBHOOKS = _children(
     Counter("gateway_webhooks", "Webhook calls by how they were taken", ("result",)),

@@ -4,24 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import phonenumbers
-
+from gateway.telephony.destinations import countries_of, special_of
 from gateway.telephony.judges import is_possible
-from gateway.telephony.phonenumber import PhoneNumber, country_of, parse_international
+from gateway.telephony.phonenumber import NEWER, country_of, parse_international
 
 EVERY_COUNTRY = "*"
-# Satellite telephones in the numbering plans of single countries; all others have a code of no
-# country (+870, +881 …). https://en.wikipedia.org/wiki/Telephone_numbers_in_Australia,
-# https://en.wikipedia.org/wiki/Telephone_numbers_in_Russia (Globalstar)
-_SATELLITE = ("+61141", "+61142", "+61143", "+61145", "+61147", "+7954")
-# The type of a number that is newer than our data.
-_NEWER = "unknown"
-_COSTLY = (
-    phonenumbers.PhoneNumberType.PREMIUM_RATE,
-    phonenumbers.PhoneNumberType.SHARED_COST,
-)
-# So many digits of a national number tell a service at a higher price.
-_PREFIX = 3
 
 
 class Answerable:
@@ -40,39 +27,11 @@ class Answerable:
         alone it depends when nobody knows a number that was reached.
         """
         number = parse_international(sender) or parse_international(sender, is_possible)
-        if number is None or number.country is None or number.e164.startswith(_SATELLITE):
+        if number is None or special_of(number) is not None:
             return False
-        if _is_like_costly(number) if number.type == _NEWER else not number.sms:
+        if number.type != NEWER and not number.sms:
             return False
         homes = {country_of(each) for each in reached}
         if not homes or EVERY_COUNTRY in self._countries:
             return True
-        return not _countries_of(number).isdisjoint(homes | self._countries)
-
-
-def _countries_of(number: PhoneNumber) -> frozenset[str]:
-    """Return the country of a number, of a newer one all that share its calling code."""
-    if number.type != _NEWER:
-        return frozenset({number.country or ""})
-    code = phonenumbers.parse(number.e164, None).country_code
-    return frozenset(phonenumbers.COUNTRY_CODE_TO_REGION_CODE.get(code or 0, ()))
-
-
-def _is_like_costly(number: PhoneNumber) -> bool:
-    """Tell whether a newer number begins like a service at a higher price.
-
-    Networks may take one that has too many digits for the service.
-    """
-    national = phonenumbers.national_significant_number(phonenumbers.parse(number.e164, None))
-    kinds = [(country, kind) for country in _countries_of(number) for kind in _COSTLY]
-    services = filter(None, (phonenumbers.example_number_for_type(*each) for each in kinds))
-    return any(_with_prefix(national[:_PREFIX], each) in _COSTLY for each in services)
-
-
-def _with_prefix(prefix: str, service: phonenumbers.PhoneNumber) -> int:
-    """Return the type of a service's number once its first digits are replaced."""
-    digits = prefix + phonenumbers.national_significant_number(service)[_PREFIX:]
-    number = phonenumbers.PhoneNumber(
-        country_code=service.country_code, national_number=int(digits)
-    )
-    return int(phonenumbers.number_type(number))
+        return not countries_of(number).isdisjoint(homes | self._countries)

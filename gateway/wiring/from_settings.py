@@ -6,10 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from urllib.parse import quote
 
 from conf.checks import is_here
 from conf.messages import MessageEndpoint
+from conf.protection import Mode, Protection
+from conf.providers import NEXMO
 from conf.settings import Settings
 from gateway.access.answers import Answers
 from gateway.access.client_address import ClientAddress
@@ -22,6 +25,10 @@ from gateway.conversations.texts.guard import Guard
 from gateway.conversations.transcript import Transcript
 from gateway.messaging.keywords import Keywords
 from gateway.messaging.pacer import Flow
+from gateway.protection.newcomers import Newcomers
+from gateway.protection.rule_checks import rule_problems
+from gateway.protection.rule_gate import RuleGate
+from gateway.protection.rules import Rules
 from gateway.providers import flowroute
 from gateway.providers.base import Provider
 from gateway.providers.flowroute import FlowrouteProvider
@@ -40,9 +47,12 @@ from gateway.virtual_numbers.setup import Webhooks
 FLOWROUTE_RATE = 10.0
 
 
-def problems(settings: Settings) -> list[str]:
-    """Return a line for each option that is well written but names what cannot be used."""
-    found = []
+def problems(settings: Settings, protection: Protection | None = None) -> list[str]:
+    """Return a line for each option that is well written but names what cannot be used.
+
+    protection: what its file says, whose rules name countries and numbers.
+    """
+    found = [f"protection_file: {each}" for each in rule_problems(protection or Protection())]
     if not phonenumber.is_region(settings.default_country):
         found.append(f"--default_country={settings.default_country}: no such country")
     named = set(_words(settings.answer_countries)) - {EVERY_COUNTRY}
@@ -96,6 +106,23 @@ def message_limits(settings: Settings, limiter: Limiter) -> MessageLimits:
     """Return how often one address may call the message endpoints and one receiver gets texts."""
     receiver = Limit(settings.receiver_limit_amount, settings.receiver_limit_expires)
     return MessageLimits(limiter, _address_limit(settings), receiver)
+
+
+def rule_gate(
+    settings: Settings, store: Store, limiter: Limiter, protection: Protection
+) -> RuleGate:
+    """Return what judges the destinations of public messages, as far as ``protection`` has it."""
+    mode = {"on": Mode.ENFORCE, "monitor": Mode.MONITOR, "off": Mode.OFF}[settings.protection]
+    policy = protection.new_country
+    if mode is Mode.OFF:
+        policy = replace(policy, amount=0)
+    newcomers = Newcomers(store, policy, receipts=asks_for_receipts(settings))
+    return RuleGate(Rules(protection, newcomers), newcomers, limiter, mode)
+
+
+def asks_for_receipts(settings: Settings) -> bool:
+    """Tell whether receipts say what becomes of public messages, as far as options can tell."""
+    return settings.provider == NEXMO.name and bool(settings.nexmo_dlr_url)
 
 
 def validation_limits(settings: Settings, limiter: Limiter) -> ValidationLimits:

@@ -48,6 +48,7 @@ from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
 from gateway.monitoring.metrics import OUTBOX_REPEATS
 from gateway.monitoring.stats import Stats
+from gateway.protection.rule_gate import RuleGate
 from gateway.providers.base import Provider
 from gateway.smssync.devices import Devices
 from gateway.smssync.guesses import Guesses
@@ -80,6 +81,7 @@ class Services:
     judge: Judge
     message_limits: MessageLimits
     validation_limits: ValidationLimits
+    rule_gate: RuleGate
     refusals: Refusals
     messenger: Messenger
     receipts: Receipts
@@ -172,11 +174,17 @@ def _open(
         store, cooldown=settings.number_cooldown, log_days=settings.session_log_days
     )
     pool, optouts = Pool(store, sessions.expire_some), OptOuts(store)
-    words = from_settings.keywords(settings)
-    inbox = Inbox(store, days=days)
+    words, inbox = from_settings.keywords(settings), Inbox(store, days=days)
     transcript = Transcript(store, days=settings.session_log_days)
     unknown = UnknownTexts(store, days)
-    receipts = Receipts(store, days=days, changed=transcript.set_state, settled=unknown.discard)
+    rule_gate = from_settings.rule_gate(settings, store, limiter, protection)
+    receipts = Receipts(
+        store,
+        days=days,
+        changed=transcript.set_state,
+        settled=unknown.discard,
+        delivered=rule_gate.newcomers.delivered,
+    )
     known_devices = Devices(store, devices, public_url=settings.public_url)
     tasks = TaskQueue(
         store,
@@ -312,6 +320,7 @@ def _open(
             tasks.look_after,
             stats.look_after,
             EvictionCheck(store).look,
+            lambda: rule_gate.newcomers.look_after(history.sent_lately),
         ]
     )
     closing.push_async_callback(periodic.stop)
@@ -324,6 +333,7 @@ def _open(
         judge=from_settings.judge(settings),
         message_limits=from_settings.message_limits(settings, limiter),
         validation_limits=from_settings.validation_limits(settings, limiter),
+        rule_gate=rule_gate,
         refusals=refusals,
         messenger=messenger,
         receipts=receipts,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from conf.messages import MessageEndpoint
+from conf.protection import Action
 from gateway.errors import LimitExceeded
+from gateway.protection.rules import Verdict
 from gateway.telephony.phonenumber import PhoneNumber
 from handlers.public.base import PublicHandler
 
@@ -43,10 +45,14 @@ class MessageHandler(PublicHandler):
             if number is None or not number.sms:
                 self.fail("receiver_validation")
                 return
+            verdict = self.services.rule_gate.judge(self.endpoint.path, number)
+            if verdict.action is Action.BLOCK:
+                self.fail("receiver_validation")
+                return
             if await self.services.optouts.is_out(number.e164):
                 self.fail("receiver_opted_out")
                 return
-            await limits.receiver.hit(number.person)
+            await self._admit(number, verdict)
         except LimitExceeded as error:
             self.limited(error)
             return
@@ -54,12 +60,22 @@ class MessageHandler(PublicHandler):
 
     post = get
 
+    async def _admit(self, number: PhoneNumber, verdict: Verdict) -> None:
+        """Count a message under the limits of its receiver; what is exempt passes them."""
+        try:
+            await self.services.message_limits.of(self.endpoint).receiver.hit(number.person)
+            await self.services.rule_gate.admit(self.endpoint.path, verdict)
+        except LimitExceeded:
+            if not verdict.exempt:
+                raise
+
     async def _send(self, number: PhoneNumber) -> None:
         sent = await self.services.messenger.send(
             number.e164, self.text(number), self.sender(number), source=self.endpoint.path
         )
         shown: dict[str, Any] = {"number": number.international, "id": sent.id}
         if sent.ok:
+            await self.services.rule_gate.newcomers.taken(self.endpoint.path, number.e164)
             self.reply({"status": "ok", "message": "Message sent"} | shown)
         else:
             self.fail("nexmo_error", message="Nexmo Service Error", **shown)

@@ -135,6 +135,7 @@ async def place(redis_url: str, tmp_path: Path) -> AsyncIterator[PhonesTown]:
 NEW_KEYS = {
     "asked:{<key>}",
     "idempotency:{<digest>}",
+    "newcomers",
     "pace:{<key>}:<flow>",
     "spent:{<jti>}",
     "{relay}:answered:<number>",

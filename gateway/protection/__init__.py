@@ -1,0 +1,1 @@
+"""What keeps strangers from spending: rules by destination, limits, budgets."""
