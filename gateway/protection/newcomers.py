@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 
 from conf.protection import NewCountry
 from gateway.access.limiter import Limit
@@ -45,7 +45,7 @@ class Newcomers:
         self._receipts = receipts
         # None: not looked yet, which is so for a second after the start.
         self._known: set[str] | None = None
-        self._looked = 0.0
+        self._look_again = 0.0
 
     def limit(self, endpoint: str, place: str) -> Limit | None:
         """Return what an endpoint may send to a country (or calling code), None: it is known.
@@ -87,16 +87,20 @@ class Newcomers:
         past: the messages of before this was counted: no endpoint that has sent begins anew.
         """
         now = time.monotonic()
-        if not self.policy.amount or (self._known is not None and now < self._looked):
+        if not self.policy.amount or (self._known is not None and now < self._look_again):
             return
         counts = await self._counts()
         if ADOPTED not in counts:
             await self._adopt(past)
             counts = await self._counts()
+        self.learn(counts)
+        self._look_again = now + LOOK_SECONDS
+
+    def learn(self, counts: Mapping[str, str]) -> None:
+        """Take what the store has counted, in place of what was known."""
         self._known = {
             each for each, count in counts.items() if int(count) >= self.policy.known_after
         }
-        self._looked = now + LOOK_SECONDS
 
     async def _counts(self) -> dict[str, str]:
         return pairs(await self._store.execute("HGETALL", keys.NEWCOMERS))

@@ -6,7 +6,7 @@ import logging
 import time
 
 from conf.protection import Action, Mode
-from gateway.access.limiter import Limiter
+from gateway.access.limiter import Limiter, Look
 from gateway.errors import LimitExceeded
 from gateway.monitoring.metrics import VERDICTS
 from gateway.protection.newcomers import Newcomers
@@ -51,16 +51,25 @@ class RuleGate:
         """
         if verdict.limit is None:
             return
-        counted = (verdict.limit_class, verdict.subject, verdict.limit)
-        if self.mode is Mode.MONITOR and (await self._limiter.look(*counted)).wait:
+        look = await self.look(verdict) if self.mode is Mode.MONITOR else None
+        if look and look.wait:
             self._note_over(endpoint, verdict)
             return
         try:
-            await self._limiter.hit(*counted)
+            await self._limiter.hit(verdict.limit_class, verdict.subject, verdict.limit)
         except LimitExceeded:
             self._note_over(endpoint, verdict)
             if self.mode is Mode.ENFORCE:
                 raise
+
+    async def look(self, verdict: Verdict) -> Look | None:
+        """Return what ``admit`` would find, None without a limit; counts nothing.
+
+        Raises StoreUnavailable.
+        """
+        if verdict.limit is None:
+            return None
+        return await self._limiter.look(verdict.limit_class, verdict.subject, verdict.limit)
 
     def _note_over(self, endpoint: str, verdict: Verdict) -> None:
         VERDICTS["over", verdict.basis.value].inc()

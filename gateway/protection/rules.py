@@ -13,6 +13,9 @@ from gateway.telephony import destinations, plans
 from gateway.telephony.judges import is_possible
 from gateway.telephony.phonenumber import NEWER, PhoneNumber, mask, parse_international
 
+# With more characters (``+`` and digits) a range could be somebody's number.
+LONGEST_RANGE_SHOWN = 10
+
 
 class Basis(StrEnum):
     """By what a verdict was reached, the narrowest first; NEW_COUNTRY: nothing was sent there."""
@@ -45,12 +48,12 @@ class Verdict:
 
     @property
     def words(self) -> str:
-        """What it is about, as an operator may read it in a log."""
-        return (
-            "everything"
-            if self.basis is Basis.EVERYTHING
-            else f"{self.basis.replace('_', ' ')} {mask(self.destination)}"
-        )
+        """What it is about, as an operator may read it: no number in full."""
+        if self.basis is Basis.EVERYTHING:
+            return "everything"
+        is_a_number = len(self.destination) > LONGEST_RANGE_SHOWN
+        shown = mask(self.destination) if is_a_number else self.destination
+        return f"{self.basis.replace('_', ' ')} {shown.replace('_', ' ')}"
 
 
 ALLOWED = Verdict(Action.ALLOW, Basis.EVERYTHING, "*")
@@ -75,11 +78,11 @@ class Rules:
         self._verdicts: dict[tuple[str, str, Special | None], Verdict] = {}
 
     @property
-    def in_force(self) -> list[tuple[Rule, bool]]:
-        """The rules that hold, narrowest first, and whether each is a default."""
+    def in_force(self) -> list[Rule]:
+        """The rules that hold, narrowest first."""
         order = list(Basis)
         places = sorted(self._rules, key=lambda place: (order.index(place[0]), place[1:]))
-        return [(self._rules[each], self._rules[each] in DEFAULT_RULES) for each in places]
+        return [self._rules[each] for each in places]
 
     def verdict(self, endpoint: str, number: PhoneNumber) -> Verdict:
         """Return what holds for a message of an endpoint (its path) to a number."""
@@ -87,7 +90,7 @@ class Rules:
             note = self.exempt[number.person].note
             return Verdict(Action.ALLOW, Basis.EXEMPT, number.person, note, exempt=True)
         if self._lengths and (rule := self._of_range(endpoint, number.e164)):
-            return _as_verdict(rule)
+            return as_verdict(rule)
         place = _place(number)
         verdict = self._verdict(endpoint, place, number)
         if verdict.action is not Action.ALLOW or verdict.basis in _NAMED:
@@ -116,7 +119,7 @@ class Rules:
             (Basis.EVERYTHING, "*"),
         )
         rule = self._first((*each, whose) for each in named for whose in (endpoint, ""))
-        verdict = _as_verdict(rule) if rule else ALLOWED
+        verdict = as_verdict(rule) if rule else ALLOWED
         self._verdicts[endpoint, place, special] = verdict
         return verdict
 
@@ -154,7 +157,8 @@ def place_of(rule: Rule) -> _Place:
     return basis, named.get(basis, "*"), rule.endpoint
 
 
-def _as_verdict(rule: Rule) -> Verdict:
+def as_verdict(rule: Rule) -> Verdict:
+    """Return the verdict on what a rule is about."""
     basis, destination, endpoint = place_of(rule)
     if rule.action is not Action.LIMIT:
         return Verdict(rule.action, basis, destination, rule.reason)
