@@ -70,7 +70,7 @@ def main(routes: Iterable[Route] = (), argv: Sequence[str] | None = None) -> Non
     problems = [
         *loaded.problems,
         *route_problems(own_routes, loaded.endpoints, settings.nexmo_dlr_url),
-        *from_settings.problems(settings),
+        *from_settings.problems(settings, loaded.protection),
     ]
     if problems:
         _refuse(problems)

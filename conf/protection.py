@@ -6,7 +6,7 @@ Without a file ``Protection()`` holds, whose defaults conf/examples/protection.t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -81,6 +81,18 @@ class Rule:
     reason: str = ""
     amount: int = 50
     window: int = DAY
+
+
+@dataclass(frozen=True, slots=True)
+class NewCountry:
+    """What an endpoint may send to a country to which it never sent: ``amount`` in ``window`` s.
+
+    known_after: messages delivered there that end this; amount 0 = any number from the first on.
+    """
+
+    amount: int = 50
+    window: int = DAY
+    known_after: int = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +191,7 @@ DEFAULT_LIMITS = (
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """All that the file says; limits: those by something replace all defaults by the same.
-
-    new_country: what an endpoint may send to a country in a day until it has ``known_after``
-    messages delivered there; amount 0 = any number.
-    """
+    """All that the file says; limits: those by something replace all defaults by the same."""
 
     rules: tuple[Rule, ...] = ()
     own_limits: tuple[LayerLimit, ...] = ()
@@ -192,8 +200,7 @@ class Protection:
     prices: tuple[StartPrice, ...] = ()
     sites: tuple[Site, ...] = ()
     exempt: tuple[Exempt, ...] = ()
-    new_country: Rule = field(default=Rule(Action.LIMIT, reason="nothing was sent there before"))
-    known_after: int = 10
+    new_country: NewCountry = NewCountry()
 
     @property
     def limits(self) -> tuple[LayerLimit, ...]:
@@ -215,6 +222,7 @@ def read_protection_file(file: Path) -> tuple[Protection, list[str]]:
             prices=tuple(found["price"]),
             sites=tuple(found["site"]),
             exempt=tuple(found["exempt"]),
+            new_country=next(iter(found["new_country"]), NewCountry()),
         ),
         problems,
     )
@@ -276,11 +284,11 @@ def _rate(value: object) -> Decimal:
     return rate
 
 
-def _window(value: object) -> int:
-    seconds = whole(value)
-    if not seconds:
+def _above_0(value: object) -> int:
+    number = whole(value)
+    if not number:
         raise ValueError("must be 1 or more")
-    return seconds
+    return number
 
 
 def _share(value: object) -> str:
@@ -322,18 +330,25 @@ _KINDS = {
             "kind": _one_of(Special),
             "endpoint": _path,
             "reason": text,
-            "amount": whole,
-            "window": _window,
+            "amount": _above_0,
+            "window": _above_0,
         },
         required=("action",),
         one_of=_DESTINATIONS,
+        unique=(*_DESTINATIONS, "endpoint"),
+    ),
+    "new_country": Kind(
+        NewCountry,
+        {"amount": whole, "window": _above_0, "known_after": whole},
+        required=(),
+        repeated=lambda _, position: ["there is one already"] if position > 1 else [],
     ),
     "limit": Kind(
         LayerLimit,
         {
             "by": _one_of(By),
             "amount": whole,
-            "window": _window,
+            "window": _above_0,
             "mode": _one_of(Mode),
             "endpoint": _path,
             "site": _KEY,

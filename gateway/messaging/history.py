@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
@@ -16,16 +16,21 @@ from gateway.errors import UnknownPlace
 from gateway.messaging.receipts import MOST_OF_A_NUMBER, Receipts
 from gateway.messaging.status import Status, summarise
 from gateway.monitoring.metrics import provider_label
+from gateway.providers.base import DeliveryState
 from gateway.store import keys
 from gateway.store.budget import budget
 from gateway.store.paging import Page, newest_first
 from gateway.store.pipeline import Store
-from gateway.store.scan import set_scan
+from gateway.store.scan import CHUNK, set_scan
+from gateway.store.script import pairs
 from gateway.store.values import ID, days_ms
 from gateway.telephony.plans import person
 
 # Providers' ids have 16 to 64 characters, none of them a blank.
 _PROVIDER_ID = re.compile(r"[!-~]{8,64}")
+# What is looked at once takes a second or two for as many.
+MOST_LATELY = 20_000
+_ON_THEIR_WAY = frozenset({DeliveryState.ACCEPTED, DeliveryState.BUFFERED, DeliveryState.DELIVERED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +128,22 @@ class History:
         last = await self._store.execute("ZRANGE", keys.messages_of(e164), 0, -1)
         before = await self._older_of(e164, last) if len(last) >= MOST_OF_A_NUMBER else []
         return [*before, *last]
+
+    async def sent_lately(self) -> AsyncIterator[tuple[str, str]]:
+        """Yield source and receiver (E.164) of the latest messages that arrived or may have."""
+        for start in range(0, MOST_LATELY, CHUNK):
+            with budget():
+                ids = await self._store.execute(
+                    "ZRANGE", keys.MESSAGES, start, start + CHUNK - 1, "REV"
+                )
+                records = await asyncio.gather(
+                    *(self._store.execute("HGETALL", keys.message(each)) for each in ids)
+                )
+            for record in filter(None, map(pairs, records)):
+                if summarise(record).delivery in _ON_THEIR_WAY:
+                    yield record.get("source", ""), record["to"]
+            if len(ids) < CHUNK:
+                return
 
     async def _older_of(self, e164: str, last: Sequence[str]) -> list[str]:
         found, known = [], frozenset(last)

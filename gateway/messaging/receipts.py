@@ -56,6 +56,8 @@ _READER = msgspec.json.Decoder(Receipt)
 Changed = Callable[[str, str, str], Awaitable[None]]
 # Takes the id of a message of unknown outcome when receipts have said what became of it.
 Settled = Callable[[str], Awaitable[object]]
+# Takes source and receiver (E.164) of a message that receipts say has arrived.
+Delivered = Callable[[str, str], Awaitable[None]]
 
 
 class Applied(StrEnum):
@@ -80,7 +82,7 @@ class Receipts:
     days: how long both are kept; changed: is told what a message of a session is called whenever
     a receipt has come for it; several times the same is possible, an older state is not news.
     settled: is told of a message that the provider did not take in its answer and whose receipts
-    are all there; several times, too.
+    are all there; several times, too. delivered: is told of a message once all of it has arrived.
     """
 
     def __init__(
@@ -90,11 +92,13 @@ class Receipts:
         days: float,
         changed: Changed | None = None,
         settled: Settled | None = None,
+        delivered: Delivered | None = None,
     ) -> None:
         self._store = store
         self._lifetime = days_ms(days)
         self._changed = changed
         self._settled = settled
+        self._delivered = delivered
 
     async def create(
         self, sms: Sms, *, provider: str, source: str, expected: int, session: str = ""
@@ -281,8 +285,8 @@ class Receipts:
         if known:
             session, before, *flat = known
             fields = pairs(flat)
-            if happened is Applied.CHANGED and receipt.counted:
-                _count(receipt, before, fields)
+            if happened is Applied.CHANGED:
+                await self._note_end(receipt, before, fields)
             # Of a repeat too: the store may have failed between the first one and its log entry.
             if session and self._changed is not None:
                 await self._changed(session, message_id, summarise(fields).delivery.value)
@@ -290,6 +294,19 @@ class Receipts:
             if in_doubt and self._settled is not None and is_told(fields):
                 await self._settled(message_id)
         return happened
+
+    async def _note_end(self, receipt: Receipt, before: str, fields: Mapping[str, str]) -> None:
+        """Count and tell that a receipt has brought its message to a final state.
+
+        before: what the part of the receipt was, '' = unheard of; fields: of the record as it is.
+        """
+        state = _reached(receipt, before, fields)
+        if state is None:
+            return
+        if receipt.counted:
+            DELIVERIES[provider_label(receipt.provider), state.value].inc()
+        if state is DeliveryState.DELIVERED and self._delivered is not None:
+            await self._delivered(fields.get("source", ""), fields.get("to", ""))
 
 
 def _maps(record: Mapping[str, str]) -> list[str]:
@@ -322,19 +339,15 @@ def _states(result: SubmitResult) -> list[str]:
     ]
 
 
-def _count(receipt: Receipt, before: str, fields: Mapping[str, str]) -> None:
-    """Count a message that a receipt has brought to a final state, or to another one.
-
-    before: what the part of the receipt was, '' = unheard of; fields: of the record as it is now.
-    """
+def _reached(receipt: Receipt, before: str, fields: Mapping[str, str]) -> DeliveryState | None:
+    """Return the final state to which a receipt has brought its message, None for no new one."""
     status = summarise(fields)
     if not status.final:
-        return
+        return None
     part = f"p:{receipt.provider_id}"
     others = {name: value for name, value in fields.items() if name != part}
     was = summarise(others | ({part: before} if before else {}))
-    if not was.final or was.delivery is not status.delivery:
-        DELIVERIES[provider_label(receipt.provider), status.delivery.value].inc()
+    return None if was.final and was.delivery is status.delivery else status.delivery
 
 
 def _json(value: object) -> str:

@@ -39,7 +39,7 @@ _NOT_PLOTTED = frozenset(
 # The layers that protection adds are one line of a plot.
 _PROTECTION = (
     *("address", "network", "range", "calling_code"),
-    *("endpoint", "site", "all", "rule"),
+    *("endpoint", "site", "all", "rule", "new_country"),
 )
 _JOINED = {f"limits.{limit}": "limits.protection" for limit in _PROTECTION}
 _families: list[Counter | Histogram] = []
@@ -113,6 +113,13 @@ SAME_TEXTS = _children(
         ("result",),
     ),
     ("answered", "sent"),
+)
+VERDICTS = counted(
+    "gateway_protection_verdicts",
+    "Messages that a rule by destination lets through as exempt, limits or blocks, or would with"
+    " protection=monitor",
+    action=("allow", "limit", "block"),
+    by=("exempt", "range", "country", "calling_code", "new_country", "kind", "everything"),
 )
 WEBHOOKS = _children(
     Counter("gateway_webhooks", "Webhook calls by how they were taken", ("result",)),

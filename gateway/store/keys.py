@@ -10,6 +10,7 @@ of a Redis Cluster.
 | share:<class>:<part>:{<what>} | list | times (ms) of the counted calls of a part | the same |
 | same-text:<digest>:{<number>} | hash | id, and answer when there is one | same_text_seconds |
 | blocked | sorted set | ``<class> <what>`` that a limit refuses, by until when (ms) | the longest |
+| newcomers | hash | ``<endpoint> <country>`` -> delivered messages, some ten | for ever |
 | pace:{<key>} | list | reserved send times (ms), newest first | the interval |
 | pace:{<key>}:<flow> | list | those of one flow (public, relay, notices) | the same |
 | asked:{<key>} | hash | now, the newest time seen, and when each flow asked last (ms) | 10 s |
@@ -119,6 +120,7 @@ from __future__ import annotations
 
 MESSAGES = "messages"
 BLOCKED = "blocked"
+NEWCOMERS = "newcomers"
 
 
 def limit(limit_class: str, subject: str) -> str:

@@ -28,7 +28,7 @@ class PhoneNumber:
 
     e164: with ``+``; international: as people read it (``+49 176 12345678``);
     country: ISO 3166 two letters, ``None`` for non-geographic codes such as +800;
-    type: libphonenumber's name in lower case, ``unknown`` where it knows no such range; sms:
+    type: libphonenumber's name in lower case, NEWER where it knows no such range; sms:
     whether that type can receive SMS.
     """
 
@@ -43,6 +43,9 @@ class PhoneNumber:
         """The number by which whoever has it is compared with others, E.164."""
         return plans.person(self.e164)
 
+
+# The type of a number that is newer than our data.
+NEWER = "unknown"
 
 # Some thousand visitors a minute type their number two or three times: a few MB at most.
 CACHE_ENTRIES = 8192

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from urllib.parse import quote
 
 from conf.checks import is_here
 from conf.messages import MessageEndpoint
-from conf.protection import Protection
+from conf.protection import Mode, Protection
+from conf.providers import NEXMO
 from conf.settings import Settings
 from gateway.access.answers import Answers
 from gateway.access.client_address import ClientAddress
@@ -25,6 +27,10 @@ from gateway.messaging.keywords import Keywords
 from gateway.messaging.messenger import RETRY_SECONDS
 from gateway.messaging.pacer import Flow
 from gateway.protection.layers import Layers
+from gateway.protection.newcomers import Newcomers
+from gateway.protection.rule_checks import rule_problems
+from gateway.protection.rule_gate import RuleGate
+from gateway.protection.rules import Rules
 from gateway.protection.same_text import SameTexts
 from gateway.providers import flowroute
 from gateway.providers.base import Provider
@@ -46,9 +52,12 @@ FLOWROUTE_RATE = 10.0
 LEEWAY_SECONDS = 5.0
 
 
-def problems(settings: Settings) -> list[str]:
-    """Return a line for each option that is well written but names what cannot be used."""
-    found = []
+def problems(settings: Settings, protection: Protection | None = None) -> list[str]:
+    """Return a line for each option that is well written but names what cannot be used.
+
+    protection: what its file says, whose rules name countries and numbers.
+    """
+    found = [f"protection_file: {each}" for each in rule_problems(protection or Protection())]
     if not phonenumber.is_region(settings.default_country):
         found.append(f"--default_country={settings.default_country}: no such country")
     named = set(_words(settings.answer_countries)) - {EVERY_COUNTRY}
@@ -116,6 +125,23 @@ def same_texts(settings: Settings, store: Store) -> SameTexts:
     lease = 2 * RETRY_SECONDS + settings.provider_timeout + LEEWAY_SECONDS
     watch = settings.protection == "monitor"
     return SameTexts(store, seconds, lease=lease, watch=watch)
+
+
+def rule_gate(
+    settings: Settings, store: Store, limiter: Limiter, protection: Protection
+) -> RuleGate:
+    """Return what judges the destinations of public messages, as far as ``protection`` has it."""
+    mode = {"on": Mode.ENFORCE, "monitor": Mode.MONITOR, "off": Mode.OFF}[settings.protection]
+    policy = protection.new_country
+    if mode is Mode.OFF:
+        policy = replace(policy, amount=0)
+    newcomers = Newcomers(store, policy, receipts=asks_for_receipts(settings))
+    return RuleGate(Rules(protection, newcomers), newcomers, limiter, mode)
+
+
+def asks_for_receipts(settings: Settings) -> bool:
+    """Tell whether receipts say what becomes of public messages, as far as options can tell."""
+    return settings.provider == NEXMO.name and bool(settings.nexmo_dlr_url)
 
 
 def validation_limits(settings: Settings, limiter: Limiter) -> ValidationLimits:

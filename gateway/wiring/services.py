@@ -45,6 +45,7 @@ from gateway.monitoring.metrics import OUTBOX_REPEATS
 from gateway.monitoring.stats import Stats
 from gateway.protection.admission import Admission
 from gateway.protection.layers import Layers
+from gateway.protection.rule_gate import RuleGate
 from gateway.protection.same_text import SameTexts
 from gateway.providers.base import Provider
 from gateway.smssync.devices import Devices
@@ -82,6 +83,7 @@ class Services:
     layers: Layers
     admission: Admission
     same_texts: SameTexts
+    rule_gate: RuleGate
     refusals: Refusals
     messenger: Messenger
     receipts: Receipts
@@ -174,11 +176,17 @@ def _open(
         store, cooldown=settings.number_cooldown, log_days=settings.session_log_days
     )
     pool, optouts = Pool(store, sessions.expire_some), OptOuts(store)
-    words = from_settings.keywords(settings)
-    inbox = Inbox(store, days=days)
+    words, inbox = from_settings.keywords(settings), Inbox(store, days=days)
     transcript = Transcript(store, days=settings.session_log_days)
     unknown = UnknownTexts(store, days)
-    receipts = Receipts(store, days=days, changed=transcript.set_state, settled=unknown.discard)
+    rule_gate = from_settings.rule_gate(settings, store, limiter, protection)
+    receipts = Receipts(
+        store,
+        days=days,
+        changed=transcript.set_state,
+        settled=unknown.discard,
+        delivered=rule_gate.newcomers.delivered,
+    )
     known_devices = Devices(store, devices, public_url=settings.public_url)
     tasks = TaskQueue(
         store,
@@ -284,6 +292,7 @@ def _open(
             tasks.look_after,
             stats.look_after,
             EvictionCheck(store).look,
+            lambda: rule_gate.newcomers.look_after(history.sent_lately),
         ]
     )
     closing.push_async_callback(periodic.stop)
@@ -299,6 +308,7 @@ def _open(
         layers=from_settings.layers(settings, limiter, protection),
         admission=Admission(store, refusals),
         same_texts=from_settings.same_texts(settings, store),
+        rule_gate=rule_gate,
         refusals=refusals,
         messenger=messenger,
         receipts=receipts,

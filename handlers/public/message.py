@@ -9,10 +9,12 @@ from typing import Any, ClassVar
 import ujson
 
 from conf.messages import MessageEndpoint
+from conf.protection import Action
 from gateway.errors import GatewayError, LimitExceeded
 from gateway.messaging.messenger import Sent
 from gateway.protection.admission import Allowance, Layer, LayerRefused
 from gateway.protection.layers import Call
+from gateway.protection.rules import ALLOWED
 from gateway.protection.same_text import Attempt
 from gateway.providers.base import Outcome
 from gateway.telephony.phonenumber import PhoneNumber
@@ -36,6 +38,7 @@ class MessageHandler(PublicHandler):
     exposed_headers: ClassVar[str] = "Retry-After, RateLimit-Policy, RateLimit"
     site = ""  # the shop among several for which the call is made
     _allowance: Allowance | None = None
+    _verdict = ALLOWED  # of the rules, on the receiver
 
     def initialize(self, endpoint: MessageEndpoint, **kwargs: object) -> None:
         """Take the endpoint that this route serves."""
@@ -89,6 +92,9 @@ class MessageHandler(PublicHandler):
         number = self.number(receiver, given.get("country"))
         if number is None or not number.sms:
             raise _Unanswerable("receiver_validation")
+        self._verdict = self.services.rule_gate.judge(self.endpoint.path, number)
+        if self._verdict.action is Action.BLOCK:
+            raise _Unanswerable("receiver_validation")
         return number
 
     async def _message(self, number: PhoneNumber) -> None:
@@ -112,7 +118,8 @@ class MessageHandler(PublicHandler):
         elif attempt.is_repeat:
             self.reply(_answer(number, attempt.id, ok=False))
         else:
-            layers = [*by_caller, *self.layers.message(call)]
+            by_rule = self.services.rule_gate.layer(self._verdict)
+            layers = [*by_caller, *self.layers.message(call, by_rule)]
             self.reply(await self._first(number, text, layers, attempt))
 
     async def _first(
@@ -129,6 +136,8 @@ class MessageHandler(PublicHandler):
 
     async def _send(self, number: PhoneNumber, text: str, attempt: Attempt) -> Sent:
         async def decided(sent: Sent) -> None:
+            if sent.ok:
+                await self.services.rule_gate.newcomers.taken(self.endpoint.path, number.e164)
             if sent.outcome in SENT:
                 answer = ujson.dumps(_answer(number, sent.id, ok=sent.ok))
                 await self.services.same_texts.keep(attempt, answer)

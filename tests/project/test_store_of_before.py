@@ -136,6 +136,7 @@ NEW_KEYS = {
     "asked:{<key>}",
     "callers:<class>:{<what>}",
     "idempotency:{<digest>}",
+    "newcomers",
     "pace:{<key>}:<flow>",
     "same-text:<digest>:{<number>}",
     "share:<class>:<part>:{<what>}",

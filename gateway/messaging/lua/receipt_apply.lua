@@ -4,7 +4,8 @@
 -- ARGV     part id, rank, state, event token, event (JSON), most events kept
 -- Returns  {unknown (no such message) or foreign (not a part of it)}; or {repeated, kept or changed,
 --          the session that the message belongs to or '', what the part was before or ''}, and then
---          field and value of what the state is the sum of: expected, parts, outcome, each part.
+--          field and value of what the state is the sum of: expected, parts, outcome, each part;
+--          and of the message's source and receiver.
 local field, parts = 'p:' .. ARGV[1], {}
 local names = redis.call('HKEYS', KEYS[1])
 if #names == 0 then return {'unknown'} end
@@ -16,7 +17,7 @@ local current = redis.call('HGET', KEYS[1], field)
 local most = tonumber(redis.call('HGET', KEYS[1], 'parts') or '1000')
 if not current and #parts >= most then return {'foreign'} end
 local function answer(word)
-  local wanted = {'session', 'expected', 'parts', 'outcome', unpack(parts)}
+  local wanted = {'session', 'expected', 'parts', 'outcome', 'source', 'to', unpack(parts)}
   local found = redis.call('HMGET', KEYS[1], unpack(wanted))
   local said = {word, found[1] or '', current or ''}
   for i = 2, #wanted do

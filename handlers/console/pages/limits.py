@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from conf.messages import MessageEndpoint
 from gateway.access.client_address import limit_subject, parse_address
-from gateway.access.limiter import EndpointLimits, Limit, Look
+from gateway.access.limiter import Limit, Look
 from gateway.access.refusals import Refused
 from gateway.access.sign_ins import TRIES
 from gateway.errors import BadRequest
@@ -20,6 +20,8 @@ from gateway.wiring.services import Services
 from handlers.console.base import path
 from handlers.console.formatting import span
 from handlers.console.page import Action, Question, page_or_first
+from handlers.console.pages import destinations
+from handlers.console.pages.destinations import MODES, Destination
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +39,8 @@ CLASSES = {
     "smssync_reply": "instant replies to a sender",
     "phone_secret": "wrong secrets for a phone",
     "answers": "answers of a number to strangers",
+    "rule": "messages to a destination that a rule limits",
+    "new_country": "messages to a country that is new",
 }
 
 
@@ -51,16 +55,29 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class EndpointCheck:
-    """A message endpoint and what a request meets there."""
+    """A message endpoint and what a request meets there; destination: None = no rule is asked."""
 
     path: str
     address: Look
     receiver: Look
+    destination: Destination | None = None
 
     @property
     def wait(self) -> int:
         """Seconds until the request would pass, 0 = at once."""
-        return max(self.address.wait, self.receiver.wait)
+        return max(self.address.wait, self._receiver_wait)
+
+    @property
+    def blocked(self) -> bool:
+        """Whether a rule refuses the number."""
+        return self.destination is not None and self.destination.blocked
+
+    @property
+    def _receiver_wait(self) -> int:
+        if self.destination is None:
+            return self.receiver.wait
+        exempt = self.destination.verdict.exempt
+        return 0 if exempt else max(self.receiver.wait, self.destination.wait)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +119,8 @@ class LimitsPage(Action):
                 for each in self.application.endpoints
             ],
             "validation": self.services.validation_limits.limit,
+            "rules": destinations.table(self.services.rule_gate),
+            "mode": MODES[self.services.rule_gate.mode],
             "tries": TRIES,
             "doubt": "",
             "check": None,
@@ -150,16 +169,22 @@ def what(limit_class: str) -> str:
     return f"{words} at {endpoint}" if endpoint else words
 
 
-async def look(place: str, limits: EndpointLimits, address: str, e164: str) -> EndpointCheck:
-    """Return what a request of ``address`` for ``e164`` meets at a path; counts nothing.
+async def look(
+    services: Services, endpoint: MessageEndpoint, address: str, number: PhoneNumber | None
+) -> EndpointCheck:
+    """Return what a request of ``address`` for a number meets at an endpoint; counts nothing.
 
-    e164: '' for what is no number, and so meets no limit of one.
+    What is no number meets no limit of one.
     """
-    by_address, by_receiver = await asyncio.gather(
-        limits.address.look(address),
-        limits.receiver.look(e164) if e164 else _unused(limits.receiver.limit),
+    limits = services.message_limits.of(endpoint)
+    return EndpointCheck(
+        endpoint.path,
+        *await asyncio.gather(
+            limits.address.look(address),
+            limits.receiver.look(number.person) if number else _unused(limits.receiver.limit),
+            destinations.look(services.rule_gate, endpoint.path, number),
+        ),
     )
-    return EndpointCheck(place, by_address, by_receiver)
 
 
 async def would_pass(
@@ -171,12 +196,10 @@ async def would_pass(
     """
     regions = services.countries.candidates(None, address, None)
     number = phonenumber.parse(written, regions, services.judge)
-    e164 = number.person if number else ""
-    limits = [(each.path, services.message_limits.of(each)) for each in endpoints]
     checks, validation, opted_out = await asyncio.gather(
-        asyncio.gather(*(look(*each, address, e164) for each in limits)),
+        asyncio.gather(*(look(services, each, address, number) for each in endpoints)),
         services.validation_limits.look(address),
-        services.optouts.is_out(e164),
+        services.optouts.is_out(number.person if number else ""),
     )
     tone, words = answer(number, checks)
     counted_as = limit_subject(address)
@@ -189,16 +212,19 @@ def answer(number: PhoneNumber | None, checks: Sequence[EndpointCheck]) -> tuple
         return "odd", "No: there is no message endpoint. Set message and sender."
     if all(each.address.wait for each in checks):
         return "bad", _used_up(min(checks, key=lambda each: each.wait))
-    unusable = _unusable(number)
+    unusable = _unusable(number) or _blocked(checks)
     if unusable:
         return "bad", f"No: {unusable}, so the answer is receiver_validation."
-    stopped = [each for each in checks if each.wait]
+    stopped = [each for each in checks if each.wait or each.blocked]
     if not stopped:
         return "good", "Yes, this request would pass."
     if len(stopped) == len(checks):
-        wait = min(each.wait for each in checks)
+        wait = min(each.wait for each in checks if not each.blocked)
         return "bad", f"No: the limits are used up; the next request passes in {span(wait)}."
-    listed = ", ".join(f"{each.path} (for {span(each.wait)})" for each in stopped)
+    listed = ", ".join(
+        f"{each.path} ({'by a rule' if each.blocked else f'for {span(each.wait)}'})"
+        for each in stopped
+    )
     return "odd", f"Yes, but not everywhere; refused at {listed}."
 
 
@@ -207,6 +233,16 @@ def _unusable(number: PhoneNumber | None) -> str:
     if number is None:
         return "that is no valid number"
     return "" if number.sms else f"a {number.type.replace('_', ' ')} number receives no SMS"
+
+
+def _blocked(checks: Sequence[EndpointCheck]) -> str:
+    """Return the rule that blocks a number at every endpoint, '' when it passes at one."""
+    first = checks[0].destination
+    if first is None or not all(each.blocked for each in checks):
+        return ""
+    verdict = first.verdict
+    reason = f" ({verdict.reason})" if verdict.reason else ""
+    return f"the rule for {verdict.words} blocks the number{reason}"
 
 
 def _used_up(first: EndpointCheck) -> str:

@@ -1,0 +1,73 @@
+"""The rules by destination at the door: what they say is counted, told and enforced, or not."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from conf.protection import Action, Mode
+from gateway.access.limiter import Limiter, Look
+from gateway.monitoring.metrics import VERDICTS
+from gateway.protection.admission import Layer
+from gateway.protection.newcomers import Newcomers
+from gateway.protection.rules import ALLOWED, Rules, Verdict
+from gateway.telephony.phonenumber import PhoneNumber
+
+log = logging.getLogger(__name__)
+
+SILENCE_SECONDS = 60.0
+
+
+class RuleGate:
+    """Asks ``rules`` about each message, and does what they say as far as ``mode`` has it.
+
+    MONITOR: counted and shown, and nothing is refused; OFF: nothing.
+    """
+
+    def __init__(self, rules: Rules, newcomers: Newcomers, limiter: Limiter, mode: Mode) -> None:
+        self.rules = rules
+        self.newcomers = newcomers
+        self.mode = mode
+        self._limiter = limiter
+        self._said = -SILENCE_SECONDS
+        self._unsaid = 0
+
+    def judge(self, endpoint: str, number: PhoneNumber) -> Verdict:
+        """Return what is to be done with a message of an endpoint (its path) to a number."""
+        if self.mode is Mode.OFF:
+            return ALLOWED
+        verdict = self.rules.verdict(endpoint, number)
+        if verdict.action is not Action.ALLOW or verdict.exempt:
+            VERDICTS[verdict.action.value, verdict.basis.value].inc()
+        if verdict.action is not Action.BLOCK:
+            return verdict
+        self._say(endpoint, verdict)
+        return verdict if self.mode is Mode.ENFORCE else ALLOWED
+
+    def layer(self, verdict: Verdict) -> Layer | None:
+        """Return the limit of a verdict as a layer of its message, None without one."""
+        if verdict.limit is None:
+            return None
+        return Layer(verdict.limit_class, verdict.subject, verdict.limit, self.mode)
+
+    async def look(self, verdict: Verdict) -> Look | None:
+        """Return what that layer would find, None without a limit; counts nothing.
+
+        Raises StoreUnavailable.
+        """
+        if verdict.limit is None:
+            return None
+        return await self._limiter.look(verdict.limit_class, verdict.subject, verdict.limit)
+
+    def _say(self, endpoint: str, verdict: Verdict) -> None:
+        """Say so in the log, at most once a minute."""
+        self._unsaid += 1
+        now = time.monotonic()
+        if now - self._said < SILENCE_SECONDS:
+            return
+        would = "would be " if self.mode is Mode.MONITOR else ""
+        log.warning(
+            "a message of %s %sblocked, by the rule for %s (%d such since this was said last)",
+            *(endpoint, would, verdict.words, self._unsaid),
+        )
+        self._said, self._unsaid = now, 0
