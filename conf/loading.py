@@ -68,8 +68,9 @@ def load(argv: Sequence[str], environ: Mapping[str, str], folder: Path) -> Loade
         problems=[
             *(*flags.problems, *problems, *endpoint_problems, *device_problems),
             *(*protection_problems, *contradictions),
+            *([] if protection_problems else checks.unknown_sites(protection)),
         ],
-        warnings=checks.warnings(vars(settings), wrong, endpoints),
+        warnings=checks.warnings(vars(settings), wrong, endpoints, protection.sites),
         help_requested=flags.help_requested,
         given=given,
     )

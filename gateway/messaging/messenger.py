@@ -91,18 +91,25 @@ class Messenger:
         return self._form(clean(text))
 
     async def send(
-        self, to: str, text: str, sender: str, *, source: str, provider: str = ""
+        self, to: str, text: str, sender: str, *, source: str, provider: str = "", site: str = ""
     ) -> Sent:
         """Send one text to ``to`` (E.164) and return what became of it.
 
-        source: which endpoint asked, for the log of messages. Raises StoreUnavailable before
-        anything was sent when the message cannot be written down.
+        source: which endpoint asked, site: for which shop, for the log of messages. Raises
+        StoreUnavailable before anything was sent when the message cannot be written down.
         """
         sms = Sms(secrets.token_hex(16), to, sender, text)
-        return await self.send_by(self._providers[provider or self._default], sms, source=source)
+        chosen = self._providers[provider or self._default]
+        return await self.send_by(chosen, sms, source=source, site=site)
 
     async def send_by(
-        self, provider: Provider, sms: Sms, *, source: str, patience: float = RETRY_SECONDS
+        self,
+        provider: Provider,
+        sms: Sms,
+        *,
+        source: str,
+        site: str = "",
+        patience: float = RETRY_SECONDS,
     ) -> Sent:
         """Do the same by a provider that need not be one of ``providers``, under an id of its own.
 
@@ -111,7 +118,7 @@ class Messenger:
         """
         sms = self._in_form(sms)
         try:
-            await self._create(sms, provider, source)
+            await self._create(sms, provider, source, site=site)
             turn = await self._pacer.reserve(provider.pace_key, provider.rate, RETRY_SECONDS)
         except StoreUnavailable:
             # It may have been written down all the same; then it is to say that it never left.
@@ -174,10 +181,12 @@ class Messenger:
         same = text == sms.text and to == sms.to
         return sms if same else replace(sms, to=to, text=text)
 
-    async def _create(self, sms: Sms, provider: Provider, source: str, session: str = "") -> None:
+    async def _create(
+        self, sms: Sms, provider: Provider, source: str, session: str = "", site: str = ""
+    ) -> None:
         parts = segments.count(sms.text).parts
         await self._receipts.create(
-            sms, provider=provider.name, source=source, expected=parts, session=session
+            sms, provider=provider.name, source=source, expected=parts, session=session, site=site
         )
 
     async def _hold_back(self, provider: Provider, result: SubmitResult) -> None:

@@ -23,18 +23,18 @@ class MessageHandler(PublicHandler):
 
     def text(self, number: PhoneNumber) -> str:
         """Return the text to send to ``number``; override it to make it depend on the request."""
-        return self.endpoint.text
+        return (self.site.message if self.site else "") or self.endpoint.text
 
     def sender(self, number: PhoneNumber) -> str:
         """Return the sender that ``number`` sees."""
-        return self.endpoint.sender
+        return (self.site.sender if self.site else "") or self.endpoint.sender
 
     async def get(self, *_: str) -> None:
         """Answer the contract's bodies; the endpoint's own errors are HTTP 200."""
         limits = self.services.message_limits.of(self.endpoint)
         try:
             await limits.address.hit(self.client_address)
-            given = self.arguments()
+            given, site = self.arguments(), self.site
             receiver = given.get("receiver", "")
             if not receiver.strip():
                 self.fail("receiver_missing")
@@ -50,13 +50,17 @@ class MessageHandler(PublicHandler):
         except LimitExceeded as error:
             self.limited(error)
             return
-        await self._send(number)
+        await self._send(number, site.key if site else "")
 
     post = get
 
-    async def _send(self, number: PhoneNumber) -> None:
+    async def _send(self, number: PhoneNumber, site: str) -> None:
         sent = await self.services.messenger.send(
-            number.e164, self.text(number), self.sender(number), source=self.endpoint.path
+            number.e164,
+            self.text(number),
+            self.sender(number),
+            source=self.endpoint.path,
+            site=site,
         )
         shown: dict[str, Any] = {"number": number.international, "id": sent.id}
         if sent.ok:
