@@ -188,7 +188,8 @@ def _leave_garbage_alone() -> None:
 def _say_what_matters(loaded: Loaded, settings: Settings, port: int, webhooks: WebhookGate) -> None:
     host = "127.0.0.1" if settings.localhostonly else "0.0.0.0"  # noqa: S104
     log.info("listening on http://%s:%d", host, port)
-    for warning in (*loaded.warnings, *costly_texts(settings, loaded.endpoints)):
+    costs = costly_texts(settings, loaded.endpoints, loaded.protection.sites)
+    for warning in (*loaded.warnings, *costs):
         log.warning("%s", warning)
     log.info("options: %s", phonenumber.mask_digits(describe(loaded.settings)))
     if not loaded.endpoints:

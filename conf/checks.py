@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from conf.devices import LEAST_SECRET, Device
 from conf.messages import MessageEndpoint, limit_problems, sender_warning
+from conf.protection import Protection, Site
 from conf.providers import PROVIDERS, is_phone
 from conf.tables import shown
 
@@ -40,10 +41,15 @@ def contradictions(
 
 
 def warnings(
-    values: Mapping[str, Any], wrong: frozenset[str], endpoints: Sequence[MessageEndpoint]
+    values: Mapping[str, Any],
+    wrong: frozenset[str],
+    endpoints: Sequence[MessageEndpoint],
+    sites: Sequence[Site] = (),
 ) -> list[str]:
     """Return a line for each thing that is probably not what someone wants."""
-    senders = [text for each in endpoints if (text := sender_warning(each))]
+    whose = [(each.path, each.sender) for each in endpoints]
+    whose += [(f"site {each.key}", each.sender) for each in sites]
+    senders = [text for each in whose if (text := sender_warning(*each))]
     missing = _no_credentials(values) if endpoints and not wrong else []
     return [*senders, *missing, *_findings(_WARNINGS, values, wrong)]
 
@@ -91,6 +97,16 @@ def device_contradictions(provider: str, devices: Sequence[Device]) -> list[str]
     if is_phone(provider) and name not in {device.name for device in devices}:
         return [f"provider {shown(provider)}: there is no such SMSsync phone"]
     return []
+
+
+def unknown_sites(protection: Protection) -> list[str]:
+    """Return a line for each limit and budget of a shop that there is not."""
+    known = {each.key for each in protection.sites}
+    limited = [each.site for each in protection.own_limits if each.site]
+    paid = [each.of for each in protection.budgets if each.of.startswith("site:")]
+    named = [("limit", each) for each in limited]
+    named += [("budget", each.removeprefix("site:")) for each in paid]
+    return [f"{what}: there is no site {key}" for what, key in named if key not in known]
 
 
 def equal_secrets(values: Mapping[str, Any], devices: Sequence[Device]) -> list[str]:

@@ -68,9 +68,10 @@ def load(argv: Sequence[str], environ: Mapping[str, str], folder: Path) -> Loade
         problems=[
             *(*flags.problems, *problems, *endpoint_problems, *device_problems),
             *(*protection_problems, *contradictions),
+            *([] if protection_problems else checks.unknown_sites(protection)),
         ],
         warnings=[
-            *checks.warnings(vars(settings), wrong, endpoints),
+            *checks.warnings(vars(settings), wrong, endpoints, protection.sites),
             *checks.guessable_secrets(vars(settings), devices),
         ],
         help_requested=flags.help_requested,

@@ -95,18 +95,18 @@ def as_digits(sender: str) -> str:
     return re.sub(r"[^0-9]", "", plain).removeprefix("00")
 
 
-def sender_warning(endpoint: MessageEndpoint) -> str | None:
-    """Return what networks will probably do to this endpoint's sender, ``None`` if nothing."""
-    digits = re.fullmatch("([0-9]+)", endpoint.sender)
+def sender_warning(whose: str, sender: str) -> str | None:
+    """Return what networks will probably do to somebody's sender, ``None`` if nothing."""
+    digits = re.fullmatch("([0-9]+)", sender)
     kind, length, most = (
         ("numeric", len(digits[1]), MAX_NUMERIC_SENDER)
         if digits
-        else ("alphanumeric", len(endpoint.sender), MAX_ALPHANUMERIC_SENDER)
+        else ("alphanumeric", len(sender), MAX_ALPHANUMERIC_SENDER)
     )
     if length <= most:
         return None
     return (
-        f"{endpoint.path}: the {kind} sender {shown(endpoint.sender)!r} has {length} characters, "
+        f"{whose}: the {kind} sender {shown(sender)!r} has {length} characters, "
         f"networks may change it or refuse more than {most}"
     )
 

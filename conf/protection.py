@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from conf.messages import message_path, message_sender, message_text
 from conf.providers import NAMES
 from conf.tables import MAX_LIMIT, Kind, Reader, read_kinds, text, whole
+from conf.values import read_origin
 
 DAY = 86_400
 HOUR = 3_600
@@ -229,23 +229,6 @@ def read_protection_file(file: Path) -> tuple[Protection, list[str]]:
 
 
 _DESTINATIONS = ("country", "calling_code", "range", "kind")
-_ORIGIN_PORTS = {"http": 80, "https": 443}
-
-
-def read_origin(value: str) -> str:
-    """Return an origin as browsers write it; raises ValueError when it is none."""
-    parts = urlsplit(value.strip().lower())
-    try:
-        port = parts.port
-    except ValueError:
-        raise ValueError("an origin has a port up to 65535") from None
-    if parts.scheme not in _ORIGIN_PORTS or not parts.hostname or parts.username:
-        raise ValueError("an origin is written https://www.example.com")
-    if parts.path not in {"", "/"} or parts.query or parts.fragment:
-        raise ValueError("an origin ends with its host or port")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    usual = port is None or port == _ORIGIN_PORTS[parts.scheme]
-    return f"{parts.scheme}://{host}" if usual else f"{parts.scheme}://{host}:{port}"
 
 
 def _one_of(kind: type[StrEnum]) -> Reader:

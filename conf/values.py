@@ -8,12 +8,12 @@ from __future__ import annotations
 import ipaddress
 import os.path
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from functools import partial
 from urllib.parse import urlsplit
 
 from conf.messages import as_digits, message_path, message_sender, message_text
-from conf.protection import read_origin
 
 # As last element of a webhook's path these would be another route of the gateway.
 _ROUTE_WORDS = frozenset({"fallback", "flowroute", "proxy-call", "validate_number", "example.html"})
@@ -166,6 +166,49 @@ def origins(value: str) -> str:
     """Return origins (https://www.example.com), separated by commas alone; raises ValueError."""
     found = [read_origin(each) for each in value.split(",") if each.strip()]
     return ",".join(dict.fromkeys(found))
+
+
+def read_origin(value: str) -> str:
+    """Return an origin as browsers write it; raises ValueError when it is none.
+
+    That is https://url.spec.whatwg.org/#concept-url-origin: in lower case, names in ASCII (IDNA),
+    IPv6 in its shortest form, without the usual port.
+    """
+    written = re.fullmatch(r"(https?)://([^/?#@\\\s]+?)(?::([0-9]{1,5}))?/?", value.strip(), re.I)
+    if not written:
+        raise ValueError("an origin is written https://www.example.com and ends with host or port")
+    scheme, name = written[1].lower(), _host_name(written[2])
+    usual = {"http": 80, "https": 443}[scheme]
+    port = int(written[3] or usual)
+    if port > 65535:
+        raise ValueError("an origin has a port up to 65535")
+    return f"{scheme}://{name}" if port == usual else f"{scheme}://{name}:{port}"
+
+
+def _host_name(value: str) -> str:
+    """Return the host of an origin as browsers write it; raises ValueError."""
+    if value.startswith("["):
+        return f"[{_ipv6(value)}]"
+    folded = unicodedata.normalize("NFKC", value.translate(_DOTS)).lower()
+    labels = [
+        each if each.isascii() else f"xn--{each.encode('punycode').decode()}"
+        for each in folded.split(".")
+    ]
+    name = ".".join(labels)
+    # One dot may stand at the end: browsers take that for another origin, as DNS does not.
+    if not re.fullmatch(r"(?=.{1,254}\Z)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?", name):
+        raise ValueError("a host has letters, digits, hyphens and dots, and no wildcards")
+    return name
+
+
+def _ipv6(value: str) -> ipaddress.IPv6Address:
+    try:
+        return ipaddress.IPv6Address(value.removeprefix("[").removesuffix("]").replace("%", "?"))
+    except ValueError:
+        raise ValueError("an IPv6 address stands in brackets, as in http://[2001:db8::1]") from None
+
+
+_DOTS = dict.fromkeys(map(ord, "。．｡"), ".")
 
 
 def region_file(value: str) -> str:

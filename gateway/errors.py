@@ -6,6 +6,8 @@ GatewayError                 what a handler translates into an answer (status, c
 ├── PayloadTooLarge          more than any route can use; 413
 ├── Unauthenticated          no or wrong credentials; 401
 ├── Forbidden                the route is not open; 403
+│   └── OriginNotAllowed     the page that calls is none of the owner's
+├── SiteUnknown              the call names a shop that there is not; 200, for script tags
 ├── NotFound                 404
 ├── Conflict                 somebody else is doing it at this moment; 409
 ├── KeyReused                an Idempotency-Key that stands for another request; 422
@@ -61,6 +63,19 @@ class Forbidden(GatewayError):
 
     status = 403
     code = "forbidden"
+
+
+class OriginNotAllowed(Forbidden):
+    """The page that calls is none of those that may."""
+
+    code = "origin_not_allowed"
+
+
+class SiteUnknown(GatewayError):
+    """The call names a shop that there is not; an endpoint's own error, like a missing number."""
+
+    status = 200
+    code = "site_unknown"
 
 
 class NotFound(GatewayError):

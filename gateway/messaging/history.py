@@ -51,7 +51,7 @@ class Message:
 
     sender: E.164 or a name; text: '' when it stands in a session's log alone; source: which
     endpoint asked; outcome, code, error, price, network: of the provider's answer, '' = unknown;
-    events: in order of time, those of a message that was asked for alone.
+    site: for which shop; events: in order of time, those of a message that was asked for alone.
     """
 
     id: str
@@ -69,6 +69,7 @@ class Message:
     error: str
     price: str
     network: str
+    site: str = ""
     events: Sequence[Event] = ()
 
 
@@ -182,6 +183,7 @@ def _message(message_id: str, fields: Mapping[str, str]) -> Message:
         text=fields.get("text", ""),
         provider=fields.get("provider", ""),
         source=fields.get("source", ""),
+        site=fields.get("site", ""),
         session=fields.get("session", ""),
         outcome=fields.get("outcome", ""),
         code=fields.get("code", ""),

@@ -97,19 +97,20 @@ class Messenger:
         sender: str,
         *,
         source: str,
+        site: str = "",
         provider: str = "",
         message_id: str = "",
         decided: Callable[[Sent], Awaitable[None]] | None = None,
     ) -> Sent:
         """Send one text to ``to`` (E.164) and return what became of it.
 
-        source: which endpoint asked, for the log of messages; message_id: '' = a new one; decided:
-        is told of the outcome while it is written down. Raises StoreUnavailable before anything
-        was sent when the message cannot be written down.
+        source: which endpoint asked, site: for which shop, for the log of messages; message_id:
+        '' = a new one; decided: is told of the outcome while it is written down. Raises
+        StoreUnavailable before anything was sent when the message cannot be written down.
         """
         sms = Sms(message_id or secrets.token_hex(16), to, sender, text)
         chosen = self._providers[provider or self._default]
-        return await self.send_by(chosen, sms, source=source, decided=decided)
+        return await self.send_by(chosen, sms, source=source, site=site, decided=decided)
 
     async def send_by(
         self,
@@ -117,6 +118,7 @@ class Messenger:
         sms: Sms,
         *,
         source: str,
+        site: str = "",
         patience: float = RETRY_SECONDS,
         decided: Callable[[Sent], Awaitable[None]] | None = None,
     ) -> Sent:
@@ -127,7 +129,7 @@ class Messenger:
         """
         sms = self._in_form(sms)
         try:
-            await self._create(sms, provider, source)
+            await self._create(sms, provider, source, site=site)
             turn = await self._pacer.reserve(provider.pace_key, provider.rate, RETRY_SECONDS)
         except StoreUnavailable:
             # It may have been written down all the same; then it is to say that it never left.
@@ -193,10 +195,12 @@ class Messenger:
         same = text == sms.text and to == sms.to
         return sms if same else replace(sms, to=to, text=text)
 
-    async def _create(self, sms: Sms, provider: Provider, source: str, session: str = "") -> None:
+    async def _create(
+        self, sms: Sms, provider: Provider, source: str, session: str = "", site: str = ""
+    ) -> None:
         parts = segments.count(sms.text).parts
         await self._receipts.create(
-            sms, provider=provider.name, source=source, expected=parts, session=session
+            sms, provider=provider.name, source=source, expected=parts, session=session, site=site
         )
 
     async def _hold_back(self, provider: Provider, result: SubmitResult) -> None:

@@ -101,12 +101,20 @@ class Receipts:
         self._delivered = delivered
 
     async def create(
-        self, sms: Sms, *, provider: str, source: str, expected: int, session: str = ""
+        self,
+        sms: Sms,
+        *,
+        provider: str,
+        source: str,
+        expected: int,
+        session: str = "",
+        site: str = "",
     ) -> None:
         """Write a message down before it is sent; ``expected``: parts by our own count.
 
         session: whose log shows what becomes of it; what the participants say (``source`` is one
-        of SPOKEN) stands there alone, for as long as the operator wants it kept.
+        of SPOKEN) stands there alone, for as long as the operator wants it kept; site: for which
+        shop it is.
         """
         now = _now_ms()
         fields: dict[str, str | int] = {
@@ -118,8 +126,7 @@ class Receipts:
             "source": source,
             "expected": expected,
         }
-        if session:
-            fields["session"] = session
+        fields |= {name: each for name, each in (("session", session), ("site", site)) if each}
         flat = [item for pair in fields.items() for item in pair]
         index = (sms.id, now, now - self._lifetime, self._lifetime)
         await self._store.run_all(

@@ -11,13 +11,14 @@ from urllib.parse import quote
 
 from conf.checks import is_here
 from conf.messages import MessageEndpoint
-from conf.protection import Mode, Protection
+from conf.protection import Mode, Protection, Site
 from conf.providers import NEXMO
 from conf.settings import Settings
 from gateway.access.answers import Answers
 from gateway.access.client_address import ClientAddress
 from gateway.access.gates import AdminGate, WebhookGate
 from gateway.access.limiter import Limit, Limiter, MessageLimits, ValidationLimits
+from gateway.access.shops import Shops
 from gateway.conversations.calls import Calls
 from gateway.conversations.notices import NoticeTexts
 from gateway.conversations.sessions import Sessions
@@ -261,12 +262,20 @@ def keywords(settings: Settings) -> Keywords:
     return Keywords(*(option.split(",") for option in options))
 
 
-def own_senders(settings: Settings, endpoints: Iterable[MessageEndpoint]) -> frozenset[str]:
+def shops(settings: Settings, protection: Protection) -> Shops:
+    """Return the shops, and whose pages may call."""
+    return Shops(protection.sites, _words(settings.allowed_origins), settings.public_url)
+
+
+def own_senders(
+    settings: Settings, endpoints: Iterable[MessageEndpoint], sites: Iterable[Site] = ()
+) -> frozenset[str]:
     """Return the numbers that the site's messages come from, E.164; names are left out."""
     senders = (
         settings.sender,
         settings.nexmo_long_virtual_number,
         *(endpoint.sender for endpoint in endpoints),
+        *(site.sender for site in sites),
     )
     return frozenset(filter(None, map(e164_of, senders)))
 

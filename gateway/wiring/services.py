@@ -15,6 +15,7 @@ from gateway.access.gates import AdminGate, WebhookGate
 from gateway.access.idempotency import Idempotency
 from gateway.access.limiter import Limiter, MessageLimits, ValidationLimits
 from gateway.access.refusals import Refusals
+from gateway.access.shops import Shops
 from gateway.access.sign_ins import SignIns
 from gateway.access.spent_tokens import SpentTokens
 from gateway.conversations.calls import Calls
@@ -76,6 +77,7 @@ class Services:
 
     store: Store
     clients: ClientAddress
+    shops: Shops
     countries: CountryGuesser
     judge: Judge
     message_limits: MessageLimits
@@ -252,7 +254,7 @@ def _open(
         words=words,
         guard=from_settings.guard(settings),
         wake=wake,
-        senders=from_settings.own_senders(settings, endpoints),
+        senders=from_settings.own_senders(settings, endpoints, protection.sites),
         chat_numbers=chat_numbers,
         chat_provider=settings.provider,
         chat_wait=settings.chat_wait,
@@ -301,6 +303,7 @@ def _open(
     return Services(
         store=store,
         clients=from_settings.client_address(settings),
+        shops=from_settings.shops(settings, protection),
         countries=from_settings.country_guesser(settings),
         judge=from_settings.judge(settings),
         message_limits=from_settings.message_limits(settings, limiter),

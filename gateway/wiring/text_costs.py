@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from unicodedata import combining, normalize
 
 from conf.messages import MessageEndpoint
+from conf.protection import Site
 from conf.settings import Settings
 from gateway.telephony import segments
 from gateway.telephony.plain_text import as_gsm7, clean
@@ -16,13 +17,16 @@ _NOTICES = (
 )
 
 
-def costly_texts(settings: Settings, endpoints: Iterable[MessageEndpoint]) -> Iterator[str]:
+def costly_texts(
+    settings: Settings, endpoints: Iterable[MessageEndpoint], sites: Iterable[Site] = ()
+) -> Iterator[str]:
     """Yield a line for each text that takes more parts than in plain letters and punctuation.
 
     The owner decides whether an accent is worth it; a text that has no plain form, in another
     script or with emoji, is what it has to be.
     """
     texts = {f"the message of {each.path}": each.text for each in endpoints}
+    texts |= {f"the message of site {each.key}": each.message for each in sites}
     name = settings.org_name.strip().upper()
     prefix = f"[{name}]: " if name else ""
     notices = {each: getattr(settings, each) for each in _NOTICES}

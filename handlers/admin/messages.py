@@ -157,6 +157,7 @@ def message_fields(message: Message) -> dict[str, Any]:
         "text": message.text,
         "provider": message.provider,
         "source": message.source,
+        "site": message.site,
         "session": message.session,
         "outcome": message.outcome,
         "code": message.code,

@@ -1,11 +1,19 @@
-"""The base of the routes for web sites: JSONP, CORS, errors that a script tag can read."""
+"""The base of the routes for web sites: whose pages may call, JSONP, CORS, readable errors."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any, ClassVar
 
-from gateway.errors import LimitExceeded
+from tornado.httputil import HTTPHeaders
+
+from conf.protection import Site
+from conf.values import read_origin
+from gateway.access.client_address import is_loopback
+from gateway.access.shops import NO_ORIGIN, Pages, origin_of
+from gateway.errors import GatewayError, LimitExceeded, OriginNotAllowed
 from gateway.telephony import phonenumber
 from gateway.telephony.phonenumber import PhoneNumber
 from handlers import arguments
@@ -19,17 +27,29 @@ _HEADER_NAMES = re.compile(
 
 
 class PublicHandler(BaseHandler):
-    """A route for web sites: JSONP on GET, CORS, its own errors with HTTP status 200."""
+    """A route for web sites: JSONP on GET, CORS, its own errors with HTTP status 200.
+
+    from_everywhere: pages of all sites may call it, whatever the options say.
+    """
 
     guard = Guard.PUBLIC
     # Of a limit; for scripts of other sites a header that is not named is not there.
     exposed_headers: ClassVar[str] = "Retry-After"
+    from_everywhere: ClassVar[bool] = False
 
     def prepare(self) -> None:
-        """Allow any origin and read the JSONP function."""
-        self._allow_origins()
+        """Read the JSONP function; raises OriginNotAllowed for pages that may not call."""
         if self.request.method == "GET" and "callback" in self.request.query_arguments:
             self.callback = arguments.jsonp_callback(self.request)
+        self._allow_origin()
+        if self.request.method != "OPTIONS" and not self._is_welcome:
+            raise OriginNotAllowed
+
+    @cached_property
+    def site(self) -> Site | None:
+        """The shop that the call names, None for none; raises SiteUnknown."""
+        key = self.arguments().get("site", "").strip()
+        return self.services.shops.named(key) if key else None
 
     def options(self, *_: str) -> None:
         """Answer a preflight."""
@@ -39,7 +59,7 @@ class PublicHandler(BaseHandler):
         asked = self.request.headers.get("Access-Control-Request-Headers", "")
         allowed = asked if _HEADER_NAMES.fullmatch(asked) else USUAL_HEADERS
         self.set_header("Access-Control-Allow-Headers", allowed)
-        self.set_header("Vary", "Access-Control-Request-Headers")
+        self.add_header("Vary", "Access-Control-Request-Headers")
         self.set_header("Access-Control-Max-Age", "86400")
         self.set_status(204)
         self.finish()
@@ -63,10 +83,79 @@ class PublicHandler(BaseHandler):
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Like every handler's, readable from any origin; with JSONP as HTTP 200."""
-        self._allow_origins()
+        self._allow_origin()
         if self.callback is not None:
             self.set_status(200)
         super().write_error(status_code, **kwargs)
 
-    def _allow_origins(self) -> None:
-        self._headers["Access-Control-Allow-Origin"] = "*"
+    def _allow_origin(self) -> None:
+        """Say which page may read the answer."""
+        pages = self._pages
+        if pages is None:
+            self._headers["Access-Control-Allow-Origin"] = "*"
+            return
+        self.add_header("Vary", "Origin")
+        if self._may_call(_named(self.request.headers, "Origin", read_origin), pages):
+            self.set_header("Access-Control-Allow-Origin", self.request.headers["Origin"].strip())
+
+    @property
+    def _pages(self) -> Pages:
+        """Whose pages may call.
+
+        What sends nothing is open to those of all shops, and so is the question beforehand, which
+        does not know yet what the body will name.
+        """
+        shops = self.services.shops
+        if self.from_everywhere or not shops.restrict:
+            return None
+        try:
+            site = self.site
+        except GatewayError:
+            site = None
+        if site is None and (self.get_is_safe or self.request.method == "OPTIONS"):
+            return shops.any_page
+        return shops.pages(site)
+
+    @property
+    def _is_welcome(self) -> bool:
+        """Whether the page that calls may.
+
+        A page can keep its address to itself when it asks for a script or follows a link, but not
+        when it posts: a post that names no page is a program's.
+        """
+        pages = self._pages
+        if pages is None:
+            return True
+        headers = self.request.headers
+        page = _named(headers, "Origin", read_origin) or _named(headers, "Referer", origin_of)
+        if not page:
+            return self.get_is_safe or self.request.method != "GET"
+        return self._may_call(page, pages)
+
+    def _may_call(self, page: str, pages: frozenset[str]) -> bool:
+        return page in pages or (page not in {"", NO_ORIGIN} and page in self._own_origins)
+
+    @property
+    def _own_origins(self) -> tuple[str, ...]:
+        """The origins of the gateway's own pages.
+
+        Where its address is not known, the host that was asked for has to do; where it is, that
+        could be a name that somebody has let point here.
+        """
+        own, host = self.services.shops.own_origin, self.request.host
+        name = self.request.host_name
+        if own and not (name == "localhost" or is_loopback(name.strip("[]"))):
+            return (own,)
+        return (own, origin_of(f"http://{host}"), origin_of(f"https://{host}"))
+
+
+def _named(headers: HTTPHeaders, name: str, read: Callable[[str], str]) -> str:
+    """Return the origin that a header names, '' where there is none."""
+    values = headers.get_list(name)
+    if not "".join(values).strip():
+        return ""
+    try:
+        [value] = values
+        return read(value)
+    except ValueError:
+        return NO_ORIGIN

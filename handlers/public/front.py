@@ -21,6 +21,7 @@ class RootHandler(PublicHandler):
     """``GET /``: that the gateway runs, and its version."""
 
     get_is_safe = True
+    from_everywhere = True
 
     def get(self) -> None:
         """Answer the version; in development_mode to a browser the start page."""
@@ -35,6 +36,7 @@ class StaticPage(PublicHandler):
     """One of the files in ``static/``, read at each request, so that an edit shows."""
 
     get_is_safe = True
+    from_everywhere = True
 
     def initialize(self, file: str, **kwargs: object) -> None:
         """Take the file that this route serves."""

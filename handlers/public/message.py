@@ -36,8 +36,8 @@ class MessageHandler(PublicHandler):
     """
 
     exposed_headers: ClassVar[str] = "Retry-After, RateLimit-Policy, RateLimit"
-    site = ""  # the shop among several for which the call is made
     _allowance: Allowance | None = None
+    _shop = ""  # the site that the call names
     _verdict = ALLOWED  # of the rules, on the receiver
 
     def initialize(self, endpoint: MessageEndpoint, **kwargs: object) -> None:
@@ -48,11 +48,11 @@ class MessageHandler(PublicHandler):
 
     def text(self, number: PhoneNumber) -> str:
         """Return the text to send to ``number``; override it to make it depend on the request."""
-        return self.endpoint.text
+        return (self.site.message if self.site else "") or self.endpoint.text
 
     def sender(self, number: PhoneNumber) -> str:
         """Return the sender that ``number`` sees."""
-        return self.endpoint.sender
+        return (self.site.sender if self.site else "") or self.endpoint.sender
 
     async def get(self, *_: str) -> None:
         """Answer the contract's bodies; the endpoint's own errors are HTTP 200."""
@@ -86,6 +86,7 @@ class MessageHandler(PublicHandler):
             raise
 
     def _usable(self, given: dict[str, str]) -> PhoneNumber:
+        self._shop = self.site.key if self.site else ""
         receiver = given.get("receiver", "")
         if not receiver.strip():
             raise _Unanswerable("receiver_missing")
@@ -102,9 +103,9 @@ class MessageHandler(PublicHandler):
         same_texts, text = self.services.same_texts, self.text(number)
         opted_out, attempt = await asyncio.gather(
             self.services.optouts.is_out(number.e164),
-            same_texts.begin(number.person, self.endpoint.path, self.site, text),
+            same_texts.begin(number.person, self.endpoint.path, self._shop, text),
         )
-        call = Call(self.client_address, number.person, self.site)
+        call = Call(self.client_address, number.person, self._shop)
         by_caller = self.layers.caller(call)
         if opted_out:
             await asyncio.gather(self._admit(by_caller), same_texts.free(attempt))
@@ -149,6 +150,7 @@ class MessageHandler(PublicHandler):
             text,
             self.sender(number),
             source=self.endpoint.path,
+            site=self._shop,
             message_id=attempt.id,
             decided=decided if attempt.key else None,
         )

@@ -15,6 +15,16 @@ WRONG_SHARES = (
     "public:1,relay:1,notices:1,relay:2",
     "public:1.5,relay:1,notices:1",
 )
+ORIGIN = "an origin is written https://www.example.com and ends with host or port"
+ORIGIN_HOST = "a host has letters, digits, hyphens and dots, and no wildcards"
+ORIGIN_IPV6 = "an IPv6 address stands in brackets, as in http://[2001:db8::1]"
+WRONG_ORIGINS = (
+    *((each, ORIGIN) for each in ("null", "*", "www.example.com", "ftp://a.example")),
+    *((f"https://{each}", ORIGIN) for each in ("a.example/b", "u@a.example", "a b", "a\\b")),
+    *((f"https://{each}", ORIGIN_HOST) for each in ("*.a.example", "a..example", "a:x")),
+    *((f"https://{each}", ORIGIN_IPV6) for each in ("[::1", "[a]", "[fe80::1%eth0]")),
+    ("https://a.example:65536", "an origin has a port up to 65535"),
+)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +41,16 @@ WRONG_SHARES = (
         ("default_country", "us", "US"),
         ("answer_countries", " us, Ca ,,", "US,CA"),
         ("answer_countries", "*", "*"),
+        (
+            "allowed_origins",
+            " HTTPS://A.example/, http://b.example:80 ,",
+            "https://a.example,http://b.example",
+        ),
+        ("allowed_origins", "https://a.example:443,https://a.example", "https://a.example"),
+        ("allowed_origins", "https://Straße.example", "https://xn--strae-oqa.example"),
+        ("allowed_origins", "https://bücher。example", "https://xn--bcher-kva.example"),
+        ("allowed_origins", "http://[2001:DB8:0::1]:80", "http://[2001:db8::1]"),
+        ("allowed_origins", "http://localhost:08080", "http://localhost:8080"),
         ("rate_shares", "relay:9, public:1 ,notices:1,", "relay:9,public:1,notices:1"),
         ("answer_countries", "", ""),
         ("limit_amount", "0", 0),
@@ -141,6 +161,7 @@ REDIS = (
         ("request_path", "/größe", "a path has only ASCII letters, digits and . _ ~ - /"),
         ("answer_countries", "DE,USA", "must be a country code of two letters, such as DE"),
         *(("rate_shares", wrong, WEIGHTS) for wrong in WRONG_SHARES),
+        *(("allowed_origins", wrong, reason) for wrong, reason in WRONG_ORIGINS),
         ("answer_countries", "DE US", "must be a country code of two letters, such as DE"),
         ("default_country", "DEU", "must be a country code of two letters, such as DE"),
         ("default_country", "", "must be a country code of two letters, such as DE"),

@@ -53,7 +53,7 @@ class Step:
 
 def steps(message: Message) -> list[Step]:
     """Return the steps of a message with its events, the first one first."""
-    begun = (("provider", message.provider), ("for", message.source))
+    begun = (("provider", message.provider), ("for", message.source), ("shop", message.site))
     return [
         Step(message.created, "Written down, before anything was sent", facts=_filled(begun)),
         *map(_step, message.events),

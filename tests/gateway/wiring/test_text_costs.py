@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conf.messages import MessageEndpoint
+from conf.protection import Site
 from conf.settings import Settings
 from gateway.wiring.text_costs import costly_texts
 
@@ -33,6 +34,12 @@ def test_a_text_that_costs_more_than_its_plain_form_is_said_with_both_counts(
     endpoint = MessageEndpoint("/link", text, "Example")
     expected = [f"the message of /link: {said}"] if said else []
     assert expected == list(costly_texts(settings, [endpoint]))
+
+
+def test_the_text_of_a_shop_is_looked_at_as_well() -> None:
+    sites = [Site("one", message="ç" + LONG), Site("two")]
+    [line] = costly_texts(Settings(), [], sites)
+    assert line.startswith("the message of site one: ")
 
 
 def test_the_notices_are_looked_at_as_well() -> None:
