@@ -40,7 +40,8 @@ async def gated(
 
 
 async def _nothing() -> AsyncIterator[tuple[str, str]]:
-    for each in ():
+    none: tuple[tuple[str, str], ...] = ()
+    for each in none:
         yield each
 
 
