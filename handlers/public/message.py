@@ -152,7 +152,7 @@ class MessageHandler(PublicHandler):
             source=self.endpoint.path,
             site=self._shop,
             message_id=attempt.id,
-            decided=decided if attempt.key else None,
+            decided=decided,
         )
 
     async def _admit(self, layers: Sequence[Layer]) -> None:
