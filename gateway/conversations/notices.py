@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from gateway.conversations.session import SIDES, Seat, Session
 from gateway.errors import StoreUnavailable
-from gateway.messaging.outbox.queue import CONFIRMATION, OutboxEntry
+from gateway.messaging.outbox.queue import CONFIRMATION, NOTICE, OutboxEntry
 from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
+from gateway.store.values import DAY_MS
 from gateway.virtual_numbers.pool import Mode
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class NoticeTexts:
     paused: str = ""
     held: str = ""
     unknown: str = ""
+    waiting: str = ""
 
 
 class Notices:
@@ -103,12 +105,29 @@ class Notices:
             notice: OutboxEntry | None = outgoing(seat, text, kind="chat", session=session.id)
         else:
             notice = self._notice(text, seat, session.id)
+        await self._tell_once(session, f"unknown_told_{side}", notice)
+
+    async def tell_waiting(self, session: Session, side: str) -> None:
+        """Tell the one on a side, once a day, that his texts wait until there is money for them.
+
+        Without money for it, the notice itself is dropped.
+        """
+        seat, text = session.seat(side), self._texts.waiting
+        if session.is_chat and text:
+            notice: OutboxEntry | None = outgoing(seat, text, kind=NOTICE, session=session.id)
+        else:
+            notice = self._notice(text, seat, session.id)
+        day = int(time.time() * 1000) // DAY_MS
+        await self._tell_once(session, f"waiting_told_{side}_{day}", notice)
+
+    async def _tell_once(self, session: Session, field: str, notice: OutboxEntry | None) -> None:
+        """Queue a notice unless the field of the session says that this was done."""
         if notice is None:
             return
         told = await self._store.run(
             _ONCE,
             [keys.session(session.id), keys.DUE, keys.queue(notice.direction)],
-            [f"unknown_told_{side}", notice.direction, notice.to_json()],
+            [field, notice.direction, notice.to_json()],
         )
         if told:
             self._wake()
@@ -183,7 +202,7 @@ class Notices:
         return " ".join(text for text in texts.get(mode, both) if text)
 
     def _notice(
-        self, text: str, seat: Seat, session: str = "", kind: str = "notice"
+        self, text: str, seat: Seat, session: str = "", kind: str = NOTICE
     ) -> OutboxEntry | None:
         if not text:
             return None

@@ -31,6 +31,7 @@ from gateway.conversations.texts.passing import Passing
 from gateway.conversations.texts.relay import Relay
 from gateway.conversations.traces import Traces
 from gateway.conversations.transcript import Transcript
+from gateway.messaging.costs import TextCosts
 from gateway.messaging.history import History
 from gateway.messaging.inbound.concatenation import Concatenation
 from gateway.messaging.inbound.inbox import Inbox
@@ -48,6 +49,8 @@ from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
 from gateway.monitoring.metrics import OUTBOX_REPEATS
 from gateway.monitoring.stats import Stats
+from gateway.protection.budget import Budget
+from gateway.protection.prices import Prices
 from gateway.providers.base import Provider
 from gateway.smssync.devices import Devices
 from gateway.smssync.guesses import Guesses
@@ -82,6 +85,7 @@ class Services:
     validation_limits: ValidationLimits
     refusals: Refusals
     messenger: Messenger
+    budget: Budget
     receipts: Receipts
     history: History
     admin: AdminGate
@@ -123,15 +127,18 @@ async def open_services(
     endpoints: Sequence[MessageEndpoint] = (),
     devices: Sequence[Device] = (),
     protection: Protection | None = None,
+    given: frozenset[str] = frozenset(),
 ) -> AsyncIterator[Services]:
     """Open all services, and close them in the reverse order at the end.
 
     endpoints: what the site sends, the default one first; devices: SMSsync phones; protection:
-    rules, limits, budgets and shops, those that hold without a file unless given.
+    rules, limits, budgets and shops, those that hold without a file unless given; given: the
+    options that were set, as opposed to those that are as they are by default.
     Nothing is connected yet, so a store that is down does not keep the gateway from starting.
     """
     async with AsyncExitStack() as closing:
-        yield _open(settings, endpoints, devices, protection or Protection(), closing)
+        rules = protection or Protection()
+        yield _open(settings, endpoints, devices, closing, protection=rules, given=given)
 
 
 def _providers(
@@ -149,8 +156,10 @@ def _open(
     settings: Settings,
     endpoints: Sequence[MessageEndpoint],
     devices: Sequence[Device],
-    protection: Protection,
     closing: AsyncExitStack,
+    *,
+    protection: Protection,
+    given: frozenset[str],
 ) -> Services:
     """Return the services, started; what has to be closed is given to ``closing``."""
     days = settings.message_log_days
@@ -172,8 +181,7 @@ def _open(
         store, cooldown=settings.number_cooldown, log_days=settings.session_log_days
     )
     pool, optouts = Pool(store, sessions.expire_some), OptOuts(store)
-    words = from_settings.keywords(settings)
-    inbox = Inbox(store, days=days)
+    words, inbox = from_settings.keywords(settings), Inbox(store, days=days)
     transcript = Transcript(store, days=settings.session_log_days)
     unknown = UnknownTexts(store, days)
     receipts = Receipts(store, days=days, changed=transcript.set_state, settled=unknown.discard)
@@ -190,12 +198,14 @@ def _open(
     stats = Stats(store)
     closing.push_async_callback(stats.close)
     closing.push_async_callback(tasks.drain)
+    budget = from_settings.budget(settings, protection, endpoints, given, store=store, stats=stats)
     messenger = Messenger(
         providers,
         settings.provider,
         receipts,
         Pacer(store, from_settings.rate_shares(settings)),
         smart_encoding=settings.smart_encoding,
+        costs=TextCosts(budget, Prices(protection.prices)),
     )
     closing.push_async_callback(messenger.drain)
 
@@ -208,12 +218,14 @@ def _open(
     second_look = SecondLook(
         store, unknown, receipts, resend=Resend(settings.resend_unknown), wake=wake
     )
+    fates = Fates(pool, transcript, sessions, notices, second_look.settle)
     worker = OutboxWorker(
         outbox,
         holds,
         messenger,
         suppressed=lambda entry: optouts.is_out(entry.to),
-        decided=Fates(pool, transcript, sessions, notices, second_look.settle).decided,
+        decided=fates.decided,
+        waits=fates.waits,
         repeated=lambda entry: OUTBOX_REPEATS.inc(),
         number_rate=settings.number_rate,
         resend=Resend(settings.resend_unknown),
@@ -293,8 +305,10 @@ def _open(
         unknown=unknown,
         erase_tasks=tasks.erase_number,
     )
-    calls = from_settings.calls(settings, store, sessions, transcript)
-    forecast = Forecast(store)
+    calls, forecast = (
+        from_settings.calls(settings, store, sessions, transcript, budget),
+        Forecast(store),
+    )
 
     periodic = Periodic(
         [
@@ -311,6 +325,7 @@ def _open(
             forecast.trim,
             tasks.look_after,
             stats.look_after,
+            budget.look_after,
             EvictionCheck(store).look,
         ]
     )
@@ -326,6 +341,7 @@ def _open(
         validation_limits=from_settings.validation_limits(settings, limiter),
         refusals=refusals,
         messenger=messenger,
+        budget=budget,
         receipts=receipts,
         history=history,
         admin=admin,
@@ -372,6 +388,7 @@ def _open(
             numbers_api,
             NumberSetup(numbers_api, pool, from_settings.number_webhooks(settings)),
             account=settings.nexmo_api_key,
+            budget=budget,
         ),
         inventory=Inventory(
             numbers_api,

@@ -47,10 +47,9 @@ class MessageHandler(PublicHandler):
                 self.fail("receiver_opted_out")
                 return
             await limits.receiver.hit(number.person)
-        except LimitExceeded as error:
+            await self._send(number)
+        except LimitExceeded as error:  # the budget's, too
             self.limited(error)
-            return
-        await self._send(number)
 
     post = get
 
