@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 
+from conf.protection import StartPrice
 from gateway.messaging.costs import TextCosts
 from gateway.messaging.messenger import Messenger
 from gateway.messaging.outbox.dead_letters import DeadLetters
@@ -23,6 +25,9 @@ from gateway.store import keys
 from gateway.store.pipeline import Store, connect
 from tests.support.outbox import push
 from tests.support.stand_ins.vonage import API_KEY, API_SECRET
+
+# What the stand-in charges for a part.
+PRICE = Decimal("0.0412")
 
 
 @dataclass
@@ -116,7 +121,7 @@ async def process(
         "nexmo",
         made.receipts,
         Pacer(store),
-        costs=TextCosts(budget(store) if budget else None, Prices()),
+        costs=TextCosts(budget(store) if budget else None, Prices((StartPrice(PRICE),))),
     )
     made.worker = OutboxWorker(
         made.outbox,

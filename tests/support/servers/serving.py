@@ -34,7 +34,9 @@ async def serving(
     """Serve a gateway with ``options`` (``--name=value``) until the block ends."""
     loaded = load([f"--redis_url={redis_url}", *options], {}, ROOT)
     assert [] == loaded.problems
-    async with open_services(loaded.settings, loaded.endpoints, loaded.devices) as services:
+    async with open_services(
+        loaded.settings, loaded.endpoints, loaded.devices, loaded.protection, loaded.given
+    ) as services:
         all_routes = route_table(
             routes,
             loaded.endpoints,

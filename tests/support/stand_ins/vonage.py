@@ -185,6 +185,8 @@ class VonageStandin(ThreadingHTTPServer):
             "limit_amount": 0,
             "receiver_limit_amount": 0,
             "nexmo_rate": 0,
+            "budget_day": 0,
+            "budget_month": 0,
             "open_webhooks": "yes",
         }
         return [f"--{name}={value}" for name, value in {**values, **options}.items()]
