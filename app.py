@@ -107,7 +107,9 @@ async def serve(loaded: Loaded, own_routes: Sequence[Route] = ()) -> None:
         if settings.development_mode:
             settings, handsets = await stack.enter_async_context(open_development(loaded, port))
         services = await stack.enter_async_context(
-            open_services(settings, loaded.endpoints, loaded.devices, loaded.protection)
+            open_services(
+                settings, loaded.endpoints, loaded.devices, loaded.protection, loaded.given
+            )
         )
         if settings.development_mode:
             await fill_pool(services.pool)

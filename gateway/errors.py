@@ -13,6 +13,7 @@ GatewayError                 what a handler translates into an answer (status, c
 ├── KeyReused                an Idempotency-Key that stands for another request; 422
 ├── OptedOut                 the receiver has texted STOP; 409
 ├── LimitExceeded            too many calls; carries retry_after in seconds
+│   └── BudgetExhausted      more than the owner lets be spent; until the day or month is over
 ├── ProviderFailed           a provider refused, failed or did not answer; 502
 └── StoreUnavailable         Redis did not answer within the request's deadline; 503
     └── StoreRefuses         it answers but does not do what it is asked
@@ -115,6 +116,20 @@ class LimitExceeded(GatewayError):
     def __init__(self, retry_after: int) -> None:
         super().__init__("too many calls", retry_after=retry_after)
         self.retry_after = retry_after
+
+
+class BudgetExhausted(LimitExceeded):
+    """It would cost more than may be spent until the ``period``, a day or month, is over.
+
+    share: of which part of all the budget is, '' = everything together.
+    """
+
+    code = "budget_exhausted"
+
+    def __init__(self, retry_after: int, period: str, share: str = "") -> None:
+        super().__init__(retry_after)
+        self.message = f"the budget of the {period} is used up" + (f" ({share})" if share else "")
+        self.args = (self.message,)
 
 
 class ProviderFailed(GatewayError):

@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import math
 from dataclasses import dataclass
+from decimal import Decimal
 
 import ujson
 
@@ -19,8 +21,11 @@ from gateway.conversations.outcomes import CALLS, CallAnswer, NotTaken
 from gateway.conversations.session import PIN, Session, across, log_keys, routes_and_own
 from gateway.conversations.sessions import Sessions
 from gateway.conversations.transcript import CALL, Transcript
-from gateway.errors import StoreUnavailable
+from gateway.errors import BudgetExhausted, StoreUnavailable
 from gateway.monitoring.metrics import SPEND
+from gateway.protection.budget import Budget
+from gateway.protection.money import NOTHING, Cost, How, Spending
+from gateway.protection.prices import minute
 from gateway.providers.vonage.sms import NAME
 from gateway.providers.vonage.voice import (
     MAX_CALL_SECONDS,
@@ -69,6 +74,10 @@ MOST_TRIES = 3
 WRONG_PER_CALLER = 10
 HOUR_MS = 3_600_000
 
+# A call is paid for from this share, and so many seconds of it before it begins.
+PAYS = ("calls",)
+PAID_SECONDS = 600
+
 OPEN_STATES = frozenset({"calling", "answered"})
 
 
@@ -97,7 +106,7 @@ class Calls:
     wait_text, sorry_text, pin_text: what callers hear, '' = nothing; ring_timeout, call_limit:
     seconds; event_url, input_url: the full addresses to which events and keyed-in digits are
     brought, '' = none, without which nobody is asked for a PIN; log_days: how long what became of
-    a call is kept, at least a day.
+    a call is kept, at least a day; budget: what calls are paid from, None = nobody asks.
     """
 
     def __init__(
@@ -114,6 +123,7 @@ class Calls:
         event_url: str = "",
         input_url: str = "",
         log_days: float = 30,
+        budget: Budget | None = None,
     ) -> None:
         self._store = store
         self._sessions = sessions
@@ -126,6 +136,7 @@ class Calls:
         self._event_url = event_url
         self._input_url = input_url
         self._kept_ms = max(days_ms(log_days), DAY_MS)
+        self._budget = budget
         self._first_ms = ring_timeout * 1000 + FIRST_WORDS_MS
         self._silence_ms = (self._call_limit + ring_timeout) * 1000 + SLACK_MS
 
@@ -177,7 +188,9 @@ class Calls:
             ],
         )
         if happened == "taken" and event.rank == RANKS["completed"]:
-            SPEND[(NAME,)].inc(float(total([event.fields.get("price", "")])))
+            price = total([event.fields.get("price", "")])
+            SPEND[(NAME,)].inc(float(price))
+            await self._settle(event, price)
         await self._tell(event.id, session_id, state)
         return str(happened)
 
@@ -241,13 +254,18 @@ class Calls:
         session = await self._sessions.find(session_id)
         if session is None or session.mode is Mode.MESSAGE:
             return self._refuse(number)
+        callee = session.other(side)
+        try:
+            await self._reserve(call_id, callee.person)
+        except BudgetExhausted:
+            return self._refuse(number)
         happened = await self._store.run(_START, *self._starting(call_id, leg, session, side))
+        await self._pay(call_id, connects=happened == CallAnswer.CONNECT)
         if happened == NotTaken.OVER:
             return self._refuse(number)
         if happened != CallAnswer.CONNECT:
             return self._refuse(number, CallAnswer(happened))
         CALLS[CallAnswer.CONNECT,].inc()
-        callee = session.other(side)
         return talk(self._wait_text, country_of(callee.person)) + connect(
             session.called(across(side)),
             caller_id=callee.number,
@@ -255,6 +273,32 @@ class Calls:
             call_limit=self._call_limit,
             event_url=self._event_url,
         )
+
+    async def _reserve(self, call_id: str, callee: str) -> None:
+        """Reserve what a call costs; raises BudgetExhausted.
+
+        Its price is told at its end: until then some minutes are taken to be enough.
+        """
+        if self._budget is None:
+            return
+        minutes = math.ceil(min(self._call_limit, PAID_SECONDS) / 60)
+        price = minute(country_of(callee))
+        await self._budget.reserve(Spending(_paid_as(call_id), PAYS, NAME, price, minutes))
+
+    async def _pay(self, call_id: str, *, connects: bool) -> None:
+        """Keep the money of a call that is connected, and give that of another back."""
+        if self._budget is None:
+            return
+        if connects:
+            await self._budget.leaves(_paid_as(call_id))
+        else:
+            await self._budget.settle(_paid_as(call_id), NAME, NOTHING)
+
+    async def _settle(self, event: CallEvent, price: Decimal) -> None:
+        """Book what a leg has cost; the first one that ends takes the place of the reservation."""
+        if self._budget is not None:
+            cost = Cost(How.TOLD, price=price)
+            await self._budget.settle(_paid_as(event.id), NAME, cost, PAYS)
 
     def _starting(
         self, call_id: str, leg: str, session: Session, side: str
@@ -292,3 +336,7 @@ class Calls:
     async def _fields(self, call_id: str, *names: str) -> list[str]:
         found = await self._store.execute("HMGET", keys.call(call_id), *names)
         return [each or "" for each in found]
+
+
+def _paid_as(call_id: str) -> str:
+    return f"call:{call_id}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from gateway.conversations.notices import Notices
-from gateway.conversations.session import across
+from gateway.conversations.session import Session, across
 from gateway.conversations.sessions import Sessions
 from gateway.conversations.transcript import Transcript
 from gateway.messaging.outbox.delivery import Fate
@@ -46,10 +46,21 @@ class Fates:
         if entry.kind in SPOKEN and (accepted or (result is not None and result.blames_sender)):
             await self._pool.report(entry.sender, entry.to, accepted=accepted)
 
+    async def waits(self, entry: OutboxEntry) -> None:
+        """Tell the participant who wrote a text that it waits, because there is no money for it."""
+        side, session = await self._who_wrote(entry)
+        if session is not None:
+            await self._notices.tell_waiting(session, side)
+
     async def _tell_sender(self, entry: OutboxEntry) -> None:
         """Tell the participant who wrote a text that it may not have arrived."""
-        if not entry.session or entry.kind not in SPOKEN:
-            return
-        session = await self._sessions.find(entry.session)
+        side, session = await self._who_wrote(entry)
         if session is not None:
-            await self._notices.tell_unknown(session, across(session.side_of(entry.to)))
+            await self._notices.tell_unknown(session, side)
+
+    async def _who_wrote(self, entry: OutboxEntry) -> tuple[str, Session | None]:
+        """Return the side and the session of a text's writer, None when no participant wrote it."""
+        if not entry.session or entry.kind not in SPOKEN:
+            return "", None
+        session = await self._sessions.find(entry.session)
+        return ("", None) if session is None else (across(session.side_of(entry.to)), session)

@@ -6,14 +6,15 @@ import logging
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gateway.conversations.session import SIDES, Seat, Session
 from gateway.errors import StoreUnavailable
-from gateway.messaging.outbox.queue import CONFIRMATION, OutboxEntry
+from gateway.messaging.outbox.queue import CONFIRMATION, NOTICE, OutboxEntry
 from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
+from gateway.store.values import DAY_MS
 from gateway.virtual_numbers.pool import Mode
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class NoticeTexts:
     paused: str = ""
     held: str = ""
     unknown: str = ""
+    waiting: str = ""
 
 
 class Notices:
@@ -96,12 +98,26 @@ class Notices:
     async def tell_unknown(self, session: Session, side: str) -> None:
         """Tell the one on a side, once per session, that a text of his may not have arrived."""
         notice = self._to_side(self._texts.unknown, session, side)
+        await self._tell_once(session, f"unknown_told_{side}", notice)
+
+    async def tell_waiting(self, session: Session, side: str) -> None:
+        """Tell the one on a side, once a day, that his texts wait until there is money for them.
+
+        Without money for it, the notice itself is dropped.
+        """
+        notice = self._to_side(self._texts.waiting, session, side)
+        day = int(time.time() * 1000) // DAY_MS
+        notice = notice and replace(notice, kind=NOTICE)
+        await self._tell_once(session, f"waiting_told_{side}_{day}", notice)
+
+    async def _tell_once(self, session: Session, field: str, notice: OutboxEntry | None) -> None:
+        """Queue a notice unless the field of the session says that this was done."""
         if notice is None:
             return
         told = await self._store.run(
             _ONCE,
             [keys.session(session.id), keys.DUE, keys.queue(notice.direction)],
-            [f"unknown_told_{side}", notice.direction, notice.to_json()],
+            [field, notice.direction, notice.to_json()],
         )
         if told:
             self._wake()
@@ -180,7 +196,7 @@ class Notices:
         return " ".join(text for text in texts.get(mode, both) if text)
 
     def _notice(
-        self, text: str, seat: Seat, session: str = "", kind: str = "notice"
+        self, text: str, seat: Seat, session: str = "", kind: str = NOTICE
     ) -> OutboxEntry | None:
         if not text:
             return None

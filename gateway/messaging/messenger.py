@@ -7,16 +7,19 @@ import logging
 import random
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from gateway.errors import StoreUnavailable
+from gateway.messaging.costs import RELAY, TextCosts, public_scopes
 from gateway.messaging.pacer import JITTER_MARGIN, Flow, Pacer
 from gateway.messaging.receipts import Receipts
 from gateway.monitoring.metrics import MESSAGES, PROVIDER_SECONDS, RETRIES, provider_label
+from gateway.protection.prices import Prices
 from gateway.providers.base import Outcome, Provider, Sms, SubmitResult
 from gateway.store.budget import budget
+from gateway.store.script import ScriptCall
 from gateway.telephony import segments
 from gateway.telephony.plain_text import as_gsm7, clean
 from gateway.telephony.plans import person
@@ -36,6 +39,7 @@ RETRYABLE = (Outcome.THROTTLED, Outcome.NOT_SENT)
 TOO_MANY_WAITING = SubmitResult(Outcome.THROTTLED, code="queue", text="too many messages waiting")
 ARRIVED = SubmitResult(Outcome.ACCEPTED, code="receipt", text="an earlier attempt has arrived")
 NEVER_LEFT = SubmitResult(Outcome.NOT_SENT, code="store", text="the store was down")
+UNPAID = SubmitResult(Outcome.NOT_SENT, code="budget", text="the money for it was given back")
 # What became of a message is written again after these seconds when the store is down just then.
 RECORD_AGAIN_AFTER = (1, 2, 4, 8)
 
@@ -62,7 +66,8 @@ class Messenger:
 
     A text goes to the form of a number that its numbering plan has for texts today.
 
-    smart_encoding: in plain punctuation where that makes a text GSM-7 as a whole.
+    smart_encoding: in plain punctuation where that makes a text GSM-7 as a whole; costs: reserves
+    the money, without it nobody asks what texts cost.
     """
 
     def __init__(
@@ -73,12 +78,14 @@ class Messenger:
         pacer: Pacer,
         *,
         smart_encoding: bool = True,
+        costs: TextCosts | None = None,
     ) -> None:
         self._providers = providers
         self._default = default
         self._receipts = receipts
         self._pacer = pacer
         self._form = as_gsm7 if smart_encoding else str
+        self._costs = costs or TextCosts(None, Prices())
         self._recording: set[asyncio.Task[None]] = set()
 
     @property
@@ -104,9 +111,10 @@ class Messenger:
     ) -> Sent:
         """Send one text to ``to`` (E.164) and return what became of it.
 
-        source: which endpoint asked, site: for which shop, for the log of messages; message_id:
-        '' = a new one; decided: is told of the outcome while it is written down. Raises
-        StoreUnavailable before anything was sent when the message cannot be written down.
+        source: which endpoint asked (its path), or who else did, for the log of messages and for
+        the budget, like site: the key of the shop; message_id: '' = a new one; decided: is told of
+        the outcome while it is written down. Raises, before anything was sent, BudgetExhausted,
+        and StoreUnavailable when the message cannot be written down.
         """
         sms = Sms(message_id or secrets.token_hex(16), to, sender, text)
         chosen = self._providers[provider or self._default]
@@ -128,20 +136,21 @@ class Messenger:
         patience: seconds for which what never left is tried again.
         """
         sms = self._in_form(sms)
+        await self._costs.reserve(sms.id, sms, provider.name, public_scopes(source, site))
         try:
             await self._create(sms, provider, source, site=site)
             turn = await self._pacer.reserve(provider.pace_key, provider.rate, RETRY_SECONDS)
+            result, attempts = await self._submit(sms, provider, turn, patience)
         except StoreUnavailable:
             # It may have been written down all the same; then it is to say that it never left.
-            self._record_in_background(sms, provider.name, NEVER_LEFT, 0)
+            self._record_in_background(sms, provider.name, NEVER_LEFT, 0, paid_as=sms.id)
             raise
-        result, attempts = await self._submit(sms, provider, turn, patience)
         if result.outcome is not Outcome.ACCEPTED:
             # Providers quote the request in what they say: that is for the operator's list alone.
             log.warning("message %s: %s, code %s", sms.id, result.outcome, result.code or "-")
         sent = Sent(sms.id, result.outcome)
         with budget():
-            record = self._record(sms, provider.name, result, attempts)
+            record = self._record(sms, provider.name, result, attempts, paid_as=sms.id)
             # Both travel to the store together.
             await (asyncio.gather(record, decided(sent)) if decided else record)
         return sent
@@ -183,8 +192,20 @@ class Messenger:
         result = await _submitted(chosen, sms)
         if result.outcome is Outcome.THROTTLED:
             await self._hold_back(chosen, result)
-        await self._record(sms, chosen.name, result, attempts, open_still=follows(result))
+        paid_as = _attempt(sms, attempts)
+        await self._record(
+            sms, chosen.name, result, attempts, paid_as=paid_as, open_still=follows(result)
+        )
         return result
+
+    async def pay(self, sms: Sms, provider: str, attempts: int) -> None:
+        """Reserve what an attempt of a text of the outbox costs: it is about to be written.
+
+        Who takes over from a dead process repeats its attempt, which is paid for already. Raises
+        BudgetExhausted and StoreUnavailable.
+        """
+        sms, name = self._in_form(sms), _attempt(sms, attempts)
+        await self._costs.reserve(name, sms, provider, RELAY, leaving=True)
 
     async def give_up(self, sms: Sms, provider: str, result: SubmitResult, attempts: int) -> None:
         """Write down that a text of the outbox is not tried any more."""
@@ -220,25 +241,39 @@ class Messenger:
     async def _submit(
         self, sms: Sms, provider: Provider, turn: float | None, patience: float
     ) -> tuple[SubmitResult, int]:
-        """Submit until the provider decides or the time for retries is over."""
+        """Submit until the provider decides or the time for retries is over.
+
+        Raises StoreUnavailable before the first attempt.
+        """
         if turn is None:
             return TOO_MANY_WAITING, 0
         give_up = time.monotonic() + patience
         await asyncio.sleep(turn)
+        if not await self._costs.leaves(sms.id, provider.name):
+            return UNPAID, 0
         attempts, result = 1, await _submitted(provider, sms)
         while result.outcome in RETRYABLE:
             # Whatever time the answer took; a phone's provider asks the store itself.
             with budget():
-                turn = await self._next_turn(provider, result, attempts, give_up)
+                turn = await self._next_turn(sms, provider, result, attempts, give_up)
                 if turn is None:
                     break
                 RETRIES[(provider_label(provider.name),)].inc()
                 await asyncio.sleep(turn)
+                if not await self._leaves_again(sms, provider):
+                    break
                 attempts, result = attempts + 1, await _submitted(provider, sms)
         return result, attempts
 
+    async def _leaves_again(self, sms: Sms, provider: Provider) -> bool:
+        """Tell whether another attempt may be written."""
+        try:
+            return await self._costs.leaves(sms.id, provider.name)
+        except StoreUnavailable:
+            return False
+
     async def _next_turn(
-        self, provider: Provider, result: SubmitResult, attempts: int, give_up: float
+        self, sms: Sms, provider: Provider, result: SubmitResult, attempts: int, give_up: float
     ) -> float | None:
         """Return the seconds until the next attempt, None when there is no time for one.
 
@@ -253,7 +288,10 @@ class Messenger:
             return None
         shared = pause if result.outcome is Outcome.THROTTLED else 0.0
         try:
-            turn = await self._pacer.reserve(provider.pace_key, provider.rate, left, hold=shared)
+            turn, _ = await asyncio.gather(
+                self._pacer.reserve(provider.pace_key, provider.rate, left, hold=shared),
+                self._costs.holds(sms.id, provider.name),
+            )
         except StoreUnavailable:
             return None
         return None if turn is None else max(turn, pause)
@@ -265,37 +303,58 @@ class Messenger:
         result: SubmitResult,
         attempts: int,
         *,
+        paid_as: str = "",
         open_still: bool = False,
     ) -> None:
-        """Count and write down the outcome; a store that is down must not undo a sent message."""
+        """Count and write down the outcome; a store that is down must not undo a sent message.
+
+        paid_as: what was reserved for it, '' = nothing.
+        """
         MESSAGES[provider_label(provider), result.outcome.value].inc()
+        settlement = self._costs.settlement(paid_as, provider, result)
         try:
-            await self._receipts.record(sms, provider, result, attempts, open_still=open_still)
+            await self._receipts.record(
+                sms, provider, result, attempts, open_still=open_still, besides=settlement
+            )
         except StoreUnavailable:
-            self._record_in_background(sms, provider, result, attempts)
+            self._record_in_background(sms, provider, result, attempts, paid_as=paid_as)
         except Exception:
             log.exception("message %s: its outcome %s was not stored", sms.id, result.outcome)
 
     def _record_in_background(
-        self, sms: Sms, provider: str, result: SubmitResult, attempts: int
+        self, sms: Sms, provider: str, result: SubmitResult, attempts: int, *, paid_as: str
     ) -> None:
-        task = asyncio.create_task(self._record_later(sms, provider, result, attempts))
+        settlement = self._costs.settlement(paid_as, provider, result)
+        task = asyncio.create_task(self._record_later(sms, provider, result, attempts, settlement))
         self._recording.add(task)
         task.add_done_callback(self._recording.discard)
 
     async def _record_later(
-        self, sms: Sms, provider: str, result: SubmitResult, attempts: int
+        self,
+        sms: Sms,
+        provider: str,
+        result: SubmitResult,
+        attempts: int,
+        settlement: Sequence[ScriptCall],
     ) -> None:
         try:
             for delay in RECORD_AGAIN_AFTER:
                 await asyncio.sleep(delay)
                 with suppress(StoreUnavailable), budget():
-                    await self._receipts.record(sms, provider, result, attempts)
+                    await self._receipts.record(sms, provider, result, attempts, besides=settlement)
                     return
         except asyncio.CancelledError:
             log.warning("message %s: stopped before its outcome was stored", sms.id)
             raise
         log.error("message %s: its outcome %s could not be stored", sms.id, result.outcome)
+
+
+def _attempt(sms: Sms, attempts: int) -> str:
+    """Return as what an attempt of a text of the outbox is paid for.
+
+    Its answer may be written down late, when the next attempt is paid for already.
+    """
+    return f"{sms.id}:{attempts}"
 
 
 def _turns(count: int, rate: float) -> float:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -145,10 +145,12 @@ class Receipts:
         attempts: int,
         *,
         open_still: bool = False,
+        besides: Sequence[ScriptCall] = (),
     ) -> None:
         """Write down the provider's answer and join the receipts that came before it.
 
-        open_still: another attempt follows, so that this answer decides nothing.
+        open_still: another attempt follows, so that this answer decides nothing; besides: what
+        else is to be written at once, in the same pipeline.
         """
         fields = _answer(result, attempts, open_still=open_still)
         again = attempts > 1  # then what an earlier answer said has to go
@@ -171,8 +173,8 @@ class Receipts:
         mappings: list[ScriptCall] = [
             (_MAP, [keys.part(kind, each), keys.parked(kind, each)], owner) for each in ids
         ]
-        _, *parked = await self._store.run_all([record, *mappings])
-        for provider_id, receipts in zip(ids, parked, strict=True):
+        _, *parked = await self._store.run_all([record, *mappings, *besides])
+        for provider_id, receipts in zip(ids, parked[: len(ids)], strict=True):
             await self._apply_parked(sms.id, keys.parked(kind, provider_id), receipts)
         if result.price:  # last: what fails before is done again
             SPEND[(kind,)].inc(float(result.price))

@@ -135,6 +135,20 @@ PROVIDERS_HELD = {(name,): _HELD.labels(name) for name in PROVIDERS}
 OUTBOX_REPEATS = Counter(
     "gateway_outbox_repeats", "Texts sent again because their process died while it sent them"
 )
+BUDGET_REFUSALS = Counter(
+    "gateway_budget_refusals", "What was not paid for, by the budget that was used up", ("scope",)
+)
+BUDGET_NOTICES = Counter(
+    "gateway_budget_dropped_notices", "Notices that were dropped as a budget was used up"
+)
+BUDGET_SPENT = Gauge(
+    "gateway_budget_spent", "Money spent and reserved in this day or month", ("scope", "period")
+)
+BUDGET_USED = Gauge(
+    "gateway_budget_used_ratio",
+    "Which part of a budget that is, 0 without a limit",
+    ("scope", "period"),
+)
 RESPONSES = _children(
     Counter("gateway_http_responses", "HTTP answers by class of status", ("status",)),
     ("2xx", "3xx", "4xx", "5xx"),

@@ -38,6 +38,7 @@ class Obstacle(StrEnum):
     TURNED_AWAY = "turned_away"  # HTTP 429 or 503 of the provider's edge: not processed
     EDGE = "edge"  # HTTP 502 or 504: the edge heard nothing from what may have processed it
     SILENCE = "silence"  # written, no answer at all
+    BUDGET = "budget"  # the owner's money for this day or month is used up
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,6 +106,21 @@ sorts by priority, then as they came; phone '' is any.
 | {smssync}:device:<name> | hash | last_seen, version, battery, battery_at, results | removal |
 | {smssync}:batch:<token> | string | uuids that one call gave to a phone | 1 h |
 
+All of the budget lies in one slot, so that it is exact over all processes, on a Cluster too. All
+amounts are whole millionths of its currency; ``d<n>`` and ``m<n>`` are days and months (UTC) by
+their number since the Unix epoch; scope is ``all``, ``relay``, ``calls``, ``rents``,
+``endpoint:<path>`` or ``site:<key>``.
+
+| key | type | holds | lifetime |
+| --- | --- | --- | --- |
+| {budget}:spent | hash | ``d<n> <scope>`` -> amount; the same, warned, stopped -> 1 | the next |
+| {budget}:open | hash | id -> state, price of one, count, d, m, known as, scopes | until settled |
+| {budget}:leases | sorted set | ids of those, by when they end (ms) | the same, 48 h |
+| {budget}:prices | hash | ``<provider>/sms/<country>[/<network>]`` -> week, highest | for ever |
+| {budget}:limits | hash | day, month as adopted; ``d<n> <scope>`` raised, by whom | for ever * |
+
+*: a raise ends with its day or month; both kinds of hash keep the one before as well.
+
 What the console plots lies in one slot too; a series is a name such as ``messages.nexmo.accepted``.
 
 | key | type | holds | lifetime |
@@ -360,6 +375,12 @@ def batch(token: str) -> str:
     """String: the tasks that one call gave to a phone."""
     return f"{{smssync}}:batch:{token}"
 
+
+BUDGET_SPENT = "{budget}:spent"
+BUDGET_OPEN = "{budget}:open"
+BUDGET_LEASES = "{budget}:leases"
+BUDGET_PRICES = "{budget}:prices"
+BUDGET_LIMITS = "{budget}:limits"
 
 STATS_LATEST = "{stats}:latest"
 

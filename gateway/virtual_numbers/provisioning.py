@@ -19,12 +19,16 @@ from enum import Enum, auto
 
 from gateway.errors import (
     BadRequest,
+    BudgetExhausted,
     Conflict,
     GatewayError,
     NotFound,
     ProviderFailed,
     StoreUnavailable,
 )
+from gateway.protection.budget import Budget
+from gateway.protection.money import AS_RESERVED, NOTHING, Spending
+from gateway.protection.prices import RENT
 from gateway.providers.base import Outcome
 from gateway.providers.vonage.numbers import NumbersApi
 from gateway.providers.vonage.numbers_wire import PAGE_SIZE, Change, Offer, Offers
@@ -45,6 +49,8 @@ LEASE_SECONDS = 300
 RENTING_SECONDS = 60.0
 # Seconds before each look for a number whose purchase was not answered.
 LOOKS = (0.0, 1.0, 2.0)
+# Rents are paid from this share.
+PAYS = ("rents",)
 
 _HOLD = Script.load(__file__, "lock_hold")
 
@@ -87,7 +93,8 @@ class Provisioning:
     """Rents numbers of one account.
 
     account: the API key, '' when there is none; looks: seconds before each look for a number
-    whose purchase was not answered; seconds: after which no further number is rented.
+    whose purchase was not answered; seconds: after which no further number is rented; budget: what
+    numbers are paid from, None = nobody asks.
     """
 
     def __init__(
@@ -99,6 +106,7 @@ class Provisioning:
         account: str,
         looks: Sequence[float] = LOOKS,
         seconds: float = RENTING_SECONDS,
+        budget: Budget | None = None,
     ) -> None:
         self._store = store
         self._api = api
@@ -106,6 +114,7 @@ class Provisioning:
         self._account = account
         self._looks = looks
         self._seconds = seconds
+        self._budget = budget
 
     async def candidates(self, wanted: Wanted) -> Offers:
         """Return numbers that can be rented, and how many there are.
@@ -180,11 +189,13 @@ class Provisioning:
         async with aclosing(self._offers(wanted, first)) as offers:
             async for offer in offers:
                 hindrance = await self._hindrance(token, give_up) or _too_dear(offer, left)
+                hindrance = hindrance or await self._unpaid(offer, token)
                 if hindrance:
                     made.append(Purchase(offer, rented=False, error=hindrance))
                     break
                 purchase, then = await self._purchase(offer, wanted.features)
                 made.append(purchase)
+                await self._settle(offer, token, purchase)
                 if left is not None and purchase.rented is not False:
                     left -= _cost(offer)
                 missing -= then is _Then.COUNTS
@@ -215,6 +226,31 @@ class Provisioning:
         except StoreUnavailable:
             return "not tried: the store does not answer"
         return "" if held else "not tried: numbers are being rented by another call"
+
+    async def _unpaid(self, offer: Offer, token: str) -> str:
+        """Return why there is no money for a number, '' when it is reserved."""
+        if self._budget is None:
+            return ""
+        cost = _cost(offer)
+        price = cost if cost.is_finite() else RENT
+        try:
+            with budget():
+                # One at a time, under a lock: it is bought at once.
+                spending = Spending(_paid_as(offer, token), PAYS, PROVIDER, price)
+                await self._budget.reserve(spending, leaving=True)
+        except BudgetExhausted as error:
+            return f"not tried: {error.message}"
+        except StoreUnavailable:
+            return "not tried: the store does not answer"
+        return ""
+
+    async def _settle(self, offer: Offer, token: str, purchase: Purchase) -> None:
+        """Give the money of a number back that was not rented."""
+        if self._budget is None:
+            return
+        cost = NOTHING if purchase.rented is False else AS_RESERVED
+        with suppress(StoreUnavailable), budget():  # then it stays spent
+            await self._budget.settle(_paid_as(offer, token), PROVIDER, cost)
 
     async def _purchase(self, offer: Offer, features: frozenset[str]) -> tuple[Purchase, _Then]:
         """Rent one number and put it to use."""
@@ -251,6 +287,10 @@ class Provisioning:
         if problem:
             return replace(purchase, configured=True, error=f"could not be put to use: {problem}")
         return replace(purchase, configured=True, in_pool=True)
+
+
+def _paid_as(offer: Offer, token: str) -> str:
+    return f"rent:{token}:{offer.e164}"
 
 
 def _cost(offer: Offer) -> Decimal:

@@ -27,8 +27,13 @@ from gateway.conversations.transcript import Transcript
 from gateway.messaging.keywords import Keywords
 from gateway.messaging.messenger import RETRY_SECONDS
 from gateway.messaging.pacer import Flow
+from gateway.monitoring.stats import Stats
+from gateway.protection.adoption import Adoption
+from gateway.protection.budget import Budget
 from gateway.protection.layers import Layers
+from gateway.protection.money import Allowance
 from gateway.protection.newcomers import Newcomers
+from gateway.protection.prices import Prices
 from gateway.protection.rule_checks import rule_problems
 from gateway.protection.rule_gate import RuleGate
 from gateway.protection.rules import Rules
@@ -234,7 +239,9 @@ def number_webhooks(settings: Settings) -> Webhooks:
     return Webhooks.at(settings.public_url, settings.webhook_token, settings.nexmo_application_id)
 
 
-def calls(settings: Settings, store: Store, sessions: Sessions, transcript: Transcript) -> Calls:
+def calls(
+    settings: Settings, store: Store, sessions: Sessions, transcript: Transcript, budget: Budget
+) -> Calls:
     """Return what connects calls, with the texts, the patience and the addresses of the options."""
     return Calls(
         store,
@@ -248,6 +255,7 @@ def calls(settings: Settings, store: Store, sessions: Sessions, transcript: Tran
         event_url=_webhook(settings, "/event/"),
         input_url=_webhook(settings, "/proxy-call/"),
         log_days=settings.session_log_days,
+        budget=budget,
     )
 
 
@@ -300,6 +308,29 @@ def notice_texts(settings: Settings) -> NoticeTexts:
         paused=settings.paused_msg,
         held=settings.side_limit_msg,
         unknown=settings.unknown_msg,
+        waiting=settings.wait_msg,
+    )
+
+
+def budget(
+    settings: Settings,
+    protection: Protection,
+    endpoints: Iterable[MessageEndpoint],
+    given: frozenset[str],
+    *,
+    store: Store,
+    stats: Stats,
+) -> Budget:
+    """Return what may be spent; given: the options that were set, as for ``Loaded``."""
+    usual = Allowance.of(settings.budget_day, settings.budget_month)
+    rates = {each.provider: each.rate for each in protection.currencies}
+    adoption = Adoption(store, stats, Prices(protection.prices), rates, usual)
+    return Budget(
+        store,
+        usual if given & {"budget_day", "budget_month"} else None,
+        protection,
+        adopted=adoption.limits,
+        endpoints=(each.path for each in endpoints),
     )
 
 

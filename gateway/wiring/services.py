@@ -28,6 +28,7 @@ from gateway.conversations.texts.holding import Holding
 from gateway.conversations.texts.relay import Relay
 from gateway.conversations.traces import Traces
 from gateway.conversations.transcript import Transcript
+from gateway.messaging.costs import TextCosts
 from gateway.messaging.history import History
 from gateway.messaging.inbound.inbox import Inbox
 from gateway.messaging.keywords import Keywords
@@ -45,7 +46,9 @@ from gateway.messaging.receipts import Receipts
 from gateway.monitoring.metrics import OUTBOX_REPEATS
 from gateway.monitoring.stats import Stats
 from gateway.protection.admission import Admission
+from gateway.protection.budget import Budget
 from gateway.protection.layers import Layers
+from gateway.protection.prices import Prices
 from gateway.protection.rule_gate import RuleGate
 from gateway.protection.same_text import SameTexts
 from gateway.providers.base import Provider
@@ -88,6 +91,7 @@ class Services:
     rule_gate: RuleGate
     refusals: Refusals
     messenger: Messenger
+    budget: Budget
     receipts: Receipts
     history: History
     admin: AdminGate
@@ -129,15 +133,18 @@ async def open_services(
     endpoints: Sequence[MessageEndpoint] = (),
     devices: Sequence[Device] = (),
     protection: Protection | None = None,
+    given: frozenset[str] = frozenset(),
 ) -> AsyncIterator[Services]:
     """Open all services, and close them in the reverse order at the end.
 
     endpoints: what the site sends, the default one first; devices: SMSsync phones; protection:
-    rules, limits, budgets and shops, those that hold without a file unless given.
+    rules, limits, budgets and shops, those that hold without a file unless given; given: the
+    options that were set, as opposed to those that are as they are by default.
     Nothing is connected yet, so a store that is down does not keep the gateway from starting.
     """
     async with AsyncExitStack() as closing:
-        yield _open(settings, endpoints, devices, protection or Protection(), closing)
+        rules = protection or Protection()
+        yield _open(settings, endpoints, devices, closing, protection=rules, given=given)
 
 
 def _providers(
@@ -155,8 +162,10 @@ def _open(
     settings: Settings,
     endpoints: Sequence[MessageEndpoint],
     devices: Sequence[Device],
-    protection: Protection,
     closing: AsyncExitStack,
+    *,
+    protection: Protection,
+    given: frozenset[str],
 ) -> Services:
     """Return the services, started; what has to be closed is given to ``closing``."""
     days = settings.message_log_days
@@ -202,12 +211,14 @@ def _open(
     stats = Stats(store)
     closing.push_async_callback(stats.close)
     closing.push_async_callback(tasks.drain)
+    budget = from_settings.budget(settings, protection, endpoints, given, store=store, stats=stats)
     messenger = Messenger(
         providers,
         settings.provider,
         receipts,
         Pacer(store, from_settings.rate_shares(settings)),
         smart_encoding=settings.smart_encoding,
+        costs=TextCosts(budget, Prices(protection.prices)),
     )
     closing.push_async_callback(messenger.drain)
 
@@ -220,12 +231,14 @@ def _open(
     second_look = SecondLook(
         store, unknown, receipts, resend=Resend(settings.resend_unknown), wake=wake
     )
+    fates = Fates(pool, transcript, sessions, notices, second_look.settle)
     worker = OutboxWorker(
         outbox,
         holds,
         messenger,
         suppressed=lambda entry: optouts.is_out(entry.to),
-        decided=Fates(pool, transcript, sessions, notices, second_look.settle).decided,
+        decided=fates.decided,
+        waits=fates.waits,
         repeated=lambda entry: OUTBOX_REPEATS.inc(),
         number_rate=settings.number_rate,
         resend=Resend(settings.resend_unknown),
@@ -275,8 +288,10 @@ def _open(
         unknown=unknown,
         erase_tasks=tasks.erase_number,
     )
-    calls = from_settings.calls(settings, store, sessions, transcript)
-    forecast = Forecast(store)
+    calls, forecast = (
+        from_settings.calls(settings, store, sessions, transcript, budget),
+        Forecast(store),
+    )
 
     periodic = Periodic(
         [
@@ -293,6 +308,7 @@ def _open(
             forecast.trim,
             tasks.look_after,
             stats.look_after,
+            budget.look_after,
             EvictionCheck(store).look,
             lambda: rule_gate.newcomers.look_after(history.sent_lately),
         ]
@@ -314,6 +330,7 @@ def _open(
         rule_gate=rule_gate,
         refusals=refusals,
         messenger=messenger,
+        budget=budget,
         receipts=receipts,
         history=history,
         admin=admin,
@@ -360,6 +377,7 @@ def _open(
             numbers_api,
             NumberSetup(numbers_api, pool, from_settings.number_webhooks(settings)),
             account=settings.nexmo_api_key,
+            budget=budget,
         ),
         inventory=Inventory(
             numbers_api,

@@ -14,6 +14,7 @@ from gateway.telephony.plain_text import as_gsm7, clean
 _NOTICES = (
     *("session_start_msg", "session_end_msg", "no_session_msg", "optout_msg", "stop_msg"),
     *("help_msg", "media_msg", "paused_msg", "side_limit_msg", "unknown_msg", "voice_start_msg"),
+    "wait_msg",
 )
 
 

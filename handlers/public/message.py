@@ -60,7 +60,7 @@ class MessageHandler(PublicHandler):
             await self._message(await self._receiver())
         except _Unanswerable as error:
             self.fail(str(error))
-        except LimitExceeded as error:
+        except LimitExceeded as error:  # the budget's, too
             self.limited(error)
 
     post = get

@@ -11,19 +11,21 @@ import asyncio
 import logging
 import math
 import random
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
 
-from gateway.errors import StoreUnavailable
+from gateway.errors import BudgetExhausted, StoreUnavailable
 from gateway.messaging.messenger import NO_SUCH_PROVIDER, Messenger, NoTurn
 from gateway.messaging.outbox.holds import Hold, Holds, Look, tried
-from gateway.messaging.outbox.queue import CONFIRMATION, Claim, Outbox, OutboxEntry, Turn
+from gateway.messaging.outbox.queue import CONFIRMATION, NOTICE, Claim, Outbox, OutboxEntry, Turn
 from gateway.messaging.outbox.verdict import OPEN, Resend, Verdict, judge
 from gateway.messaging.pacer import JITTER_MARGIN, Flow
+from gateway.monitoring.metrics import BUDGET_NOTICES
 from gateway.providers.base import Obstacle, Outcome, Sms, SubmitResult
 
 log = logging.getLogger(__name__)
@@ -41,6 +43,9 @@ LONGEST_BACKOFF = 60.0
 LONGEST_PACE_WAIT_MS = 1000
 TELL_AGAIN_AFTER = (0.25, 1, 2, 4)
 
+NO_MONEY = SubmitResult(
+    Outcome.NOT_SENT, code="budget", text="the budget is used up", obstacle=Obstacle.BUDGET
+)
 CRASHED = "an error inside the gateway"
 HELD_BACK = "held back for too long"
 
@@ -58,6 +63,7 @@ class Fate(StrEnum):
 Suppressed = Callable[[OutboxEntry], Awaitable[bool]]
 Decided = Callable[[OutboxEntry, str, SubmitResult | None], Awaitable[None]]
 Repeated = Callable[[OutboxEntry], None]
+Waits = Callable[[OutboxEntry], Awaitable[None]]
 
 
 def backoff(attempts: int, retry_after: float | None) -> float:
@@ -112,6 +118,7 @@ class Tools:
     resend: Resend
     lease_ms: int
     interval_ms: int
+    waits: Waits
 
 
 class Delivery:
@@ -169,6 +176,10 @@ class Delivery:
             await self._suppress(head, entry)
         elif found.look is Look.LATE and found.hold:
             await self._give_up(head, entry, found.hold)
+        elif found.look is Look.TELL:
+            await self._tools.waits(entry)
+            told = replace(entry, told=True)
+            await self._insist(lambda: self._outbox.retry(self.claim, head, told, 0))
         else:
             await self._attempt(head, entry, found.hold)
 
@@ -176,12 +187,26 @@ class Delivery:
         """Submit once and decide about the head; hold: what the answer may show to be over."""
         with self._tools.slots.taken(entry.provider):
             result = await self._submit(entry)
-        if result is not None:
+        if result is NO_MONEY:
+            await self._wait_for_money(head, entry)
+        elif result is not None:
             await self._decide(head, tried(entry), result)
             if hold and (result is NO_SUCH_PROVIDER or hold.ends_with(result)):
                 await self._tools.holds.end(entry.provider)
         elif self._turn is Turn.OPTED_OUT:
             await self._suppress(head, entry)
+
+    async def _wait_for_money(self, head: str, entry: OutboxEntry) -> None:
+        """Leave a text to the time when there is money for it; notices are dropped."""
+        self._tries = ""  # it has shown that there is none
+        if entry.kind == NOTICE:
+            log.warning("message %s: a notice is dropped, the budget is used up", entry.id)
+            BUDGET_NOTICES.inc()
+            await self._suppress(head, entry)
+            return
+        since = entry.since if entry.born else int(time.time() * 1000)
+        waiting = replace(entry, since=since)
+        await self._insist(lambda: self._tools.holds.begin(self.claim, head, waiting, NO_MONEY))
 
     async def _give_up(self, head: str, entry: OutboxEntry, hold: Hold) -> None:
         """Bury a text without an attempt."""
@@ -205,6 +230,8 @@ class Delivery:
                 follows=lambda result: self._judge(entry, result) in OPEN,
                 before=lambda: self._may_write(entry),
             )
+        except BudgetExhausted:
+            return NO_MONEY
         except Exception as error:
             if isinstance(error, StoreUnavailable | NoTurn) and not self.writing:
                 raise
@@ -213,12 +240,17 @@ class Delivery:
             return SubmitResult(outcome, code="crash", text=CRASHED)
 
     async def _may_write(self, entry: OutboxEntry) -> bool:
-        """Mark the claim, in the pace of the sending number; False when nothing may be sent."""
+        """Mark the claim, in the pace of the sending number; False when nothing may be sent.
+
+        Raises BudgetExhausted when there is no money for it.
+        """
         self._turn = await self._next_turn(entry)
         if self._turn is not Turn.WRITE:
             if self._turn is not Turn.OPTED_OUT:
                 log.info("message %s: left to a later claim", entry.id)
             return False
+        # Only now: what another process has claimed, or nobody wants, would be paid for.
+        await self._tools.messenger.pay(_sms(entry), entry.provider, entry.attempts + 1)
         if self.claim.repeats:
             log.warning("message %s: sent again, its process died over it", entry.id)
             self._tools.repeated(entry)
@@ -319,7 +351,7 @@ def _sms(entry: OutboxEntry) -> Sms:
 
 def _flow(entry: OutboxEntry) -> Flow:
     """Return by whose share of a provider's rate a text goes."""
-    notice = entry.stranger or entry.kind in {"notice", CONFIRMATION}
+    notice = entry.stranger or entry.kind in {NOTICE, CONFIRMATION}
     return Flow.NOTICES if notice else Flow.RELAY
 
 

@@ -35,15 +35,31 @@ _WAKE = Script.load(__file__, "outbox_wake", "_enqueue")
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How often a provider that is held back is tried, and for how long texts wait, in seconds."""
+    """How often a provider that is held back is tried, and for how long texts wait, in seconds.
+
+    tell: after which a sender is told that his text waits for money.
+    """
 
     account: float = 60.0
     unreachable: float = 10.0
+    budget: float = 2.0
     age: float = 86_400.0
+    tell: float = 900.0
 
     def every_ms(self, why: Obstacle) -> int:
         """Return the time between two tries."""
-        return int((self.account if why is Obstacle.ACCOUNT else self.unreachable) * 1000)
+        every = {Obstacle.ACCOUNT: self.account, Obstacle.BUDGET: self.budget}
+        return int(every.get(why, self.unreachable) * 1000)
+
+    @property
+    def look_again_ms(self) -> int:
+        """How long a text waits at most before it is looked at, should nobody wake it."""
+        return int(self.tell * 1000)
+
+    @property
+    def tell_ms(self) -> int:
+        """The age at which a sender is told: a little less, since processes' clocks differ."""
+        return int(self.tell * 0.95 * 1000)
 
     @property
     def age_ms(self) -> int:
@@ -59,12 +75,14 @@ class Look(StrEnum):
     """What may be done with the head of a claim.
 
     GO: it is sent; TRY: it is sent, and shows whether its provider is back; LATE: it waited for too
-    long; PARKED: the claim has ended, its direction waits.
+    long; TELL: its sender is to be told that it waits for money; PARKED: the claim has ended, its
+    direction waits.
     """
 
     GO = "go"
     TRY = "try"
     LATE = "late"
+    TELL = "tell"
     PARKED = "parked"
 
 
@@ -82,6 +100,8 @@ class Hold:
         """Tell whether such an answer shows that the provider takes texts again."""
         if self.why is Obstacle.ACCOUNT:
             return result.outcome is Outcome.ACCEPTED
+        if self.why is Obstacle.BUDGET:  # there was money for it; another hold has begun, if any
+            return result.obstacle is None
         said = {Outcome.ACCEPTED, Outcome.REFUSED, Outcome.THROTTLED}
         return result.obstacle is None and result.outcome in said
 
@@ -109,7 +129,8 @@ class Holds:
 
     async def head(self, claim: Claim) -> Head:
         """Return the head of a claim; the claim of a direction that has to wait ends."""
-        args = (claim.direction, claim.token, self.patience.age_ms)
+        times = (self.patience.age_ms, self.patience.tell_ms, self.patience.look_again_ms)
+        args = (claim.direction, claim.token, *times)
         look, *found = await self._store.run(_HEAD, _keys(claim), args) or [Look.GO]
         text, hold = (*found, "", "")[:2]
         return Head(Look(look), text, _read(hold) if hold else None)
@@ -125,7 +146,8 @@ class Holds:
         if why is None:
             raise ValueError("the provider has said what it thinks of the text")
         what = (claim.direction, claim.token, head, entry.to_json(), entry.provider)
-        times = (self.patience.every_ms(why), entry.born, self.patience.age_ms)
+        ages = (self.patience.age_ms, self.patience.look_again_ms)
+        times = (self.patience.every_ms(why), entry.born, *ages)
         happened = await self._store.run(
             _HOLD, _keys(claim), (*what, why.value, result.code, *times)
         )
@@ -143,6 +165,12 @@ class Holds:
             log.warning("provider %s: takes texts again, those that waited go on", provider)
         await self.look_after()
 
+    async def money_is_there(self) -> None:
+        """Let the texts go that waited for money; those for which there is none wait again."""
+        for name, hold in tuple(self.current.items()):
+            if hold.why is Obstacle.BUDGET:
+                await self.end(name)
+
     async def look_after(self) -> None:
         """Wake whom nothing holds back any more, and whose turn it is to try."""
         woken, total = WOKEN_AT_ONCE, 0
@@ -159,7 +187,8 @@ class Holds:
 
     def _note(self, current: Mapping[str, Hold]) -> None:
         self.current = current
-        held = {provider_label(name) for name in current}
+        others = (name for name, hold in current.items() if hold.why is not Obstacle.BUDGET)
+        held = set(map(provider_label, others))
         for (label,), gauge in PROVIDERS_HELD.items():
             gauge.set(int(label in held))
 

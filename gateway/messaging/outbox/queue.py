@@ -28,6 +28,8 @@ LOOKS_PER_CLAIM = 4
 LEAST_LOOKS = 64
 # The kind of a text that tells somebody that he has opted out: the last one he gets.
 CONFIRMATION = "confirmation"
+# The kind of what the gateway itself says, which waits for no money.
+NOTICE = "notice"
 # The reason of a dead letter whose text nobody can read.
 UNREADABLE = "unreadable"
 
@@ -46,7 +48,8 @@ class OutboxEntry:
     kind: relay, notice, chat or CONFIRMATION; session: '' for none; attempts: that failed so far;
     created: ms; since: when it was queued again, or was first tried if nobody knows when it was
     created, ms; resent: it got no answer once and was sent again by itself; stranger: an answer to
-    one who takes part in nothing, before which participants' texts go.
+    one who takes part in nothing, before which participants' texts go; told: its sender knows that
+    it waits for money.
     """
 
     id: str
@@ -61,6 +64,7 @@ class OutboxEntry:
     since: int = 0
     resent: bool = False
     stranger: bool = False
+    told: bool = False
 
     @property
     def direction(self) -> str:

@@ -22,6 +22,7 @@ from gateway.messaging.outbox.delivery import (
     Slots,
     Suppressed,
     Tools,
+    Waits,
     interval_ms,
 )
 from gateway.messaging.outbox.holds import Holds
@@ -49,8 +50,9 @@ class OutboxWorker:
     suppressed: whether a text must not be sent (any more); decided: is told what became of a text
     (accepted, unknown, rejected, failed, suppressed) and the provider's last answer, perhaps twice;
     repeated: is told before a text is sent that a dead process may have sent; number_rate: texts a
-    second of one North American sending number, 0 = unpaced; resend: which unanswered texts are
-    sent again; lease, renewal, grace: seconds.
+    second of one North American sending number, 0 = unpaced; waits: is told of a text that has
+    waited for money for some time; resend: which unanswered texts are sent again; lease, renewal,
+    grace: seconds.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class OutboxWorker:
         decided: Decided,
         repeated: Repeated,
         number_rate: float,
+        waits: Waits,
         resend: Resend = Resend.REFUSED,
         concurrency: int = CONCURRENCY,
         lease: float = LEASE_SECONDS,
@@ -80,6 +83,7 @@ class OutboxWorker:
             resend,
             int(lease * 1000),
             interval_ms(number_rate),
+            waits,
         )
         self._outbox = outbox
         self._concurrency = concurrency

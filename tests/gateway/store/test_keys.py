@@ -170,10 +170,10 @@ def test_every_script_with_two_keys_is_tested_for_its_slot() -> None:
     assert tested == with_two - (relay - tested)
 
 
-# The scripts all of whose keys carry one tag, {relay} or {smssync}.
+# The scripts all of whose keys carry one tag, {relay}, {smssync} or {budget}.
 RELAY = (
-    "call device held inbox lobby lock log notices number optout outbox part participant relay"
-    " session task".split()
+    "budget call device held inbox lobby lock log notices number optout outbox part participant"
+    " relay session task".split()
 )
 RELAY_KEYS: list[Callable[[str], str]] = [
     keys.session,
@@ -207,7 +207,7 @@ def test_all_of_phones_lies_in_one_slot(key: Callable[[str], str], given: str) -
 
 def test_every_fixed_key_has_one_of_the_tags() -> None:
     fixed = [value for name, value in vars(keys).items() if name.isupper() and name != "WORLD"]
-    tagged = ("{relay}:", "{smssync}:", "{stats}:")
+    tagged = ("{relay}:", "{smssync}:", "{stats}:", "{budget}:")
     assert {"messages", "blocked", "newcomers"} == {
         key for key in fixed if not key.startswith(tagged)
     }

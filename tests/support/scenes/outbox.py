@@ -6,8 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
+from conf.protection import StartPrice
+from gateway.messaging.costs import TextCosts
 from gateway.messaging.messenger import Messenger
 from gateway.messaging.outbox.dead_letters import DeadLetters
 from gateway.messaging.outbox.holds import Holds, Patience
@@ -15,12 +18,17 @@ from gateway.messaging.outbox.queue import Counts, Outbox, OutboxEntry
 from gateway.messaging.outbox.worker import OutboxWorker
 from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
+from gateway.protection.budget import Budget
+from gateway.protection.prices import Prices
 from gateway.providers.base import SubmitResult
 from gateway.providers.vonage.sms import Account, VonageProvider
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
 from tests.support.outbox import push
 from tests.support.stand_ins.vonage import API_KEY, API_SECRET
+
+# What the stand-in charges for a part.
+PRICE = Decimal("0.0412")
 
 
 @dataclass
@@ -36,6 +44,7 @@ class Process:
     decided: list[tuple[str, str]] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
     repeated: list[str] = field(default_factory=list)
+    waiting: list[str] = field(default_factory=list)
     broken: dict[str, Exception] = field(default_factory=dict)
     holds: Holds = field(init=False)
     worker: OutboxWorker = field(init=False)
@@ -52,6 +61,9 @@ class Process:
             raise self.broken.pop("decided")
         self.decided.append((entry.id, state))
         self.answers.append(result.outcome.value if result else "")
+
+    async def note_waiting(self, entry: OutboxEntry) -> None:
+        self.waiting.append(entry.id)
 
     def wake(self) -> None:
         self.worker.wake()
@@ -92,16 +104,26 @@ async def process(
     started: bool = True,
     rate: float = 0,
     patience: Patience | None = None,
+    budget: Callable[[Store], Budget] | None = None,
     **options: Any,
 ) -> AsyncIterator[Process]:
-    """Run a process with a store of its own; domain: of the provider, rate: of its key."""
+    """Run a process with a store of its own; domain: of the provider, rate: of its key.
+
+    budget: makes what its texts are paid from, without which they cost nothing.
+    """
     store = connect(redis_url)
     account = Account(API_KEY, API_SECRET, f"http://{domain}/sms/json")
     provider = VonageProvider(account, rate=rate, timeout=20)
     made = Process(store, outbox(store), Receipts(store, days=1))
     made.gate.set()
     made.holds = Holds(store, patience or Patience(), made.wake)
-    messenger = Messenger({"nexmo": provider}, "nexmo", made.receipts, Pacer(store))
+    messenger = Messenger(
+        {"nexmo": provider},
+        "nexmo",
+        made.receipts,
+        Pacer(store),
+        costs=TextCosts(budget(store) if budget else None, Prices((StartPrice(PRICE),))),
+    )
     made.worker = OutboxWorker(
         made.outbox,
         made.holds,
@@ -109,6 +131,7 @@ async def process(
         suppressed=made.is_suppressed,
         decided=made.note,
         repeated=lambda entry: made.repeated.append(entry.id),
+        waits=made.note_waiting,
         **{"number_rate": 0, "grace": 0, **options},
     )
     if started:

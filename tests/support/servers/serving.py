@@ -35,7 +35,7 @@ async def serving(
     loaded = load([f"--redis_url={redis_url}", *options], {}, ROOT)
     assert [] == loaded.problems
     async with open_services(
-        loaded.settings, loaded.endpoints, loaded.devices, loaded.protection
+        loaded.settings, loaded.endpoints, loaded.devices, loaded.protection, loaded.given
     ) as services:
         all_routes = route_table(
             routes,

@@ -186,6 +186,8 @@ class VonageStandin(ThreadingHTTPServer):
             "receiver_limit_amount": 0,
             "protection": "off",
             "nexmo_rate": 0,
+            "budget_day": 0,
+            "budget_month": 0,
             "open_webhooks": "yes",
         }
         return [f"--{name}={value}" for name, value in {**values, **options}.items()]

@@ -1,0 +1,83 @@
+"""What a text costs its owner: who pays, for how many parts, and what it came to in the end."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from conf.providers import is_phone
+from gateway.protection.budget import Budget
+from gateway.protection.money import AS_RESERVED, NOTHING, Cost, How, Spending
+from gateway.protection.prices import Prices
+from gateway.providers.base import DeliveryState, Outcome, Sms, SubmitResult
+from gateway.store.script import ScriptCall
+from gateway.telephony import segments
+from gateway.telephony.phonenumber import country_of
+
+RELAY = ("relay",)
+# No text costs more: whoever tells such a price tells none.
+DEAREST = 10_000
+
+
+class TextCosts:
+    """Reserves the money for texts and settles it; budget None: nobody asks what they cost.
+
+    Those of phones cost nothing here: what they send is bounded by their hourly cap.
+
+    A reservation's name is the text's id, with the attempt where each has one of its own.
+    """
+
+    def __init__(self, budget: Budget | None, prices: Prices) -> None:
+        self._budget = budget
+        self._prices = prices
+
+    async def reserve(
+        self, name: str, sms: Sms, provider: str, scopes: tuple[str, ...], *, leaving: bool = False
+    ) -> None:
+        """Reserve what a text costs; raises BudgetExhausted and StoreUnavailable."""
+        if self._budget is not None and not is_phone(provider):
+            spending = self._spending(name, sms, provider, scopes)
+            await self._budget.reserve(spending, leaving=leaving)
+
+    async def leaves(self, name: str, provider: str) -> bool:
+        """Note that a text is about to be written; False when its reservation has ended."""
+        if self._budget is None or is_phone(provider):
+            return True
+        return await self._budget.leaves(name)
+
+    async def holds(self, name: str, provider: str) -> None:
+        """Note that a text was not taken, and is tried again."""
+        if self._budget is not None and not is_phone(provider):
+            await self._budget.holds(name)
+
+    def settlement(self, name: str, provider: str, result: SubmitResult) -> list[ScriptCall]:
+        """Return the calls that end a reservation by what the provider said, none for no name."""
+        if self._budget is None or not name or is_phone(provider):
+            return []
+        return [self._budget.settlement(name, provider, cost_of(result))]
+
+    def _spending(self, name: str, sms: Sms, provider: str, scopes: tuple[str, ...]) -> Spending:
+        country, parts = country_of(sms.to), segments.count(sms.text).parts
+        known_as = f"{provider}/sms/{country or '-'}"
+        return Spending(
+            name, scopes, provider, self._prices.sms(provider, country), parts, known_as
+        )
+
+
+def cost_of(result: SubmitResult) -> Cost:
+    """Return what an answer says of the price; what may have left is paid for."""
+    taken = sum(part.state is not DeliveryState.REJECTED for part in result.parts)
+    if result.outcome is Outcome.UNKNOWN:
+        return AS_RESERVED
+    if result.outcome is not Outcome.ACCEPTED and not taken:
+        return NOTHING
+    price = Decimal(result.price or -1)
+    if not 0 <= price <= DEAREST:
+        return Cost(How.COUNTED, taken) if taken else AS_RESERVED
+    network = result.network if result.network.isascii() and result.network.isalnum() else ""
+    return Cost(How.TOLD, taken, price, network)
+
+
+def public_scopes(source: str, site: str) -> tuple[str, ...]:
+    """Return under what a text counts; source: the path of an endpoint, or who else asked."""
+    endpoint = (f"endpoint:{source}",) if source.startswith("/") else ()
+    return (*endpoint, f"site:{site}") if site else endpoint
