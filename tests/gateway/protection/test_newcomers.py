@@ -27,7 +27,8 @@ NOWHERE = "redis://127.0.0.1:1"
 
 async def nothing() -> AsyncIterator[tuple[str, str]]:
     """Nothing was sent before."""
-    for each in ():
+    sent: tuple[tuple[str, str], ...] = ()
+    for each in sent:
         yield each
 
 

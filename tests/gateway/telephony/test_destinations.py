@@ -84,7 +84,9 @@ def test_what_a_country_has_is_special_by_its_type(region: str) -> None:
 
 @pytest.mark.parametrize("code", sorted(phonenumbers.COUNTRY_CODES_FOR_NON_GEO_REGIONS))
 def test_every_code_of_no_country_is_special(code: int) -> None:
-    number = known(phonenumbers.example_number_for_non_geo_entity(code))
+    example = phonenumbers.example_number_for_non_geo_entity(code)
+    assert example
+    number = known(example)
     assert OF_NO_COUNTRY[code] is special_of(number)
     assert (str(code), "") == (place_of(number.e164), country_of(number.e164))
 
