@@ -28,8 +28,9 @@ def rule_problems(protection: Protection) -> list[str]:
 def unknown_endpoints(protection: Protection, paths: Collection[str]) -> list[str]:
     """Return a line for each path of a rule, a limit or a budget that no message endpoint has."""
     shares = (each.of.removeprefix("endpoint:") for each in protection.budgets if ":/" in each.of)
-    ruled = (each.endpoint for each in (*protection.rules, *protection.own_limits))
-    named = {*shares, *ruled} - {"", *paths}
+    ruled = (each.endpoint for each in protection.rules)
+    limited = (each.endpoint for each in protection.own_limits)
+    named = {*shares, *ruled, *limited} - {"", *paths}
     return [f"protection_file: no message endpoint has the path {each}" for each in sorted(named)]
 
 
