@@ -99,12 +99,13 @@ class Rules:
 
     def _of_range(self, endpoint: str, e164: str) -> Rule | None:
         spellings = plans.all_spellings(e164)
-        return self._first(
-            (Basis.RANGE, spelling[:length], whose)
-            for length in self._lengths
-            for whose in (endpoint, "")
-            for spelling in spellings
-        )
+        for length in self._lengths:
+            for whose in (endpoint, ""):
+                for spelling in spellings:
+                    rule = self._rules.get((Basis.RANGE, spelling[:length], whose))
+                    if rule is not None:
+                        return rule
+        return None
 
     def _verdict(self, endpoint: str, place: str, number: PhoneNumber) -> Verdict:
         """Return the verdict on all numbers of a country (or calling code) and a kind."""

@@ -173,6 +173,11 @@ def test_a_range_holds_for_all_spellings_of_a_number(prefix: str, e164: str) -> 
     assert Basis.RANGE is judged(e164, Rule(BLOCK, range=prefix)).basis
 
 
+def test_an_own_range_comes_first_in_whichever_spelling() -> None:
+    own, general = Rule(ALLOW, range="+54112", endpoint=APP), Rule(BLOCK, range="+54911")
+    assert as_verdict(own) == judged("+5491123456789", own, general)
+
+
 def test_an_own_rule_holds_whatever_was_asked_before() -> None:
     """What is remembered of one endpoint, country or kind is nobody else's."""
     made = rules(at(SHOP, COUNTRY), COUNTRY, Rule(ALLOW, country="RU", endpoint=SHOP))
