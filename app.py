@@ -27,6 +27,7 @@ from conf.documents import describe, help_text
 from conf.loading import Loaded, load
 from conf.settings import Settings
 from gateway.access.gates import WebhookGate
+from gateway.protection.rule_checks import unknown_endpoints
 from gateway.telephony import phonenumber
 from gateway.wiring import from_settings
 from gateway.wiring.development import CannotStart, fill_pool, open_development
@@ -124,6 +125,9 @@ async def serve(loaded: Loaded, own_routes: Sequence[Route] = ()) -> None:
         _leave_garbage_alone()
         server.add_sockets(sockets)
         _say_what_matters(loaded, settings, port, services.webhooks)
+        paths = [each.path for each in application.endpoints]
+        for line in unknown_endpoints(loaded.protection, paths):
+            log.warning("%s", line)
         await stop.wait()
         await asyncio.gather(
             _drain(application, server), services.outbox_worker.stop(DRAIN_SECONDS)

@@ -10,9 +10,11 @@ import logging
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 
 from conf.protection import NewCountry
 from gateway.access.limiter import Limit
+from gateway.access.refusals import Refusals
 from gateway.errors import StoreUnavailable
 from gateway.store import keys
 from gateway.store.pipeline import Store
@@ -40,6 +42,7 @@ class Newcomers:
 
     def __init__(self, store: Store, policy: NewCountry, *, receipts: bool = True) -> None:
         self._store = store
+        self._refusals = Refusals(store)
         self.policy = policy
         self._limit = Limit(policy.amount, policy.window)
         self._receipts = receipts
@@ -61,16 +64,15 @@ class Newcomers:
 
         A count that is lost with the store costs one message more.
         """
-        field = _field(source, place_of(to))
-        known = self._known or ()
-        if not (self.policy.amount and source.startswith("/")) or field in known:
+        place = place_of(to)
+        field = _field(source, place)
+        if not (self.policy.amount and source.startswith("/")) or field in (self._known or ()):
             return
-        try:
+        with suppress(StoreUnavailable):
             count = await self._store.execute("HINCRBY", keys.NEWCOMERS, field, 1)
-        except StoreUnavailable:
-            return
-        if self._known is not None and count >= self.policy.known_after:
-            self._known.add(field)
+            if self._known is not None and count >= self.policy.known_after:
+                self._known.add(field)
+                await self._refusals.unblock(limit_class(source), place)
 
     async def taken(self, source: str, to: str) -> None:
         """Count a message that a provider took, where no receipt will tell that it arrived."""
@@ -114,6 +116,11 @@ class Newcomers:
         flat = [item for pair in sent.items() for item in pair]
         if await self._store.run(_ADOPT, [keys.NEWCOMERS], [ADOPTED, *flat]) and sent:
             log.info("the message endpoints have sent to %d countries before", len(sent))
+
+
+def limit_class(endpoint: str) -> str:
+    """Return the class under which the messages of an endpoint to new countries are counted."""
+    return f"new_country:{endpoint}"
 
 
 def _field(endpoint: str, place: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from conf.protection import Protection, Rule
 from gateway.protection.rules import place_of
@@ -23,6 +23,15 @@ def rule_problems(protection: Protection) -> list[str]:
         for each in numbers
         if not calling_code(each)
     ]
+
+
+def unknown_endpoints(protection: Protection, paths: Collection[str]) -> list[str]:
+    """Return a line for each path of a rule, a limit or a budget that no message endpoint has."""
+    shares = (each.of.removeprefix("endpoint:") for each in protection.budgets if ":/" in each.of)
+    ruled = (each.endpoint for each in protection.rules)
+    limited = (each.endpoint for each in protection.own_limits)
+    named = {*shares, *ruled, *limited} - {"", *paths}
+    return [f"protection_file: no message endpoint has the path {each}" for each in sorted(named)]
 
 
 def _of_rule(rule: Rule) -> Iterator[str]:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from conf.protection import DEFAULT_RULES, Action, Protection, Rule, Special
 from gateway.access.limiter import Limit
-from gateway.protection.newcomers import Newcomers
+from gateway.protection.newcomers import Newcomers, limit_class
 from gateway.telephony import destinations, plans
 from gateway.telephony.judges import is_possible
 from gateway.telephony.phonenumber import NEWER, PhoneNumber, mask, parse_international
@@ -99,12 +99,13 @@ class Rules:
 
     def _of_range(self, endpoint: str, e164: str) -> Rule | None:
         spellings = plans.all_spellings(e164)
-        return self._first(
-            (Basis.RANGE, spelling[:length], whose)
-            for length in self._lengths
-            for whose in (endpoint, "")
-            for spelling in spellings
-        )
+        for length in self._lengths:
+            for whose in (endpoint, ""):
+                for spelling in spellings:
+                    rule = self._rules.get((Basis.RANGE, spelling[:length], whose))
+                    if rule is not None:
+                        return rule
+        return None
 
     def _verdict(self, endpoint: str, place: str, number: PhoneNumber) -> Verdict:
         """Return the verdict on all numbers of a country (or calling code) and a kind."""
@@ -136,7 +137,7 @@ class Rules:
             Basis.NEW_COUNTRY,
             place,
             "nothing was delivered there before",
-            f"new_country:{endpoint}",
+            limit_class(endpoint),
             place,
             limit,
         )
@@ -162,9 +163,9 @@ def as_verdict(rule: Rule) -> Verdict:
     basis, destination, endpoint = place_of(rule)
     if rule.action is not Action.LIMIT:
         return Verdict(rule.action, basis, destination, rule.reason)
-    limit_class = f"rule:{endpoint}" if endpoint else "rule"
+    counted_as = f"rule:{endpoint}" if endpoint else "rule"
     limit = Limit(rule.amount, rule.window)
-    return Verdict(rule.action, basis, destination, rule.reason, limit_class, destination, limit)
+    return Verdict(rule.action, basis, destination, rule.reason, counted_as, destination, limit)
 
 
 def _place(number: PhoneNumber) -> str:

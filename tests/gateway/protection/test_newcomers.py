@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator, Iterable
 import pytest
 
 from conf.protection import DAY, NewCountry
-from gateway.access.limiter import Limit
+from gateway.access.limiter import Limit, Limiter
+from gateway.access.refusals import Refusals
+from gateway.errors import LimitExceeded
 from gateway.messaging.history import History
 from gateway.messaging.receipts import Receipts
 from gateway.protection import newcomers as newcomers_module
-from gateway.protection.newcomers import Newcomers
+from gateway.protection.newcomers import Newcomers, limit_class
 from gateway.providers.base import DeliveryState, Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
@@ -27,8 +29,8 @@ NOWHERE = "redis://127.0.0.1:1"
 
 async def nothing() -> AsyncIterator[tuple[str, str]]:
     """Nothing was sent before."""
-    none: tuple[tuple[str, str], ...] = ()
-    for each in none:
+    sent: tuple[tuple[str, str], ...] = ()
+    for each in sent:
         yield each
 
 
@@ -51,6 +53,19 @@ async def test_a_country_is_known_from_the_tenth_delivered_message_on(store: Sto
     assert NEW == made.limit(APP, "DE")
     await deliver(made, 1)
     assert made.limit(APP, "DE") is None
+
+
+async def test_who_was_refused_there_is_refused_no_more(store: Store) -> None:
+    """Nobody stands in the list of those who are, for a limit that is over."""
+    refusals, made = Refusals(store), await opened(store, NewCountry(1, 60, 2))
+    limiter, limit = Limiter(store, refusals), made.limit(APP, "DE")
+    assert limit
+    await limiter.hit(limit_class(APP), "DE", limit)
+    with pytest.raises(LimitExceeded):
+        await limiter.hit(limit_class(APP), "DE", limit)
+    assert 1 == (await refusals.page(10, "")).total
+    await deliver(made, 2)
+    assert 0 == (await refusals.page(10, "")).total
 
 
 @pytest.mark.parametrize(

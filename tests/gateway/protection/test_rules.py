@@ -11,7 +11,10 @@ from conf.protection import (
     DAY,
     DEFAULT_RULES,
     Action,
+    BudgetShare,
+    By,
     Exempt,
+    LayerLimit,
     NewCountry,
     Protection,
     Rule,
@@ -19,7 +22,7 @@ from conf.protection import (
 )
 from gateway.access.limiter import Limit
 from gateway.protection.newcomers import Newcomers
-from gateway.protection.rule_checks import rule_problems
+from gateway.protection.rule_checks import rule_problems, unknown_endpoints
 from gateway.protection.rules import ALLOWED, Basis, Rules, Verdict, as_verdict
 from gateway.store.pipeline import connect
 from gateway.telephony.judges import is_possible
@@ -170,6 +173,11 @@ def test_a_range_holds_for_all_spellings_of_a_number(prefix: str, e164: str) -> 
     assert Basis.RANGE is judged(e164, Rule(BLOCK, range=prefix)).basis
 
 
+def test_an_own_range_comes_first_in_whichever_spelling() -> None:
+    own, general = Rule(ALLOW, range="+54112", endpoint=APP), Rule(BLOCK, range="+54911")
+    assert as_verdict(own) == judged("+5491123456789", own, general)
+
+
 def test_an_own_rule_holds_whatever_was_asked_before() -> None:
     """What is remembered of one endpoint, country or kind is nobody else's."""
     made = rules(at(SHOP, COUNTRY), COUNTRY, Rule(ALLOW, country="RU", endpoint=SHOP))
@@ -317,6 +325,23 @@ def test_an_exempt_number_of_no_country_is_a_problem() -> None:
 )
 def test_what_numbers_have_is_none(rule: Rule) -> None:
     assert [] == rule_problems(Protection(rules=(rule,)))
+
+
+def test_a_path_that_no_endpoint_has_is_told() -> None:
+    """Of rules, limits and budgets; a rule for it would never decide."""
+    protection = Protection(
+        rules=(at(APP, ALL), at("/ap", ALL), ALL),
+        own_limits=(LayerLimit(By.ADDRESS, 1, 1, endpoint=SHOP), LayerLimit(By.ALL, 1, 1)),
+        budgets=(
+            BudgetShare("endpoint:/apps"),
+            BudgetShare(f"endpoint:{APP}"),
+            BudgetShare("calls"),
+        ),
+    )
+    told = [
+        f"protection_file: no message endpoint has the path {each}" for each in ("/ap", "/apps")
+    ]
+    assert told == unknown_endpoints(protection, [APP, SHOP])
 
 
 def test_nothing_is_said_where_no_rule_is() -> None:
