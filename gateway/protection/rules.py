@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -65,8 +64,9 @@ class Rules:
     """Judges destinations: the narrowest rule that fits decides.
 
     A range comes before a country, a country before a calling code, that before a kind and a kind
-    before everything; a longer range before a shorter one, and of equals an endpoint's own rule
-    before one for all, one of the file before a default.
+    before everything, but that a kind which is blocked stays so in every country; a longer range
+    before a shorter one, and of equals an endpoint's own rule before one for all, one of the file
+    before a default.
     """
 
     def __init__(self, protection: Protection, newcomers: Newcomers) -> None:
@@ -113,19 +113,21 @@ class Rules:
         known = self._verdicts.get((endpoint, place, special))
         if known is not None:
             return known
-        named = (
-            (Basis.COUNTRY, place),
-            (Basis.CALLING_CODE, destinations.calling_code(number.e164)),
-            (Basis.KIND, special or ""),
-            (Basis.EVERYTHING, "*"),
-        )
-        rule = self._first((*each, whose) for each in named for whose in (endpoint, ""))
+        of_kind = self._first(endpoint, (Basis.KIND, special or ""))
+        if of_kind and of_kind.action is Action.BLOCK and number.country:
+            rule: Rule | None = of_kind  # who allows a country does not mean its satellites
+        else:
+            by_code = (Basis.CALLING_CODE, destinations.calling_code(number.e164))
+            by_place = self._first(endpoint, (Basis.COUNTRY, place), by_code)
+            rule = by_place or of_kind or self._first(endpoint, (Basis.EVERYTHING, "*"))
         verdict = as_verdict(rule) if rule else ALLOWED
         self._verdicts[endpoint, place, special] = verdict
         return verdict
 
-    def _first(self, places: Iterable[_Place]) -> Rule | None:
-        return next((self._rules[each] for each in places if each in self._rules), None)
+    def _first(self, endpoint: str, *places: tuple[Basis, str]) -> Rule | None:
+        """Return the first rule about one of these, of equals the endpoint's own."""
+        wanted = ((*each, whose) for each in places for whose in (endpoint, ""))
+        return next((self._rules[each] for each in wanted if each in self._rules), None)
 
     def _newcomers_verdict(self, endpoint: str, place: str) -> Verdict | None:
         """Return the verdict on a country to which an endpoint never sent, None on others."""

@@ -98,6 +98,7 @@ def test_without_a_file_mobiles_of_all_countries_are_allowed_and_nothing_dearer(
 RANGE, LONGER = Rule(BLOCK, range="+491761"), Rule(ALLOW, range="+49176123")
 COUNTRY, CODE = Rule(BLOCK, country="DE"), Rule(ALLOW, calling_code="49")
 KIND, ALL = Rule(ALLOW, kind=Special.SATELLITE), Rule(BLOCK)
+RU = Rule(LIMIT, country="RU")
 US, NANP = Rule(BLOCK, country="US"), Rule(LIMIT, calling_code="1")
 
 
@@ -124,7 +125,13 @@ def at(endpoint: str, rule: Rule) -> Rule:
         pytest.param(IRIDIUM, [ALL], DEFAULT_RULES[0], id="a default kind, too"),
         pytest.param(IRIDIUM, [KIND], KIND, id="the file before a default"),
         pytest.param(IRIDIUM, [Rule(ALLOW, calling_code="881")], None, id="a code before a kind"),
-        pytest.param(RUSSIAN_SATELLITE, [Rule(ALLOW, country="RU")], None, id="a country, too"),
+        pytest.param(
+            RUSSIAN_SATELLITE,
+            [Rule(ALLOW, country="RU"), Rule(LIMIT, calling_code="7")],
+            DEFAULT_RULES[0],
+            id="no country's or code's before a kind that is blocked",
+        ),
+        pytest.param(RUSSIAN_SATELLITE, [KIND, RU], RU, id="a country before one that is not"),
         pytest.param(RUSSIAN_SATELLITE, [Rule(ALLOW, range="+7954")], None, id="a range, too"),
         pytest.param(GERMAN, [COUNTRY, at(APP, COUNTRY)], at(APP, COUNTRY), id="its own first"),
         pytest.param(GERMAN, [at(APP, ALL), COUNTRY], COUNTRY, id="but a narrower before its own"),
@@ -183,7 +190,7 @@ def test_an_own_rule_holds_whatever_was_asked_before() -> None:
     made = rules(at(SHOP, COUNTRY), COUNTRY, Rule(ALLOW, country="RU", endpoint=SHOP))
     asked = [(where, each) for where in (APP, SHOP) for each in (GERMAN, AMERICAN, IRIDIUM)]
     asked += [(where, each) for where in (SHOP, APP) for each in ("+79161234567", "+79541234567")]
-    expected = [BLOCK, ALLOW, BLOCK, ALLOW, ALLOW, BLOCK, ALLOW, ALLOW, ALLOW, BLOCK]
+    expected = [BLOCK, ALLOW, BLOCK, ALLOW, ALLOW, BLOCK, ALLOW, BLOCK, ALLOW, BLOCK]
     for _ in range(2):
         assert expected == [made.verdict(where, number(each)).action for where, each in asked]
 
