@@ -201,12 +201,14 @@ async def would_pass(
         services.validation_limits.look(address),
         services.optouts.is_out(number.person if number else ""),
     )
-    tone, words = answer(number, checks)
+    tone, words = answer(number, checks, opted_out=opted_out)
     counted_as = limit_subject(address)
     return Check(counted_as, regions, number, opted_out, checks, validation, tone, words)
 
 
-def answer(number: PhoneNumber | None, checks: Sequence[EndpointCheck]) -> tuple[str, str]:
+def answer(
+    number: PhoneNumber | None, checks: Sequence[EndpointCheck], *, opted_out: bool
+) -> tuple[str, str]:
     """Return the tone and the sentence that answer whether a message would be sent."""
     if not checks:
         return "odd", "No: there is no message endpoint. Set message and sender."
@@ -215,6 +217,8 @@ def answer(number: PhoneNumber | None, checks: Sequence[EndpointCheck]) -> tuple
     unusable = _unusable(number) or _blocked(checks)
     if unusable:
         return "bad", f"No: {unusable}, so the answer is receiver_validation."
+    if opted_out:
+        return "bad", "No: it has texted STOP, so the answer is receiver_opted_out."
     stopped = [each for each in checks if each.wait or each.blocked]
     if not stopped:
         return "good", "Yes, this request would pass."

@@ -255,11 +255,11 @@ async def test_the_address_tells_in_which_country_a_number_is_looked_for(
 
 
 async def test_an_opt_out_is_told_with_what_it_means(operator: Operator, store: Store) -> None:
-    """It holds for masked conversations, not for what a visitor asks for himself."""
+    """It holds for masked conversations and for what a visitor asks for himself."""
     await store.execute("ZADD", keys.OPTOUTS, 1, NUMBER)
     page = await ask(operator)
-    assert "has opted out</span> of masked conversations" in page
-    assert "Yes, this request would pass." == said(page)
+    assert "has opted out</span> of all messages" in page
+    assert "No: it has texted STOP, so the answer is receiver_opted_out." == said(page)
 
 
 DOUBTS = {
@@ -347,7 +347,7 @@ def test_one_sentence_answers_for_all_endpoints(
     gates: tuple[EndpointCheck, ...], tone: str, words: str
 ) -> None:
     """In the order in which an endpoint checks."""
-    assert (tone, words) == answer(MOBILE, gates)
+    assert (tone, words) == answer(MOBILE, gates, opted_out=False)
 
 
 # --- In a browser --------------------------------------------------------------------------------
