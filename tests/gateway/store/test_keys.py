@@ -122,6 +122,9 @@ async def test_a_script_is_what_its_name_loads(path: Path) -> None:
         (keys.MESSAGES, "messages"),
         (keys.limit("message", "203.0.113.9"), "limit:message:{203.0.113.9}"),
         (keys.limit("message:/get/", "2001:db8::/64"), "limit:message:/get/:{2001:db8::/64}"),
+        (keys.limit_callers("range-60", "49xxxx"), "callers:range-60:{49xxxx}"),
+        (keys.limit_share("all-60", "49", "all"), "share:all-60:49:{all}"),
+        (keys.same_text("0a", "+4917612345678"), "same-text:0a:{+4917612345678}"),
         (keys.pace("nexmo:key"), "pace:{nexmo:key}"),
         (keys.message("ab12"), "message:{ab12}"),
         (keys.message_events("ab12"), "message:{ab12}:events"),
@@ -148,6 +151,10 @@ TOGETHER: dict[str, Callable[[str], tuple[str, str]]] = {
     "pace_reserve": lambda given: (
         keys.pace(f"nexmo:{given}"),
         keys.pace_asked(f"nexmo:{given}"),
+    ),
+    "limit_give_back": lambda given: (
+        keys.limit("receiver", given),
+        keys.limit_callers("receiver", given),
     ),
     "stats_add": lambda given: (keys.stats_flushed(given), keys.STATS_LATEST),
 }
