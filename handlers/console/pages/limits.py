@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from conf.messages import MessageEndpoint
+from conf.protection import Mode
 from gateway.access.client_address import limit_subject, parse_address
-from gateway.access.limiter import EndpointLimits, Limit, Look
+from gateway.access.limiter import Limit, Look
 from gateway.access.refusals import Refused
 from gateway.access.sign_ins import TRIES
 from gateway.errors import BadRequest
+from gateway.protection.layers import Call, EndpointLayer
 from gateway.telephony import phonenumber
 from gateway.telephony.phonenumber import PhoneNumber
 from gateway.wiring.services import Services
@@ -27,10 +29,18 @@ ROWS = 50
 # Those whose time ends at the same millisecond as that of the one to be let through.
 MOST_AT_ONCE = 200
 LONGEST = 100
-# What the classes of limits count; behind a colon stands an endpoint with a count of its own.
+# What the classes of limits count; behind a dash stands the window of those of protection, behind
+# a colon an endpoint, and behind an @ a shop, with a count of its own.
 CLASSES = {
     "message": "messages that an address asks for",
     "receiver": "messages to a receiver",
+    "address": "messages that an address asks for",
+    "network": "messages that an IPv6 /48 asks for",
+    "range": "messages to numbers of one range",
+    "calling_code": "messages to a calling code",
+    "endpoint": "messages of an endpoint",
+    "site": "messages for a shop",
+    "all": "messages of all endpoints",
     "validation": "validations of numbers by an address",
     "console": "sign-ins to this console by an address",
     "lobby": "answers of the random chat to a sender",
@@ -50,17 +60,40 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Further:
+    """What a request meets in a limit of protection; by_caller: it counts whoever calls."""
+
+    what: str
+    subject: str
+    look: Look
+    enforced: bool
+    by_caller: bool
+
+    @property
+    def wait(self) -> int:
+        """Seconds for which it refuses the request."""
+        return self.look.wait if self.enforced else 0
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointCheck:
     """A message endpoint and what a request meets there."""
 
     path: str
     address: Look
     receiver: Look
+    further: Sequence[Further] = ()
+
+    @property
+    def caller_wait(self) -> int:
+        """Seconds until the address might call, whatever it asks for."""
+        return max([self.address.wait, *(each.wait for each in self.further if each.by_caller)])
 
     @property
     def wait(self) -> int:
         """Seconds until the request would pass, 0 = at once."""
-        return max(self.address.wait, self.receiver.wait)
+        waits = (each.wait for each in self.further)
+        return max([self.address.wait, self.receiver.wait, *waits])
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +134,23 @@ class LimitsPage(Action):
                 (each.path, of(each).address.limit, of(each).receiver.limit)
                 for each in self.application.endpoints
             ],
+            "further": self._further(),
             "validation": self.services.validation_limits.limit,
             "tries": TRIES,
             "doubt": "",
             "check": None,
         }
+
+    def _further(self) -> list[tuple[str, EndpointLayer]]:
+        """Return the limits of protection in words, those that endpoints share once."""
+        of = self.services.layers.of
+        found = {
+            each.limit_class: each
+            for endpoint in self.application.endpoints
+            for each in (*of(endpoint).of_caller, *of(endpoint).of_message)
+            if not each.contract
+        }
+        return [(what(name), each) for name, each in found.items()]
 
     def mark(self, refused: Refused) -> str:
         """Return what stands for somebody who is refused."""
@@ -145,21 +190,42 @@ class WouldPass(Question, LimitsPage):
 
 def what(limit_class: str) -> str:
     """Return in words what a class of limits counts."""
-    kind, _, endpoint = limit_class.partition(":")
+    counted, _, where = limit_class.partition(":")
+    kind, _, window = counted.partition("-")
+    endpoint, _, site = where.partition("@")
     words = CLASSES.get(kind, kind)
-    return f"{words} at {endpoint}" if endpoint else words
+    seconds = window.partition("-")[0]
+    if seconds.isdecimal():
+        words += f" in {span(int(seconds))}"
+    words += f" at {endpoint}" if endpoint else ""
+    return f"{words} for {site}" if site else words
 
 
-async def look(place: str, limits: EndpointLimits, address: str, e164: str) -> EndpointCheck:
-    """Return what a request of ``address`` for ``e164`` meets at a path; counts nothing.
+async def look(services: Services, endpoint: MessageEndpoint, call: Call) -> EndpointCheck:
+    """Return what a call meets at an endpoint; counts nothing.
 
-    e164: '' for what is no number, and so meets no limit of one.
+    Without a number it meets no limit of one.
     """
-    by_address, by_receiver = await asyncio.gather(
-        limits.address.look(address),
-        limits.receiver.look(e164) if e164 else _unused(limits.receiver.limit),
+    own, layers = services.message_limits.of(endpoint), services.layers.of(endpoint)
+    by_caller = layers.caller(call)
+    met = [*by_caller, *(layers.message(call) if call.to else ())]
+    looks = await services.admission.look(met)
+    named = {layer.limit_class: found for layer, found in zip(met, looks, strict=True)}
+    address, receiver = (
+        named.pop(quota.limit_class, unused(quota.limit)) for quota in (own.address, own.receiver)
     )
-    return EndpointCheck(place, by_address, by_receiver)
+    further = [
+        Further(
+            what(layer.limit_class),
+            layer.subject,
+            named[layer.limit_class],
+            layer.mode is Mode.ENFORCE,
+            layer in by_caller,
+        )
+        for layer in met
+        if layer.limit_class in named
+    ]
+    return EndpointCheck(endpoint.path, address, receiver, further)
 
 
 async def would_pass(
@@ -172,9 +238,9 @@ async def would_pass(
     regions = services.countries.candidates(None, address, None)
     number = phonenumber.parse(written, regions, services.judge)
     e164 = number.person if number else ""
-    limits = [(each.path, services.message_limits.of(each)) for each in endpoints]
+    call = Call(address, e164)
     checks, validation, opted_out = await asyncio.gather(
-        asyncio.gather(*(look(*each, address, e164) for each in limits)),
+        asyncio.gather(*(look(services, each, call) for each in endpoints)),
         services.validation_limits.look(address),
         services.optouts.is_out(e164),
     )
@@ -187,7 +253,7 @@ def answer(number: PhoneNumber | None, checks: Sequence[EndpointCheck]) -> tuple
     """Return the tone and the sentence that answer whether a message would be sent."""
     if not checks:
         return "odd", "No: there is no message endpoint. Set message and sender."
-    if all(each.address.wait for each in checks):
+    if all(each.caller_wait for each in checks):
         return "bad", _used_up(min(checks, key=lambda each: each.wait))
     unusable = _unusable(number)
     if unusable:
@@ -211,7 +277,7 @@ def _unusable(number: PhoneNumber | None) -> str:
 
 def _used_up(first: EndpointCheck) -> str:
     """Return why nothing of an address passes; first: the endpoint where it soonest will."""
-    by_address, by_number = span(first.address.wait), span(first.receiver.wait)
+    by_address, by_number = span(first.caller_wait), span(first.receiver.wait)
     if not first.receiver.wait:
         return f"No: the address has used up its calls; the next passes in {by_address}."
     return (
@@ -227,7 +293,8 @@ def _doubt(address: str, number: str) -> str:
     return "" if number.strip() else "The number is missing."
 
 
-async def _unused(limit: Limit) -> Look:
+def unused(limit: Limit) -> Look:
+    """Return what a limit holds for somebody of whom nothing is counted."""
     return Look(0, limit.amount, limit.seconds, 0)
 
 
