@@ -9,19 +9,20 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from conf.messages import MessageEndpoint
-from conf.protection import Mode
 from gateway.access.client_address import limit_subject, parse_address
 from gateway.access.limiter import Limit, Look
 from gateway.access.refusals import Refused
 from gateway.access.sign_ins import TRIES
 from gateway.errors import BadRequest
-from gateway.protection.layers import Call, EndpointLayer
+from gateway.protection.layers import Call
 from gateway.telephony import phonenumber
 from gateway.telephony.phonenumber import PhoneNumber
 from gateway.wiring.services import Services
 from handlers.console.base import path
 from handlers.console.formatting import span
 from handlers.console.page import Action, Question, page_or_first
+from handlers.console.pages import further
+from handlers.console.pages.further import Further
 
 log = logging.getLogger(__name__)
 
@@ -29,18 +30,10 @@ ROWS = 50
 # Those whose time ends at the same millisecond as that of the one to be let through.
 MOST_AT_ONCE = 200
 LONGEST = 100
-# What the classes of limits count; behind a dash stands the window of those of protection, behind
-# a colon an endpoint, and behind an @ a shop, with a count of its own.
+# What the classes of limits count; behind a colon stands an endpoint with a count of its own.
 CLASSES = {
     "message": "messages that an address asks for",
     "receiver": "messages to a receiver",
-    "address": "messages that an address asks for",
-    "network": "messages that an IPv6 /48 asks for",
-    "range": "messages to numbers of one range",
-    "calling_code": "messages to a calling code",
-    "endpoint": "messages of an endpoint",
-    "site": "messages for a shop",
-    "all": "messages of all endpoints",
     "validation": "validations of numbers by an address",
     "console": "sign-ins to this console by an address",
     "lobby": "answers of the random chat to a sender",
@@ -57,22 +50,6 @@ class Row:
     refused: Refused
     what: str
     mark: str
-
-
-@dataclass(frozen=True, slots=True)
-class Further:
-    """What a request meets in a limit of protection; by_caller: it counts whoever calls."""
-
-    what: str
-    subject: str
-    look: Look
-    enforced: bool
-    by_caller: bool
-
-    @property
-    def wait(self) -> int:
-        """Seconds for which it refuses the request."""
-        return self.look.wait if self.enforced else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,23 +111,12 @@ class LimitsPage(Action):
                 (each.path, of(each).address.limit, of(each).receiver.limit)
                 for each in self.application.endpoints
             ],
-            "further": self._further(),
+            "further": further.table(self.services.layers, self.application.endpoints),
             "validation": self.services.validation_limits.limit,
             "tries": TRIES,
             "doubt": "",
             "check": None,
         }
-
-    def _further(self) -> list[tuple[str, EndpointLayer]]:
-        """Return the limits of protection in words, those that endpoints share once."""
-        of = self.services.layers.of
-        found = {
-            each.limit_class: each
-            for endpoint in self.application.endpoints
-            for each in (*of(endpoint).of_caller, *of(endpoint).of_message)
-            if not each.contract
-        }
-        return [(what(name), each) for name, each in found.items()]
 
     def mark(self, refused: Refused) -> str:
         """Return what stands for somebody who is refused."""
@@ -190,15 +156,11 @@ class WouldPass(Question, LimitsPage):
 
 def what(limit_class: str) -> str:
     """Return in words what a class of limits counts."""
-    counted, _, where = limit_class.partition(":")
-    kind, _, window = counted.partition("-")
-    endpoint, _, site = where.partition("@")
-    words = CLASSES.get(kind, kind)
-    seconds = window.partition("-")[0]
-    if seconds.isdecimal():
-        words += f" in {span(int(seconds))}"
-    words += f" at {endpoint}" if endpoint else ""
-    return f"{words} for {site}" if site else words
+    kind, _, endpoint = limit_class.partition(":")
+    words = CLASSES.get(kind)
+    if words is None:
+        return further.what(limit_class)
+    return f"{words} at {endpoint}" if endpoint else words
 
 
 async def look(services: Services, endpoint: MessageEndpoint, call: Call) -> EndpointCheck:
@@ -214,18 +176,8 @@ async def look(services: Services, endpoint: MessageEndpoint, call: Call) -> End
     address, receiver = (
         named.pop(quota.limit_class, unused(quota.limit)) for quota in (own.address, own.receiver)
     )
-    further = [
-        Further(
-            what(layer.limit_class),
-            layer.subject,
-            named[layer.limit_class],
-            layer.mode is Mode.ENFORCE,
-            layer in by_caller,
-        )
-        for layer in met
-        if layer.limit_class in named
-    ]
-    return EndpointCheck(endpoint.path, address, receiver, further)
+    rest = further.of(met, named)
+    return EndpointCheck(endpoint.path, address, receiver, rest)
 
 
 async def would_pass(

@@ -153,8 +153,8 @@ TOGETHER: dict[str, Callable[[str], tuple[str, str]]] = {
         keys.pace_asked(f"nexmo:{given}"),
     ),
     "limit_give_back": lambda given: (
-        keys.limit("receiver", given),
-        keys.limit_callers("receiver", given),
+        keys.limit("range-3600", f"49{given}"),
+        keys.limit_callers("range-3600", f"49{given}"),
     ),
     "stats_add": lambda given: (keys.stats_flushed(given), keys.STATS_LATEST),
 }
