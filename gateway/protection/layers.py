@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-import phonenumbers
-
 from conf.messages import MessageEndpoint
 from conf.protection import By, LayerLimit, Mode, Protection
 from gateway.access.client_address import limit_subject, network_subject
 from gateway.access.limiter import Limit, MessageLimits, Quota
 from gateway.protection.admission import NOTHING_SPARE, Layer, Spare, SpareKind
+from gateway.telephony.destinations import calling_code
 from gateway.telephony.plans import person
 
 RANGE_DIGITS = 4  # the last digits of a number, which do not belong to its range
@@ -174,14 +173,6 @@ class Layers:
             limit = Limit(each.amount, each.window)
             spare = _SPARES[each.by]
             yield EndpointLayer(each.by, limit_class, limit, mode, endpoint.path, each.site, spare)
-
-
-@lru_cache(maxsize=4096)
-def calling_code(e164: str) -> str:
-    """Return the digits of a number (E.164) that stand for its country or network."""
-    found = (e164[1:end] for end in range(2, 5))
-    known = phonenumbers.COUNTRY_CODE_TO_REGION_CODE
-    return next((code for code in found if code.isdecimal() and int(code) in known), "")
 
 
 def number_range(e164: str) -> str:

@@ -79,11 +79,11 @@ class SameTexts:
     async def wait(self, repeat: Attempt) -> Attempt:
         """Return a repeat's first one with its answer, or what to send when that failed.
 
-        When nothing is known of it by the time at which it would be lost, it is returned as it is:
-        its outcome is unknown. Raises StoreUnavailable.
+        When it is lost one of those who wait is the next. When that one, too, is still under way,
+        it is returned as it is: its outcome is unknown. Raises StoreUnavailable.
         """
         loop = asyncio.get_running_loop()
-        pause, over = FIRST_PAUSE, loop.time() + self._lease_ms / 1000
+        pause, over = FIRST_PAUSE, loop.time() + self._lease_ms / 1000 + 2 * LONGEST_PAUSE
         while repeat.running and loop.time() < over:
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, LONGEST_PAUSE)

@@ -4,17 +4,17 @@
 --            that begins at a minute, doubles with each call beyond the amount, ends at an hour;
 --            up to a quarter more or less, by who came last, so that all who ask meanwhile are
 --            told the same moment. spare: when each was counted last (sorted set)
---   share:   the first ``some`` calls for each part of the whole, such as a country; spare: list
+--   share:   the first ``some`` calls for each part of the whole, such as a country, until all
+--            together are three times the amount; spare: their times (list)
 -- spare_wait(layer, now)  0, or the ms until the layer lets the call through
 -- spare_add(layer, now)  counts it
-local SPARE_FIRST, SPARE_LONGEST, SPARE_DOUBLED = 60000, 3600000, 6
+local SPARE_FIRST, SPARE_LONGEST, SPARE_DOUBLED, SPARE_TIMES = 60000, 3600000, 6, 3
 local function spare_callers_wait(layer, now, full)
   local known = redis.call('ZSCORE', layer.spare, layer.who)
   if known and known + layer.window > now then return full end
   local beyond = 0
-  while beyond < SPARE_DOUBLED
-    and window_wait(layer.list, layer.amount + beyond + 1, layer.window, now) > 0 do
-    beyond = beyond + 1
+  for n = 1, SPARE_DOUBLED do
+    if window_wait(layer.list, layer.amount + n, layer.window, now) > 0 then beyond = n end
   end
   local last = redis.call('LINDEX', layer.list, 0)
   local came = redis.call('ZREVRANGE', layer.spare, 0, 0)[1] or ''
@@ -26,17 +26,18 @@ local function spare_wait(layer, now)
   local full = window_wait(layer.list, layer.amount, layer.window, now)
   if full == 0 or layer.kind == '' then return full end
   if layer.kind == 'callers' then return spare_callers_wait(layer, now, full) end
-  return math.min(full, window_wait(layer.spare, layer.some, layer.window, now))
+  local all = window_wait(layer.list, SPARE_TIMES * layer.amount, layer.window, now)
+  return math.min(full, math.max(all, window_wait(layer.spare, layer.some, layer.window, now)))
 end
 local function spare_add(layer, now)
   local kept = layer.amount
   if layer.kind == 'callers' then
     kept = kept + SPARE_DOUBLED
-    local gone = string.format('%.0f', now - layer.window)
     redis.call('ZADD', layer.spare, string.format('%.0f', now), layer.who)
-    redis.call('ZREMRANGEBYSCORE', layer.spare, '-inf', gone)
+    redis.call('ZREMRANGEBYSCORE', layer.spare, '-inf', string.format('%.0f', now - layer.window))
     redis.call('PEXPIRE', layer.spare, layer.window)
   elseif layer.kind == 'share' then
+    kept = kept * SPARE_TIMES
     window_follow(layer.spare, layer.window, now)
     window_add(layer.spare, layer.some, layer.window, now)
   end

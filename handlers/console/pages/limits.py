@@ -14,14 +14,16 @@ from gateway.access.limiter import Limit, Look
 from gateway.access.refusals import Refused
 from gateway.access.sign_ins import TRIES
 from gateway.errors import BadRequest
+from gateway.protection.layers import Call
 from gateway.telephony import phonenumber
 from gateway.telephony.phonenumber import PhoneNumber
 from gateway.wiring.services import Services
 from handlers.console.base import path
 from handlers.console.formatting import span
 from handlers.console.page import Action, Question, page_or_first
-from handlers.console.pages import destinations
+from handlers.console.pages import destinations, further
 from handlers.console.pages.destinations import MODES, Destination
+from handlers.console.pages.further import Further
 
 log = logging.getLogger(__name__)
 
@@ -60,12 +62,13 @@ class EndpointCheck:
     path: str
     address: Look
     receiver: Look
+    further: Sequence[Further] = ()
     destination: Destination | None = None
 
     @property
-    def wait(self) -> int:
-        """Seconds until the request would pass, 0 = at once."""
-        return max(self.address.wait, self._receiver_wait)
+    def caller_wait(self) -> int:
+        """Seconds until the address might call, whatever it asks for."""
+        return max([self.address.wait, *(each.wait for each in self.further if each.by_caller)])
 
     @property
     def blocked(self) -> bool:
@@ -73,11 +76,14 @@ class EndpointCheck:
         return self.destination is not None and self.destination.blocked
 
     @property
-    def _receiver_wait(self) -> int:
+    def wait(self) -> int:
+        """Seconds until the request would pass, 0 = at once."""
+        waits = [self.address.wait, *(each.wait for each in self.further)]
         if self.destination is None:
-            return self.receiver.wait
-        exempt = self.destination.verdict.exempt
-        return 0 if exempt else max(self.receiver.wait, self.destination.wait)
+            waits.append(self.receiver.wait)
+        elif not self.destination.verdict.exempt:
+            waits += [self.receiver.wait, self.destination.wait]
+        return max(waits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +124,7 @@ class LimitsPage(Action):
                 (each.path, of(each).address.limit, of(each).receiver.limit)
                 for each in self.application.endpoints
             ],
+            "further": further.table(self.services.layers, self.application.endpoints),
             "validation": self.services.validation_limits.limit,
             "rules": destinations.table(self.services.rule_gate),
             "mode": MODES[self.services.rule_gate.mode],
@@ -165,26 +172,32 @@ class WouldPass(Question, LimitsPage):
 def what(limit_class: str) -> str:
     """Return in words what a class of limits counts."""
     kind, _, endpoint = limit_class.partition(":")
-    words = CLASSES.get(kind, kind)
+    words = CLASSES.get(kind)
+    if words is None:
+        return further.what(limit_class)
     return f"{words} at {endpoint}" if endpoint else words
 
 
 async def look(
     services: Services, endpoint: MessageEndpoint, address: str, number: PhoneNumber | None
 ) -> EndpointCheck:
-    """Return what a request of ``address`` for a number meets at an endpoint; counts nothing.
+    """Return what a call of ``address`` for a number meets at an endpoint; counts nothing.
 
-    What is no number meets no limit of one.
+    Without a number it meets no limit of one.
     """
-    limits = services.message_limits.of(endpoint)
-    return EndpointCheck(
-        endpoint.path,
-        *await asyncio.gather(
-            limits.address.look(address),
-            limits.receiver.look(number.person) if number else _unused(limits.receiver.limit),
-            destinations.look(services.rule_gate, endpoint.path, number),
-        ),
+    own, layers = services.message_limits.of(endpoint), services.layers.of(endpoint)
+    call = Call(address, number.person if number else "")
+    by_caller = layers.caller(call)
+    met = [*by_caller, *(layers.message(call) if call.to else ())]
+    looks, destination = await asyncio.gather(
+        services.admission.look(met), destinations.look(services.rule_gate, endpoint.path, number)
     )
+    named = {layer.limit_class: found for layer, found in zip(met, looks, strict=True)}
+    by_address, receiver = (
+        named.pop(quota.limit_class, unused(quota.limit)) for quota in (own.address, own.receiver)
+    )
+    rest = further.of(met, named)
+    return EndpointCheck(endpoint.path, by_address, receiver, rest, destination)
 
 
 async def would_pass(
@@ -212,13 +225,12 @@ def answer(
     """Return the tone and the sentence that answer whether a message would be sent."""
     if not checks:
         return "odd", "No: there is no message endpoint. Set message and sender."
-    if all(each.address.wait for each in checks):
+    if all(each.caller_wait for each in checks):
         return "bad", _used_up(min(checks, key=lambda each: each.wait))
     unusable = _unusable(number) or _blocked(checks)
-    if unusable:
-        return "bad", f"No: {unusable}, so the answer is receiver_validation."
-    if opted_out:
-        return "bad", "No: it has texted STOP, so the answer is receiver_opted_out."
+    if unusable or opted_out:
+        said = "receiver_validation" if unusable else "receiver_opted_out"
+        return "bad", f"No: {unusable or 'it has texted STOP'}, so the answer is {said}."
     stopped = [each for each in checks if each.wait or each.blocked]
     if not stopped:
         return "good", "Yes, this request would pass."
@@ -251,7 +263,7 @@ def _blocked(checks: Sequence[EndpointCheck]) -> str:
 
 def _used_up(first: EndpointCheck) -> str:
     """Return why nothing of an address passes; first: the endpoint where it soonest will."""
-    by_address, by_number = span(first.address.wait), span(first.receiver.wait)
+    by_address, by_number = span(first.caller_wait), span(first.receiver.wait)
     if not first.receiver.wait:
         return f"No: the address has used up its calls; the next passes in {by_address}."
     return (
@@ -267,7 +279,8 @@ def _doubt(address: str, number: str) -> str:
     return "" if number.strip() else "The number is missing."
 
 
-async def _unused(limit: Limit) -> Look:
+def unused(limit: Limit) -> Look:
+    """Return what a limit holds for somebody of whom nothing is counted."""
     return Look(0, limit.amount, limit.seconds, 0)
 
 

@@ -16,7 +16,6 @@ from gateway.protection.layers import (
     USUAL_RECEIVER,
     Call,
     Layers,
-    calling_code,
     number_range,
 )
 from gateway.store.pipeline import Store, connect
@@ -338,14 +337,14 @@ CODES = {
     "+79161234567": "7",
     "+3581234567": "358",
     "+88212345678": "882",
-    "+4": "",
-    "": "",
 }
 
 
 @pytest.mark.parametrize(("number", "code"), CODES.items())
-def test_the_calling_code_is_the_shortest_beginning_that_is_one(number: str, code: str) -> None:
-    assert code == calling_code(number)
+def test_numbers_of_one_calling_code_are_counted_together(number: str, code: str) -> None:
+    found = {each.limit_class: each for each in layers_of(call=Call(ADDRESS, number))}
+    assert code == found["calling_code-3600"].subject
+    assert code == found["all-3600"].spare.who
 
 
 def test_a_range_holds_ten_thousand_numbers() -> None:

@@ -18,6 +18,7 @@ from gateway.conversations.texts.guard import Guard
 from gateway.errors import LimitExceeded
 from gateway.messaging.outbox.queue import Claim, Outbox, OutboxEntry
 from gateway.messaging.pacer import Pacer
+from gateway.protection.admission import Admission, Layer, Spare, SpareKind
 from gateway.providers.base import Inbound
 from gateway.store import keys
 from gateway.store.pipeline import Store
@@ -109,6 +110,32 @@ async def test_one_who_was_refused_before_the_step_waits_no_longer_than_the_wind
         await limiter.hit("message", "a", THREE)
     assert refusal.value.retry_after is not None
     assert refusal.value.retry_after <= 60
+
+
+LAYERS = [
+    Layer("message", "a", THREE),
+    Layer("receiver", "b", Limit(5, 60), spare=Spare(SpareKind.CALLERS, "caller")),
+    Layer("all", "c", Limit(4, 60), spare=Spare(SpareKind.SHARE, "49", 2)),
+]
+
+
+@backward
+async def test_layers_refuse_for_their_window_at_most_after_a_step_back(
+    store: Store, seconds: int
+) -> None:
+    """And what they have counted counts on, in each of them."""
+    admission = Admission(store)
+    for _ in range(2):
+        await admission.admit(LAYERS)
+    await put_on(store, seconds, *(key for each in LAYERS for key in each.keys))
+    assert [2, 2, 2] == [each.used for each in await admission.look(LAYERS)]
+    await admission.admit(LAYERS)
+    with pytest.raises(LimitExceeded) as refusal:
+        await admission.admit(LAYERS)
+    assert refusal.value.retry_after is not None
+    assert 58 <= refusal.value.retry_after <= 60
+    for each in LAYERS:
+        assert await store.execute("PTTL", each.keys[0]) <= 60_000
 
 
 # -- the cap of a side ------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from gateway.errors import LimitExceeded, StoreUnavailable
 from gateway.messaging.history import History
 from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
+from gateway.protection.admission import Admission, Layer, Spare, SpareKind
 from gateway.providers.base import DeliveryState, Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.store import valkey_process
 from gateway.store.eviction import EvictionCheck
@@ -734,6 +735,30 @@ async def test_who_is_refused_is_shown_and_let_through_in_a_cluster(cluster_stor
         assert await blocks.unblock(each.limit_class, each.subject)
         assert 0 == (await limiter.look(each.limit_class, each.subject, limit)).wait
     assert 0 == (await blocks.page(100, "")).total
+
+
+async def test_layers_on_several_nodes_of_a_cluster_let_no_more_through_than_the_least(
+    cluster_store: Store,
+) -> None:
+    """What another layer refuses is given back, so that the rest of the amount is there later."""
+    admission = Admission(cluster_store)
+    spare = Spare(SpareKind.CALLERS, "a digest")
+    layers = [Layer(f"layer {n}", f"cluster {n}", Limit(50 - n, 60)) for n in range(8)]
+    layers.append(Layer("receiver", "cluster", Limit(6, 60), spare=spare))
+
+    async def passes() -> bool:
+        try:
+            await admission.admit(layers)
+        except LimitExceeded:
+            return False
+        return True
+
+    together = (await asyncio.gather(*(passes() for _ in range(100)))).count(True)
+    assert 1 <= together <= 6
+    assert 6 - together == [await passes() for _ in range(10)].count(True)
+    looks = await admission.look(layers)
+    assert [6] * 9 == [each.used for each in looks]
+    assert [False] * 8 + [True] == [each.wait > 0 for each in looks]
 
 
 async def test_a_slot_that_moved_to_another_node_is_followed(

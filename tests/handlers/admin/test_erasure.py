@@ -51,6 +51,8 @@ READ = {
 
 @pytest.fixture
 async def place(redis_url: str, tmp_path: Path) -> AsyncIterator[PhonesTown]:
+    file = tmp_path / "messages.toml"
+    file.write_text('[[message]]\npath = "/link/"\ntext = "Another"\nsender = "Example"\n')
     options = (
         f"--chat_numbers={THREE}",
         "--message=Get the app",
@@ -61,6 +63,7 @@ async def place(redis_url: str, tmp_path: Path) -> AsyncIterator[PhonesTown]:
         "--public_url=http://127.0.0.1:9",
         "--smssync_reply=Hello",
         devices_file(tmp_path),
+        f"--messages_file={file}",
     )
     async with phones_town(redis_url, *options) as made:
         await made.rent(ONE, TWO, FOUR)
@@ -103,8 +106,8 @@ async def webhook(place: PhonesTown, path: str, fields: dict[str, Any]) -> None:
 
 async def write_through_every_door(place: PhonesTown, him: str, written: str) -> dict[str, Any]:
     """Let a person be known wherever he can be; returns his open session."""
-    for _ in range(2):  # the second is refused, which is noted
-        await place.visitor.send(f"+{him}")
+    for path in ("/message/", "/link/"):  # the second is refused, which is noted
+        await place.visitor.send(f"+{him}", path=path)
     message = {"to": him, "text": f"call {him}", "sender": ONE}
     headers = ADMIN | {"Idempotency-Key": "order-17"}
     async with place.gateway.client.post("/messages", json=message, headers=headers) as response:

@@ -39,7 +39,7 @@ receiver_limit_amount = 3
 """
 OPTIONS = (
     *("--message=Hello", "--sender=12065550100", "--trusted_proxies=127.0.0.1"),
-    *("--limit_amount=2", "--receiver_limit_amount=1"),
+    *("--limit_amount=2", "--receiver_limit_amount=1", "--same_text_seconds=0"),
 )
 
 
@@ -173,6 +173,13 @@ WHAT = {
     "message:/app": "messages that an address asks for at /app",
     "receiver:/app": "messages to a receiver at /app",
     "console": "sign-ins to this console by an address",
+    "address-86400": "messages that an address asks for in 1 day",
+    "network-3600-2": "messages that an IPv6 /48 asks for in 1 hour",
+    "range-600:/app": "messages to numbers of one range in 10 minutes at /app",
+    "calling_code-3600": "messages to a calling code in 1 hour",
+    "endpoint-3600": "messages of an endpoint in 1 hour",
+    "site-3600:@shop-1": "messages for a shop in 1 hour for shop-1",
+    "all-60:/app@shop-1": "messages of all endpoints in 1 minute at /app for shop-1",
     "something new": "something new",
 }
 
@@ -217,6 +224,8 @@ async def test_the_answer_is_what_the_endpoints_then_say(
     assert "ok" == (await visitor.send(NATIONAL)).json["status"]
     assert "limits are used up" in said(await ask(operator))
     assert "limit_acceded" == (await visitor.send(NATIONAL)).json["error"]
+    # That was counted nowhere; a call that can send nothing is counted by its address.
+    assert "receiver_validation" == (await visitor.send("no number")).json["error"]
     assert "address has used up its calls" in said(await ask(operator))
     # Somebody else meets the receiver's limit at one endpoint, and none at the other.
     elsewhere = said(await ask(operator, address=NETWORK))
@@ -288,6 +297,35 @@ async def test_the_limits_of_every_endpoint_are_shown(operator: Operator) -> Non
         assert words in page
     assert "3 messages in 1 day" in page
     assert "10 tries in 5 minutes" in page
+
+
+async def test_the_limits_of_protection_are_shown_and_looked_at(
+    redis_url: str, tmp_path: Path
+) -> None:
+    """Who is refused by one is listed, and let through again."""
+    file = tmp_path / "protection.toml"
+    file.write_text(
+        '[[limit]]\nby = "all"\namount = 1\nwindow = 600\n'
+        '[[limit]]\nby = "network"\namount = 1\nwindow = 600\nmode = "monitor"\n'
+    )
+    async with town(redis_url, *OPTIONS, f"--protection_file={file}") as gates:
+        operator = await Operator.signed_in(gates.gateway, "correct-horse")
+        page = await operator.page("/console/limits")
+        assert "messages to a calling code in 1 hour" in page
+        assert "watched: counted, refuses nothing" in page
+        async with visiting(gates.gateway.url) as anybody:
+            visitor = anybody.via(X_Real_Ip=NETWORK)
+            assert "ok" == (await visitor.send("+4917612300000")).json["status"]
+            page = await ask(operator, NETWORK)
+            assert said(page).startswith("No: the limits are used up; the next request passes in")
+            assert "full, but only watched" in page
+            # A country of which nothing was asked for has a share of its own.
+            assert "Yes," in said(await ask(operator, NETWORK, "+447911123456"))
+            assert "limit_acceded" == (await visitor.send(NUMBER)).json["error"]
+            page = await operator.page("/console/limits")
+            assert "messages of all endpoints in 10 minutes" in page
+            await operator.post("/console/limits", **handle(page))
+            assert "ok" == (await visitor.send(NUMBER)).json["status"]
 
 
 async def test_without_endpoints_and_limits_the_page_says_so(redis_url: str) -> None:
