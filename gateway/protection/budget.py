@@ -226,7 +226,8 @@ class Budget:
         raised = int(set_.get(name, 0)) if limit else 0
         by = set_.get(f"{name} by", "") if raised > limit else ""
         ends = end_of(span, number)
-        return Level(scope, span, int(spent.get(name, 0)), max(limit, raised), ends, by)
+        stopped = bool(limit) and f"{name} stopped" in spent
+        return Level(scope, span, int(spent.get(name, 0)), max(limit, raised), ends, by, stopped)
 
     async def look_after(self) -> None:
         """Do what is due once a second: adopt limits, end old reservations, set the gauges."""

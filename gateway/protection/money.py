@@ -11,6 +11,8 @@ from enum import StrEnum
 from gateway.store.values import DAY_MS
 
 MILLION = 1_000_000
+# From here on the owner is warned.
+WARN_FROM = 0.8
 # The scope of everything together.
 ALL = "all"
 
@@ -83,7 +85,8 @@ AS_RESERVED = Cost(How.KEPT)
 class Level:
     """How much of one budget is used: amounts in millionths, limit 0 = none; ends: ms.
 
-    raised: when and by whom the limit was raised, '' = it is the usual one.
+    raised: when (ms) and by whom the limit was raised, '' = it is the usual one; stopped: something
+    was refused since.
     """
 
     scope: str
@@ -92,6 +95,7 @@ class Level:
     limit: int
     ends: int
     raised: str = ""
+    stopped: bool = False
 
     @property
     def used(self) -> float:

@@ -156,7 +156,10 @@ class ConsoleHandler(FieldsHandler):
             here=self.request.path,
             handsets=self.application.handsets is not None,
             signed_in=sign_in is not None,
-            held=formatting.held_back(self.services.holds.current),
+            held=[
+                *formatting.money_left(self.services.budget.levels),
+                *formatting.held_back(self.services.holds.current),
+            ],
             # Whoever needs no token to come in has nothing to sign out of.
             can_leave=not self.services.admin.trusts(developer=self.is_asked_here),
             version=gateway.__version__,
