@@ -8,6 +8,7 @@ import pytest
 
 from conf.protection import BudgetShare, Protection
 from gateway.conversations.session import Session
+from gateway.conversations.transcript import Transcript
 from gateway.protection.budget import Budget
 from gateway.protection.money import Allowance, Span
 from gateway.protection.prices import MINUTE
@@ -26,7 +27,6 @@ from tests.gateway.conversations.test_calls import (
     connected,
     reported,
 )
-from tests.gateway.conversations.test_calls import Transcript as Log
 from tests.support.conversations import OpenedSessions
 
 # Ten minutes to a German number.
@@ -48,7 +48,7 @@ async def exchange(store: Store) -> Exchange:
         can = frozenset({"sms", "voice"})
         await Pool(store).add(VirtualNumber(number, "nexmo", "US", can, 1))
     calls = calls_on(store, budget=purse(store, RESERVED))
-    return Exchange(store, OpenedSessions(store), Log(store, days=30), calls)
+    return Exchange(store, OpenedSessions(store), Transcript(store, days=30), calls)
 
 
 async def spent(store: Store) -> Decimal:

@@ -119,7 +119,7 @@ async def test_processes_that_are_killed_never_make_more_leave(
         replies = await asyncio.gather(*calls, return_exceptions=True)
         assert any(isinstance(each, Exception) for each in replies)
         assert left_behind <= len(standin.posts) <= texts
-        open_ones = client.hgetall(keys.BUDGET_OPEN)
+        open_ones: dict[str, str] = client.hgetall(keys.BUDGET_OPEN)  # type: ignore[assignment]
         states = [entry.split()[0] for entry in open_ones.values()]
         assert "held" in states
         # As after a minute: the leases of what was held are over.

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -74,7 +75,7 @@ async def more_money(gateway: Process, texts: int = 100) -> None:
     await gateway.holds.money_is_there()
 
 
-def texts(count: int, **more: object) -> list[OutboxEntry]:
+def texts(count: int, **more: Any) -> list[OutboxEntry]:
     now = int(time.time() * 1000)
     return [entry(n, **{"created": now, **more}) for n in range(1, count + 1)]
 
