@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 
+from conf.protection import Currency
 from gateway.store.values import DAY_MS
 
 MILLION = 1_000_000
@@ -42,14 +43,14 @@ class Spending:
     """What is about to be paid for.
 
     id: a repeat under the same one is the same spending; scopes: what it counts under besides ALL;
-    provider: in whose currency its price is; price: of one until it is known; count: how many
-    (parts, minutes); known_as: under which its price is learned, '' = never.
+    provider: in whose currency its price is; price: of one until it is known, in millionths; count:
+    how many (parts, minutes); known_as: under which its price is learned, '' = never.
     """
 
     id: str
     scopes: tuple[str, ...]
     provider: str
-    price: Decimal
+    price: int
     count: int = 1
     known_as: str = ""
 
@@ -69,11 +70,11 @@ class How(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a spending has come to; price: of all ``count`` in the provider's currency."""
+    """What a spending has come to; price: of all, in millionths of the provider's currency."""
 
     how: How
     count: int = 0
-    price: Decimal = Decimal(0)
+    price: int = 0
     network: str = ""
 
 
@@ -128,6 +129,6 @@ def end_of(span: Span, number: int) -> int:
     return int(datetime(1970 + years, months + 1, 1, tzinfo=UTC).timestamp() * 1000)
 
 
-def rates_of(rates: Mapping[str, Decimal], provider: str) -> int:
-    """Return how much of the budget's currency one of a provider's is, in millionths."""
-    return millionths(rates.get(provider, Decimal(1)))
+def exchange_rates(currencies: Iterable[Currency]) -> Mapping[str, int]:
+    """Return how much of the budget's currency one of each provider's is, in millionths."""
+    return {each.provider: millionths(each.rate) for each in currencies}

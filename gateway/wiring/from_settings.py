@@ -26,7 +26,7 @@ from gateway.messaging.pacer import Flow
 from gateway.monitoring.stats import Stats
 from gateway.protection.adoption import Adoption
 from gateway.protection.budget import Budget
-from gateway.protection.money import Allowance
+from gateway.protection.money import Allowance, exchange_rates
 from gateway.protection.prices import Prices
 from gateway.providers import flowroute
 from gateway.providers.base import Provider
@@ -269,7 +269,7 @@ def budget(
 ) -> Budget:
     """Return what may be spent; given: the options that were set, as for ``Loaded``."""
     usual = Allowance.of(settings.budget_day, settings.budget_month)
-    rates = {each.provider: each.rate for each in protection.currencies}
+    rates = exchange_rates(protection.currencies)
     adoption = Adoption(store, stats, Prices(protection.prices), rates, usual)
     return Budget(
         store,

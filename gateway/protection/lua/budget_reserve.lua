@@ -7,15 +7,14 @@
 --          of the budget, now, 1 if it is the first time}; {unadopted}: no limit is known
 local now, id, again = now_ms(), ARGV[1], redis.call('HGET', KEYS[2], ARGV[1])
 local day, month = day_and_month(now)
-local fields, limits, scopes = {}, {}, ''
+local fields, limits, scopes, sums = {}, {}, '', {}
 if again then
   mark(KEYS[2], KEYS[3], id, again, ARGV[2], now + ARGV[3])
   return {'reserved'}
 end
 for i = 9, #ARGV, 3 do
   for n, span in ipairs({'d' .. day, 'm' .. month}) do
-    table.insert(fields, span .. ' ' .. ARGV[i])
-    table.insert(limits, ARGV[i + n])
+    fields[#fields + 1], limits[#limits + 1] = span .. ' ' .. ARGV[i], ARGV[i + n]
   end
   scopes = scopes .. ' ' .. ARGV[i]
 end
@@ -36,10 +35,11 @@ until not full or lapse(KEYS[1], KEYS[2], KEYS[3], now, ARGV[8]) == 0
 if full then return {'exhausted', full, whole(now), redis.call('HSETNX', KEYS[1], full .. ' stopped', 1)} end
 local answer = {'reserved'}
 for i, field in ipairs(fields) do
-  redis.call('HSET', KEYS[1], field, whole(spent[i]))
+  sums[2 * i - 1], sums[2 * i] = field, whole(spent[i])
   local used = spent[i] >= 0.8 * limits[i] and redis.call('HSETNX', KEYS[1], field .. ' warned', 1)
   if used == 1 then table.insert(answer, field) end
 end
+redis.call('HSET', KEYS[1], unpack(sums))
 local entry = table.concat({ARGV[2], whole(unit), ARGV[4], day, month, ARGV[7]}, ' ') .. scopes
 mark(KEYS[2], KEYS[3], id, entry, ARGV[2], now + ARGV[3])
 return answer

@@ -30,7 +30,7 @@ from tests.gateway.conversations.test_calls import (
 from tests.support.conversations import OpenedSessions
 
 # Ten minutes to a German number.
-RESERVED = 10 * MINUTE
+RESERVED = Decimal(10 * MINUTE) / 1_000_000
 
 
 def purse(store: Store, day: Decimal) -> Budget:

@@ -23,7 +23,7 @@ DAY_MS = 86_400_000
 TAKEN = Part("0A", DeliveryState.ACCEPTED)
 
 
-def adoption(store: Store, rates: Mapping[str, Decimal] = {}) -> Adoption:
+def adoption(store: Store, rates: Mapping[str, int] = {}) -> Adoption:
     prices = Prices((StartPrice(Decimal("0.5")),))
     return Adoption(store, Stats(store, totals=dict), prices, rates, USUAL)
 
@@ -82,7 +82,7 @@ async def test_what_was_not_sent_and_what_phones_sent_cost_nothing(store: Store)
 
 async def test_other_currencies_are_converted(store: Store) -> None:
     await sent(store, 1, "100")
-    rates = {"nexmo": Decimal("0.9")}
+    rates = {"nexmo": 900_000}
     assert Allowance.of(180, 5580) == await adoption(store, rates).limits()
 
 

@@ -64,11 +64,11 @@ def text(
     scopes: tuple[str, ...] = (),
     country: str = "DE",
 ) -> Spending:
-    return Spending(id, scopes, "nexmo", price, parts, f"nexmo/sms/{country}")
+    return Spending(id, scopes, "nexmo", millionths(price), parts, f"nexmo/sms/{country}")
 
 
 def told(price: str, parts: int = 1, network: str = "") -> Cost:
-    return Cost(How.TOLD, parts, Decimal(price), network)
+    return Cost(How.TOLD, parts, millionths(Decimal(price)), network)
 
 
 async def spent(made: Budget, scope: str = "all", span: Span = Span.DAY) -> Decimal:
@@ -149,7 +149,7 @@ async def test_what_was_not_reserved_cannot_leave_and_gives_nothing_back(store: 
 async def test_a_price_told_after_the_end_is_booked_where_it_belongs(store: Store) -> None:
     """As that of the second leg of a call."""
     made = budget(store)
-    await made.reserve(Spending("c", ("calls",), "nexmo", CENT, 10))
+    await made.reserve(Spending("c", ("calls",), "nexmo", 10_000, 10))
     await made.settle("c", "nexmo", told("0.02"), ("calls",))
     await made.settle("c", "nexmo", told("0.03"), ("calls",))
     assert Decimal("0.05") == await spent(made, "calls") == await spent(made)
@@ -164,7 +164,7 @@ async def test_amounts_are_in_the_budgets_currency(store: Store) -> None:
     assert Decimal("0.09") == await spent(made)
     await made.reserve(text("2"))
     assert Decimal("0.09") + Decimal("0.05") * Decimal("0.9") == await spent(made)
-    await made.reserve(Spending("3", (), "flowroute", CENT))
+    await made.reserve(Spending("3", (), "flowroute", 10_000))
     assert Decimal("0.145") == await spent(made)
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from decimal import Decimal
 
 import pytest
 
 from gateway.errors import BudgetExhausted
-from gateway.protection.money import Cost, How, Spending
+from gateway.protection.money import Cost, How, Spending, millionths
 from tests.support.scenes.console import OPTIONS, Operator
 from tests.support.servers.serving import Gateway, serving
 
@@ -22,7 +21,9 @@ def options() -> tuple[str, ...]:
 
 async def spend(gateway: Gateway, id: str, amount: str) -> None:
     budget = gateway.application.services.budget
-    await budget.reserve(Spending(id, ("relay",), "nexmo", Decimal(amount), 1, "nexmo/sms/DE"))
+    await budget.reserve(
+        Spending(id, ("relay",), "nexmo", millionths(float(amount)), 1, "nexmo/sms/DE")
+    )
 
 
 async def raised(operator: Operator, budget: str, amount: str) -> tuple[int, str]:
@@ -43,7 +44,7 @@ async def test_the_page_shows_what_is_spent_and_what_things_cost(
         page = await operator.page("/console/budget")
         for words in ("0.50", "1.00", "50 % used", "1 reservation under way", "texts of conver"):
             assert words in page
-        cost = Cost(How.TOLD, 1, Decimal("0.0333"), "26201")
+        cost = Cost(How.TOLD, 1, 33_300, "26201")
         await gateway.application.services.budget.settle("1", "nexmo", cost)
         page = await operator.page("/console/budget")
         for words in ("0.0333", "nexmo/sms/DE/26201", "3 % used"):
