@@ -35,6 +35,7 @@ class TextCosts:
     def __init__(self, budget: Budget | None, prices: Prices) -> None:
         self._budget = budget
         self._prices = prices
+        self._known: dict[tuple[str, str], tuple[int, str]] = {}
         self._refused: dict[tuple[object, ...], tuple[float, BudgetExhausted]] = {}
 
     async def reserve(self, name: str, sms: Sms, provider: str, scopes: tuple[str, ...]) -> None:
@@ -82,11 +83,17 @@ class TextCosts:
         return [self._budget.settlement(name, provider, cost_of(result))]
 
     def _spending(self, name: str, sms: Sms, provider: str, scopes: tuple[str, ...]) -> Spending:
-        country, parts = country_of(sms.to), segments.count(sms.text).parts
-        known_as = f"{provider}/sms/{country or '-'}"
-        return Spending(
-            name, scopes, provider, self._prices.sms(provider, country), parts, known_as
-        )
+        place = (provider, country_of(sms.to))
+        price, known_as = self._known.get(place) or self._know(place)
+        parts = segments.count(sms.text).parts
+        return Spending(name, scopes, provider, price, parts, known_as)
+
+    def _know(self, place: tuple[str, str]) -> tuple[int, str]:
+        """Return what a part costs at first by a provider to a country, and as what it is known."""
+        provider, country = place
+        found = self._prices.sms(*place), f"{provider}/sms/{country or '-'}"
+        self._known[place] = found
+        return found
 
 
 def _kind(spending: Spending) -> tuple[object, ...]:
@@ -96,7 +103,7 @@ def _kind(spending: Spending) -> tuple[object, ...]:
 
 def cost_of(result: SubmitResult) -> Cost:
     """Return what an answer says of the price; what may have left is paid for."""
-    taken = sum(part.state is not DeliveryState.REJECTED for part in result.parts)
+    taken = len([1 for part in result.parts if part.state is not DeliveryState.REJECTED])
     if result.outcome is Outcome.UNKNOWN:
         return AS_RESERVED
     if result.outcome is not Outcome.ACCEPTED and not taken:

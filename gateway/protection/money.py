@@ -42,9 +42,10 @@ class Allowance:
 class Spending:
     """What is about to be paid for.
 
-    id: a repeat under the same one is the same spending; scopes: what it counts under besides ALL;
-    provider: in whose currency its price is; price: of one until it is known, in millionths; count:
-    how many (parts, minutes); known_as: under which its price is learned, '' = never.
+    id: without blanks, a repeat under the same one is the same spending; scopes: what it counts
+    under besides ALL; provider: in whose currency its price is; price: of one until it is known, in
+    millionths; count: how many (parts, minutes); known_as: under which its price is learned, '' =
+    never.
     """
 
     id: str

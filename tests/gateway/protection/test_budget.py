@@ -386,7 +386,7 @@ async def test_limits_that_no_option_sets_are_set_once_for_all_processes(
 
     caplog.set_level(logging.WARNING)
     made = [unset(each, past) for each in stores]
-    found = [await passes(each, *(text(f"{n} {id(each)}") for n in range(9))) for each in made]
+    found = [await passes(each, *(text(f"{n}-{id(each)}") for n in range(9))) for each in made]
     assert 5 == sum(map(sum, found))
     said = [each for each in caplog.messages if "--budget_day" in each]
     assert 1 == len(said)
@@ -447,7 +447,7 @@ async def test_four_fifths_and_the_end_are_said_once(
     )
     for n in range(13):
         await passes(made, text(str(n), scopes=RELAY if n < 4 else ()))
-    await passes(made, text("over", scopes=RELAY), text("over too"))
+    await passes(made, text("over", scopes=RELAY), text("over-too"))
     assert [
         "budget: four fifths of the day are used (relay)",
         "budget: four fifths of the day are used (all)",
@@ -456,7 +456,7 @@ async def test_four_fifths_and_the_end_are_said_once(
     assert 1 == len(ended)
     assert "(all)" in ended[0]
     await made.raise_limit("all", Span.DAY, Decimal("0.11"), "somebody")
-    await passes(made, text("more"), text("much more"))
+    await passes(made, text("more"), text("much-more"))
     assert 2 == len([each for each in caplog.messages if "used up" in each])
 
 
