@@ -40,6 +40,7 @@ SMSSYNC = Declared("smssync", by_device=True)
 PROVIDERS = (NEXMO, FLOWROUTE, SMSSYNC)
 NAMES = tuple(each.name for each in PROVIDERS)
 VOICE_PROVIDERS = tuple(each.name for each in PROVIDERS if each.voice)
+_PHONES = frozenset(each.name for each in PROVIDERS if each.by_device)
 
 _SUFFIX = r":[A-Za-z0-9._-]+"
 _NAME = re.compile("|".join(each.name + _SUFFIX * each.by_device for each in PROVIDERS))
@@ -58,7 +59,7 @@ def label(provider: str) -> str:
 
 def is_phone(provider: str) -> bool:
     """Tell whether a provider is a phone."""
-    return label(provider) in {each.name for each in PROVIDERS if each.by_device}
+    return label(provider) in _PHONES
 
 
 def provider_name(value: str) -> str:

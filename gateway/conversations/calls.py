@@ -24,7 +24,7 @@ from gateway.conversations.transcript import CALL, Transcript
 from gateway.errors import BudgetExhausted, StoreUnavailable
 from gateway.monitoring.metrics import SPEND
 from gateway.protection.budget import Budget
-from gateway.protection.money import NOTHING, Cost, How, Spending
+from gateway.protection.money import NOTHING, Cost, How, Spending, millionths
 from gateway.protection.prices import minute
 from gateway.providers.vonage.sms import NAME
 from gateway.providers.vonage.voice import (
@@ -190,7 +190,7 @@ class Calls:
         if happened == "taken" and event.rank == RANKS["completed"]:
             price = total([event.fields.get("price", "")])
             SPEND[(NAME,)].inc(float(price))
-            await self._settle(event, price)
+            await self._settle(event.id, price)
         await self._tell(event.id, session_id, state)
         return str(happened)
 
@@ -294,11 +294,11 @@ class Calls:
         else:
             await self._budget.settle(_paid_as(call_id), NAME, NOTHING)
 
-    async def _settle(self, event: CallEvent, price: Decimal) -> None:
+    async def _settle(self, call_id: str, price: Decimal) -> None:
         """Book what a leg has cost; the first one that ends takes the place of the reservation."""
         if self._budget is not None:
-            cost = Cost(How.TOLD, price=price)
-            await self._budget.settle(_paid_as(event.id), NAME, cost, PAYS)
+            cost = Cost(How.TOLD, price=millionths(price))
+            await self._budget.settle(_paid_as(call_id), NAME, cost, PAYS)
 
     def _starting(
         self, call_id: str, leg: str, session: Session, side: str

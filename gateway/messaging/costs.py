@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from decimal import Decimal
+from functools import lru_cache
 
 from conf.providers import is_phone
+from gateway.errors import BudgetExhausted
 from gateway.protection.budget import Budget
-from gateway.protection.money import AS_RESERVED, NOTHING, Cost, How, Spending
+from gateway.protection.money import AS_RESERVED, NOTHING, Cost, How, Spending, millionths
 from gateway.protection.prices import Prices
 from gateway.providers.base import DeliveryState, Outcome, Sms, SubmitResult
 from gateway.store.script import ScriptCall
@@ -16,6 +19,9 @@ from gateway.telephony.phonenumber import country_of
 RELAY = ("relay",)
 # No text costs more: whoever tells such a price tells none.
 DEAREST = 10_000
+# So long a process takes what was refused to be refused, and so many kinds of it.
+REFUSED_SECONDS = 0.5
+MOST_REFUSED = 1000
 
 
 class TextCosts:
@@ -29,14 +35,35 @@ class TextCosts:
     def __init__(self, budget: Budget | None, prices: Prices) -> None:
         self._budget = budget
         self._prices = prices
+        self._known: dict[tuple[str, str], tuple[int, str]] = {}
+        self._refused: dict[tuple[object, ...], tuple[float, BudgetExhausted]] = {}
 
-    async def reserve(
-        self, name: str, sms: Sms, provider: str, scopes: tuple[str, ...], *, leaving: bool = False
-    ) -> None:
-        """Reserve what a text costs; raises BudgetExhausted and StoreUnavailable."""
-        if self._budget is not None and not is_phone(provider):
-            spending = self._spending(name, sms, provider, scopes)
-            await self._budget.reserve(spending, leaving=leaving)
+    async def reserve(self, name: str, sms: Sms, provider: str, scopes: tuple[str, ...]) -> None:
+        """Reserve what a text costs that is about to leave.
+
+        Raises BudgetExhausted and StoreUnavailable.
+        """
+        if self._budget is None or is_phone(provider):
+            return
+        spending = self._spending(name, sms, provider, scopes)
+        try:
+            await self._budget.reserve(spending, leaving=True)
+        except BudgetExhausted as error:
+            if len(self._refused) >= MOST_REFUSED:
+                self._refused.clear()
+            self._refused[_kind(spending)] = time.monotonic() + REFUSED_SECONDS, error
+            raise
+
+    def check(self, sms: Sms, provider: str, scopes: tuple[str, ...]) -> None:
+        """Raise BudgetExhausted for what was refused a moment ago; asks nobody.
+
+        So that what will not leave takes no turn from others.
+        """
+        if not self._refused or is_phone(provider):
+            return
+        till, error = self._refused.get(_kind(self._spending("", sms, provider, scopes)), (0, None))
+        if error is not None and time.monotonic() < till:
+            raise error
 
     async def leaves(self, name: str, provider: str) -> bool:
         """Note that a text is about to be written; False when its reservation has ended."""
@@ -56,25 +83,43 @@ class TextCosts:
         return [self._budget.settlement(name, provider, cost_of(result))]
 
     def _spending(self, name: str, sms: Sms, provider: str, scopes: tuple[str, ...]) -> Spending:
-        country, parts = country_of(sms.to), segments.count(sms.text).parts
-        known_as = f"{provider}/sms/{country or '-'}"
-        return Spending(
-            name, scopes, provider, self._prices.sms(provider, country), parts, known_as
-        )
+        place = (provider, country_of(sms.to))
+        price, known_as = self._known.get(place) or self._know(place)
+        parts = segments.count(sms.text).parts
+        return Spending(name, scopes, provider, price, parts, known_as)
+
+    def _know(self, place: tuple[str, str]) -> tuple[int, str]:
+        """Return what a part costs at first by a provider to a country, and as what it is known."""
+        provider, country = place
+        found = self._prices.sms(*place), f"{provider}/sms/{country or '-'}"
+        self._known[place] = found
+        return found
+
+
+def _kind(spending: Spending) -> tuple[object, ...]:
+    """Return what spendings have in common of which all are refused or none."""
+    return spending.scopes, spending.known_as, spending.count
 
 
 def cost_of(result: SubmitResult) -> Cost:
     """Return what an answer says of the price; what may have left is paid for."""
-    taken = sum(part.state is not DeliveryState.REJECTED for part in result.parts)
+    taken = len([1 for part in result.parts if part.state is not DeliveryState.REJECTED])
     if result.outcome is Outcome.UNKNOWN:
         return AS_RESERVED
     if result.outcome is not Outcome.ACCEPTED and not taken:
         return NOTHING
-    price = Decimal(result.price or -1)
-    if not 0 <= price <= DEAREST:
+    price = _price(result.price)
+    if price is None:
         return Cost(How.COUNTED, taken) if taken else AS_RESERVED
     network = result.network if result.network.isascii() and result.network.isalnum() else ""
     return Cost(How.TOLD, taken, price, network)
+
+
+@lru_cache(1024)
+def _price(told: str) -> int | None:
+    """Return a price in millionths, None when none is told that can be one."""
+    price = Decimal(told or -1)
+    return millionths(price) if 0 <= price <= DEAREST else None
 
 
 def public_scopes(source: str, site: str) -> tuple[str, ...]:

@@ -39,7 +39,6 @@ RETRYABLE = (Outcome.THROTTLED, Outcome.NOT_SENT)
 TOO_MANY_WAITING = SubmitResult(Outcome.THROTTLED, code="queue", text="too many messages waiting")
 ARRIVED = SubmitResult(Outcome.ACCEPTED, code="receipt", text="an earlier attempt has arrived")
 NEVER_LEFT = SubmitResult(Outcome.NOT_SENT, code="store", text="the store was down")
-UNPAID = SubmitResult(Outcome.NOT_SENT, code="budget", text="the money for it was given back")
 # What became of a message is written again after these seconds when the store is down just then.
 RECORD_AGAIN_AFTER = (1, 2, 4, 8)
 
@@ -136,15 +135,22 @@ class Messenger:
         patience: seconds for which what never left is tried again.
         """
         sms = self._in_form(sms)
-        await self._costs.reserve(sms.id, sms, provider.name, public_scopes(source, site))
+        scopes = public_scopes(source, site)
+        self._costs.check(sms, provider.name, scopes)
+        turn = await self._pacer.reserve(provider.pace_key, provider.rate, RETRY_SECONDS)
+        give_up = time.monotonic() + patience
+        if turn is not None:
+            await asyncio.sleep(turn)
+            await self._costs.reserve(sms.id, sms, provider.name, scopes)
         try:
             await self._create(sms, provider, source, site=site)
-            turn = await self._pacer.reserve(provider.pace_key, provider.rate, RETRY_SECONDS)
-            result, attempts = await self._submit(sms, provider, turn, patience)
         except StoreUnavailable:
             # It may have been written down all the same; then it is to say that it never left.
             self._record_in_background(sms, provider.name, NEVER_LEFT, 0, paid_as=sms.id)
             raise
+        result, attempts = TOO_MANY_WAITING, 0
+        if turn is not None:
+            result, attempts = await self._submit(sms, provider, give_up)
         if result.outcome is not Outcome.ACCEPTED:
             # Providers quote the request in what they say: that is for the operator's list alone.
             log.warning("message %s: %s, code %s", sms.id, result.outcome, result.code or "-")
@@ -205,7 +211,7 @@ class Messenger:
         BudgetExhausted and StoreUnavailable.
         """
         sms, name = self._in_form(sms), _attempt(sms, attempts)
-        await self._costs.reserve(name, sms, provider, RELAY, leaving=True)
+        await self._costs.reserve(name, sms, provider, RELAY)
 
     async def give_up(self, sms: Sms, provider: str, result: SubmitResult, attempts: int) -> None:
         """Write down that a text of the outbox is not tried any more."""
@@ -239,18 +245,9 @@ class Messenger:
             await asyncio.gather(*late, return_exceptions=True)
 
     async def _submit(
-        self, sms: Sms, provider: Provider, turn: float | None, patience: float
+        self, sms: Sms, provider: Provider, give_up: float
     ) -> tuple[SubmitResult, int]:
-        """Submit until the provider decides or the time for retries is over.
-
-        Raises StoreUnavailable before the first attempt.
-        """
-        if turn is None:
-            return TOO_MANY_WAITING, 0
-        give_up = time.monotonic() + patience
-        await asyncio.sleep(turn)
-        if not await self._costs.leaves(sms.id, provider.name):
-            return UNPAID, 0
+        """Submit until the provider decides or the time for retries is over."""
         attempts, result = 1, await _submitted(provider, sms)
         while result.outcome in RETRYABLE:
             # Whatever time the answer took; a phone's provider asks the store itself.

@@ -14,7 +14,7 @@ from decimal import Decimal, InvalidOperation
 
 from conf.providers import is_phone
 from gateway.monitoring.stats import Stats
-from gateway.protection.money import MILLION, Allowance, millionths, rates_of
+from gateway.protection.money import MILLION, Allowance, millionths
 from gateway.protection.prices import Prices
 from gateway.providers.base import Outcome
 from gateway.store import keys
@@ -37,7 +37,7 @@ class Adoption:
         store: Store,
         stats: Stats,
         prices: Prices,
-        rates: Mapping[str, Decimal],
+        rates: Mapping[str, int],
         usual: Allowance,
     ) -> None:
         self._store = store
@@ -92,8 +92,8 @@ class Adoption:
         except InvalidOperation:
             if record["outcome"] not in {Outcome.ACCEPTED, Outcome.UNKNOWN}:
                 return 0
-        one = self._prices.sms(provider, country_of(record["to"]))
+        one = Decimal(self._prices.sms(provider, country_of(record["to"]))) / MILLION
         return self._converted(provider, one * int(record["parts"] or record["expected"] or 1))
 
     def _converted(self, provider: str, amount: Decimal) -> int:
-        return millionths(amount * rates_of(self._rates, provider) / MILLION)
+        return millionths(amount * self._rates.get(provider, MILLION) / MILLION)

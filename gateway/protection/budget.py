@@ -26,9 +26,9 @@ from gateway.protection.money import (
     Span,
     Spending,
     end_of,
+    exchange_rates,
     field,
     millionths,
-    rates_of,
     read_field,
 )
 from gateway.store import keys
@@ -52,7 +52,12 @@ LEAVING_SECONDS = 48 * 3600.0
 ENDED_AT_ONCE = 50
 HELD, LEAVING = "held", "leaving"
 
+# Kinds of spendings that a process remembers: sites are told by strangers.
+MOST_KINDS = 1000
+
 _SLOT = (keys.BUDGET_SPENT, keys.BUDGET_OPEN, keys.BUDGET_LEASES)
+_PRICED = (*_SLOT, keys.BUDGET_PRICES)
+_ALL_KEYS = (*_PRICED, keys.BUDGET_LIMITS)
 
 
 class Budget:
@@ -78,11 +83,12 @@ class Budget:
         self._adopted = adopted
         self._adopting = asyncio.Lock()
         self._lease_ms = {HELD: int(lease * 1000), LEAVING: int(LEAVING_SECONDS * 1000)}
-        self._rates = {each.provider: each.rate for each in protection.currencies}
+        self._rates = exchange_rates(protection.currencies)
         self._shares = {each.of: Allowance.of(each.day, each.month) for each in protection.budgets}
         known = (f"endpoint:{each}" for each in endpoints)
         sites = (f"site:{each.key}" for each in protection.sites)
         self.scopes = tuple(dict.fromkeys((ALL, *SHARES, *known, *sites, *self._shares)))
+        self._tails: dict[tuple[str, ...], str] = {}
         self.levels: Sequence[Level] = ()
         self.open = 0
         for each in self.scopes:
@@ -121,9 +127,10 @@ class Budget:
 
         scopes: under what (and ALL) a price that was told is booked without a reservation.
         """
-        late = (ALL, *scopes) if scopes else ()
-        told = (cost.count, millionths(cost.price), rates_of(self._rates, provider), cost.network)
-        return _SETTLE, [*_SLOT, keys.BUDGET_PRICES], [spending_id, cost.how, *told, *late]
+        rate = self._rates.get(provider, MILLION)
+        told = f"{cost.count} {cost.price} {rate} {cost.network or '-'}"
+        late = " ".join((ALL, *scopes)) if scopes else ""
+        return _SETTLE, _PRICED, (f"{spending_id} {cost.how} {told}", late)
 
     async def settle(
         self, spending_id: str, provider: str, cost: Cost, scopes: Iterable[str] = ()
@@ -131,22 +138,26 @@ class Budget:
         """End a reservation; raises StoreUnavailable."""
         await self._store.run(*self.settlement(spending_id, provider, cost, scopes))
 
-    async def _ask(self, spending: Spending, state: str) -> Reply:
-        rate = rates_of(self._rates, spending.provider)
-        what = (spending.count, millionths(spending.price), rate, spending.known_as or "-")
-        return await self._store.run(
-            _RESERVE,
-            [*_SLOT, keys.BUDGET_PRICES, keys.BUDGET_LIMITS],
-            [
-                *(spending.id, state, self._lease_ms[state], *what, ENDED_AT_ONCE),
-                *(item for each in (ALL, *spending.scopes) for item in self._limits(each)),
-            ],
+    def _ask(self, spending: Spending, state: str) -> Awaitable[Reply]:
+        rate = self._rates.get(spending.provider, MILLION)
+        words = (
+            f"{spending.id} {state} {self._lease_ms[state]} {spending.count} {spending.price}"
+            f" {rate} {spending.known_as or '-'} {ENDED_AT_ONCE}"
         )
+        tail = self._tails.get(spending.scopes) or self._tail(spending.scopes)
+        return self._store.run(_RESERVE, _ALL_KEYS, (words, tail))
+
+    def _tail(self, scopes: tuple[str, ...]) -> str:
+        """Return all scopes of a spending with their limits, the same for each of its kind."""
+        found = " ".join(str(item) for each in (ALL, *scopes) for item in self._limits(each))
+        if len(self._tails) < MOST_KINDS:
+            self._tails[scopes] = found
+        return found
 
     def _limits(self, scope: str) -> tuple[str, str | int, str | int]:
-        """Return a scope with the limits of its day and month, '' = those that were adopted."""
+        """Return a scope with the limits of its day and month, - = those that were adopted."""
         own = self._allowance if scope == ALL else self._shares.get(scope, Allowance(0, 0))
-        return (scope, "", "") if own is None else (scope, own.day, own.month)
+        return (scope, "-", "-") if own is None else (scope, own.day, own.month)
 
     async def _mark(self, spending_id: str, state: str) -> bool:
         slot = [keys.BUDGET_OPEN, keys.BUDGET_LEASES]
@@ -221,12 +232,13 @@ class Budget:
         self, scope: str, span: Span, number: int, spent: Mapping[str, str], set_: Mapping[str, str]
     ) -> Level:
         usual = self._limits(scope)[1 if span is Span.DAY else 2]
-        limit = int(set_.get(span, 0)) if usual == "" else int(usual)
+        limit = int(set_.get(span, 0)) if usual == "-" else int(usual)
         name = field(span, number, scope)
         raised = int(set_.get(name, 0)) if limit else 0
         by = set_.get(f"{name} by", "") if raised > limit else ""
         ends = end_of(span, number)
-        return Level(scope, span, int(spent.get(name, 0)), max(limit, raised), ends, by)
+        stopped = bool(limit) and f"{name} stopped" in spent
+        return Level(scope, span, int(spent.get(name, 0)), max(limit, raised), ends, by, stopped)
 
     async def look_after(self) -> None:
         """Do what is due once a second: adopt limits, end old reservations, set the gauges."""

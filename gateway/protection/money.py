@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 
+from conf.protection import Currency
 from gateway.store.values import DAY_MS
 
 MILLION = 1_000_000
+# From here on the owner is warned.
+WARN_FROM = 0.8
 # The scope of everything together.
 ALL = "all"
 
@@ -39,15 +42,16 @@ class Allowance:
 class Spending:
     """What is about to be paid for.
 
-    id: a repeat under the same one is the same spending; scopes: what it counts under besides ALL;
-    provider: in whose currency its price is; price: of one until it is known; count: how many
-    (parts, minutes); known_as: under which its price is learned, '' = never.
+    id: without blanks, a repeat under the same one is the same spending; scopes: what it counts
+    under besides ALL; provider: in whose currency its price is; price: of one until it is known, in
+    millionths; count: how many (parts, minutes); known_as: under which its price is learned, '' =
+    never.
     """
 
     id: str
     scopes: tuple[str, ...]
     provider: str
-    price: Decimal
+    price: int
     count: int = 1
     known_as: str = ""
 
@@ -67,11 +71,11 @@ class How(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a spending has come to; price: of all ``count`` in the provider's currency."""
+    """What a spending has come to; price: of all, in millionths of the provider's currency."""
 
     how: How
     count: int = 0
-    price: Decimal = Decimal(0)
+    price: int = 0
     network: str = ""
 
 
@@ -83,7 +87,8 @@ AS_RESERVED = Cost(How.KEPT)
 class Level:
     """How much of one budget is used: amounts in millionths, limit 0 = none; ends: ms.
 
-    raised: when and by whom the limit was raised, '' = it is the usual one.
+    raised: when (ms) and by whom the limit was raised, '' = it is the usual one; stopped: something
+    was refused since.
     """
 
     scope: str
@@ -92,6 +97,7 @@ class Level:
     limit: int
     ends: int
     raised: str = ""
+    stopped: bool = False
 
     @property
     def used(self) -> float:
@@ -124,6 +130,6 @@ def end_of(span: Span, number: int) -> int:
     return int(datetime(1970 + years, months + 1, 1, tzinfo=UTC).timestamp() * 1000)
 
 
-def rates_of(rates: Mapping[str, Decimal], provider: str) -> int:
-    """Return how much of the budget's currency one of a provider's is, in millionths."""
-    return millionths(rates.get(provider, Decimal(1)))
+def exchange_rates(currencies: Iterable[Currency]) -> Mapping[str, int]:
+    """Return how much of the budget's currency one of each provider's is, in millionths."""
+    return {each.provider: millionths(each.rate) for each in currencies}

@@ -27,7 +27,7 @@ from gateway.errors import (
     StoreUnavailable,
 )
 from gateway.protection.budget import Budget
-from gateway.protection.money import AS_RESERVED, NOTHING, Spending
+from gateway.protection.money import AS_RESERVED, NOTHING, Spending, millionths
 from gateway.protection.prices import RENT
 from gateway.providers.base import Outcome
 from gateway.providers.vonage.numbers import NumbersApi
@@ -232,7 +232,7 @@ class Provisioning:
         if self._budget is None:
             return ""
         cost = _cost(offer)
-        price = cost if cost.is_finite() else RENT
+        price = millionths(cost) if cost.is_finite() else RENT
         try:
             with budget():
                 # One at a time, under a lock: it is bought at once.

@@ -31,7 +31,7 @@ from gateway.monitoring.stats import Stats
 from gateway.protection.adoption import Adoption
 from gateway.protection.budget import Budget
 from gateway.protection.layers import Layers
-from gateway.protection.money import Allowance
+from gateway.protection.money import Allowance, exchange_rates
 from gateway.protection.newcomers import Newcomers
 from gateway.protection.prices import Prices
 from gateway.protection.rule_checks import rule_problems
@@ -323,7 +323,7 @@ def budget(
 ) -> Budget:
     """Return what may be spent; given: the options that were set, as for ``Loaded``."""
     usual = Allowance.of(settings.budget_day, settings.budget_month)
-    rates = {each.provider: each.rate for each in protection.currencies}
+    rates = exchange_rates(protection.currencies)
     adoption = Adoption(store, stats, Prices(protection.prices), rates, usual)
     return Budget(
         store,

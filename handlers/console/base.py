@@ -144,6 +144,13 @@ class ConsoleHandler(FieldsHandler):
         key = self.sign_in.xsrf if self.sign_in else _OWN_KEY
         return hmac.new(key.encode(), what.encode(), hashlib.sha256).hexdigest()[:32]
 
+    def _banners(self) -> list[str]:
+        """Return what an operator has to hear on every page."""
+        return [
+            *formatting.money_left(self.services.budget.levels),
+            *formatting.held_back(self.services.holds.current),
+        ]
+
     def render_page(self, template: str, **data: Any) -> str:
         """Return a template with everything that all pages use."""
         sign_in = self.sign_in
@@ -154,7 +161,7 @@ class ConsoleHandler(FieldsHandler):
             here=self.request.path,
             handsets=self.application.handsets is not None,
             signed_in=sign_in is not None,
-            held=formatting.held_back(self.services.holds.current) if self.is_let_in else [],
+            held=self._banners() if self.is_let_in else [],
             # Whoever needs no token to come in has nothing to sign out of.
             can_leave=not self.services.admin.trusts(developer=self.is_asked_here),
             version=gateway.__version__,

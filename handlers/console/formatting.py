@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 from urllib.parse import parse_qsl, urlencode
@@ -14,6 +14,7 @@ from tornado.httputil import HTTPServerRequest
 from conf.providers import is_phone
 from gateway.errors import GatewayError, StoreUnavailable
 from gateway.messaging.outbox.holds import Hold
+from gateway.protection.money import WARN_FROM, Level
 from gateway.providers.base import Obstacle
 from gateway.telephony import phonenumber
 from gateway.telephony.judges import is_possible
@@ -130,10 +131,28 @@ def why(
 
 def held_back(holds: Mapping[str, Hold]) -> list[str]:
     """Return what everybody has to know of the providers that take no texts."""
-    return [
+    found = [
         f"The provider {name} {_TROUBLES[hold.why]} (code {hold.code}). Texts of conversations "
         f"wait since {utc(hold.since)} UTC, and go on by themselves as soon as it takes one."
         for name, hold in holds.items()
+        if hold.why in _TROUBLES
+    ]
+    poor = [hold.since for hold in holds.values() if hold.why is Obstacle.BUDGET]
+    if poor:
+        since = utc(min(poor))
+        found.append(f"Texts of conversations wait for money since {since} UTC: see Budget.")
+    return found
+
+
+def money_left(levels: Iterable[Level]) -> list[str]:
+    """Return what everybody has to know of budgets of which little is left."""
+    return [
+        f"The budget of this {each.span} ({each.scope}) is used up: nothing more of it is sent "
+        f"until {utc(each.ends)} UTC, unless it is raised."
+        if each.stopped
+        else f"Of the budget of this {each.span} ({each.scope}) {each.used:.0%} are used."
+        for each in levels
+        if each.stopped or each.used >= WARN_FROM
     ]
 
 

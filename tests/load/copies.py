@@ -20,9 +20,10 @@ import redis
 
 from gateway.store.valkey_process import LOOPBACK
 
-# What belongs to no thing: plots, limits, paces, sign-ins, and the outbox, which is at rest.
+# What belongs to no thing: plots, money, limits, paces, sign-ins, and the outbox, which is at rest.
 IGNORED = (
     b"{stats}:",
+    b"{budget}:",
     b"limit:",
     b"pace:",
     b"console:",

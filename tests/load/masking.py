@@ -53,7 +53,7 @@ TEXT = "Hello, I am at the door. Could you come down? This is text"
 PROVIDER = "nexmo"
 COUNTRIES = ("US", "CA")
 EMULATOR = ("nexmo_api_key=emulator", "nexmo_api_secret=emulator-secret", "nexmo_ssl=no")
-UNPACED = ("nexmo_rate=0", "number_rate=0")
+UNPACED = ("nexmo_rate=0", "number_rate=0", "budget_day=0", "budget_month=0")
 
 T = TypeVar("T")
 Call = Callable[[], Awaitable[T]]
@@ -392,7 +392,7 @@ async def deliver(town: Town, calls: int, *, label: str, emulator: str) -> Costs
     """Measure how texts are taken and sent by a gateway's worker to the provider emulator."""
     settings = _settings(f"redis_url={town.url}", f"nexmo_domain={emulator}", *EMULATOR, *UNPACED)
     meter, texts = Meter(town), _texts(town, calls, ["shared"])
-    async with open_services(settings) as services:
+    async with open_services(settings, given=frozenset({"budget_day"})) as services:
 
         async def at_rest() -> None:
             while (await services.outbox.counts()).directions:  # noqa: ASYNC110 - in the store

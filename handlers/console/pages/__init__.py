@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from handlers.console.pages import (
+    budget,
     conversations,
     limits,
     messages,
@@ -20,4 +21,5 @@ ROUTES = [
     *virtual_numbers.ROUTES,
     *phones.ROUTES,
     *limits.ROUTES,
+    *budget.ROUTES,
 ]

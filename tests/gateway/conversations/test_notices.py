@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import ujson
 
+from gateway.conversations.fates import Fates
 from gateway.conversations.notices import OPTED_OUT, Notices, NoticeTexts
 from gateway.conversations.opening import NewSession
 from gateway.conversations.outcomes import Taken
 from gateway.conversations.session import Session
+from gateway.conversations.sessions import Sessions
+from gateway.conversations.transcript import Transcript
+from gateway.messaging.outbox.queue import NOTICE, OutboxEntry
 from gateway.providers.base import Inbound
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
@@ -101,3 +106,52 @@ async def test_a_notice_that_is_switched_off_is_forgotten(store: Store, session:
     await Notices(store, silent, lambda: None).finish_stale(OpenedSessions(store).find)
     assert 0 == await store.execute("ZCARD", keys.ANNOUNCE)
     assert [] == await heard(store, ANNA)
+
+
+WAITING = replace(TEXTS, waiting="patience, please")
+
+
+@pytest.mark.parametrize("text", ["patience, please", ""])
+async def test_who_waits_for_money_is_told_once_a_day(
+    store: Store, session: Session, text: str
+) -> None:
+    """By a notice, which is dropped when there is no money for it either."""
+    for _ in range(2):
+        notices = Notices(store, replace(TEXTS, waiting=text), lambda: None)
+        await notices.tell_waiting(session, "a")
+    assert ([f"[ACME]: {text}"] if text else []) == await heard(store, ANNA)
+    assert [] == await heard(store, BEN)
+    queued = await store.execute("LRANGE", keys.queue(f"{NUMBER}>{ANNA}"), 0, -1)
+    assert {NOTICE} >= {ujson.loads(each)["kind"] for each in queued}
+    await store.execute("HDEL", keys.session(session.id), *await told_fields(store, session))
+    await Notices(store, WAITING, lambda: None).tell_waiting(session, "a")
+    assert f"[ACME]: {WAITING.waiting}" == (await heard(store, ANNA))[-1]
+
+
+async def told_fields(store: Store, session: Session) -> list[str]:
+    """Return the fields that remember what was told, and one that is not there."""
+    names = await store.execute("HKEYS", keys.session(session.id))
+    return [each for each in names if each.startswith("waiting_told_a")] or ["none"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "to", "told"),
+    [("relay", ANNA, BEN), ("relay", BEN, ANNA), (NOTICE, BEN, ""), ("relay", "", "")],
+)
+async def test_the_writer_of_a_text_that_waits_is_told(
+    store: Store, session: Session, kind: str, to: str, told: str
+) -> None:
+    sessions, log = Sessions(store, log_days=1), Transcript(store, days=1)
+    notices = Notices(store, WAITING, lambda: None)
+
+    async def settled(_: str) -> bool:
+        raise AssertionError
+
+    fates = Fates(Pool(store), log, sessions, notices, settled)
+    entry = OutboxEntry(
+        "1" * 32, to or ANNA, NUMBER, "nexmo", "Hello", kind, session.id if to else ""
+    )
+    await fates.waits(entry)
+    for person in (ANNA, BEN):
+        expected = ["[ACME]: patience, please"] if person == told else []
+        assert expected == await heard(store, person)

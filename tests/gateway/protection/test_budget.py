@@ -64,11 +64,11 @@ def text(
     scopes: tuple[str, ...] = (),
     country: str = "DE",
 ) -> Spending:
-    return Spending(id, scopes, "nexmo", price, parts, f"nexmo/sms/{country}")
+    return Spending(id, scopes, "nexmo", millionths(price), parts, f"nexmo/sms/{country}")
 
 
 def told(price: str, parts: int = 1, network: str = "") -> Cost:
-    return Cost(How.TOLD, parts, Decimal(price), network)
+    return Cost(How.TOLD, parts, millionths(Decimal(price)), network)
 
 
 async def spent(made: Budget, scope: str = "all", span: Span = Span.DAY) -> Decimal:
@@ -149,7 +149,7 @@ async def test_what_was_not_reserved_cannot_leave_and_gives_nothing_back(store: 
 async def test_a_price_told_after_the_end_is_booked_where_it_belongs(store: Store) -> None:
     """As that of the second leg of a call."""
     made = budget(store)
-    await made.reserve(Spending("c", ("calls",), "nexmo", CENT, 10))
+    await made.reserve(Spending("c", ("calls",), "nexmo", 10_000, 10))
     await made.settle("c", "nexmo", told("0.02"), ("calls",))
     await made.settle("c", "nexmo", told("0.03"), ("calls",))
     assert Decimal("0.05") == await spent(made, "calls") == await spent(made)
@@ -164,7 +164,7 @@ async def test_amounts_are_in_the_budgets_currency(store: Store) -> None:
     assert Decimal("0.09") == await spent(made)
     await made.reserve(text("2"))
     assert Decimal("0.09") + Decimal("0.05") * Decimal("0.9") == await spent(made)
-    await made.reserve(Spending("3", (), "flowroute", CENT))
+    await made.reserve(Spending("3", (), "flowroute", 10_000))
     assert Decimal("0.145") == await spent(made)
 
 
@@ -386,7 +386,7 @@ async def test_limits_that_no_option_sets_are_set_once_for_all_processes(
 
     caplog.set_level(logging.WARNING)
     made = [unset(each, past) for each in stores]
-    found = [await passes(each, *(text(f"{n} {id(each)}") for n in range(9))) for each in made]
+    found = [await passes(each, *(text(f"{n}-{id(each)}") for n in range(9))) for each in made]
     assert 5 == sum(map(sum, found))
     said = [each for each in caplog.messages if "--budget_day" in each]
     assert 1 == len(said)
@@ -447,7 +447,7 @@ async def test_four_fifths_and_the_end_are_said_once(
     )
     for n in range(13):
         await passes(made, text(str(n), scopes=RELAY if n < 4 else ()))
-    await passes(made, text("over", scopes=RELAY), text("over too"))
+    await passes(made, text("over", scopes=RELAY), text("over-too"))
     assert [
         "budget: four fifths of the day are used (relay)",
         "budget: four fifths of the day are used (all)",
@@ -456,7 +456,7 @@ async def test_four_fifths_and_the_end_are_said_once(
     assert 1 == len(ended)
     assert "(all)" in ended[0]
     await made.raise_limit("all", Span.DAY, Decimal("0.11"), "somebody")
-    await passes(made, text("more"), text("much more"))
+    await passes(made, text("more"), text("much-more"))
     assert 2 == len([each for each in caplog.messages if "used up" in each])
 
 

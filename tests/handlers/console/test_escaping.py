@@ -290,7 +290,8 @@ LINKS = (
     *(quote(ALL, safe=""), f"sign-in?{quote(ALL)}"),
 )
 EVERYWHERE = (
-    *("", "conversations", "messages", "numbers", "devices", "limits", "devices/front"),
+    *("", "conversations", "messages", "numbers", "devices", "limits", "budget"),
+    "devices/front",
     *("messages/dead-letters", "messages/inbox", "messages/optouts"),
 )
 

@@ -91,6 +91,7 @@ PAGES = (
     "/console/devices",
     "/console/devices/{device}",
     "/console/limits",
+    "/console/budget",
     "/console/handsets",
     "/console/sign-in",
     "/console/no-such-page",
@@ -106,4 +107,5 @@ LISTS = {
     "/console/numbers": "add",
     "/console/devices": "smssync_secret",
     "/console/limits": "stands here until",
+    "/console/budget": "appears here",
 }

@@ -114,6 +114,8 @@ async def town(
             f"--flowroute_url={emulator.url}/v2.1/messages",
             "--nexmo_rate=0",
             "--number_rate=0",
+            "--budget_day=0",
+            "--budget_month=0",
         )
         named = {each.partition("=")[0] for each in options}
         others = (each for each in defaults if each.partition("=")[0] not in named)

@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from gateway.messaging.outbox.holds import Patience
 from gateway.messaging.outbox.queue import CONFIRMATION, NOTICE, Counts, OutboxEntry
 from gateway.monitoring.metrics import BUDGET_NOTICES, PROVIDERS_HELD
 from gateway.protection.budget import Budget
-from gateway.protection.money import Allowance, Span, Spending
+from gateway.protection.money import Allowance, Span, Spending, millionths
 from gateway.providers.base import Obstacle
 from gateway.store import keys
 from gateway.store.pipeline import Store
@@ -74,7 +75,7 @@ async def more_money(gateway: Process, texts: int = 100) -> None:
     await gateway.holds.money_is_there()
 
 
-def texts(count: int, **more: object) -> list[OutboxEntry]:
+def texts(count: int, **more: Any) -> list[OutboxEntry]:
     now = int(time.time() * 1000)
     return [entry(n, **{"created": now, **more}) for n in range(1, count + 1)]
 
@@ -223,8 +224,8 @@ async def test_who_takes_over_from_a_dead_process_does_not_pay_again(
         text = entry(1, attempts=attempts)
         name = f"{text.id}:{attempts + 1}"
         paid = money(2)(gateway.store)
-        await paid.reserve(Spending(name, ("relay",), "nexmo", PRICE), leaving=True)
-        await paid.reserve(Spending("other", ("relay",), "nexmo", Decimal("0.05")), leaving=True)
+        await paid.reserve(Spending(name, ("relay",), "nexmo", millionths(PRICE)), leaving=True)
+        await paid.reserve(Spending("other", ("relay",), "nexmo", 50_000), leaving=True)
         await gateway.push(text)
         await eventually(gateway.is_idle)
         assert [text.id] == ids(standin.posts)
