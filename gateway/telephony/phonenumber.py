@@ -181,6 +181,21 @@ def regions() -> list[str]:
     return sorted(phonenumbers.SUPPORTED_REGIONS)
 
 
+def calling_code(region: str) -> str:
+    """Return the digits of a region's calling code; '' for what is no region."""
+    return str(phonenumbers.country_code_for_region(region) or "")
+
+
+def example(region: str) -> PhoneNumber | None:
+    """Return a number of a region that gets SMS, made up; None where libphonenumber has none."""
+    for kind in (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE):
+        number = phonenumbers.example_number_for_type(region, kind)
+        found = _describe(number) if number else None
+        if found and found.sms:
+            return found
+    return None
+
+
 @lru_cache(256)
 def mobile_lengths(region: str) -> frozenset[int]:
     """Return how many digits the mobile numbers of a region have, written nationally."""

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from urllib.parse import quote
 
 from conf.checks import is_here
@@ -220,6 +220,12 @@ def keywords(settings: Settings) -> Keywords:
 def shops(settings: Settings, protection: Protection) -> Shops:
     """Return the shops, and whose pages may call."""
     return Shops(protection.sites, _words(settings.allowed_origins), settings.public_url)
+
+
+def countries_of() -> Callable[[str], Sequence[str]]:
+    """Return what tells the regions to which the endpoint of a path sends."""
+    everywhere = [each for each in phonenumber.regions() if phonenumber.mobile_lengths(each)]
+    return lambda path: everywhere
 
 
 def own_senders(
