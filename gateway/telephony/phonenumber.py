@@ -50,6 +50,14 @@ _SMS_TYPES = frozenset({"mobile", "fixed_line_or_mobile", "voip", "personal_numb
 # Belgian mobile, not the German VoIP number.
 MOBILE_TYPES = frozenset({"mobile", "fixed_line_or_mobile"})
 
+# Beside libphonenumber's own look-up this loads nothing of the regions.
+_CALLING_CODES = {
+    region: str(code)
+    for code, regions in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items()
+    for region in regions
+    if region in phonenumbers.SUPPORTED_REGIONS
+}
+
 _LETTER = re.compile(r"[A-Za-z]")
 _FIRST_GROUP = re.compile(r"[0-9]+")
 _GLOBAL_CONTEXT = ";phone-context=+"
@@ -183,7 +191,7 @@ def regions() -> list[str]:
 
 def calling_code(region: str) -> str:
     """Return the digits of a region's calling code; '' for what is no region."""
-    return str(phonenumbers.country_code_for_region(region) or "")
+    return _CALLING_CODES.get(region, "")
 
 
 def example(region: str) -> PhoneNumber | None:

@@ -224,7 +224,7 @@ def shops(settings: Settings, protection: Protection) -> Shops:
 
 def countries_of() -> Callable[[str], Sequence[str]]:
     """Return what tells the regions to which the endpoint of a path sends."""
-    everywhere = [each for each in phonenumber.regions() if phonenumber.mobile_lengths(each)]
+    everywhere = phonenumber.regions()
     return lambda path: everywhere
 
 

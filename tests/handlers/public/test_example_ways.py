@@ -228,6 +228,23 @@ def test_a_country_that_is_not_chosen_is_no_constraint(
 # -- the number while it is typed -------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def typist(browser: Browser, gateway: GatewayProcess) -> Iterator[Callable[[str], Page]]:
+    """Returns the form of a visitor with these languages, which he keeps open for all tests."""
+    pages: dict[str, Page] = {}
+
+    def page_of(locale: str) -> Page:
+        if locale not in pages:
+            pages[locale] = browser.new_context(locale=locale).new_page()
+            pages[locale].goto(f"{gateway.url}/example.html")
+            expect(pages[locale].locator("#sms-countries")).to_be_visible()
+        return pages[locale]
+
+    yield page_of
+    for each in pages.values():
+        each.context.close()
+
+
 @pytest.mark.parametrize(
     "case",
     [
@@ -261,12 +278,11 @@ def test_a_country_that_is_not_chosen_is_no_constraint(
 )
 @pytest.mark.parametrize("way", ["typed", "pasted"])
 def test_a_number_is_set_in_groups(
-    way: str, case: tuple[str, str, str], gateway: GatewayProcess, opened: OpenPage
+    way: str, case: tuple[str, str, str], typist: Callable[[str], Page]
 ) -> None:
     locale, typed, shown = case
-    page = opened(f"{gateway.url}/example.html", locale)
+    page = typist(locale)
     field = page.locator("#sms-receiver")
-    expect(page.locator("#sms-countries")).to_be_visible()
     if way == "typed":
         field.press_sequentially(typed)
     else:
