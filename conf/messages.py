@@ -1,4 +1,4 @@
-"""Message endpoints: the rules for their path, text and sender, and the file that lists them."""
+"""Message endpoints: the rules for path, text, sender and link, and the file that lists them."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from conf.tables import Kind, Reader, Values, read_tables, shown, text, whole
 
@@ -15,7 +16,8 @@ from conf.tables import Kind, Reader, Values, read_tables, shown, text, whole
 class MessageEndpoint:
     """A public path that sends one fixed text.
 
-    The limits are per endpoint when set; ``None`` means the gateway-wide options.
+    The limits are per endpoint when set; ``None`` means the gateway-wide options. link: what a
+    visitor who gets no message is shown in its place, '' = that of ``form_link``.
     """
 
     path: str
@@ -25,6 +27,7 @@ class MessageEndpoint:
     limit_expires: int | None = None
     receiver_limit_amount: int | None = None
     receiver_limit_expires: int | None = None
+    link: str = ""
 
 
 # The provider refuses longer texts with status 12: https://developer.vonage.com/en/api/sms
@@ -64,6 +67,16 @@ def message_text(value: str) -> str:
         raise ValueError(
             f"the text has {len(value)} characters, at most {MAX_TEXT_CHARACTERS} can be sent"
         )
+    return value
+
+
+def message_link(value: str) -> str:
+    """Return the address of a page for people unchanged; raises ValueError."""
+    parts = urlsplit(value) if re.fullmatch(r"https://[!-~]{1,492}", value) else None
+    if not parts or not re.fullmatch(
+        r"[A-Za-z0-9.-]+(:[0-9]{1,5})?|\[[0-9a-fA-F:]+\]", parts.netloc
+    ):
+        raise ValueError("must be an https:// URL of up to 500 ASCII characters")
     return value
 
 
@@ -121,7 +134,7 @@ def read_messages_file(path: Path) -> tuple[list[MessageEndpoint], list[str]]:
     """Return the usable endpoints of the TOML file ``path`` and one line for each problem.
 
     Every ``[[message]]`` table needs ``path``, ``text`` and ``sender`` and may have the limits
-    of MessageEndpoint; endpoints come with paths as ``message_path`` returns them.
+    and the link of MessageEndpoint; endpoints come with paths as ``message_path`` returns them.
     """
     paths: set[str] = set()
 
@@ -132,7 +145,11 @@ def read_messages_file(path: Path) -> tuple[list[MessageEndpoint], list[str]]:
         elif endpoint:
             paths.add(endpoint)
 
-    readers = _TEXTS | dict.fromkeys(_LIMITS, whole)
+    readers = {
+        **_TEXTS,
+        **dict.fromkeys(_LIMITS, whole),
+        "link": lambda value: message_link(text(value)),
+    }
     kind = Kind(MessageEndpoint, readers, required=tuple(_TEXTS), repeated=repeated)
     return read_tables(path, "message", kind)
 

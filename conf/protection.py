@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 
-from conf.messages import message_path, message_sender, message_text
+from conf.messages import message_link, message_path, message_sender, message_text
 from conf.providers import NAMES
 from conf.tables import MAX_LIMIT, Kind, Reader, read_kinds, text, whole
 from conf.values import read_origin
@@ -147,14 +147,15 @@ class StartPrice:
 class Site:
     """A shop among several that one gateway serves, known by the ``site`` of its calls.
 
-    origins: whose pages may call for it, () = those of ``allowed_origins``; message, sender: in
-    place of the endpoint's, '' = the endpoint's.
+    origins: whose pages may call for it, () = those of ``allowed_origins``; message, sender, link:
+    in place of the endpoint's, '' = the endpoint's.
     """
 
     key: str
     origins: tuple[str, ...] = ()
     message: str = ""
     sender: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,6 +364,7 @@ _KINDS = {
             "origins": _origins,
             "message": lambda value: message_text(text(value)),
             "sender": lambda value: message_sender(text(value)),
+            "link": lambda value: message_link(text(value)),
         },
         required=("key",),
         unique=("key",),

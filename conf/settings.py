@@ -95,6 +95,9 @@ class Settings:
     allowed_origins: str = option(
         "", "web sites whose pages may call the public endpoints, as https://www.example.com, "
         "separated by commas; empty: all", check=values.origins)
+    form_link: str = option(
+        "", "https URL of the page that messages lead to: told to a visitor who gets none, as "
+        "link and QR code; empty: he sees an error", check=values.link)
     message_log_days: int = option(
         7, "days for which the fate of a message can be looked up", minimum=1)
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from urllib.parse import urlsplit
 
-from conf.messages import as_digits, message_path, message_sender, message_text
+from conf.messages import as_digits, message_link, message_path, message_sender, message_text
 
 # As last element of a webhook's path these would be another route of the gateway.
 _ROUTE_WORDS = frozenset({"fallback", "flowroute", "proxy-call", "validate_number", "example.html"})
@@ -229,6 +229,11 @@ def message(value: str) -> str:
 def sender(value: str) -> str:
     """Return a sender without surrounding blanks, or nothing; raises ValueError."""
     return message_sender(value) if value else ""
+
+
+def link(value: str) -> str:
+    """Return the address of a page for people, or nothing, unchanged; raises ValueError."""
+    return message_link(value) if value else ""
 
 
 def request_path(value: str) -> str:

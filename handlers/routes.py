@@ -14,7 +14,7 @@ from handlers import operation
 from handlers.admin import messages, operator_lists, phones, provisioning, sessions, virtual_numbers
 from handlers.base import BaseHandler
 from handlers.console import assets, handsets, pages, sign_in
-from handlers.public import front, status, validation
+from handlers.public import countries, front, status, texts, validation
 from handlers.public.message import MessageHandler
 from handlers.webhooks import messaging, smssync, voice
 from handlers.webhooks.messaging import InboundHandler
@@ -24,6 +24,8 @@ Route = PathRoute | tuple[Matcher, type[BaseHandler]]
 
 FIXED_ROUTES: tuple[PathRoute, ...] = (
     *validation.ROUTES,
+    *countries.ROUTES,
+    *texts.ROUTES,
     *phones.ROUTES,  # before smssync's: no phone is called "messages" or "devices"
     *smssync.ROUTES,
     *messaging.ROUTES,
@@ -91,8 +93,9 @@ def route_problems(
 # First elements of the gateway's paths, those of coming releases included: a message path that
 # starts today is not to end the start tomorrow.
 RESERVED = frozenset(
-    "console dead-letters dlr event example.html health inbound inbox log messages metrics numbers "
-    "optouts proxy-call session smssync status tn unknown validate_number".split()
+    "console countries dead-letters dlr event example.html health inbound inbox log messages"
+    " metrics numbers optouts proxy-call session smssync status texts tn unknown"
+    " validate_number".split()
 )
 
 

@@ -88,16 +88,28 @@ def region(text: str) -> str | None:
     return code if is_region(code) else None
 
 
+def languages(accept_language: str | None) -> tuple[str, ...]:
+    """Return the language tags of an Accept-Language header by q, ties in their order."""
+    items = _by_weight((accept_language or "")[:MAX_HEADER_CHARACTERS])
+    tags = (item.partition(";")[0].strip() for item in items)
+    return tuple(tag for tag in tags if _SUBTAGS.fullmatch(tag))
+
+
 @lru_cache(1024)
 def _language_regions(header: str) -> tuple[str, ...]:
     """Return the regions of an Accept-Language header by q, ties in their order."""
+    return tuple(filter(None, map(_item_region, _by_weight(header))))
+
+
+def _by_weight(header: str) -> list[str]:
+    """Return the items of a header that are wanted, those of the highest q first."""
     weighted = [
-        (quality, region)
+        (quality, item)
         for item in header.split(",", MAX_LANGUAGES)[:MAX_LANGUAGES]
-        if (quality := _item_quality(item)) > 0 and (region := _item_region(item)) is not None
+        if (quality := _item_quality(item)) > 0
     ]
     weighted.sort(key=lambda pair: -pair[0])
-    return tuple(region for _, region in weighted)
+    return [item for _, item in weighted]
 
 
 def _item_quality(item: str) -> float:

@@ -62,6 +62,14 @@ _SMS_TYPES = frozenset({"mobile", "fixed_line_or_mobile", "voip", "personal_numb
 # Belgian mobile, not the German VoIP number.
 MOBILE_TYPES = frozenset({"mobile", "fixed_line_or_mobile"})
 
+# Beside libphonenumber's own look-up this loads nothing of the regions.
+_CALLING_CODES = {
+    region: str(code)
+    for code, regions in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items()
+    for region in regions
+    if region in phonenumbers.SUPPORTED_REGIONS
+}
+
 _FIRST_GROUP = re.compile(r"[0-9]+")
 _NO_DIGIT = re.compile(r"[^0-9]")
 # Letters that are no note but digits: a word of three in North America, where phone words are the
@@ -189,6 +197,21 @@ def is_region(code: str) -> bool:
 def regions() -> list[str]:
     """Return all upper-case two-letter regions with telephone numbers, in their order."""
     return sorted(phonenumbers.SUPPORTED_REGIONS)
+
+
+def calling_code(region: str) -> str:
+    """Return the digits of a region's calling code; '' for what is no region."""
+    return _CALLING_CODES.get(region, "")
+
+
+def example(region: str) -> PhoneNumber | None:
+    """Return a number of a region that gets SMS, made up; None where libphonenumber has none."""
+    for kind in (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE):
+        number = phonenumbers.example_number_for_type(region, kind)
+        found = _describe(number) if number else None
+        if found and found.sms:
+            return found
+    return None
 
 
 @lru_cache(256)

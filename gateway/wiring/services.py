@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -119,6 +119,8 @@ class Services:
     relay: Relay
     calls: Calls
     public_url: str
+    form_link: str
+    countries_of: Callable[[str], Sequence[str]]
     devices: Devices
     tasks: TaskQueue
     phones: Phones
@@ -358,6 +360,8 @@ def _open(
         relay=relay,
         calls=calls,
         public_url=settings.public_url,
+        form_link=settings.form_link,
+        countries_of=from_settings.countries_of(),
         tasks=tasks,
         devices=known_devices,
         phones=Phones(

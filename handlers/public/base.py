@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from tornado.httputil import HTTPHeaders
 
+from conf.messages import MessageEndpoint
 from conf.protection import Site
 from conf.values import read_origin
 from gateway.access.client_address import is_loopback
@@ -19,6 +20,11 @@ from gateway.telephony.phonenumber import PhoneNumber
 from handlers import arguments
 from handlers.base import BaseHandler, Guard
 
+# Errors that no other input mends, or that hide a reason which none mends.
+REFUSALS = frozenset(
+    "internal_error limit_acceded nexmo_error receiver_opted_out receiver_validation site_unknown"
+    " temporarily_unavailable".split()
+)
 USUAL_HEADERS = "Content-Type, Accept, X-Requested-With"
 # https://www.rfc-editor.org/rfc/rfc9110#name-field-names, in a list of at most 1,000 characters
 _HEADER_NAMES = re.compile(
@@ -51,6 +57,24 @@ class PublicHandler(BaseHandler):
         key = self.arguments().get("site", "").strip()
         return self.services.shops.named(key) if key else None
 
+    @property
+    def shop(self) -> Site | None:
+        """The same, None also where there is no such shop or the arguments cannot be read."""
+        try:
+            return self.site
+        except GatewayError:
+            return None
+
+    @property
+    def link(self) -> str:
+        """What leads a visitor to where a message would have, '' = nothing."""
+        return ""
+
+    def link_of(self, endpoint: MessageEndpoint) -> str:
+        """Return that of an endpoint's messages, by the shop, the endpoint or the option."""
+        shop = self.shop
+        return (shop.link if shop else "") or endpoint.link or self.services.form_link
+
     def options(self, *_: str) -> None:
         """Answer a preflight."""
         self.set_header("Access-Control-Allow-Methods", "GET, POST, OPTIONS")
@@ -67,6 +91,12 @@ class PublicHandler(BaseHandler):
     def fail(self, error: str, **fields: Any) -> None:
         """Answer an error that belongs to the endpoint: HTTP 200, for a script tag can read it."""
         self.reply({"status": "error", "error": error} | fields)
+
+    def reply(self, body: dict[str, Any]) -> None:
+        """Finish with ``body``; where no message goes out, another way is shown."""
+        if body.get("error") in REFUSALS and (link := self.link):
+            body |= {"link": link}
+        super().reply(body)
 
     def limited(self, error: LimitExceeded) -> None:
         """Answer that the allowance is used up; the misspelt word is part of the contract."""
@@ -108,13 +138,10 @@ class PublicHandler(BaseHandler):
         shops = self.services.shops
         if self.from_everywhere or not shops.restrict:
             return None
-        try:
-            site = self.site
-        except GatewayError:
-            site = None
-        if site is None and (self.get_is_safe or self.request.method == "OPTIONS"):
+        shop = self.shop
+        if shop is None and (self.get_is_safe or self.request.method == "OPTIONS"):
             return shops.any_page
-        return shops.pages(site)
+        return shops.pages(shop)
 
     @property
     def _is_welcome(self) -> bool:

@@ -46,6 +46,11 @@ class MessageHandler(PublicHandler):
         self.endpoint = endpoint
         self.layers = self.services.layers.of(endpoint)
 
+    @property
+    def link(self) -> str:
+        """Where the message leads."""
+        return self.link_of(self.endpoint)
+
     def text(self, number: PhoneNumber) -> str:
         """Return the text to send to ``number``; override it to make it depend on the request."""
         return (self.site.message if self.site else "") or self.endpoint.text

@@ -45,7 +45,7 @@ def test_the_example_file_is_accepted() -> None:
     result = loaded(*CREDENTIALS, f"--messages_file={ROOT / 'conf' / 'examples' / 'messages.toml'}")
     assert [] == result.problems
     assert ["/app", "/directions"] == [each.path for each in result.endpoints]
-    assert (3, 600, 2, 86400) == dataclasses.astuple(result.endpoints[1])[3:]
+    assert (3, 600, 2, 86400) == dataclasses.astuple(result.endpoints[1])[3:7]
 
 
 def test_a_file_without_messages_is_no_problem(tmp_path: Path) -> None:

@@ -108,6 +108,7 @@ def test_every_option_of_the_contract_has_its_default() -> None:
         "budget_day": 25,
         "budget_month": 250,
         "allowed_origins": "",
+        "form_link": "",
         "wait_msg": "Your messages have to wait for some hours. They are passed on later.",
         "smart_encoding": True,
         "resend_unknown": "refused",

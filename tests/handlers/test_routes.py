@@ -25,7 +25,14 @@ BASES = {
     Guard.OPERATION: BaseHandler,
 }
 # What the contract opens to everybody; a new public route has to be written down here as well.
-PUBLIC_PATHS = {r"/validate_number/?", r"/status/?", r"/example\.html/?", "/"}
+PUBLIC_PATHS = {
+    r"/validate_number/?",
+    r"/status/?",
+    r"/countries/?",
+    r"/texts/?",
+    r"/example\.html/?",
+    "/",
+}
 # What a person needs who is not signed in to the console yet.
 SIGN_IN_PATHS = {r"/console/static/(.+?)/?", r"/console/sign-in/?"}
 # What nginx.conf alone keeps from the outside.

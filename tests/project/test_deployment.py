@@ -278,7 +278,8 @@ PRIVATE = [
     *("/smssync/devices/phone", "/smssync/devices/phone/pairing"),
     *("/numbers", "/numbers/provision", "/console", "/console/conversations/0/end"),
 ]
-OPEN = ["/", "/validate_number", "/status", "/dlr", f"/dlr/{WRONG_TOKEN}", "/example.html"]
+OPEN = ["/", "/validate_number", "/status", "/countries", "/texts", "/example.html"]
+OPEN += ["/dlr", f"/dlr/{WRONG_TOKEN}"]
 OPEN += ["/message", "/message/de", "/smssync", "/smssync/phone", "/inbound", "/event", "/logo"]
 OPEN += ["/status?next=/messages", "/status/?id=%20/tn"]
 OPEN += ["/inbound/flowroute", "/dlr/flowroute", "/proxy-call", "/proxy-call/fallback"]
@@ -498,6 +499,7 @@ def test_a_header_that_does_not_come_ends_its_connection(
     ("path", "most"),
     [
         *((path, 64) for path in ("/message/", "/validate_number/", "/status/", "/message/de")),
+        *((path, 64) for path in ("/countries/", "/texts/")),
         *(
             (path, 1024)
             for path in ("/dlr/", f"/inbound/flowroute/{WRONG_TOKEN}", "/smssync/phone")

@@ -224,7 +224,7 @@ async def test_the_local_count_forgets_the_subject_that_was_quiet_for_longest() 
 # -- the message endpoints --------------------------------------------------------------------
 
 
-def endpoint(path: str, **limits: int) -> MessageEndpoint:
+def endpoint(path: str, **limits: Any) -> MessageEndpoint:
     return MessageEndpoint(path, "text", "Sender", **limits)
 
 

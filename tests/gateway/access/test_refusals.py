@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -428,7 +429,7 @@ async def test_a_look_without_the_store_tells_nothing() -> None:
 # -- looking at an endpoint -------------------------------------------------------------------
 
 
-def endpoint(path: str, **limits: int) -> MessageEndpoint:
+def endpoint(path: str, **limits: Any) -> MessageEndpoint:
     return MessageEndpoint(path, "text", "Sender", **limits)
 
 

@@ -37,6 +37,7 @@ class Form:
     def __init__(self, page: Page, address: str) -> None:
         page.goto(address)
         self.page = page
+        self.country = page.get_by_label("Country")
         self.field = page.get_by_label("Mobile number")
         self.send = page.get_by_role("button", name="Text me the link")
         self.check = page.get_by_role("button", name="Check number")
@@ -457,7 +458,8 @@ def test_enter_held_down_sends_once(served: Form, provider: Provider) -> None:
 def test_works_with_the_keyboard_alone(served: Form, provider: Provider) -> None:
     """Tab reaches everything in order and visibly, Enter sends, focus stays where it was."""
     keyboard = served.page.keyboard
-    for target in (served.field, served.send, served.check):
+    expect(served.country).to_be_visible()
+    for target in (served.country, served.field, served.send, served.check):
         keyboard.press("Tab")
         expect(target).to_be_focused()
         expect(target).to_have_css("outline-style", "solid")
@@ -574,12 +576,13 @@ def test_says_that_it_needs_javascript(browser: Browser, gateway: GatewayProcess
     context.close()
 
 
-def test_loads_nothing_but_itself(page: Page, gateway: GatewayProcess) -> None:
+def test_loads_nothing_but_itself_and_the_countries(page: Page, gateway: GatewayProcess) -> None:
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
     address = f"{gateway.url}/example.html"
     page.goto(address, wait_until="networkidle")
-    assert [address] == [each for each in requests if not each.startswith("data:")]
+    loaded = [each for each in requests if not each.startswith("data:")]
+    assert [address, f"{gateway.url}/countries/"] == loaded
 
 
 @pytest.mark.parametrize(

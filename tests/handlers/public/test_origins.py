@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.servers.processes import GatewayProcess
+from tests.support.servers.serving import serving
 from tests.support.stand_ins.vonage import SENDER, TEXT, VonageStandin
 from tests.support.visitor import RECEIVER, Reply, Visitor, visiting
 
@@ -283,6 +284,36 @@ async def test_without_origins_a_shop_with_some_is_still_theirs_alone(
     assert 200 == own.status
     assert (200, "*") == (checked.status, checked.headers["Access-Control-Allow-Origin"])
     assert 3 == len(standin.posts)
+
+
+@pytest.mark.parametrize(
+    ("public_url", "host", "page", "allowed"),
+    [
+        (OWN, "evil.example", "http://evil.example", False),
+        (OWN, "evil.example", "https://evil.example", False),
+        (OWN, "sms.example.com", OWN, True),
+        (OWN, "127.0.0.1:8000", OWN, True),
+        (OWN, "localhost:8888", "http://localhost:8888", True),
+        (OWN, "[::1]:8888", "http://[::1]:8888", True),
+        ("", "gateway.example", "https://gateway.example", True),
+        ("", "gateway.example:8443", "https://gateway.example:8443", True),
+        ("", "GATEWAY.example:443", "https://gateway.example", True),
+        ("", "gateway.example", "https://www.example.org", False),
+        ("", "", "null", False),
+    ],
+)
+async def test_a_name_that_somebody_lets_point_here_is_none_of_ours(
+    public_url: str, host: str, page: str, redis_url: str, *, allowed: bool
+) -> None:
+    """Where the gateway's address is known; else the host that was asked for has to do."""
+    options = ("--message=Hi", "--sender=Me", f"--allowed_origins={MAIN}")
+    async with (
+        serving(*options, f"--public_url={public_url}", redis_url=redis_url) as gateway,
+        visiting(gateway.url) as visitor,
+    ):
+        reply = await visitor.via(Host=host, Origin=page).get("/validate_number/", number="1")
+
+    assert (200 if allowed else 403) == reply.status
 
 
 async def test_refused_pages_are_not_counted(standin: VonageStandin, redis_url: str) -> None:
