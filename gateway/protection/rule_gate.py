@@ -11,6 +11,7 @@ from gateway.monitoring.metrics import VERDICTS
 from gateway.protection.admission import Layer
 from gateway.protection.newcomers import Newcomers
 from gateway.protection.rules import ALLOWED, Rules, Verdict
+from gateway.telephony import phonenumber
 from gateway.telephony.phonenumber import PhoneNumber
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ class RuleGate:
         self.newcomers = newcomers
         self.mode = mode
         self._limiter = limiter
+        self._countries: dict[str, tuple[str, ...]] = {}
         self._said = -SILENCE_SECONDS
         self._unsaid = 0
 
@@ -43,6 +45,16 @@ class RuleGate:
             return verdict
         self._say(endpoint, verdict)
         return verdict if self.mode is Mode.ENFORCE else ALLOWED
+
+    def countries(self, endpoint: str) -> tuple[str, ...]:
+        """Return the countries (ISO 3166) to which an endpoint (its path) may send."""
+        if self.mode is not Mode.ENFORCE:
+            return tuple(phonenumber.regions())
+        if endpoint not in self._countries:
+            regions = phonenumber.regions()
+            served = (each for each in regions if not self.rules.blocks(endpoint, each))
+            self._countries[endpoint] = tuple(served)
+        return self._countries[endpoint]
 
     def layer(self, verdict: Verdict) -> Layer | None:
         """Return the limit of a verdict as a layer of its message, None without one."""

@@ -8,7 +8,7 @@ from enum import StrEnum
 from conf.protection import DEFAULT_RULES, Action, Protection, Rule, Special
 from gateway.access.limiter import Limit
 from gateway.protection.newcomers import Newcomers, limit_class
-from gateway.telephony import destinations, plans
+from gateway.telephony import destinations, phonenumber, plans
 from gateway.telephony.judges import is_possible
 from gateway.telephony.phonenumber import NEWER, PhoneNumber, mask, parse_international
 
@@ -96,6 +96,13 @@ class Rules:
         if verdict.action is not Action.ALLOW or verdict.basis in _NAMED:
             return verdict
         return self._newcomers_verdict(endpoint, place) or verdict
+
+    def blocks(self, endpoint: str, region: str) -> bool:
+        """Tell whether an endpoint sends nothing to a country (ISO 3166), ranges aside."""
+        by_code = (Basis.CALLING_CODE, phonenumber.calling_code(region))
+        places = ((Basis.COUNTRY, region), by_code, (Basis.EVERYTHING, "*"))
+        rule = self._first(endpoint, *places)
+        return rule is not None and rule.action is Action.BLOCK
 
     def _of_range(self, endpoint: str, e164: str) -> Rule | None:
         spellings = plans.all_spellings(e164)

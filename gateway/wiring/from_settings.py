@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from urllib.parse import quote
 
@@ -273,12 +273,6 @@ def keywords(settings: Settings) -> Keywords:
 def shops(settings: Settings, protection: Protection) -> Shops:
     """Return the shops, and whose pages may call."""
     return Shops(protection.sites, _words(settings.allowed_origins), settings.public_url)
-
-
-def countries_of() -> Callable[[str], Sequence[str]]:
-    """Return what tells the regions to which the endpoint of a path sends."""
-    everywhere = phonenumber.regions()
-    return lambda path: everywhere
 
 
 def own_senders(

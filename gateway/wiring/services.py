@@ -361,7 +361,7 @@ def _open(
         calls=calls,
         public_url=settings.public_url,
         form_link=settings.form_link,
-        countries_of=from_settings.countries_of(),
+        countries_of=rule_gate.countries,
         tasks=tasks,
         devices=known_devices,
         phones=Phones(

@@ -11,7 +11,7 @@ from conf.messages import MessageEndpoint
 from gateway.telephony import phonenumber
 from tests.conftest import RestartableValkey
 from tests.support.servers.processes import GatewayProcess
-from tests.support.servers.serving import Gateway, serving
+from tests.support.servers.serving import serving
 from tests.support.stand_ins.vonage import VonageStandin, refused
 from tests.support.visitor import Visitor, visiting
 
@@ -277,24 +277,46 @@ async def test_the_countries_come_to_script_tags_and_other_origins(visitor: Visi
     assert 204 == (await visitor.request("OPTIONS", "/countries/")).status
 
 
-async def test_only_countries_that_are_served_are_listed_and_guessed(redis_url: str) -> None:
-    """The rules say which."""
-    async with serving("--message=Hi", "--sender=Me", redis_url=redis_url) as gateway:
-        _serve_only(gateway, "/message", "AT", "FR")
+RULES = """
+[[rule]]
+action = "block"
+
+[[rule]]
+action = "allow"
+country = "AT"
+
+[[rule]]
+action = "limit"
+calling_code = "33"
+"""
+
+
+@pytest.mark.parametrize(
+    ("rules", "served", "guess"),
+    [
+        pytest.param(RULES, ["AT", "FR"], "FR", id="some"),
+        pytest.param('[[rule]]\naction = "block"\n', [], None, id="none"),
+    ],
+)
+async def test_only_countries_that_are_served_are_listed_and_guessed(
+    rules: str, served: list[str], guess: str | None, redis_url: str, tmp_path: Path
+) -> None:
+    (file := tmp_path / "protection.toml").write_text(rules)
+    options = ("--message=Hi", "--sender=Me", f"--protection_file={file}")
+    async with serving(*options, redis_url=redis_url) as gateway, visiting(gateway.url) as visitor:
         headers = {"Accept-Language": "de-DE,fr-FR;q=0.5"}
-        async with visiting(gateway.url) as visitor:
-            body = (await visitor.via(**headers).get("/countries/")).json
-            _serve_only(gateway, "/message")
-            none = (await visitor.via(**headers).get("/countries/")).json
-
-    assert (["AT", "FR"], "FR") == ([each["country"] for each in body["countries"]], body["guess"])
-    assert ([], None, None) == (none["countries"], none["guess"], none["formats"])
+        body = (await visitor.via(**headers).get("/countries/")).json
+    assert (served, guess) == ([each["country"] for each in body["countries"]], body["guess"])
 
 
-def _serve_only(gateway: Gateway, path: str, *countries: str) -> None:
-    services = gateway.application.services
-    of = {path: countries}
-    object.__setattr__(services, "countries_of", lambda endpoint: of[endpoint])
+@pytest.mark.parametrize("mode", ["monitor", "off"])
+async def test_rules_that_refuse_nothing_leave_all_countries(
+    mode: str, redis_url: str, tmp_path: Path
+) -> None:
+    (file := tmp_path / "protection.toml").write_text(RULES)
+    options = ("--message=Hi", "--sender=Me", f"--protection_file={file}", f"--protection={mode}")
+    async with serving(*options, redis_url=redis_url) as gateway, visiting(gateway.url) as visitor:
+        assert 230 < len((await visitor.get("/countries/")).json["countries"])
 
 
 def test_an_endpoint_has_no_link_unless_it_is_given() -> None:
