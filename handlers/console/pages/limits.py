@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from conf.messages import MessageEndpoint
@@ -169,13 +169,14 @@ async def look(services: Services, endpoint: MessageEndpoint, call: Call) -> End
     Without a number it meets no limit of one.
     """
     own, layers = services.message_limits.of(endpoint), services.layers.of(endpoint)
-    by_caller = layers.caller(call)
-    met = [*by_caller, *(layers.message(call) if call.to else ())]
+    met = [*layers.caller(call), *(layers.message(call) if call.to else ())]
     looks = await services.admission.look(met)
     named = {layer.limit_class: found for layer, found in zip(met, looks, strict=True)}
     address, receiver = (
         named.pop(quota.limit_class, unused(quota.limit)) for quota in (own.address, own.receiver)
     )
+    if layers.exempts(call):
+        receiver = replace(receiver, wait=0)
     rest = further.of(met, named)
     return EndpointCheck(endpoint.path, address, receiver, rest)
 
