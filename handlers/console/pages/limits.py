@@ -169,7 +169,8 @@ async def look(services: Services, endpoint: MessageEndpoint, call: Call) -> End
     Without a number it meets no limit of one.
     """
     own, layers = services.message_limits.of(endpoint), services.layers.of(endpoint)
-    met = [*layers.caller(call), *(layers.message(call) if call.to else ())]
+    by_caller = layers.caller(call)
+    met = [*by_caller, *(layers.message(call) if call.to else ())]
     looks = await services.admission.look(met)
     named = {layer.limit_class: found for layer, found in zip(met, looks, strict=True)}
     address, receiver = (
