@@ -90,11 +90,11 @@ class EndpointLayers:
         """Return the further layers of a call that is to send; extra: of a rule for its number."""
         layers = list(self._of(self.of_message, call))
         if extra is not None:
-            layers.append(replace(extra, mode=Mode.MONITOR) if self._exempts(call) else extra)
+            layers.append(replace(extra, mode=Mode.MONITOR) if self.exempts(call) else extra)
         return layers
 
     def _of(self, layers: Iterable[EndpointLayer], call: Call) -> Iterator[Layer]:
-        exempts = self._exempts(call)
+        exempts = self.exempts(call)
         for each in layers:
             layer = each.of(call)
             if layer is None:
@@ -102,7 +102,8 @@ class EndpointLayers:
             stays = not exempts or (each.contract and each.by is By.ADDRESS)
             yield layer if stays else replace(layer, mode=Mode.MONITOR)
 
-    def _exempts(self, call: Call) -> bool:
+    def exempts(self, call: Call) -> bool:
+        """Tell whether a call is for a number that no limit but the address's refuses."""
         return call.to in self.exempt
 
 

@@ -66,7 +66,8 @@ Visitor = Callable[[], str]
 
 def options() -> dict[str, str]:
     shell_quoted = re.sub(r'([\\"$`])', r"\\\1", TEXT)
-    return OK | SECRETS | {"MESSAGE": shell_quoted, "RECEIVER_LIMIT_AMOUNT": "0"}
+    repeats = {"RECEIVER_LIMIT_AMOUNT": "0", "SAME_TEXT_SECONDS": "0"}
+    return OK | SECRETS | repeats | {"MESSAGE": shell_quoted}
 
 
 def leaks(log: str) -> list[str]:

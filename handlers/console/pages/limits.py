@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from conf.messages import MessageEndpoint
@@ -196,6 +196,8 @@ async def look(
     by_address, receiver = (
         named.pop(quota.limit_class, unused(quota.limit)) for quota in (own.address, own.receiver)
     )
+    if layers.exempts(call):
+        receiver = replace(receiver, wait=0)
     rest = further.of(met, named)
     return EndpointCheck(endpoint.path, by_address, receiver, rest, destination)
 

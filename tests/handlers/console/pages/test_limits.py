@@ -328,6 +328,21 @@ async def test_the_limits_of_protection_are_shown_and_looked_at(
             assert "ok" == (await visitor.send(NUMBER)).json["status"]
 
 
+async def test_a_number_that_is_exempt_passes_though_its_limits_are_used_up(
+    redis_url: str, tmp_path: Path
+) -> None:
+    """Here and at the endpoints."""
+    file = tmp_path / "protection.toml"
+    file.write_text(f'[[exempt]]\nnumber = "{NUMBER}"\n')
+    async with town(redis_url, *OPTIONS, f"--protection_file={file}") as gates:
+        operator = await Operator.signed_in(gates.gateway, "correct-horse")
+        async with visiting(gates.gateway.url) as visitor:
+            assert "ok" == (await visitor.send(NUMBER)).json["status"]
+            assert "Yes, this request would pass." == said(await ask(operator, "127.0.0.1"))
+            assert "ok" == (await visitor.send(NUMBER)).json["status"]
+            assert "address has used up its calls" in said(await ask(operator, "127.0.0.1"))
+
+
 async def test_without_endpoints_and_limits_the_page_says_so(redis_url: str) -> None:
     """Nothing can pass where nothing is."""
     options = ("--admin_token=correct-horse", "--limit_amount=0")
