@@ -39,7 +39,7 @@ class MessageHandler(PublicHandler):
         limits = self.services.message_limits.of(self.endpoint)
         try:
             await limits.address.hit(self.client_address)
-            given, site = self.arguments(), self.site
+            given, site = self.given, self.site
             receiver = given.get("receiver", "")
             if not receiver.strip():
                 self.fail("receiver_missing")
