@@ -52,9 +52,14 @@ class PublicHandler(BaseHandler):
             raise OriginNotAllowed
 
     @cached_property
+    def given(self) -> dict[str, str]:
+        """The arguments, read once; raises like ``arguments``."""
+        return self.arguments()
+
+    @cached_property
     def site(self) -> Site | None:
         """The shop that the call names, None for none; raises SiteUnknown."""
-        key = self.arguments().get("site", "").strip()
+        key = self.given.get("site", "").strip()
         return self.services.shops.named(key) if key else None
 
     @property

@@ -22,7 +22,7 @@ class CountriesHandler(PublicHandler):
 
     def get(self) -> None:
         """Answer the countries, the visitor's own as far as it can be guessed, and its formats."""
-        given, site = self.arguments(), self.site
+        given, site = self.given, self.site
         endpoint = self._endpoint(given.get("endpoint", "").strip())
         if endpoint is None:
             self.fail("endpoint_unknown")

@@ -85,7 +85,7 @@ class MessageHandler(PublicHandler):
         refused, before it is told so.
         """
         try:
-            return self._usable(self.arguments())
+            return self._usable(self.given)
         except (_Unanswerable, GatewayError):
             await self._admit(self.layers.caller(Call(self.client_address)))
             raise

@@ -45,7 +45,7 @@ class TextsHandler(PublicHandler):
 
     def get(self) -> None:
         """Answer the texts by word; words in braces are to be filled in."""
-        named = self.arguments().get("lang", "")
+        named = self.given.get("lang", "")
         language = chosen([named, *languages(self.request.headers.get("Accept-Language"))])
         self.set_header("Content-Language", language)
         self.reply(

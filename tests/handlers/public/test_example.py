@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
@@ -22,13 +19,12 @@ from tests.conftest import RestartableValkey
 from tests.support import ROOT
 from tests.support.browser import handsets_url, require_chromium
 from tests.support.servers.processes import GatewayProcess, wait_for
+from tests.support.servers.web_site import Answer, web_server
 
 FILE = ROOT / "handlers" / "static" / "example.html"
 UNLIMITED = ("--limit_amount=0", "--receiver_limit_amount=0", "--protection=off")
 OPENED = ("served", "from disk", "on another site")
 MARKUP = "<img src=x onerror=alert(1)>"
-
-Answer = tuple[int, Mapping[str, str], bytes]
 
 
 class Form:
@@ -88,36 +84,6 @@ def _call(url: str, body: object = None, method: str | None = None) -> bytes:
     with urlopen(Request(url, data, method=method), timeout=10) as answer:
         content: bytes = answer.read()
     return content
-
-
-@contextmanager
-def web_server(respond: Callable[[str, str, bytes], Answer]) -> Iterator[str]:
-    """A web server that answers ``respond(method, path, body)``; yields its address."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            status, headers, content = respond(self.command, self.path, body)
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(content)
-
-        def do_POST(self) -> None:
-            self.do_GET()
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=partial(server.serve_forever, poll_interval=0.02))
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/"
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def site_with_copy_for(gateway_url: str) -> Callable[[str, str, bytes], Answer]:
