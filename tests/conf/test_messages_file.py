@@ -71,6 +71,11 @@ def test_a_file_without_messages_is_no_problem(tmp_path: Path) -> None:
             id="text too long",
         ),
         pytest.param(
+            table(link='"http://a.example"'),
+            ", message 1: link: must be an https:// URL of up to 500 ASCII characters",
+            id="link without TLS",
+        ),
+        pytest.param(
             table(sender='""'), ", message 1: sender: the sender is empty", id="empty sender"
         ),
         pytest.param(

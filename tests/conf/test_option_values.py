@@ -15,6 +15,17 @@ WRONG_SHARES = (
     "public:1,relay:1,notices:1,relay:2",
     "public:1.5,relay:1,notices:1",
 )
+LINK = "must be an https:// URL of up to 500 ASCII characters"
+WRONG_LINKS = (
+    "http://a.example/",
+    "a.example",
+    "javascript:alert(1)",
+    "https://",
+    "https:///a",
+    "https://u:p@a.example",
+    "https://a b.example",
+    "https://a.example/ü",
+)
 ORIGIN = "an origin is written https://www.example.com and ends with host or port"
 ORIGIN_HOST = "a host has letters, digits, hyphens and dots, and no wildcards"
 ORIGIN_IPV6 = "an IPv6 address stands in brackets, as in http://[2001:db8::1]"
@@ -51,6 +62,10 @@ WRONG_ORIGINS = (
         ("allowed_origins", "https://bücher。example", "https://xn--bcher-kva.example"),
         ("allowed_origins", "http://[2001:DB8:0::1]:80", "http://[2001:db8::1]"),
         ("allowed_origins", "http://localhost:08080", "http://localhost:8080"),
+        ("form_link", "", ""),
+        ("form_link", "https://www.example.com", "https://www.example.com"),
+        ("form_link", "https://a.example:8443/b?c=%20d&e#f", "https://a.example:8443/b?c=%20d&e#f"),
+        ("form_link", "https://[2001:db8::1]/", "https://[2001:db8::1]/"),
         ("rate_shares", "relay:9, public:1 ,notices:1,", "relay:9,public:1,notices:1"),
         ("answer_countries", "", ""),
         ("limit_amount", "0", 0),
@@ -162,6 +177,7 @@ REDIS = (
         ("answer_countries", "DE,USA", "must be a country code of two letters, such as DE"),
         *(("rate_shares", wrong, WEIGHTS) for wrong in WRONG_SHARES),
         *(("allowed_origins", wrong, reason) for wrong, reason in WRONG_ORIGINS),
+        *(("form_link", wrong, LINK) for wrong in WRONG_LINKS),
         ("answer_countries", "DE US", "must be a country code of two letters, such as DE"),
         ("default_country", "DEU", "must be a country code of two letters, such as DE"),
         ("default_country", "", "must be a country code of two letters, such as DE"),

@@ -22,11 +22,14 @@ def with_protection(folder: Path, content: str) -> Loaded:
     return loaded(f"--protection_file={file}")
 
 
-def test_a_shop_has_origins_a_text_and_a_sender(tmp_path: Path) -> None:
+def test_a_shop_has_origins_a_text_a_sender_and_a_link(tmp_path: Path) -> None:
     more = 'origins = ["HTTPS://A.example:443"]\nmessage = "Hi"\nsender = "+1 206 555 0100"\n'
+    more += 'link = "https://a.example/app"\n'
     found = with_protection(tmp_path, SITE + more)
     assert [] == found.problems
-    assert (Site("one", ("https://a.example",), "Hi", "12065550100"),) == found.protection.sites
+    assert (
+        Site("one", ("https://a.example",), "Hi", "12065550100", "https://a.example/app"),
+    ) == found.protection.sites
 
 
 @pytest.mark.parametrize(
@@ -36,6 +39,7 @@ def test_a_shop_has_origins_a_text_and_a_sender(tmp_path: Path) -> None:
         ('[[site]]\nkey = "a b"\n', "key: must be 1 to 64 ASCII letters"),
         (SITE + 'origins = "https://a.example"\n', "origins: must be a list"),
         (SITE + 'origins = ["https://a.example/b"]\n', "origins: an origin is written"),
+        (SITE + 'link = "a.example"\n', "link: must be an https:// URL"),
         (SITE + LIMIT.format("two"), "limit: there is no site two"),
         (SITE + BUDGET.format("two"), "budget: there is no site two"),
     ],

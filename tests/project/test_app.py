@@ -76,7 +76,16 @@ def test_all_problems_are_told_at_once_with_status_2(tmp_path: Path) -> None:
     assert "Traceback" not in err
 
 
-COLLISIONS = ("/", "/status/", "/dlr", "/dlr/x", "/messages", "/health/live/", "/example.html")
+COLLISIONS = (
+    "/",
+    "/status/",
+    "/dlr",
+    "/dlr/x",
+    "/messages",
+    "/health/live/",
+    "/example.html",
+    "/countries",
+)
 
 
 @pytest.mark.parametrize("path", COLLISIONS)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 import redis
 
+from conf.protection import Site
 from conf.settings import Settings
 from gateway.monitoring.metrics import MESSAGES
 from gateway.store import keys
+from gateway.wiring import from_settings
 from gateway.wiring.services import open_services
 
 
@@ -38,3 +40,8 @@ async def test_a_failing_close_leaves_nothing_open(redis_url: str) -> None:
     with pytest.raises(redis.ResponseError, match="WRONGTYPE"):
         await _last_flush(redis_url, "SET", keys.STATS_LATEST, "no hash")
     assert before == _connections(redis_url)
+
+
+def test_a_stop_to_the_sender_of_a_shop_is_one_to_the_site() -> None:
+    sites = [Site("one", sender="12065550100"), Site("two", sender="Two"), Site("three")]
+    assert frozenset({"+12065550100"}) == from_settings.own_senders(Settings(), [], sites)

@@ -383,29 +383,35 @@ def test_a_page_can_choose_the_language(gateway: GatewayProcess, opened: OpenPag
     expect(page).to_have_title(TEXTS["pt"]["title"])
 
 
-@pytest.mark.parametrize("language", list(TEXTS))
-@pytest.mark.parametrize("seconds", [59, 3600, 7200])
+@pytest.mark.parametrize(
+    ("language", "seconds", "shown"),
+    [
+        ("en", 59, "in 59 seconds."),
+        ("en", 3600, "in 1 hour."),
+        ("de", 7200, "in 2 Stunden noch"),
+        ("fr", 600, "dans 10 minutes."),
+        ("es", 1, "dentro de 1 segundo."),
+        ("pt", 61, "daqui a 2 minutos."),
+    ],
+)
 def test_the_wait_is_said_in_the_language(
-    seconds: int, language: str, gateway: GatewayProcess, opened: OpenPage
+    language: str, seconds: int, shown: str, gateway: GatewayProcess, opened: OpenPage
 ) -> None:
     page = opened(f"{gateway.url}/example.html", language)
     headers = {"Retry-After": str(seconds), "Content-Type": "application/json"}
     body = json.dumps({"status": "error", "error": "limit_acceded"})
     page.route("**/message/", lambda route: route.fulfill(body=body, headers=headers))
     press_send(page)
-    before, after = TEXTS[language]["limit_acceded_wait"].split("{wait}")
-    expect(page.locator("#sms-answer")).to_contain_text(before)
-    expect(page.locator("#sms-answer")).to_contain_text(
-        str(max(1, seconds // 3600) if seconds > 59 else 59)
-    )
-    assert (page.locator("#sms-answer").text_content() or "").endswith(after)
+    expect(page.locator("#sms-answer")).to_contain_text(shown)
 
 
 # -- for everybody ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("language", list(TEXTS))
+@pytest.mark.parametrize(
+    ("language", "scheme"),
+    [("en", "light"), ("de", "dark"), ("fr", "light"), ("es", "dark"), ("pt", "light")],
+)
 def test_the_form_breaks_no_rule_of_axe(
     language: str, scheme: Any, gateway: GatewayProcess, opened: OpenPage
 ) -> None:
