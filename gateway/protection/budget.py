@@ -14,7 +14,7 @@ import math
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from conf.protection import SHARES, Protection
+from conf.protection import SHARES, Currency, Protection
 from gateway.errors import BadRequest, BudgetExhausted
 from gateway.monitoring.metrics import BUDGET_REFUSALS, BUDGET_SPENT, BUDGET_USED
 from gateway.protection.money import (
@@ -84,6 +84,7 @@ class Budget:
         self._adopting = asyncio.Lock()
         self._lease_ms = {HELD: int(lease * 1000), LEAVING: int(LEAVING_SECONDS * 1000)}
         self._rates = exchange_rates(protection.currencies)
+        self._currency = _currency(protection.currencies)
         self._shares = {each.of: Allowance.of(each.day, each.month) for each in protection.budgets}
         known = (f"endpoint:{each}" for each in endpoints)
         sites = (f"site:{each.key}" for each in protection.sites)
@@ -256,12 +257,18 @@ class Budget:
         return [(name, max(int(best), int(before))) for name, (_, best, before) in known]
 
     def summary(self) -> str:
-        """Return all limits in one line."""
+        """Return all limits in one line, and in which currency they are."""
         limited = [each for each in self.levels if each.limit]
         off = [str(each.span) for each in self.levels if each.scope == ALL and not each.limit]
         said = [f"{words(each.limit)} a {each.span} ({each.scope})" for each in limited]
         said += [f"no limit of a {each}" for each in off]
-        return ", ".join(said)
+        return f"{', '.join(said)}; in {self._currency}"
+
+
+def _currency(currencies: Sequence[Currency]) -> str:
+    """Return the name of the budget's currency, that of a provider without an exchange rate."""
+    own = (each.currency for each in currencies if each.rate == 1)
+    return next(own, "the account's currency" if currencies else "EUR")
 
 
 def words(amount: int) -> str:

@@ -481,7 +481,25 @@ async def test_the_start_says_all_limits_in_one_line(
     made = budget(store, 25, 0, protection=Protection(budgets=(BudgetShare("relay", Decimal(5)),)))
     for _ in range(3):
         await made.look_after()
-    assert ["budget: 25.00 a day (all), 5.00 a day (relay), no limit of a month"] == caplog.messages
+    said = "budget: 25.00 a day (all), 5.00 a day (relay), no limit of a month; in EUR"
+    assert [said] == caplog.messages
+
+
+@pytest.mark.parametrize(
+    ("currencies", "name"),
+    [
+        ((), "in EUR"),
+        ((Currency("nexmo", "USD"),), "in USD"),
+        ((Currency("nexmo", "EUR", CENT), Currency("flowroute", "USD")), "in USD"),
+        ((Currency("nexmo", "EUR", CENT),), "in the account's currency"),
+    ],
+)
+async def test_the_currency_is_that_without_an_exchange_rate(
+    currencies: tuple[Currency, ...], name: str, store: Store
+) -> None:
+    made = budget(store, protection=Protection(currencies=currencies))
+    await made.look()
+    assert made.summary().endswith(f"; {name}")
 
 
 def test_a_level_without_a_limit_is_not_used_up() -> None:
