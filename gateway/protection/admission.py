@@ -94,9 +94,13 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A call that was let through and counted; allowance: of the layer that visitors are told."""
+    """A call that was let through and counted.
+
+    allowance: of the layer that visitors are told; counts: where it was counted, and when (ms).
+    """
 
     allowance: Allowance | None = None
+    counts: tuple[tuple[Layer, int], ...] = ()
 
 
 class LayerRefused(LimitExceeded):
@@ -113,9 +117,10 @@ class LayerRefused(LimitExceeded):
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What a script found in one layer; ms: wait, less; used: -1 = not looked for."""
+    """What a script found in one layer; ms: at, wait, less; used: -1 = not looked for."""
 
     layer: Layer
+    at: int
     wait: int
     used: int
     less: int
@@ -149,14 +154,18 @@ class Admission:
         if not layers:
             return Admitted()
         ask = self._one_by_one if self._store.is_cluster else self._together
-        now, seen = await ask(layers)
+        seen = await ask(layers)
         for each in seen:
             if each.refuses:
-                raise await self._refused(each, now, seen)
+                raise await self._refused(each, seen)
         for each in seen:
             if each.wait:
                 WATCHED[(_label(each.layer.limit_class, WATCHED),)].inc()
-        return Admitted(seen[0].allowance)
+        return Admitted(seen[0].allowance, _counts(seen))
+
+    async def give_back(self, admitted: Admitted) -> None:
+        """Forget a call that something else than a limit refuses; raises StoreUnavailable."""
+        await self._give_back(admitted.counts)
 
     async def look(self, layers: Sequence[Layer]) -> list[Look]:
         """Return what a call would meet in each layer, and count nothing; raises StoreUnavailable.
@@ -171,37 +180,37 @@ class Admission:
         }
         return [found.get(id(each), Look(0, 0, each.limit.seconds, 0)) for each in layers]
 
-    async def _together(self, layers: Sequence[Layer]) -> tuple[int, list[_Seen]]:
-        now, _, *found = await self._store.run(*_call(_COUNT, layers))
-        return now, _seen(layers, found)
+    async def _together(self, layers: Sequence[Layer]) -> list[_Seen]:
+        return _seen(layers, await self._store.run(*_call(_COUNT, layers)))
 
-    async def _one_by_one(self, layers: Sequence[Layer]) -> tuple[int, list[_Seen]]:
+    async def _one_by_one(self, layers: Sequence[Layer]) -> list[_Seen]:
         """Do the same where each layer has a server of its own."""
-        looked = await self._store.run_all([_call(_LOOK, [each]) for each in layers])
-        now, seen = _joined(layers, looked)
+        seen = await self._each(_LOOK, layers)
         if any(each.refuses for each in seen):
-            return now, seen
-        counted = await self._store.run_all([_call(_COUNT, [each]) for each in layers])
-        now, seen = _joined(layers, counted)
+            return seen
+        seen = await self._each(_COUNT, layers)
         if any(each.refuses for each in seen):
-            await self._give_back(seen, counted)
-        return now, seen
+            await self._give_back(_counts(seen))
+        return seen
 
-    async def _give_back(self, seen: Sequence[_Seen], counted: Sequence[Reply]) -> None:
+    async def _each(self, what: int, layers: Sequence[Layer]) -> list[_Seen]:
+        replies = await self._store.run_all([_call(what, [each]) for each in layers])
+        return [_seen([layer], reply)[0] for layer, reply in zip(layers, replies, strict=True)]
+
+    async def _give_back(self, counts: Sequence[tuple[Layer, int]]) -> None:
         await self._store.run_all(
             [
-                (_GIVE_BACK, each.layer.keys, (now, each.layer.spare.kind, each.layer.spare.who))
-                for each, (now, *_) in zip(seen, counted, strict=True)
-                if not each.wait
+                (_GIVE_BACK, layer.keys, (at, layer.spare.kind, layer.spare.who))
+                for layer, at in counts
             ]
         )
 
-    async def _refused(self, by: _Seen, now: int, seen: Sequence[_Seen]) -> LayerRefused:
+    async def _refused(self, by: _Seen, seen: Sequence[_Seen]) -> LayerRefused:
         """Return the error of a call; by: the first layer that refuses it, where it is noted."""
         limit_class = by.layer.limit_class
         LIMITED[(_label(limit_class, LIMITED),)].inc()
         if self._refusals is not None:
-            await self._refusals.note(limit_class, by.layer.subject, now + by.wait)
+            await self._refusals.note(limit_class, by.layer.subject, by.at + by.wait)
         wait = max(each.wait for each in seen if each.refuses)
         return LayerRefused(_seconds(wait), told=by.layer.told, allowance=seen[0].allowance)
 
@@ -218,15 +227,15 @@ def _call(what: int, layers: Sequence[Layer]) -> ScriptCall:
     )
 
 
-def _seen(layers: Sequence[Layer], flat: Sequence[int]) -> list[_Seen]:
+def _seen(layers: Sequence[Layer], reply: Reply) -> list[_Seen]:
+    at, _, *flat = reply
     found = zip(flat[::3], flat[1::3], flat[2::3], strict=True)
-    return [_Seen(layer, *each) for layer, each in zip(layers, found, strict=True)]
+    return [_Seen(layer, at, *each) for layer, each in zip(layers, found, strict=True)]
 
 
-def _joined(layers: Sequence[Layer], replies: Sequence[Reply]) -> tuple[int, list[_Seen]]:
-    """Return what scripts of one layer each have found, and the latest of their moments."""
-    now = max(reply[0] for reply in replies)
-    return now, _seen(layers, [number for reply in replies for number in reply[2:]])
+def _counts(seen: Sequence[_Seen]) -> tuple[tuple[Layer, int], ...]:
+    """Return the layers that have counted a call, and when each did."""
+    return tuple((each.layer, each.at) for each in seen if not each.wait)
 
 
 def _seconds(ms: int) -> int:

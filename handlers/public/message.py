@@ -10,9 +10,9 @@ import ujson
 
 from conf.messages import MessageEndpoint
 from conf.protection import Action
-from gateway.errors import GatewayError, LimitExceeded
+from gateway.errors import BudgetExhausted, GatewayError, LimitExceeded
 from gateway.messaging.messenger import Sent
-from gateway.protection.admission import Allowance, Layer, LayerRefused
+from gateway.protection.admission import Admitted, Allowance, Layer, LayerRefused
 from gateway.protection.layers import Call
 from gateway.protection.rules import ALLOWED
 from gateway.protection.same_text import Attempt
@@ -132,11 +132,14 @@ class MessageHandler(PublicHandler):
         self, number: PhoneNumber, text: str, layers: Sequence[Layer], attempt: Attempt
     ) -> dict[str, Any]:
         """Return the answer to a text that is sent; raises when it may not be, or cannot."""
+        admitted = Admitted()
         try:
-            await self._admit(layers)
+            admitted = await self._admit(layers)
             sent = await self._send(number, text, attempt)
-        except Exception:
+        except Exception as error:
             await self.services.same_texts.free(attempt)
+            if isinstance(error, BudgetExhausted):
+                await self.services.admission.give_back(admitted)
             raise
         return _answer(number, sent.id, ok=sent.ok)
 
@@ -160,10 +163,11 @@ class MessageHandler(PublicHandler):
             decided=decided,
         )
 
-    async def _admit(self, layers: Sequence[Layer]) -> None:
+    async def _admit(self, layers: Sequence[Layer]) -> Admitted:
         admitted = await self.services.admission.admit(layers)
         self._allowance = admitted.allowance or self._allowance
         self._tell_limits()
+        return admitted
 
     def _tell_limits(self, service_wait: int = 0) -> None:
         told = rate_limit.headers(self._allowance, service_wait)

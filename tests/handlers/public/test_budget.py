@@ -160,6 +160,20 @@ async def test_a_used_up_budget_is_told_in_the_form_of_each_route(
         assert 200 == preview.status
 
 
+async def test_a_call_without_money_is_counted_by_no_limit(
+    standin: VonageStandin, redis_url: str, prices: str
+) -> None:
+    standin.expect()
+    limits = {"limit_amount": 3, "receiver_limit_amount": 3, "protection": "on"}
+    async with town(1, *options(standin, redis_url, prices, 1, **limits)) as (_, (visitor,)):
+        replies = [await visitor.send() for _ in range(6)]
+    assert ["ok", *["error"] * 5] == [each.json["status"] for each in replies]
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        counts = [name for name in client.keys("limit:*") if client.type(name) == "list"]
+        assert {1} == {client.llen(name) for name in counts}
+        assert len(counts) > 5
+
+
 async def test_a_month_can_be_used_up_as_well(
     standin: VonageStandin, redis_url: str, prices: str
 ) -> None:
