@@ -99,7 +99,7 @@ async def test_over_four_processes_a_limit_is_exact(
             at(Visitor(visitor.session, processes[n % 4].url), f"2001:db8:2:{n:x}::1").send(
                 number(n)
             )
-            for n in range(200)
+            for n in range(100)
         ]
         replies = await asyncio.gather(*calls)
     assert 17 == [reply.json["status"] for reply in replies].count("ok")
