@@ -14,7 +14,7 @@ PYTEST := $(PY) -m pytest -n $(WORKERS) --maxprocesses=8 --no-loadscope-reorder 
 UV_PIN := uv==0.13.8
 PIP_INSTALL := $(PY) -m pip install --quiet --no-deps --require-hashes --only-binary :all:
 UV_INSTALL := $(VENV)/bin/uv pip install --quiet --no-deps --require-hashes --only-binary :all:
-PACKAGES := --cov=app --cov=conf --cov=gateway --cov=handlers
+PACKAGES := --cov=app --cov=conf --cov=gateway --cov=handlers --cov=wiring
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 

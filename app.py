@@ -29,17 +29,17 @@ from conf.settings import Settings
 from gateway.access.gates import WebhookGate
 from gateway.protection.rule_checks import unknown_endpoints
 from gateway.telephony import phonenumber
-from gateway.wiring import from_settings
-from gateway.wiring.development import CannotStart, fill_pool, open_development
-from gateway.wiring.listener import patient
-from gateway.wiring.logs import configure_logging
-from gateway.wiring.services import Services, open_services
-from gateway.wiring.text_costs import costly_texts
 from handlers.application import Application
 from handlers.base import NotFoundHandler
 from handlers.handsets import Handsets
 from handlers.public.front import start_page
 from handlers.routes import Route, message_endpoints, route_problems, route_table
+from wiring import from_settings
+from wiring.development import CannotStart, fill_pool, open_development
+from wiring.listener import patient
+from wiring.logs import configure_logging
+from wiring.services import Services, open_services
+from wiring.text_costs import costly_texts
 
 log = logging.getLogger("gateway.app")
 

@@ -2,7 +2,7 @@
 
 They are declared here, since options name them and conf/ imports nothing of gateway/. A new one
 is declared in ``PROVIDERS``, written as a module of gateway/providers/ and made of its options in
-gateway/wiring/from_settings.py.
+wiring/from_settings.py.
 """
 
 from __future__ import annotations

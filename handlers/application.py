@@ -21,8 +21,8 @@ from tornado.ioloop import IOLoop
 from conf.messages import MessageEndpoint
 from gateway.errors import PayloadTooLarge
 from gateway.monitoring.metrics import IN_FLIGHT
-from gateway.wiring.services import Services
 from handlers.handsets import Handsets
+from wiring.services import Services
 
 log = logging.getLogger(__name__)
 access_log = logging.getLogger("gateway.access_log")

@@ -25,9 +25,9 @@ from gateway.monitoring.metrics import RESPONSES
 from gateway.store.budget import fresh_budget
 from gateway.store.values import ID
 from gateway.telephony import phonenumber
-from gateway.wiring.services import Services
 from handlers import arguments
 from handlers.application import Application
+from wiring.services import Services
 
 log = logging.getLogger(__name__)
 

@@ -46,8 +46,6 @@ _COSTLY = {
 }
 # So many digits of a national number tell a service at a higher price.
 _PREFIX = 3
-# Numbers that differ in so many last digits alone lie in one range.
-_LAST_DIGITS = 4
 LONGEST_CODE = 3
 
 
@@ -104,11 +102,6 @@ def _leading_digits(country: str) -> str:
 def place_of(e164: str) -> str:
     """Return the country (ISO 3166) of a number, else its calling code."""
     return country_of(e164) or calling_code(e164)
-
-
-def range_of(e164: str) -> str:
-    """Return a number without its last four digits."""
-    return e164[:-_LAST_DIGITS]
 
 
 def begins_some_number(prefix: str) -> bool:

@@ -13,10 +13,10 @@ from gateway.messaging.messenger import Sent
 from gateway.messaging.preview import Preview, preview
 from gateway.telephony import segments
 from gateway.telephony.plain_text import clean, is_blank
-from gateway.wiring.services import Services
 from handlers.admin.base import AdminHandler
 from handlers.admin.fields import digits, read_number, utc
 from handlers.admin.once import once
+from wiring.services import Services
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from typing import Any
 from conf.providers import VOICE_PROVIDERS
 from gateway.errors import BadRequest
 from gateway.virtual_numbers.pool import PoolEntry, VirtualNumber
-from gateway.wiring.services import Services
 from handlers.admin.base import FieldsHandler
 from handlers.admin.fields import CAPABILITIES, Fields, digits, utc
+from wiring.services import Services
 
 FIELDS = ("value", "provider", "capabilities", "country", "possible")
 

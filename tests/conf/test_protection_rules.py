@@ -19,10 +19,10 @@ from conf.protection import (
     Rule,
     Special,
 )
-from gateway.wiring import from_settings
 from tests.support import ROOT
 from tests.support.servers.processes import Process
 from tests.support.servers.settings_loading import loaded
+from wiring import from_settings
 
 RULES = """
 [[rule]]

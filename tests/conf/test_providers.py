@@ -8,8 +8,8 @@ import pytest
 
 from conf import providers
 from conf.settings import OPTIONS, Settings
-from gateway.wiring.from_settings import network_providers
 from tests.architecture import MODULES
+from wiring.from_settings import network_providers
 
 # The emulator stands in for what is not ours; in conf.values a name is an element of a path.
 STRANGERS = ("conf.providers", "gateway.emulator", "conf.values")

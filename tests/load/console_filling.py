@@ -21,7 +21,6 @@ from gateway.providers.base import Inbound
 from gateway.smssync.tasks import NewTask
 from gateway.store import keys
 from gateway.store.valkey_process import ValkeyProcess
-from gateway.wiring.services import Services
 from tests.load.console_specimens import (
     COUNTRIES,
     DAY_MS,
@@ -40,6 +39,7 @@ from tests.load.console_specimens import (
 from tests.load.copies import Pipe
 from tests.load.site import phones, write_devices
 from tests.support.scenes.masking import town
+from wiring.services import Services
 
 WIDTH = 128
 # What is copied came within this time before now, the newest last.

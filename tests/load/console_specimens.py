@@ -15,10 +15,10 @@ from gateway.conversations.session import Session
 from gateway.providers.vonage.voice import CallEvent, IncomingCall
 from gateway.store import keys
 from gateway.virtual_numbers.pool import Mode, VirtualNumber
-from gateway.wiring.services import Services
 from tests.load.copies import Snapshot, Template, difference, snapshot
 from tests.load.scenarios import fictional_numbers
 from tests.support.scenes.masking import Town, until
+from wiring.services import Services
 
 PROVIDER = "nexmo"
 COUNTRIES = ("US", "CA", "DE")

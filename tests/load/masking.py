@@ -33,12 +33,12 @@ from gateway.store import keys, valkey_process
 from gateway.store.pipeline import Store, connect
 from gateway.telephony import phonenumber
 from gateway.virtual_numbers.pool import Pool, VirtualNumber
-from gateway.wiring.from_settings import notice_texts
-from gateway.wiring.services import open_services
 from tests.load.scenarios import fictional_numbers
 from tests.support.conversations import OpenedSessions, relay_on
 from tests.support.servers.processes import Process, wait_for
 from tests.support.servers.valkey import start_temporary
+from wiring.from_settings import notice_texts
+from wiring.services import open_services
 
 MOST = 1.5  # times the cost at the smallest size that a larger one may take
 WIDTH = 16  # calls under way at once, as in a process that is busy

@@ -85,7 +85,7 @@ def test_only_the_wiring_knows_the_emulator() -> None:
         if any(each.startswith("gateway.emulator") for each in architecture.own_imports(name))
     }
     strangers = {name for name in users if not name.startswith("gateway.emulator")}
-    assert {"gateway.wiring.development"} == strangers
+    assert {"wiring.development"} == strangers
 
 
 @pytest.mark.parametrize(("library", "rooms"), LIBRARIES.items(), ids=LIBRARIES.keys())

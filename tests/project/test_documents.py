@@ -24,7 +24,7 @@ NAMED = re.compile(FILE.pattern + r" \(`([\w.]+)`\)")
 def documents() -> Iterator[Path]:
     """Yield our Markdown files; libraries and data of others bring their own."""
     yield from sorted(ROOT.glob("*.md"))
-    for folder in ("conf", "gateway", "handlers", "tests"):
+    for folder in ("conf", "gateway", "handlers", "tests", "wiring"):
         for path in sorted((ROOT / folder).rglob("*.md")):
             if not {"vendor", "data"} & set(path.relative_to(ROOT).parts):
                 yield path
@@ -85,7 +85,7 @@ def test_every_name_in_the_design_exists() -> None:
     names = {name for each in quoted for name in re.findall(r"[A-Za-z_]\w{3,}", each)}
     code = "\n".join(
         path.read_text("utf-8")
-        for folder in ("conf", "gateway", "handlers", "tests")
+        for folder in ("conf", "gateway", "handlers", "tests", "wiring")
         for path in (ROOT / folder).rglob("*")
         if path.suffix in {".py", ".lua", ".html", ".js"} and path != Path(__file__)
     )

@@ -20,7 +20,7 @@ from gateway.messaging.optouts import OptOuts
 from gateway.messaging.receipts import Receipts
 from gateway.store.pipeline import Store
 from gateway.telephony.answerable import Answerable
-from gateway.wiring.texts import relay_and_lobby
+from wiring.texts import relay_and_lobby
 
 
 def silent(store: Store) -> Notices:

@@ -17,13 +17,13 @@ from gateway.errors import BadRequest
 from gateway.protection.layers import Call
 from gateway.telephony import phonenumber
 from gateway.telephony.phonenumber import PhoneNumber
-from gateway.wiring.services import Services
 from handlers.console.base import path
 from handlers.console.formatting import span
 from handlers.console.page import Action, Question, page_or_first
 from handlers.console.pages import destinations, further
 from handlers.console.pages.destinations import MODES, Destination
 from handlers.console.pages.further import Further
+from wiring.services import Services
 
 log = logging.getLogger(__name__)
 

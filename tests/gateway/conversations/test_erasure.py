@@ -7,8 +7,8 @@ import pytest
 from gateway.conversations.transcript import Transcript
 from gateway.store import budget, keys
 from gateway.store.pipeline import Store
-from gateway.wiring.services import open_services
 from tests.support.servers.settings_loading import loaded
+from wiring.services import open_services
 
 NUMBER = "+4917604069050"
 

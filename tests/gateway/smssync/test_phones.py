@@ -20,7 +20,7 @@ from gateway.smssync.tasks import NewTask, TaskState
 from gateway.smssync.wire import Post
 from gateway.store import keys
 from gateway.virtual_numbers.pool import VirtualNumber
-from gateway.wiring.services import Services, open_services
+from wiring.services import Services, open_services
 
 SENDER = "+12065550121"
 OURS = "+12065550171"

@@ -11,11 +11,11 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from conf.loading import load
-from gateway.wiring.services import open_services
 from handlers.application import Application
 from handlers.base import NotFoundHandler
 from handlers.routes import Route, message_endpoints, route_table
 from tests.support import ROOT
+from wiring.services import open_services
 
 
 @dataclass

@@ -14,7 +14,6 @@ from gateway.messaging.outbox.queue import Counts, OutboxEntry
 from gateway.monitoring.metrics import PROVIDERS_HELD
 from gateway.providers.base import DeliveryState, Obstacle, Sms
 from gateway.store import keys
-from gateway.wiring.periodic import Periodic
 from tests.support.outbox import entry
 from tests.support.scenes.outbox import Process, process
 from tests.support.servers.valkey import free_port
@@ -28,6 +27,7 @@ from tests.support.stand_ins.vonage import (
     said,
 )
 from tests.support.visitor import eventually
+from wiring.periodic import Periodic
 
 EVER = 3600.0
 # Shorter than the pause of those who look for what is due.

@@ -20,11 +20,11 @@ from gateway.protection.money import Allowance, Span, Spending, millionths
 from gateway.providers.base import Obstacle
 from gateway.store import keys
 from gateway.store.pipeline import Store
-from gateway.wiring.periodic import Periodic
 from tests.support.outbox import entry
 from tests.support.scenes.outbox import PRICE, Process, process
 from tests.support.stand_ins.vonage import Post, VonageStandin, refused
 from tests.support.visitor import eventually
+from wiring.periodic import Periodic
 
 EVER = 3600.0
 AGE_MS = 86_400_000

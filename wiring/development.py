@@ -18,7 +18,7 @@ from conf.providers import FLOWROUTE, NEXMO
 from conf.settings import Settings
 from gateway.errors import BadRequest, StoreUnavailable
 from gateway.virtual_numbers.pool import Pool, VirtualNumber
-from gateway.wiring import from_settings
+from wiring import from_settings
 
 if TYPE_CHECKING:
     from gateway.emulator import Emulator

@@ -66,9 +66,9 @@ from gateway.virtual_numbers.inventory import Inventory
 from gateway.virtual_numbers.pool import Pool
 from gateway.virtual_numbers.provisioning import Provisioning
 from gateway.virtual_numbers.setup import NumberSetup
-from gateway.wiring import from_settings
-from gateway.wiring.periodic import Periodic
-from gateway.wiring.texts import relay_and_lobby
+from wiring import from_settings
+from wiring.periodic import Periodic
+from wiring.texts import relay_and_lobby
 
 # Of the 30 s that a stop may take, requests have 22 and what they sent a few.
 OUTBOX_STOP_SECONDS = 3.0

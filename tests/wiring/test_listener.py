@@ -11,8 +11,8 @@ from typing import Any
 
 from tornado.netutil import add_accept_handler, bind_sockets
 
-from gateway.wiring.listener import PatientSocket
 from tests.support.visitor import eventually
+from wiring.listener import PatientSocket
 
 
 class CountingSocket(PatientSocket):

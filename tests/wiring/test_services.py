@@ -9,8 +9,8 @@ from conf.protection import Site
 from conf.settings import Settings
 from gateway.monitoring.metrics import MESSAGES
 from gateway.store import keys
-from gateway.wiring import from_settings
-from gateway.wiring.services import open_services
+from wiring import from_settings
+from wiring.services import open_services
 
 
 def _connections(url: str) -> int:

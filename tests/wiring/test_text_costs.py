@@ -7,7 +7,7 @@ import pytest
 from conf.messages import MessageEndpoint
 from conf.protection import Site
 from conf.settings import Settings
-from gateway.wiring.text_costs import costly_texts
+from wiring.text_costs import costly_texts
 
 LONG = "x" * 140
 

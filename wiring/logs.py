@@ -36,6 +36,6 @@ def _mask_quoted(record: logging.LogRecord) -> bool:
         record.exc_text = phonenumber.mask_digits(
             logging.Formatter().formatException(record.exc_info)
         )
-    if not record.name.startswith(("gateway", "handlers")):
+    if not record.name.startswith(("gateway", "handlers", "wiring")):
         record.msg, record.args = phonenumber.mask_digits(record.getMessage()), ()
     return True
