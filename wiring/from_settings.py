@@ -6,38 +6,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from urllib.parse import quote
 
 from conf.checks import is_here
 from conf.messages import MessageEndpoint
-from conf.protection import Mode, Protection, Site
-from conf.providers import NEXMO
+from conf.protection import Protection, Site
 from conf.settings import Settings
 from gateway.access.answers import Answers
 from gateway.access.client_address import ClientAddress
 from gateway.access.gates import AdminGate, WebhookGate
-from gateway.access.limiter import Limit, Limiter, MessageLimits, ValidationLimits
-from gateway.access.shops import Shops
+from gateway.access.limiter import Limiter
 from gateway.conversations.calls import Calls
 from gateway.conversations.notices import NoticeTexts
 from gateway.conversations.sessions import Sessions
 from gateway.conversations.texts.guard import Guard
 from gateway.conversations.transcript import Transcript
 from gateway.messaging.keywords import Keywords
-from gateway.messaging.messenger import RETRY_SECONDS
 from gateway.messaging.pacer import Flow
-from gateway.monitoring.stats import Stats
-from gateway.protection.adoption import Adoption
 from gateway.protection.budget import Budget
-from gateway.protection.layers import Layers
-from gateway.protection.money import Allowance, exchange_rates
-from gateway.protection.newcomers import Newcomers
-from gateway.protection.prices import Prices
 from gateway.protection.rule_checks import rule_problems
-from gateway.protection.rule_gate import RuleGate
-from gateway.protection.rules import Rules
-from gateway.protection.same_text import SameTexts
 from gateway.providers import flowroute
 from gateway.providers.base import Provider
 from gateway.providers.flowroute import FlowrouteProvider
@@ -54,8 +41,6 @@ from gateway.virtual_numbers.setup import Webhooks
 
 # Flowroute publishes no limit and throttles senders that it takes for spammers: a modest rate.
 FLOWROUTE_RATE = 10.0
-# What a message may take beside its provider: the store, a process with much to do.
-LEEWAY_SECONDS = 5.0
 
 
 def problems(settings: Settings, protection: Protection | None = None) -> list[str]:
@@ -66,7 +51,7 @@ def problems(settings: Settings, protection: Protection | None = None) -> list[s
     found = [f"protection_file: {each}" for each in rule_problems(protection or Protection())]
     if not phonenumber.is_region(settings.default_country):
         found.append(f"--default_country={settings.default_country}: no such country")
-    named = set(_words(settings.answer_countries)) - {EVERY_COUNTRY}
+    named = set(words(settings.answer_countries)) - {EVERY_COUNTRY}
     unknown = sorted(each for each in named if region(each) is None)
     found += [f"--answer_countries: no such country: {each}" for each in unknown]
     for name, check in (
@@ -96,7 +81,7 @@ def store(settings: Settings) -> Store:
 
 def client_address(settings: Settings) -> ClientAddress:
     """Return what tells a caller's address from that of a reverse proxy."""
-    return ClientAddress(_words(settings.trusted_proxies), settings.client_address_header)
+    return ClientAddress(words(settings.trusted_proxies), settings.client_address_header)
 
 
 def country_guesser(settings: Settings) -> CountryGuesser:
@@ -111,52 +96,6 @@ def country_guesser(settings: Settings) -> CountryGuesser:
 def judge(settings: Settings) -> Judge:
     """Return what people and administrators may write for a number."""
     return is_valid_or_sample if settings.development_mode else is_valid
-
-
-def message_limits(settings: Settings, limiter: Limiter) -> MessageLimits:
-    """Return how often one address may call the message endpoints and one receiver gets texts."""
-    receiver = Limit(settings.receiver_limit_amount, settings.receiver_limit_expires)
-    return MessageLimits(limiter, _address_limit(settings), receiver)
-
-
-def layers(settings: Settings, limiter: Limiter, protection: Protection) -> Layers:
-    """Return which limits a call of a message endpoint has."""
-    return Layers(message_limits(settings, limiter), protection, settings.protection)
-
-
-def same_texts(settings: Settings, store: Store) -> SameTexts:
-    """Return what keeps the same text from going out twice."""
-    seconds = settings.same_text_seconds if settings.protection != "off" else 0
-    # A turn at the provider's rate, retries, and the answer to the last of them.
-    lease = 2 * RETRY_SECONDS + settings.provider_timeout + LEEWAY_SECONDS
-    watch = settings.protection == "monitor"
-    return SameTexts(store, seconds, lease=lease, watch=watch)
-
-
-def rule_gate(
-    settings: Settings, store: Store, limiter: Limiter, protection: Protection
-) -> RuleGate:
-    """Return what judges the destinations of public messages, as far as ``protection`` has it."""
-    mode = {"on": Mode.ENFORCE, "monitor": Mode.MONITOR, "off": Mode.OFF}[settings.protection]
-    policy = protection.new_country
-    if mode is Mode.OFF:
-        policy = replace(policy, amount=0)
-    newcomers = Newcomers(store, policy, receipts=asks_for_receipts(settings))
-    return RuleGate(Rules(protection, newcomers), newcomers, limiter, mode)
-
-
-def asks_for_receipts(settings: Settings) -> bool:
-    """Tell whether receipts say what becomes of public messages, as far as options can tell."""
-    return settings.provider == NEXMO.name and bool(settings.nexmo_dlr_url)
-
-
-def validation_limits(settings: Settings, limiter: Limiter) -> ValidationLimits:
-    """Return how often one address may have numbers validated."""
-    return ValidationLimits(limiter, _address_limit(settings))
-
-
-def _address_limit(settings: Settings) -> Limit:
-    return Limit(settings.limit_amount, settings.limit_expires)
 
 
 def admin_gate(settings: Settings) -> AdminGate:
@@ -270,11 +209,6 @@ def keywords(settings: Settings) -> Keywords:
     return Keywords(*(option.split(",") for option in options))
 
 
-def shops(settings: Settings, protection: Protection) -> Shops:
-    """Return the shops, and whose pages may call."""
-    return Shops(protection.sites, _words(settings.allowed_origins), settings.public_url)
-
-
 def own_senders(
     settings: Settings, endpoints: Iterable[MessageEndpoint], sites: Iterable[Site] = ()
 ) -> frozenset[str]:
@@ -290,7 +224,7 @@ def own_senders(
 
 def chat_numbers(settings: Settings) -> list[str]:
     """Return the virtual numbers that pair strangers, E.164."""
-    return _words(settings.chat_numbers)
+    return words(settings.chat_numbers)
 
 
 def notice_texts(settings: Settings) -> NoticeTexts:
@@ -301,8 +235,8 @@ def notice_texts(settings: Settings) -> NoticeTexts:
         end=settings.session_end_msg,
         no_session=settings.no_session_msg,
         opted_out=settings.optout_msg,
-        stopped=_with_words(settings, settings.stop_msg),
-        help=_with_words(settings, settings.help_msg),
+        stopped=_withwords(settings, settings.stop_msg),
+        help=_withwords(settings, settings.help_msg),
         voice_start=settings.voice_start_msg,
         media=settings.media_msg,
         paused=settings.paused_msg,
@@ -312,37 +246,15 @@ def notice_texts(settings: Settings) -> NoticeTexts:
     )
 
 
-def budget(
-    settings: Settings,
-    protection: Protection,
-    endpoints: Iterable[MessageEndpoint],
-    given: frozenset[str],
-    *,
-    store: Store,
-    stats: Stats,
-) -> Budget:
-    """Return what may be spent; given: the options that were set, as for ``Loaded``."""
-    usual = Allowance.of(settings.budget_day, settings.budget_month)
-    rates = exchange_rates(protection.currencies)
-    adoption = Adoption(store, stats, Prices(protection.prices), rates, usual)
-    return Budget(
-        store,
-        usual if given & {"budget_day", "budget_month"} else None,
-        protection,
-        adopted=adoption.limits,
-        endpoints=(each.path for each in endpoints),
-    )
-
-
 def rate_shares(settings: Settings) -> dict[Flow, float]:
     """Return the weights of the flows that share a provider's rate."""
-    pairs = (each.split(":") for each in _words(settings.rate_shares))
+    pairs = (each.split(":") for each in words(settings.rate_shares))
     return {Flow(flow): float(weight) for flow, weight in pairs}
 
 
 def answers(settings: Settings, limiter: Limiter) -> Answers:
     """Return who is answered that takes part in nothing."""
-    countries = _words(settings.answer_countries)
+    countries = words(settings.answer_countries)
     whom = Answerable(region(each) or each for each in countries)
     return Answers(limiter, whom, settings.answer_limit)
 
@@ -357,7 +269,7 @@ def guard(settings: Settings) -> Guard:
     )
 
 
-def _with_words(settings: Settings, text: str) -> str:
+def _withwords(settings: Settings, text: str) -> str:
     """Return a text with the words by which one opts out and in, the first of each option."""
     options = (settings.stop_words, settings.start_words)
     stop, start = (words.split(",")[0].strip() for words in options)
@@ -368,5 +280,5 @@ def _vonage(settings: Settings, host: str) -> str:
     return f"{'https' if settings.nexmo_ssl else 'http'}://{host}"
 
 
-def _words(option: str) -> list[str]:
+def words(option: str) -> list[str]:
     return [each for each in option.split(",") if each]

@@ -66,7 +66,7 @@ from gateway.virtual_numbers.inventory import Inventory
 from gateway.virtual_numbers.pool import Pool
 from gateway.virtual_numbers.provisioning import Provisioning
 from gateway.virtual_numbers.setup import NumberSetup
-from wiring import from_settings
+from wiring import from_settings, protecting
 from wiring.periodic import Periodic
 from wiring.texts import relay_and_lobby
 
@@ -192,7 +192,7 @@ def _open(
     words, inbox = from_settings.keywords(settings), Inbox(store, days=days)
     transcript = Transcript(store, days=settings.session_log_days)
     unknown = UnknownTexts(store, days)
-    rule_gate = from_settings.rule_gate(settings, store, limiter, protection)
+    rule_gate = protecting.rule_gate(settings, store, limiter, protection)
     receipts = Receipts(
         store,
         days=days,
@@ -213,7 +213,7 @@ def _open(
     stats = Stats(store)
     closing.push_async_callback(stats.close)
     closing.push_async_callback(tasks.drain)
-    budget = from_settings.budget(settings, protection, endpoints, given, store=store, stats=stats)
+    budget = protecting.budget(settings, protection, endpoints, given, store=store, stats=stats)
     messenger = Messenger(
         providers,
         settings.provider,
@@ -321,14 +321,14 @@ def _open(
     return Services(
         store=store,
         clients=from_settings.client_address(settings),
-        shops=from_settings.shops(settings, protection),
+        shops=protecting.shops(settings, protection),
         countries=from_settings.country_guesser(settings),
         judge=from_settings.judge(settings),
-        message_limits=from_settings.message_limits(settings, limiter),
-        validation_limits=from_settings.validation_limits(settings, limiter),
-        layers=from_settings.layers(settings, limiter, protection),
+        message_limits=protecting.message_limits(settings, limiter),
+        validation_limits=protecting.validation_limits(settings, limiter),
+        layers=protecting.layers(settings, limiter, protection),
         admission=Admission(store, refusals),
-        same_texts=from_settings.same_texts(settings, store),
+        same_texts=protecting.same_texts(settings, store),
         rule_gate=rule_gate,
         refusals=refusals,
         messenger=messenger,

@@ -1,0 +1,102 @@
+"""What keeps strangers from spending, made of the options and the protection file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from conf.messages import MessageEndpoint
+from conf.protection import Mode, Protection
+from conf.providers import NEXMO
+from conf.settings import Settings
+from gateway.access.limiter import Limit, Limiter, MessageLimits, ValidationLimits
+from gateway.access.shops import Shops
+from gateway.messaging.messenger import RETRY_SECONDS
+from gateway.monitoring.stats import Stats
+from gateway.protection.adoption import Adoption
+from gateway.protection.budget import Budget
+from gateway.protection.layers import Layers
+from gateway.protection.money import Allowance, exchange_rates
+from gateway.protection.newcomers import Newcomers
+from gateway.protection.prices import Prices
+from gateway.protection.rule_gate import RuleGate
+from gateway.protection.rules import Rules
+from gateway.protection.same_text import SameTexts
+from gateway.store.pipeline import Store
+from wiring.from_settings import words
+
+# What a message may take beside its provider: the store, a process with much to do.
+LEEWAY_SECONDS = 5.0
+
+
+def message_limits(settings: Settings, limiter: Limiter) -> MessageLimits:
+    """Return how often one address may call the message endpoints and one receiver gets texts."""
+    receiver = Limit(settings.receiver_limit_amount, settings.receiver_limit_expires)
+    return MessageLimits(limiter, _address_limit(settings), receiver)
+
+
+def layers(settings: Settings, limiter: Limiter, protection: Protection) -> Layers:
+    """Return which limits a call of a message endpoint has."""
+    return Layers(message_limits(settings, limiter), protection, settings.protection)
+
+
+def same_texts(settings: Settings, store: Store) -> SameTexts:
+    """Return what keeps the same text from going out twice."""
+    seconds = settings.same_text_seconds if settings.protection != "off" else 0
+    # A turn at the provider's rate, retries, and the answer to the last of them.
+    lease = 2 * RETRY_SECONDS + settings.provider_timeout + LEEWAY_SECONDS
+    watch = settings.protection == "monitor"
+    return SameTexts(store, seconds, lease=lease, watch=watch)
+
+
+def rule_gate(
+    settings: Settings, store: Store, limiter: Limiter, protection: Protection
+) -> RuleGate:
+    """Return what judges the destinations of public messages, as far as ``protection`` has it."""
+    mode = {"on": Mode.ENFORCE, "monitor": Mode.MONITOR, "off": Mode.OFF}[settings.protection]
+    policy = protection.new_country
+    if mode is Mode.OFF:
+        policy = replace(policy, amount=0)
+    newcomers = Newcomers(store, policy, receipts=asks_for_receipts(settings))
+    return RuleGate(Rules(protection, newcomers), newcomers, limiter, mode)
+
+
+def asks_for_receipts(settings: Settings) -> bool:
+    """Tell whether receipts say what becomes of public messages, as far as options can tell."""
+    return settings.provider == NEXMO.name and bool(settings.nexmo_dlr_url)
+
+
+def validation_limits(settings: Settings, limiter: Limiter) -> ValidationLimits:
+    """Return how often one address may have numbers validated."""
+    return ValidationLimits(limiter, _address_limit(settings))
+
+
+def _address_limit(settings: Settings) -> Limit:
+    return Limit(settings.limit_amount, settings.limit_expires)
+
+
+def shops(settings: Settings, protection: Protection) -> Shops:
+    """Return the shops, and whose pages may call."""
+    return Shops(protection.sites, words(settings.allowed_origins), settings.public_url)
+
+
+def budget(
+    settings: Settings,
+    protection: Protection,
+    endpoints: Iterable[MessageEndpoint],
+    given: frozenset[str],
+    *,
+    store: Store,
+    stats: Stats,
+) -> Budget:
+    """Return what may be spent; given: the options that were set, as for ``Loaded``."""
+    usual = Allowance.of(settings.budget_day, settings.budget_month)
+    rates = exchange_rates(protection.currencies)
+    adoption = Adoption(store, stats, Prices(protection.prices), rates, usual)
+    return Budget(
+        store,
+        usual if given & {"budget_day", "budget_month"} else None,
+        protection,
+        adopted=adoption.limits,
+        endpoints=(each.path for each in endpoints),
+    )
