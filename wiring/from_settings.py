@@ -281,4 +281,5 @@ def _vonage(settings: Settings, host: str) -> str:
 
 
 def words(option: str) -> list[str]:
+    """Return the items of an option that separates them by commas."""
     return [each for each in option.split(",") if each]

@@ -18,6 +18,7 @@ from tests.support.visitor import visiting
 LANGUAGES = ["en", "de", "fr", "es", "pt"]
 # What no visitor of a public endpoint meets: the admin routes' and the console's.
 OF_OPERATORS = {
+    "budget_exhausted",
     "conflict",
     "forbidden",
     "idempotency_key_reused",
