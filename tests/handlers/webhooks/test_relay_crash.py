@@ -153,6 +153,8 @@ class Fleet:
             f"--admin_token={ADMIN['Authorization'].split()[1]}",
             "--session_start_msg=",
             "--nexmo_rate=0",
+            "--budget_day=0",
+            "--budget_month=0",
             "--number_rate=0",
             *door.options(),
         ]
