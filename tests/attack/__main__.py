@@ -1,4 +1,4 @@
-"""Play the attacks and print what came of each."""
+"""Play the attacks and print what came of each; of those that spend, a table as well."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import tempfile
 from pathlib import Path
 
 from gateway.store import valkey_process
-from tests.attack import doors, elsewhere, texts
+from tests.attack import doors, elsewhere, machines, spending, texts
 from tests.attack.attacks import ATTACKS, Attack, Outcome, Verdict
+from tests.attack.costs import table
 from tests.support.servers.valkey import start_temporary
 
 # Importing them is what puts their attacks into the list.
-WHERE = (doors, texts, elsewhere)
-SECONDS = 120.0
+WHERE = (doors, texts, spending, machines, elsewhere)
+SECONDS = 1200.0
 
 
 async def played(attack: Attack, redis_url: str) -> Outcome:
@@ -32,7 +33,7 @@ def main(words: list[str]) -> int:
     logging.disable(logging.CRITICAL)  # attacks are loud
     chosen = [each for each in ATTACKS if all(word in each.name for word in words)]
     wide = max((len(each.name) for each in chosen), default=0)
-    reached = 0
+    reached, costs = 0, []
     with tempfile.TemporaryDirectory() as folder:
         server = start_temporary(Path(folder))
         try:
@@ -41,9 +42,13 @@ def main(words: list[str]) -> int:
                     client.flushall()
                 found = asyncio.run(played(each, server.url))
                 reached += found.verdict is Verdict.NOT_STOPPED
+                if found.cost:
+                    costs.append((each.name.removeprefix("spending: "), found.cost))
                 print(f"{each.name:{wide}}  {found.verdict:11}  {found.seen}", flush=True)
         finally:
             server.stop()
+    if costs:
+        print(f"\n{table(costs)}\n")
     print(f"{len(chosen)} attacks, {reached} not stopped")
     return 1 if reached else 0
 

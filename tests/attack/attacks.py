@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tests.attack.costs import Cost
+
 
 class Verdict(StrEnum):
     """Whether an attack reached what it was for; NOT_PLAYED: not from here."""
@@ -17,10 +19,11 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of an attack; seen: what was seen, in words."""
+    """What came of an attack; seen: what was seen, in words; cost: of one that spends, a day's."""
 
     verdict: Verdict
     seen: str
+    cost: Cost | None = None
 
 
 Play = Callable[[str], Awaitable[Outcome]]
@@ -57,6 +60,6 @@ def unplayed(name: str, needs: str) -> None:
     ATTACKS.append(Attack(name, play, quick=True))
 
 
-def outcome(stopped: bool, seen: str) -> Outcome:
+def outcome(stopped: bool, seen: str, cost: Cost | None = None) -> Outcome:
     """Return an outcome."""
-    return Outcome(Verdict.STOPPED if stopped else Verdict.NOT_STOPPED, seen)
+    return Outcome(Verdict.STOPPED if stopped else Verdict.NOT_STOPPED, seen, cost)

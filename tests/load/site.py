@@ -22,15 +22,12 @@ NORTH_AMERICAN_SENDER = "12065550199"
 SETTLE_SECONDS = 30.0
 PHONES = 20
 
-# The limiters count every call, but never refuse one; nothing is paced, any amount may be spent.
+# The limiters count every call, but never refuse one; nothing is paced.
 GATEWAY_OPTIONS = (
     "--port=0",
     "--localhostonly",
     "--limit_amount=100000000",
     "--receiver_limit_amount=100000000",
-    "--protection=off",
-    "--budget_day=0",
-    "--budget_month=0",
     "--nexmo_rate=0",
     "--nexmo_ssl=no",
     "--nexmo_api_key=emulator",
@@ -40,6 +37,8 @@ GATEWAY_OPTIONS = (
     f"--nexmo_long_virtual_number={NORTH_AMERICAN_SENDER}",
     f"--webhook_token={WEBHOOK_TOKEN}",
 )
+
+UNPROTECTED = ("--protection=off", "--budget_day=0", "--budget_month=0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +126,13 @@ class Site:
 
 
 @contextmanager
-def site(gateway_command: Sequence[str] = ("app.py",)) -> Iterator[Site]:
-    """Start everything and end it by process id; ``gateway_command``: arguments of Python."""
+def site(
+    gateway_command: Sequence[str] = ("app.py",), options: Sequence[str] = UNPROTECTED
+) -> Iterator[Site]:
+    """Start everything and end it by process id.
+
+    gateway_command: arguments of Python; options: of the gateway, beside GATEWAY_OPTIONS.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="load-")))
         valkey = start_temporary(folder)
@@ -138,6 +142,7 @@ def site(gateway_command: Sequence[str] = ("app.py",)) -> Iterator[Site]:
             stack,
             *gateway_command,
             *GATEWAY_OPTIONS,
+            *options,
             f"--smssync_devices_file={write_devices(folder, phones())}",
             f"--redis_url={valkey.url}",
             f"--nexmo_domain={emulator.url.removeprefix('http://')}",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.attack import doors, elsewhere, texts
+from tests.attack import doors, elsewhere, machines, spending, texts
 from tests.attack.__main__ import main, played
 from tests.attack.attacks import ATTACKS, Attack, Outcome, Verdict
 
-MODULES = (doors, texts, elsewhere)
+MODULES = (doors, texts, spending, machines, elsewhere)
 QUICK = [each for each in ATTACKS if each.quick]
 
 

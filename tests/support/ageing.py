@@ -7,19 +7,38 @@ from __future__ import annotations
 
 from gateway.store.pipeline import Store
 
+# Kinds of keys, by how their names begin: lists of times (ms), sorted sets scored by them, and
+# what only says by its end that something was done lately.
+KINDS = (
+    *("limit:", "share:", "callers:", "same-text:"),
+    *("{relay}:passed:", "{relay}:answered:", "{relay}:told:", "{relay}:helped:"),
+)
+AT_ONCE = 1_000  # keys; what a script may unpack bounds them
+
+_MAKE_OLDER = """
+local older = tonumber(ARGV[1])
+local function earlier(time) return string.format('%.0f', time - older) end
+for _, key in ipairs(KEYS) do
+  local left, kind = redis.call('PTTL', key), redis.call('TYPE', key).ok
+  if left >= 0 and left <= older then
+    redis.call('DEL', key)
+  elseif kind == 'list' then
+    for place, time in ipairs(redis.call('LRANGE', key, 0, -1)) do
+      redis.call('LSET', key, place - 1, earlier(time))
+    end
+  elseif kind == 'zset' then
+    local scored = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
+    for n = 1, #scored, 2 do redis.call('ZADD', key, earlier(scored[n + 1]), scored[n]) end
+  end
+  if left > older then redis.call('PEXPIRE', key, left - older) end
+end
+"""
+
 
 async def pass_time(store: Store, seconds: float) -> None:
-    """Make all that limits have counted so much older."""
-    for name in await store.execute("KEYS", "*"):
-        kind = name.partition(":")[0]
-        if kind in {"limit", "share"}:
-            for place, time in enumerate(await store.execute("LRANGE", name, 0, -1)):
-                await store.execute("LSET", name, place, _earlier(time, seconds))
-        elif kind == "callers":
-            for member in await store.execute("ZRANGE", name, 0, -1):
-                time = await store.execute("ZSCORE", name, member)
-                await store.execute("ZADD", name, _earlier(time, seconds), member)
-
-
-def _earlier(time: str, seconds: float) -> int:
-    return int(float(time)) - round(seconds * 1000)
+    """Make all that limits have counted so much older, and let go what lasts no longer."""
+    found = {name async for some in store.names() for name in some if name.startswith(KINDS)}
+    names, at_once = sorted(found), 1 if store.is_cluster else AT_ONCE
+    for first in range(0, len(names), at_once):
+        keys = names[first : first + at_once]
+        await store.execute("EVAL", _MAKE_OLDER, len(keys), *keys, round(seconds * 1000))
