@@ -23,6 +23,7 @@ from gateway.protection.money import (
     Allowance,
     Cost,
     Level,
+    Reserved,
     Span,
     Spending,
     end_of,
@@ -104,10 +105,10 @@ class Budget:
         seconds until the budget begins anew, and StoreUnavailable.
         """
         answer, *told = await self._ask(spending, LEAVING if leaving else HELD)
-        if answer == "unadopted":
+        if answer == Reserved.UNADOPTED:
             await self.adopt()
             answer, *told = await self._ask(spending, LEAVING if leaving else HELD)
-        if answer == "exhausted":
+        if answer == Reserved.EXHAUSTED:
             raise self._exhausted(*told)
         for each in told:
             span, _, scope = read_field(each)

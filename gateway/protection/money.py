@@ -56,6 +56,14 @@ class Spending:
     known_as: str = ""
 
 
+class Reserved(StrEnum):
+    """What became of the wish to reserve money; UNADOPTED: no limit is known yet."""
+
+    RESERVED = "reserved"
+    EXHAUSTED = "exhausted"
+    UNADOPTED = "unadopted"
+
+
 class How(StrEnum):
     """By what a spending is settled.
 

@@ -1,4 +1,4 @@
-"""The words in which messaging's scripts answer: each is a member of the enum that reads it."""
+"""The words in which scripts answer: each is a member of the enum that reads it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from gateway.messaging.outbox.queue import Decision, Turn
 from gateway.messaging.outbox.shelf import Requeued
 from gateway.messaging.receipts import Applied
 from gateway.monitoring.metrics import PROVIDERS, RECEIPTS
+from gateway.protection.money import Reserved
 from tests.support import ROOT
 
 # The rooms whose scripts answer in words of enums, and the enum of each script that does.
-ROOMS = ("messaging",)
+ROOMS = ("messaging", "protection")
 ENUMS: dict[str, type[StrEnum]] = {
+    "budget_reserve": Reserved,
     "inbox_keep": Kept,
     "inbox_keep_raw": Kept,
     "inbox_keep_stray": Kept,
