@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from gateway.errors import StoreUnavailable
+from gateway.errors import BudgetExhausted, StoreUnavailable
 from gateway.messaging.costs import RELAY, TextCosts, public_scopes
 from gateway.messaging.pacer import JITTER_MARGIN, Flow, Pacer
 from gateway.messaging.receipts import Receipts
@@ -141,9 +141,14 @@ class Messenger:
         give_up = time.monotonic() + patience
         if turn is not None:
             await asyncio.sleep(turn)
-            await self._costs.reserve(sms.id, sms, provider.name, scopes)
+        created = self._create(sms, provider, source, site=site)
         try:
-            await self._create(sms, provider, source, site=site)
+            if turn is None:
+                await created
+            else:
+                await self._pay(
+                    sms, created, self._costs.reserve(sms.id, sms, provider.name, scopes)
+                )
         except StoreUnavailable:
             # It may have been written down all the same; then it is to say that it never left.
             self._record_in_background(sms, provider.name, NEVER_LEFT, 0, paid_as=sms.id)
@@ -160,6 +165,21 @@ class Messenger:
             # Both travel to the store together.
             await (asyncio.gather(record, decided(sent)) if decided else record)
         return sent
+
+    async def _pay(self, sms: Sms, created: Awaitable[None], reserved: Awaitable[None]) -> None:
+        """Write a message down and reserve its money in one pipeline, right before it leaves.
+
+        So a process that dies has reserved next to nothing for what it did not send. What there
+        is no money for is forgotten again: refused calls are not to fill the list of messages.
+        """
+        outcomes = await asyncio.gather(created, reserved, return_exceptions=True)
+        errors = [each for each in outcomes if isinstance(each, BaseException)]
+        refused = [each for each in errors if isinstance(each, BudgetExhausted)]
+        if errors != refused:
+            raise next(each for each in errors if each not in refused)
+        if refused:
+            await self._receipts.forget([sms.id])
+            raise refused[0]
 
     async def deliver(
         self,
