@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 ARGS ?=
-# "auto" means a worker for each core; beyond 8 the tests' own servers get into each other's way.
+# "auto" means three workers for two cores; beyond 8 the tests' own servers get into each other's way.
 # Tests of one file share what is dear to set up, and so run in one worker; the files run in the
 # order of tests/support/order.py.
 WORKERS ?= auto

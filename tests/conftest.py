@@ -33,6 +33,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run long forms of some proofs, too")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """Half of the time tests wait, for seconds or for servers: more workers than cores use it."""
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    return cores + max(1, cores // 2)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with the files that take long, or mix all up as ``--shuffle`` says.
 
