@@ -181,6 +181,7 @@ def _open(
 
     refusals = Refusals(store)
     limiter = Limiter(store, refusals)
+    limits = protecting.message_limits(settings, limiter)
     answers = from_settings.answers(settings, limiter)
     admin = from_settings.admin_gate(settings)
 
@@ -324,9 +325,9 @@ def _open(
         shops=protecting.shops(settings, protection),
         countries=from_settings.country_guesser(settings),
         judge=from_settings.judge(settings),
-        message_limits=protecting.message_limits(settings, limiter),
+        message_limits=limits,
         validation_limits=protecting.validation_limits(settings, limiter),
-        layers=protecting.layers(settings, limiter, protection),
+        layers=protecting.layers(settings, limits, protection),
         admission=Admission(store, refusals),
         same_texts=protecting.same_texts(settings, store),
         rule_gate=rule_gate,

@@ -93,10 +93,8 @@ async def test_texts_wait_for_money_and_go_on_in_their_order(
         await gateway.holds.look_after()
         assert Obstacle.BUDGET is gateway.holds.current["nexmo"].why
         assert 0 == PROVIDERS_HELD[("nexmo",)]._value.get()
-        started = time.monotonic()
-        await more_money(gateway)
+        await more_money(gateway)  # which alone wakes them: nobody tries by himself here
         await eventually(gateway.is_idle)
-        assert time.monotonic() - started < 2.5
     assert [each.id for each in texts(6)] == ids(standin.posts)
 
 
