@@ -128,8 +128,14 @@ class BudgetExhausted(LimitExceeded):
 
     def __init__(self, retry_after: int, period: str, share: str = "") -> None:
         super().__init__(retry_after)
+        self.period = period
+        self.share = share
         self.message = f"the budget of the {period} is used up" + (f" ({share})" if share else "")
         self.args = (self.message,)
+
+    def again(self) -> BudgetExhausted:
+        """Return the same for another call; one that is raised holds what its call has done."""
+        return BudgetExhausted(self.retry_after, self.period, self.share)
 
 
 class ProviderFailed(GatewayError):

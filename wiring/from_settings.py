@@ -17,7 +17,8 @@ from gateway.access.client_address import ClientAddress
 from gateway.access.gates import AdminGate, WebhookGate
 from gateway.access.limiter import Limiter
 from gateway.conversations.calls import Calls
-from gateway.conversations.notices import NoticeTexts
+from gateway.conversations.notices import Notices, NoticeTexts
+from gateway.conversations.opening import Opening
 from gateway.conversations.sessions import Sessions
 from gateway.conversations.texts.guard import Guard
 from gateway.conversations.transcript import Transcript
@@ -37,7 +38,10 @@ from gateway.telephony.answerable import EVERY_COUNTRY, Answerable
 from gateway.telephony.country import CountryGuesser, region
 from gateway.telephony.judges import Judge, is_valid, is_valid_or_sample
 from gateway.telephony.networks import e164_of
-from gateway.virtual_numbers.setup import Webhooks
+from gateway.virtual_numbers.inventory import Inventory
+from gateway.virtual_numbers.pool import Pool
+from gateway.virtual_numbers.provisioning import Provisioning
+from gateway.virtual_numbers.setup import NumberSetup, Webhooks
 
 # Flowroute publishes no limit and throttles senders that it takes for spammers: a modest rate.
 FLOWROUTE_RATE = 10.0
@@ -173,9 +177,38 @@ def vonage_insight(settings: Settings) -> Insight | None:
     return Insight(url, settings.nexmo_api_key, settings.nexmo_api_secret)
 
 
+def renting(
+    settings: Settings, store: Store, api: NumbersApi, pool: Pool, budget: Budget
+) -> tuple[Provisioning, Inventory]:
+    """Return what rents numbers of the account, and what compares those it has with the pool."""
+    webhooks, account = number_webhooks(settings), settings.nexmo_api_key
+    setup = NumberSetup(api, pool, webhooks)
+    provisioning = Provisioning(store, api, setup, account=account, budget=budget)
+    return provisioning, Inventory(api, pool, webhooks, account=account)
+
+
 def number_webhooks(settings: Settings) -> Webhooks:
     """Return where the texts and calls of a rented number are to come."""
     return Webhooks.at(settings.public_url, settings.webhook_token, settings.nexmo_application_id)
+
+
+def opening(
+    settings: Settings,
+    store: Store,
+    sessions: Sessions,
+    notices: Notices,
+    insight: Insight | None,
+) -> Opening:
+    """Return what opens sessions; numbers that pair strangers are given to none."""
+    return Opening(
+        store,
+        sessions=sessions,
+        notices=notices,
+        insight=insight,
+        exclusive=settings.tn_exclusive,
+        cooldown=settings.number_cooldown,
+        reserved=chat_numbers(settings),
+    )
 
 
 def calls(

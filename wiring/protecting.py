@@ -35,9 +35,9 @@ def message_limits(settings: Settings, limiter: Limiter) -> MessageLimits:
     return MessageLimits(limiter, _address_limit(settings), receiver)
 
 
-def layers(settings: Settings, limiter: Limiter, protection: Protection) -> Layers:
-    """Return which limits a call of a message endpoint has."""
-    return Layers(message_limits(settings, limiter), protection, settings.protection)
+def layers(settings: Settings, limits: MessageLimits, protection: Protection) -> Layers:
+    """Return which limits a call of a message endpoint has; limits: its two of the contract."""
+    return Layers(limits, protection, settings.protection)
 
 
 def same_texts(settings: Settings, store: Store) -> SameTexts:

@@ -28,7 +28,6 @@ from gateway.conversations.texts.holding import Holding
 from gateway.conversations.texts.relay import Relay
 from gateway.conversations.traces import Traces
 from gateway.conversations.transcript import Transcript
-from gateway.messaging.costs import TextCosts
 from gateway.messaging.history import History
 from gateway.messaging.inbound.inbox import Inbox
 from gateway.messaging.keywords import Keywords
@@ -41,20 +40,17 @@ from gateway.messaging.outbox.queue import Outbox
 from gateway.messaging.outbox.unknown import SecondLook, UnknownTexts
 from gateway.messaging.outbox.verdict import Resend
 from gateway.messaging.outbox.worker import OutboxWorker
-from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
-from gateway.monitoring.metrics import OUTBOX_REPEATS
 from gateway.monitoring.stats import Stats
 from gateway.protection.admission import Admission
 from gateway.protection.budget import Budget
 from gateway.protection.layers import Layers
-from gateway.protection.prices import Prices
 from gateway.protection.rule_gate import RuleGate
 from gateway.protection.same_text import SameTexts
-from gateway.providers.base import Provider
+from gateway.providers.vonage.insight import Insight
+from gateway.providers.vonage.numbers import NumbersApi
 from gateway.smssync.devices import Devices
 from gateway.smssync.guesses import Guesses
-from gateway.smssync.outgoing import phone_providers, reporting
 from gateway.smssync.phones import Phones
 from gateway.smssync.queue import TaskQueue
 from gateway.store.eviction import EvictionCheck
@@ -65,8 +61,7 @@ from gateway.virtual_numbers.forecast import Forecast
 from gateway.virtual_numbers.inventory import Inventory
 from gateway.virtual_numbers.pool import Pool
 from gateway.virtual_numbers.provisioning import Provisioning
-from gateway.virtual_numbers.setup import NumberSetup
-from wiring import from_settings, protecting
+from wiring import from_settings, protecting, sending
 from wiring.periodic import Periodic
 from wiring.texts import relay_and_lobby
 
@@ -149,15 +144,14 @@ async def open_services(
         yield _open(settings, endpoints, devices, closing, protection=rules, given=given)
 
 
-def _providers(
-    settings: Settings, devices: Sequence[Device], tasks: TaskQueue, closing: AsyncExitStack
-) -> dict[str, Provider]:
-    """Return all ways to send SMS by name."""
-    found = from_settings.network_providers(settings)
-    found += phone_providers(devices, tasks, ttl=settings.message_log_days * 86_400)
-    for each in reversed(found):
-        closing.push_async_callback(each.close)
-    return {each.name: each for each in found}
+def _apis(settings: Settings, closing: AsyncExitStack) -> tuple[Insight | None, NumbersApi]:
+    """Return the clients of the provider's other APIs; they are closed by ``closing``."""
+    insight = from_settings.vonage_insight(settings)
+    numbers = from_settings.vonage_numbers_api(settings)
+    for each in (insight, numbers):
+        if each is not None:
+            closing.push_async_callback(each.close)
+    return insight, numbers
 
 
 def _open(
@@ -173,14 +167,11 @@ def _open(
     days = settings.message_log_days
     store = from_settings.store(settings)
     closing.push_async_callback(store.close)
-    insight = from_settings.vonage_insight(settings)
-    if insight is not None:
-        closing.push_async_callback(insight.close)
-    numbers_api = from_settings.vonage_numbers_api(settings)
-    closing.push_async_callback(numbers_api.close)
+    insight, numbers_api = _apis(settings, closing)
 
     refusals = Refusals(store)
     limiter = Limiter(store, refusals)
+    limits = protecting.message_limits(settings, limiter)
     answers = from_settings.answers(settings, limiter)
     admin = from_settings.admin_gate(settings)
 
@@ -201,26 +192,14 @@ def _open(
         delivered=rule_gate.newcomers.delivered,
     )
     known_devices = Devices(store, devices, public_url=settings.public_url)
-    tasks = TaskQueue(
-        store,
-        known_devices.by_name,
-        lease=settings.smssync_lease,
-        confirm=settings.smssync_confirm * 3600,
-        changed=reporting(receipts),
-        days=days,
-    )
-    providers = _providers(settings, devices, tasks, closing)
+    tasks = sending.task_queue(settings, store, known_devices, receipts)
+    providers = sending.providers(settings, devices, tasks, closing)
     stats = Stats(store)
     closing.push_async_callback(stats.close)
     closing.push_async_callback(tasks.drain)
     budget = protecting.budget(settings, protection, endpoints, given, store=store, stats=stats)
-    messenger = Messenger(
-        providers,
-        settings.provider,
-        receipts,
-        Pacer(store, from_settings.rate_shares(settings)),
-        smart_encoding=settings.smart_encoding,
-        costs=TextCosts(budget, Prices(protection.prices)),
+    messenger = sending.messenger(
+        settings, protection, providers, store=store, receipts=receipts, budget=budget
     )
     closing.push_async_callback(messenger.drain)
 
@@ -234,28 +213,10 @@ def _open(
         store, unknown, receipts, resend=Resend(settings.resend_unknown), wake=wake
     )
     fates = Fates(pool, transcript, sessions, notices, second_look.settle)
-    worker = OutboxWorker(
-        outbox,
-        holds,
-        messenger,
-        suppressed=lambda entry: optouts.is_out(entry.to),
-        decided=fates.decided,
-        waits=fates.waits,
-        repeated=lambda entry: OUTBOX_REPEATS.inc(),
-        number_rate=settings.number_rate,
-        resend=Resend(settings.resend_unknown),
-    )
+    worker = sending.worker(settings, outbox, holds, messenger, optouts=optouts, fates=fates)
     closing.push_async_callback(worker.stop, OUTBOX_STOP_SECONDS)
 
-    opening = Opening(
-        store,
-        sessions=sessions,
-        notices=notices,
-        insight=insight,
-        exclusive=settings.tn_exclusive,
-        cooldown=settings.number_cooldown,
-        reserved=chat_numbers,
-    )
+    opening = from_settings.opening(settings, store, sessions, notices, insight)
     history = History(store, receipts, days=days)
     relay, lobby = relay_and_lobby(
         store,
@@ -290,10 +251,9 @@ def _open(
         unknown=unknown,
         erase_tasks=tasks.erase_number,
     )
-    calls, forecast = (
-        from_settings.calls(settings, store, sessions, transcript, budget),
-        Forecast(store),
-    )
+    calls = from_settings.calls(settings, store, sessions, transcript, budget)
+    forecast = Forecast(store)
+    provisioning, inventory = from_settings.renting(settings, store, numbers_api, pool, budget)
 
     periodic = Periodic(
         [
@@ -324,9 +284,9 @@ def _open(
         shops=protecting.shops(settings, protection),
         countries=from_settings.country_guesser(settings),
         judge=from_settings.judge(settings),
-        message_limits=protecting.message_limits(settings, limiter),
+        message_limits=limits,
         validation_limits=protecting.validation_limits(settings, limiter),
-        layers=protecting.layers(settings, limiter, protection),
+        layers=protecting.layers(settings, limits, protection),
         admission=Admission(store, refusals),
         same_texts=protecting.same_texts(settings, store),
         rule_gate=rule_gate,
@@ -376,18 +336,7 @@ def _open(
             words=words,
             reply=settings.smssync_reply,
         ),
-        provisioning=Provisioning(
-            store,
-            numbers_api,
-            NumberSetup(numbers_api, pool, from_settings.number_webhooks(settings)),
-            account=settings.nexmo_api_key,
-            budget=budget,
-        ),
-        inventory=Inventory(
-            numbers_api,
-            pool,
-            from_settings.number_webhooks(settings),
-            account=settings.nexmo_api_key,
-        ),
+        provisioning=provisioning,
+        inventory=inventory,
         stats=stats,
     )

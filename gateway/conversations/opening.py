@@ -19,7 +19,7 @@ from gateway.store.pipeline import Store
 from gateway.store.script import Argument, Script, pairs
 from gateway.telephony.phonenumber import country_of, is_north_american
 from gateway.telephony.plans import all_spellings, person, spellings
-from gateway.virtual_numbers.pool import DOMESTIC, Mode
+from gateway.virtual_numbers.pool import DOMESTIC, WORLD, Mode
 
 # Sessions may end while their names and numbers are asked for; not that often.
 MOST_TRIES = 10
@@ -185,7 +185,7 @@ class Opening:
 
     async def _check_reach(self, wanted: NewSession) -> None:
         """Raise BadRequest when the number asked for cannot text the participants."""
-        if not wanted.virtual_number or _reaches(wanted)[0] != keys.WORLD:
+        if not wanted.virtual_number or _reaches(wanted)[0] != WORLD:
             return
         record = await self._store.execute("HGET", keys.NUMBERS, wanted.virtual_number)
         if record and ujson.loads(record)["provider"] in DOMESTIC:
@@ -229,7 +229,7 @@ class Opening:
 
 def _reaches(wanted: NewSession) -> tuple[str, str]:
     """Return which pool serves a, and which b: not every provider texts every country."""
-    a, b = ("*" if is_north_american(each) else keys.WORLD for each in wanted.participants)
+    a, b = ("*" if is_north_american(each) else WORLD for each in wanted.participants)
     if wanted.numbers == "shared":
-        a = b = keys.WORLD if keys.WORLD in {a, b} else "*"
+        a = b = WORLD if WORLD in {a, b} else "*"
     return a, b

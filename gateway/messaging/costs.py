@@ -8,8 +8,9 @@ from functools import lru_cache
 
 from conf.providers import is_phone
 from gateway.errors import BudgetExhausted
+from gateway.monitoring.metrics import BUDGET_REFUSALS
 from gateway.protection.budget import Budget
-from gateway.protection.money import AS_RESERVED, NOTHING, Cost, How, Spending, millionths
+from gateway.protection.money import ALL, AS_RESERVED, NOTHING, Cost, How, Spending, millionths
 from gateway.protection.prices import Prices
 from gateway.providers.base import DeliveryState, Outcome, Sms, SubmitResult
 from gateway.store.script import ScriptCall
@@ -51,7 +52,7 @@ class TextCosts:
         except BudgetExhausted as error:
             if len(self._refused) >= MOST_REFUSED:
                 self._refused.clear()
-            self._refused[_kind(spending)] = time.monotonic() + REFUSED_SECONDS, error
+            self._refused[_kind(spending)] = time.monotonic() + REFUSED_SECONDS, error.again()
             raise
 
     def check(self, sms: Sms, provider: str, scopes: tuple[str, ...]) -> None:
@@ -63,7 +64,8 @@ class TextCosts:
             return
         till, error = self._refused.get(_kind(self._spending("", sms, provider, scopes)), (0, None))
         if error is not None and time.monotonic() < till:
-            raise error
+            BUDGET_REFUSALS.labels(error.share or ALL).inc()
+            raise error.again()
 
     async def leaves(self, name: str, provider: str) -> bool:
         """Note that a text is about to be written; False when its reservation has ended."""

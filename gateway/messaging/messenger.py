@@ -143,12 +143,7 @@ class Messenger:
             await asyncio.sleep(turn)
         created = self._create(sms, provider, source, site=site)
         try:
-            if turn is None:
-                await created
-            else:
-                await self._pay(
-                    sms, created, self._costs.reserve(sms.id, sms, provider.name, scopes)
-                )
+            await (created if turn is None else self._pay(created, sms, provider.name, scopes))
         except StoreUnavailable:
             # It may have been written down all the same; then it is to say that it never left.
             self._record_in_background(sms, provider.name, NEVER_LEFT, 0, paid_as=sms.id)
@@ -166,20 +161,20 @@ class Messenger:
             await (asyncio.gather(record, decided(sent)) if decided else record)
         return sent
 
-    async def _pay(self, sms: Sms, created: Awaitable[None], reserved: Awaitable[None]) -> None:
+    async def _pay(
+        self, created: Awaitable[None], sms: Sms, provider: str, scopes: tuple[str, ...]
+    ) -> None:
         """Write a message down and reserve its money in one pipeline, right before it leaves.
 
         So a process that dies has reserved next to nothing for what it did not send. What there
         is no money for is forgotten again: refused calls are not to fill the list of messages.
         """
-        outcomes = await asyncio.gather(created, reserved, return_exceptions=True)
-        errors = [each for each in outcomes if isinstance(each, BaseException)]
-        refused = [each for each in errors if isinstance(each, BudgetExhausted)]
-        if errors != refused:
-            raise next(each for each in errors if each not in refused)
-        if refused:
+        reserved = self._costs.reserve(sms.id, sms, provider, scopes)
+        written, paid = await asyncio.gather(created, reserved, return_exceptions=True)
+        if written is None and isinstance(paid, BudgetExhausted):
             await self._receipts.forget([sms.id])
-            raise refused[0]
+        for error in filter(None, (written, paid)):
+            raise error
 
     async def deliver(
         self,

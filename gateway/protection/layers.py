@@ -16,8 +16,8 @@ from conf.protection import By, LayerLimit, Mode, Protection
 from gateway.access.client_address import limit_subject, network_subject
 from gateway.access.limiter import Limit, MessageLimits, Quota
 from gateway.protection.admission import NOTHING_SPARE, Layer, Spare, SpareKind
+from gateway.protection.rules import by_person
 from gateway.telephony.destinations import calling_code
-from gateway.telephony.plans import person
 
 RANGE_DIGITS = 4  # the last digits of a number, which do not belong to its range
 # Of a limit of an endpoint, a shop or everything each calling code has a hundredth for itself.
@@ -117,7 +117,7 @@ class Layers:
         further = [self._in_proportion(each) for each in protection.limits]
         self._further = _named(further) if mode != "off" else []
         exempt = protection.exempt if mode != "off" else ()
-        self._exempt = frozenset(person(each.number) for each in exempt)
+        self._exempt = frozenset(by_person(exempt))
         self._of: dict[MessageEndpoint, EndpointLayers] = {}
 
     def of(self, endpoint: MessageEndpoint) -> EndpointLayers:

@@ -43,4 +43,4 @@ def _of_rule(rule: Rule) -> Iterator[str]:
     if rule.range and not begins_some_number(rule.range):
         yield f"rule: no number begins with {mask(destination)}"
     elif today := todays_range(rule.range):
-        yield f"rule: numbers that began with {mask(destination)} begin with {today} today"
+        yield f"rule: numbers that began with {mask(destination)} begin with {mask(today)} today"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from conf.protection import DEFAULT_RULES, Action, Protection, Rule, Special
+from conf.protection import DEFAULT_RULES, Action, Exempt, Protection, Rule, Special
 from gateway.access.limiter import Limit
 from gateway.protection.newcomers import Newcomers, limit_class
 from gateway.telephony import destinations, phonenumber, plans
@@ -70,7 +71,7 @@ class Rules:
     """
 
     def __init__(self, protection: Protection, newcomers: Newcomers) -> None:
-        self.exempt = {_person(each.number): each for each in protection.exempt}
+        self.exempt = by_person(protection.exempt)
         self._newcomers = newcomers
         self._rules = {place_of(each): each for each in (*DEFAULT_RULES, *protection.rules)}
         ranges = {len(each.range) for each in self._rules.values() if each.range}
@@ -186,7 +187,7 @@ def _place(number: PhoneNumber) -> str:
     return number.country
 
 
-def _person(number: str) -> str:
-    """Return the person whom a number of the file means, whatever its spelling."""
-    read = parse_international(number, is_possible)
-    return read.person if read else plans.person(number)
+def by_person(exempt: Iterable[Exempt]) -> dict[str, Exempt]:
+    """Return exempt numbers by the person (E.164) whom each means, whatever its spelling."""
+    read = ((each, parse_international(each.number, is_possible)) for each in exempt)
+    return {(number.person if number else plans.person(each.number)): each for each, number in read}

@@ -257,12 +257,8 @@ IN_CALL = "{relay}:in-call"
 WRITABLE = "{relay}:writable"
 
 
-# In the place of a country: numbers whose provider reaches everybody.
-WORLD = "world"
-
-
 def pool(mode: str, country: str = "*") -> str:
-    """Set of healthy virtual numbers that can carry sessions of a mode; country: or WORLD."""
+    """Set of healthy virtual numbers that can carry sessions of a mode, by country or reach."""
     return f"{{relay}}:pool:{mode}:{country}"
 
 

@@ -46,7 +46,6 @@ _COSTLY = {
 }
 # So many digits of a national number tell a service at a higher price.
 _PREFIX = 3
-LONGEST_CODE = 3
 
 
 def special_of(number: PhoneNumber) -> Special | None:
@@ -66,11 +65,7 @@ def special_of(number: PhoneNumber) -> Special | None:
 
 def calling_code(e164: str) -> str:
     """Return the digits of a number that lead to its country or network, '' for none known."""
-    for length in range(1, LONGEST_CODE + 1):  # no code begins another one (E.164)
-        code = e164[1 : length + 1]
-        if code.isdecimal() and int(code) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE:
-            return code
-    return ""
+    return plans.code_of(e164[1:])
 
 
 def countries_of_code(code: str) -> frozenset[str]:

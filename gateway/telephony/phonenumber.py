@@ -229,7 +229,7 @@ def country_of(e164: str) -> str:
     codes belong to one country. What is no number has none.
     """
     digits = e164[1:] if e164[:1] == "+" and e164[1:].isdecimal() else ""
-    code = _code_of(digits)
+    code = plans.code_of(digits)
     found = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[int(code)] if code else ("",)
     country = found[0] if len(found) == 1 else _one_of_several(int(code), digits[len(code) :])
     return "" if country == phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY else country
@@ -308,19 +308,9 @@ def _read_international(text: str, judge: Judge) -> PhoneNumber | None:
 
 def _behind_a_doubled_code(text: str) -> str | None:
     digits = _NO_DIGIT.sub("", text)
-    code = _code_of(digits)
+    code = plans.code_of(digits)
     rest = digits[len(code) :].removeprefix("00")
     return rest if code and rest.startswith(code) else None
-
-
-def _code_of(digits: str) -> str:
-    """Return the country code with which digits begin, '' for none.
-
-    No code begins another one: https://www.itu.int/rec/T-REC-E.164
-    """
-    codes = phonenumbers.COUNTRY_CODE_TO_REGION_CODE
-    prefixes = (digits[:length] for length in range(1, 4))
-    return next((each for each in prefixes if int(each or 0) in codes), "")
 
 
 def _spelled(text: str, regions: tuple[str, ...], judge: Judge) -> PhoneNumber | None:
@@ -344,7 +334,7 @@ def _as_forgotten_plus(number: str, judge: Judge) -> PhoneNumber | None:
     first = _FIRST_GROUP.match(number)
     if number.startswith("0") or first is None:
         return None
-    found, code = read("+" + number, None, judge), _code_of(first[0])
+    found, code = read("+" + number, None, judge), plans.code_of(first[0])
     if found is None or found.type not in MOBILE_TYPES:
         return None
     begins = bool(code) and found.e164.startswith(f"+{code}")

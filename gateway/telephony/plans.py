@@ -1,4 +1,4 @@
-"""Numbering plans that changed: the form of a number that is dialled today, and its other ones.
+"""Numbering plans: calling codes; of plans that changed, a number's form of today and others.
 
 Networks and address books keep the old forms for years. libphonenumber knows the new ones only,
 so an old form is another number to it, or none.
@@ -7,6 +7,8 @@ so an old form is another number to it, or none.
 from __future__ import annotations
 
 import re
+
+from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
 # By country code: an old national number and what it became. Of mobiles as a rule: they text.
 _RENUMBERED: dict[int, tuple[tuple[str, str], ...]] = {
@@ -65,6 +67,16 @@ _OTHER_FORMS = [
     (re.compile(r"\+2416([256][0-9]{6})"), r"+2410\1"),
     (re.compile(r"\+2417([47][0-9]{6})"), r"+2410\1"),
 ]
+
+
+def code_of(digits: str) -> str:
+    """Return the calling code with which digits begin, '' for none; what are no digits have none.
+
+    No code begins another one: https://www.itu.int/rec/T-REC-E.164
+    """
+    known = COUNTRY_CODE_TO_REGION_CODE
+    prefixes = (digits[:length] for length in range(1, 4))
+    return next((each for each in prefixes if each.isdecimal() and int(each) in known), "")
 
 
 def todays(country_code: int, national: str) -> str:

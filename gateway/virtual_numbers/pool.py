@@ -42,6 +42,8 @@ _HEALTH_KEYS = (keys.NUMBERS, keys.LOAD, keys.UNHEALTHY, keys.REFUSALS)
 
 # Providers whose numbers text North America alone.
 DOMESTIC = frozenset(each.name for each in PROVIDERS if each.domestic)
+# In the place of a country: numbers whose provider reaches everybody.
+WORLD = "world"
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +298,7 @@ class Pool:
 
 def _sets(number: VirtualNumber) -> list[str]:
     """Return the sets of a number in fours, as lua/_pool.lua wants them."""
-    reach = "*" if number.provider in DOMESTIC else keys.WORLD
+    reach = "*" if number.provider in DOMESTIC else WORLD
     return [
         key
         for mode in Mode

@@ -137,9 +137,10 @@ class MessageHandler(PublicHandler):
             admitted = await self._admit(layers)
             sent = await self._send(number, text, attempt)
         except Exception as error:
-            await self.services.same_texts.free(attempt)
-            if isinstance(error, BudgetExhausted):
-                await self.services.admission.give_back(admitted)
+            counted = admitted if isinstance(error, BudgetExhausted) else Admitted()
+            await asyncio.gather(
+                self.services.same_texts.free(attempt), self.services.admission.give_back(counted)
+            )
             raise
         return _answer(number, sent.id, ok=sent.ok)
 

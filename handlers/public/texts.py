@@ -16,11 +16,6 @@ from handlers.public.base import PublicHandler
 FILE = Path(__file__).parents[1] / "static" / "texts.json"
 FORM = FILE.with_name("example.html")
 DEFAULT = "en"
-# Errors that a mistake in a page causes, and nobody at a telephone: shown as "other".
-GENERAL = frozenset(
-    "bad_request callback_invalid endpoint_unknown id_missing id_unknown internal_error"
-    " method_not_allowed origin_not_allowed payload_too_large site_unknown".split()
-)
 
 _BEGIN, _END = '<script type="application/json" id="sms-texts">', "</script>"
 

@@ -20,6 +20,7 @@ from tests.support.scenes.masking import until
 from tests.support.servers.processes import FreshProcess, GatewayProcess, Process, wait_for
 from tests.support.servers.valkey import free_port
 from tests.support.stand_ins.vonage import VonageStandin
+from tests.support.visitor import eventually
 
 
 class FreshGateway(FreshProcess, GatewayProcess):
@@ -199,6 +200,7 @@ async def test_development_mode_that_others_can_reach_wants_tokens(tmp_path: Pat
     """One is made for each door that has none; handsets talk and a phone is paired all the same."""
     options = ("--public_url=http://sms.example.com", "--smssync_secret=phone-secret")
     with GatewayProcess("--development_mode", f"--data_dir={tmp_path}", *options) as gateway:
+        await eventually(lambda: "(the handsets that receive" in gateway.log)
         found = re.findall(r"admin token of this run: (\S+)", gateway.log)
         [emulator] = re.findall(r"open (http://\S+/) \(the handsets that receive", gateway.log)
         assert 1 == len(found)

@@ -202,6 +202,8 @@ class Delivery:
         if entry.kind == NOTICE:
             log.warning("message %s: a notice is dropped, the budget is used up", entry.id)
             BUDGET_NOTICES.inc()
+            given_up = (_sms(entry), entry.provider, NO_MONEY, entry.attempts)
+            await self._tools.messenger.give_up(*given_up)
             await self._suppress(head, entry)
             return
         since = entry.since if entry.born else int(time.time() * 1000)

@@ -78,12 +78,8 @@ class EndpointCheck:
     @property
     def wait(self) -> int:
         """Seconds until the request would pass, 0 = at once."""
-        waits = [self.address.wait, *(each.wait for each in self.further)]
-        if self.destination is None:
-            waits.append(self.receiver.wait)
-        elif not self.destination.verdict.exempt:
-            waits += [self.receiver.wait, self.destination.wait]
-        return max(waits)
+        by_rule = self.destination.wait if self.destination else 0
+        return max(self.caller_wait, self.receiver.wait, by_rule, *(e.wait for e in self.further))
 
 
 @dataclass(frozen=True, slots=True)

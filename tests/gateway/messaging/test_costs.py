@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
 import pytest
+from prometheus_client import REGISTRY
 
 from conf.protection import Protection, Site, StartPrice
 from gateway.errors import BudgetExhausted, StoreUnavailable
@@ -201,18 +202,21 @@ async def test_what_waits_for_its_turn_is_not_paid_for_yet(store: Store) -> None
     assert 5 == len(provider.sent)
 
 
+def refusals_counted() -> float:
+    return REGISTRY.get_sample_value("gateway_budget_refusals_total", {"scope": "all"}) or 0.0
+
+
 async def test_what_is_refused_takes_turns_from_nobody(store: Store) -> None:
-    """But from the first of a moment."""
+    """But from the first of a moment; each call has its own refusal, and counts as one."""
     provider, made = Scripted(ok()), budget(store, 0.05)
     provider.rate = 5.0
     sending = messenger(store, made, provider)
-    refused = 0
+    before, refusals = refusals_counted(), []
     for _ in range(50):
-        try:
+        with pytest.raises(BudgetExhausted) as refused:
             await sending.send(GERMAN, "Hello", "Me", source="/app")
-        except BudgetExhausted:
-            refused += 1
-    assert 50 == refused
+        refusals.append(refused.value)
+    assert 50 == len({id(each) for each in refusals}) == refusals_counted() - before
     assert await Pacer(store).reserve(provider.pace_key, provider.rate, 0.5) is not None
 
 

@@ -279,13 +279,18 @@ YEARS = (1971, 1999, 2000, 2023, 2024, 2025, 2026, 2027, 2028, 2099, 2100, 2101)
 # -- processes that die
 
 
+async def leases_end(store: Store, ids: str) -> None:
+    for each in ids:
+        await store.execute("ZADD", keys.BUDGET_LEASES, 1, each)
+
+
 async def test_what_was_only_held_comes_back_when_the_lease_ends(store: Store) -> None:
-    made = budget(store, 0.02, lease=0.05)
+    made = budget(store, 0.02)
     assert [True, True, False] == await passes(made, *map(text, "123"))
-    await asyncio.sleep(0.06)
+    await leases_end(store, "12")
     assert [True, True, False] == await passes(made, *map(text, "345"))
     assert not await made.leaves("1")
-    await asyncio.sleep(0.06)
+    await leases_end(store, "34")
     assert 0 == await spent(made) == made.open
 
 
@@ -297,8 +302,7 @@ async def test_what_was_leaving_stays_spent(store: Store) -> None:
     await asyncio.sleep(0.06)
     assert [False] == await passes(made, text("3"))
     assert Decimal("0.02") == await spent(made)
-    for each in "12":
-        await store.execute("ZADD", keys.BUDGET_LEASES, 1, each)
+    await leases_end(store, "12")
     assert Decimal("0.02") == await spent(made)
     assert (0, {}) == (made.open, pairs(await store.execute("HGETALL", keys.BUDGET_OPEN)))
 

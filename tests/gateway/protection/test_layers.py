@@ -295,9 +295,17 @@ def test_other_numbers_are_not_exempt_and_nobody_is_without_protection() -> None
     assert [Mode.ENFORCE] * 2 == [each.mode for each in layers_of(DESK, "off")]
 
 
-def test_an_exempt_number_is_so_in_all_its_forms() -> None:
-    argentine = Protection(exempt=(Exempt("+541123456789"),))
-    found = layers_of(argentine, call=Call(ADDRESS, "+5491123456789"))
+@pytest.mark.parametrize(
+    ("declared", "asked"),
+    [
+        ("+541123456789", "+5491123456789"),
+        ("+5215512345678", "+525512345678"),  # as it was dialled until 2019
+        ("+841212345678", "+84792345678"),
+    ],
+)
+def test_an_exempt_number_is_so_in_all_its_forms(declared: str, asked: str) -> None:
+    protection = Protection(exempt=(Exempt(declared),))
+    found = layers_of(protection, call=Call(ADDRESS, asked))
     assert ["message"] == [each.limit_class for each in found if each.mode is Mode.ENFORCE]
 
 

@@ -13,6 +13,7 @@ import pytest
 from gateway.store import keys
 from gateway.store.pipeline import connect
 from tests.support.servers.processes import GatewayProcess
+from tests.support.servers.serving import serving
 from tests.support.stand_ins.vonage import VonageStandin
 from tests.support.visitor import RECEIVER, Reply, Visitor, visiting
 
@@ -268,3 +269,22 @@ async def test_what_a_watched_limit_would_refuse_is_counted(opening: Opening) ->
         metrics = (await visitor.get("/metrics")).text
     assert 'gateway_limits_watched_total{limit="all"} 2.0' in metrics
     assert 'gateway_limit_refusals_total{limit="all"} 0.0' in metrics
+
+
+# -- what it costs ----------------------------------------------------------------------------
+
+# The same text and a STOP, all layers, the turn, record and money, [provider], answer.
+STORE_CALLS = 5
+
+
+async def test_a_message_asks_the_store_five_times(standin: VonageStandin, redis_url: str) -> None:
+    """With everything on; what the gateway does by itself once a second may come in between."""
+    standin.expect()
+    options = standin.options(redis_url, limit_amount=10, receiver_limit_amount=5, protection="on")
+    async with serving(*options, redis_url=redis_url) as gateway, visiting(gateway.url) as visitor:
+        store, asked = gateway.application.services.store, []
+        for n in range(8):
+            before = store.pipelines
+            assert "ok" == (await visitor.send(number(n))).json["status"]
+            asked.append(store.pipelines - before)
+    assert STORE_CALLS == min(asked)

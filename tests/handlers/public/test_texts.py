@@ -10,7 +10,7 @@ from gateway import errors
 from gateway.errors import GatewayError
 from handlers.arguments import InvalidCallback
 from handlers.public.base import REFUSALS
-from handlers.public.texts import FORM, GENERAL, all_texts, chosen, with_texts
+from handlers.public.texts import FORM, all_texts, chosen, with_texts
 from tests.support import ROOT
 from tests.support.servers.serving import serving
 from tests.support.visitor import visiting
@@ -28,6 +28,11 @@ OF_OPERATORS = {
     "provider_error",
     "unauthenticated",
 }
+# Errors that a mistake in a page causes, and nobody at a telephone: shown as "other".
+GENERAL = frozenset(
+    "bad_request callback_invalid endpoint_unknown id_missing id_unknown internal_error"
+    " method_not_allowed origin_not_allowed payload_too_large site_unknown".split()
+)
 BRACES = re.compile(r"\{\w+\}")
 
 

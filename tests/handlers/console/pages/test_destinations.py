@@ -140,7 +140,11 @@ async def test_a_rule_of_one_endpoint_stops_there_alone(redis_url: str, tmp_path
 async def test_how_far_a_new_country_is_can_be_seen(redis_url: str, tmp_path: Path) -> None:
     """Asking counts nothing."""
     rules = "[[new_country]]\namount = 2\nwindow = 3600\nknown_after = 4\n"
-    options = ("--nexmo_dlr_url=https://gateway.example/dlr/", "--receiver_limit_amount=0")
+    options = (
+        "--nexmo_dlr_url=https://gateway.example/dlr/",
+        "--receiver_limit_amount=0",
+        "--same_text_seconds=0",
+    )
     opened = asked(redis_url, tmp_path, *options, rules=rules, dlr_off=True)
     async with opened as (place, operator):
         store = place.gateway.application.services.store
