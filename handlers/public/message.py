@@ -108,7 +108,7 @@ class MessageHandler(PublicHandler):
         same_texts, text = self.services.same_texts, self.text(number)
         opted_out, attempt = await asyncio.gather(
             self.services.optouts.is_out(number.e164),
-            same_texts.begin(number.person, self.endpoint.path, self._shop, text),
+            same_texts.begin(number.person, self.endpoint.path, self.sender(number), text),
         )
         call = Call(self.client_address, number.person, self._shop)
         by_caller = self.layers.caller(call)
@@ -140,6 +140,7 @@ class MessageHandler(PublicHandler):
             await self.services.same_texts.free(attempt)
             if isinstance(error, BudgetExhausted):
                 await self.services.admission.give_back(admitted)
+                self._allowance = admitted.allowance_before or self._allowance
             raise
         return _answer(number, sent.id, ok=sent.ok)
 
