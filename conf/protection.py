@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from math import isnan
 from pathlib import Path
 
 from conf.messages import message_link, message_path, message_sender, message_text
@@ -253,7 +254,7 @@ def _matching(pattern: str, what: str) -> Reader:
 
 def _money(value: object) -> Decimal:
     """Return an amount; floats are read as they are written."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or isnan(value):
         raise ValueError("must be a number")
     amount = Decimal(str(value))
     if not 0 <= amount <= MAX_LIMIT:

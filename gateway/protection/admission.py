@@ -102,6 +102,14 @@ class Admitted:
     allowance: Allowance | None = None
     counts: tuple[tuple[Layer, int], ...] = ()
 
+    @property
+    def allowance_before(self) -> Allowance | None:
+        """What is left of that layer once the call is given back."""
+        if self.allowance is None:
+            return None
+        limit, left = self.allowance.limit, self.allowance.left + 1
+        return Allowance(limit, left, 0 if left == limit.amount else self.allowance.more)
+
 
 class LayerRefused(LimitExceeded):
     """A layer refuses the call; ``retry_after``: until all of them would let it through.

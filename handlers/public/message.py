@@ -108,7 +108,7 @@ class MessageHandler(PublicHandler):
         same_texts, text = self.services.same_texts, self.text(number)
         opted_out, attempt = await asyncio.gather(
             self.services.optouts.is_out(number.e164),
-            same_texts.begin(number.person, self.endpoint.path, self._shop, text),
+            same_texts.begin(number.person, self.endpoint.path, self.sender(number), text),
         )
         call = Call(self.client_address, number.person, self._shop)
         by_caller = self.layers.caller(call)
@@ -137,9 +137,11 @@ class MessageHandler(PublicHandler):
             admitted = await self._admit(layers)
             sent = await self._send(number, text, attempt)
         except Exception as error:
-            counted = admitted if isinstance(error, BudgetExhausted) else Admitted()
+            # What the budget refuses is counted by no limit.
+            undone = admitted if isinstance(error, BudgetExhausted) else Admitted()
+            self._allowance = undone.allowance_before or self._allowance
             await asyncio.gather(
-                self.services.same_texts.free(attempt), self.services.admission.give_back(counted)
+                self.services.same_texts.free(attempt), self.services.admission.give_back(undone)
             )
             raise
         return _answer(number, sent.id, ok=sent.ok)

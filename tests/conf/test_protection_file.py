@@ -40,11 +40,13 @@ def test_a_shop_has_origins_a_text_a_sender_and_a_link(tmp_path: Path) -> None:
         (SITE + 'origins = "https://a.example"\n', "origins: must be a list"),
         (SITE + 'origins = ["https://a.example/b"]\n', "origins: an origin is written"),
         (SITE + 'link = "a.example"\n', "link: must be an https:// URL"),
+        ("[[price]]\nprice = nan\n", "price: must be a number"),
+        ('[[provider]]\nprovider = "nexmo"\nrate = -nan\n', "rate: must be a number"),
         (SITE + LIMIT.format("two"), "limit: there is no site two"),
         (SITE + BUDGET.format("two"), "budget: there is no site two"),
     ],
 )
-def test_what_is_wrong_with_a_shop_is_said_at_the_start(
+def test_what_is_wrong_with_the_file_is_said_at_the_start(
     content: str, reason: str, tmp_path: Path
 ) -> None:
     [problem] = with_protection(tmp_path, content).problems

@@ -50,7 +50,7 @@ async def test_a_repeat_gets_the_first_ones_answer_and_id(texts: SameTexts) -> N
 OTHERS = {
     "another number": ("+4917612345679", CONTENT),
     "another endpoint": (NUMBER, ("/app", "", "Get the app")),
-    "another shop": (NUMBER, ("/message", "shop-1", "Get the app")),
+    "another sender": (NUMBER, ("/message", "Shop 1", "Get the app")),
     "another text": (NUMBER, ("/message", "", "Get the other app")),
     "the same words apart otherwise": (NUMBER, ("/message", "Get", " the app")),
 }

@@ -168,6 +168,7 @@ async def test_a_call_without_money_is_counted_by_no_limit(
     async with town(1, *options(standin, redis_url, prices, 1, **limits)) as (_, (visitor,)):
         replies = [await visitor.send() for _ in range(6)]
     assert ["ok", *["error"] * 5] == [each.json["status"] for each in replies]
+    assert all('"address";r=2;' in each.headers["RateLimit"] for each in replies)
     with redis.Redis.from_url(redis_url, decode_responses=True) as client:
         counts = [name for name in client.keys("limit:*") if client.type(name) == "list"]
         assert {1} == {client.llen(name) for name in counts}

@@ -32,9 +32,11 @@ OPTIONS = {"protection": "on", "trusted_proxies": "127.0.0.1", "provider_timeout
 def gateways(
     standin: VonageStandin, valkey_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[list[GatewayProcess]]:
-    file = tmp_path_factory.mktemp("endpoints") / "messages.toml"
+    folder = tmp_path_factory.mktemp("endpoints")
+    file, shops = folder / "messages.toml", folder / "protection.toml"
     file.write_text(f'[[message]]\npath = "/other/"\ntext = "Another"\nsender = "{SENDER}"\n')
-    options = standin.options(valkey_url, messages_file=file, **OPTIONS)
+    shops.write_text('[[site]]\nkey = "one"\n[[site]]\nkey = "two"\nsender = "Two"\n')
+    options = standin.options(valkey_url, messages_file=file, protection_file=shops, **OPTIONS)
     with ExitStack() as stack:
         yield [stack.enter_context(GatewayProcess(*options)) for _ in range(4)]
 
@@ -118,6 +120,16 @@ async def test_another_text_or_another_number_is_sent(
         (await visitor.send(receiver, path="/other/")).json["id"],
     }
     assert (3, 3) == (len(ids), len(standin.posts))
+
+
+async def test_who_names_a_shop_or_another_gets_the_same_text_once_from_each_sender(
+    visitors: list[Visitor], standin: VonageStandin
+) -> None:
+    """Else a stranger has a text of the endpoint sent once more by each key that he knows."""
+    receiver = next(RECEIVERS)
+    for shop in ("", "one", "two", "two"):
+        await elsewhere(visitors[0]).send(receiver, site=shop)
+    assert 2 == len({each.form["from"] for each in standin.posts}) == len(standin.posts)
 
 
 async def test_what_the_provider_refused_is_sent_when_it_is_asked_for_again(
