@@ -7,6 +7,7 @@ so an old form is another number to it, or none.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
@@ -74,8 +75,13 @@ def code_of(digits: str) -> str:
 
     No code begins another one: https://www.itu.int/rec/T-REC-E.164
     """
+    return _code_of(digits[:3])
+
+
+@lru_cache(4096)
+def _code_of(beginning: str) -> str:
     known = COUNTRY_CODE_TO_REGION_CODE
-    prefixes = (digits[:length] for length in range(1, 4))
+    prefixes = (beginning[:length] for length in range(1, 4))
     return next((each for each in prefixes if each.isdecimal() and int(each) in known), "")
 
 

@@ -2,18 +2,21 @@
 -- Preludes: _enqueue _window _spare
 -- KEYS[1]  list of the times (ms) of the calls that the first limit has counted, newest first;
 --          then what tells whom that limit lets through though it is full; both for each further one
--- ARGV     1 = count, 0 = only look; then for each limit its amount, window (ms), 1 when it is
---          enforced, and the kind of its spare, for whom, how many (see _spare)
+-- ARGV     1 = count, 0 = only look; then for each limit, with blanks between, its amount, window
+--          (ms), 1 when it is enforced, and the kind of its spare, for whom, how many (see _spare)
 -- Returns  {now, 1 when the call was counted, then for each limit: the ms until it lets the call
 --          through (0 = it does), how many the last window holds, the ms until it holds one less};
---          of the last two -1 and 0 for all but the first, unless only looked at.
-local now, counting, refused, layers = now_ms(), ARGV[1] == '1', false, {}
+--          of the last two -1 and 0 for all but the first, unless only looked at. A call that all
+--          have counted is answered for the first limit alone.
+local now, counting, refused, full, layers = now_ms(), ARGV[1] == '1', false, false, {}
 for i = 1, #KEYS / 2 do
-  local amount, window, enforced, kind, who, some = unpack(ARGV, 6 * i - 4, 6 * i + 1)
+  local amount, window, enforced, kind, who, some =
+    string.match(ARGV[i + 1], '^(%d+) (%d+) (%d) (%a*) (%S*) (%d+)$')
   local layer = {list = KEYS[2 * i - 1], spare = KEYS[2 * i], kind = kind, who = who}
   layer.amount, layer.window, layer.some = tonumber(amount), tonumber(window), tonumber(some)
   if counting then window_follow(layer.list, layer.window, now) end
   layer.wait = spare_wait(layer, now)
+  full = full or layer.wait > 0
   refused = refused or (enforced == '1' and layer.wait > 0)
   layers[i] = layer
 end
@@ -27,6 +30,8 @@ for i, layer in ipairs(layers) do
     used = window_used(layer.list, layer.window, now)
     less = used > 0 and window_wait(layer.list, used, layer.window, now) or 0
   end
-  for _, each in ipairs({layer.wait, used, less}) do table.insert(answer, each) end
+  if i == 1 or full or not counting then
+    for _, each in ipairs({layer.wait, used, less}) do table.insert(answer, each) end
+  end
 end
 return answer
