@@ -171,7 +171,7 @@ def _open(
 
     refusals = Refusals(store)
     limiter = Limiter(store, refusals)
-    limits = protecting.message_limits(settings, limiter)
+    limits = protecting.message_limits(settings)
     answers = from_settings.answers(settings, limiter)
     admin = from_settings.admin_gate(settings)
 
