@@ -27,7 +27,7 @@ class CountriesHandler(PublicHandler):
         if endpoint is None:
             self.fail("endpoint_unknown")
             return
-        countries = self.services.countries_of(endpoint.path)
+        countries = self.services.rule_gate.countries(endpoint.path)
         guess = self._guess(given.get("country"), countries)
         code = given.get("formats", "").strip() or phonenumber.calling_code(guess)
         body: dict[str, Any] = {
