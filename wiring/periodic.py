@@ -20,7 +20,8 @@ class Periodic:
 
     Each chore is safe to run in many processes at once, and finds nothing to do as a rule. The list
     stands in ``services.py``: calls and sessions that are over, texts that are held, parts that
-    stay away, notices owed, who waits for a chat, what is too old, phones' tasks, plots.
+    stay away, notices owed, who waits for a chat, what is too old, phones' tasks, plots, budgets,
+    countries that are new.
     """
 
     def __init__(self, chores: Sequence[Callable[[], Awaitable[object]]]) -> None:

@@ -29,10 +29,10 @@ from wiring.from_settings import words
 LEEWAY_SECONDS = 5.0
 
 
-def message_limits(settings: Settings, limiter: Limiter) -> MessageLimits:
+def message_limits(settings: Settings) -> MessageLimits:
     """Return how often one address may call the message endpoints and one receiver gets texts."""
     receiver = Limit(settings.receiver_limit_amount, settings.receiver_limit_expires)
-    return MessageLimits(limiter, _address_limit(settings), receiver)
+    return MessageLimits(_address_limit(settings), receiver)
 
 
 def layers(settings: Settings, limits: MessageLimits, protection: Protection) -> Layers:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -115,7 +115,6 @@ class Services:
     calls: Calls
     public_url: str
     form_link: str
-    countries_of: Callable[[str], Sequence[str]]
     devices: Devices
     tasks: TaskQueue
     phones: Phones
@@ -171,7 +170,7 @@ def _open(
 
     refusals = Refusals(store)
     limiter = Limiter(store, refusals)
-    limits = protecting.message_limits(settings, limiter)
+    limits = protecting.message_limits(settings)
     answers = from_settings.answers(settings, limiter)
     admin = from_settings.admin_gate(settings)
 
@@ -321,7 +320,6 @@ def _open(
         calls=calls,
         public_url=settings.public_url,
         form_link=settings.form_link,
-        countries_of=rule_gate.countries,
         tasks=tasks,
         devices=known_devices,
         phones=Phones(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from conf.messages import MessageEndpoint
@@ -119,23 +118,10 @@ class LocalLimiter:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """A limit and the class under which its calls are counted.
+    """A limit and the class under which its calls are counted."""
 
-    subject: makes what is counted of who calls.
-    """
-
-    limiter: Limiter
     limit_class: str
     limit: Limit
-    subject: Callable[[str], str] = str
-
-    async def hit(self, who: str) -> None:
-        """Count a call; raises LimitExceeded or StoreUnavailable."""
-        await self.limiter.hit(self.limit_class, self.subject(who), self.limit)
-
-    async def look(self, who: str) -> Look:
-        """Return what a call would meet, and count none; raises StoreUnavailable."""
-        return await self.limiter.look(self.limit_class, self.subject(who), self.limit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +138,7 @@ class MessageLimits:
     All endpoints share one count of each; one with limits of its own has counts of its own.
     """
 
-    def __init__(self, limiter: Limiter, address: Limit, receiver: Limit) -> None:
-        self._limiter = limiter
+    def __init__(self, address: Limit, receiver: Limit) -> None:
         self.address = address
         self.receiver = receiver
         self._of: dict[MessageEndpoint, EndpointLimits] = {}
@@ -168,21 +153,19 @@ class MessageLimits:
 
     def _by_address(self, endpoint: MessageEndpoint) -> Quota:
         limit = _own(endpoint.limit_amount, endpoint.limit_expires, self.address)
-        limit_class = _class("message", endpoint, shared=limit is self.address)
-        return Quota(self._limiter, limit_class, limit, limit_subject)
+        return Quota(_class("message", endpoint, shared=limit is self.address), limit)
 
     def _to_receiver(self, endpoint: MessageEndpoint) -> Quota:
         amount, seconds = endpoint.receiver_limit_amount, endpoint.receiver_limit_expires
         limit = _own(amount, seconds, self.receiver)
-        limit_class = _class("receiver", endpoint, shared=limit is self.receiver)
-        return Quota(self._limiter, limit_class, limit)
+        return Quota(_class("receiver", endpoint, shared=limit is self.receiver), limit)
 
 
 class ValidationLimits:
     """The limit of number validations per client address; ``limit``: its amount and window."""
 
     def __init__(self, limiter: Limiter, limit: Limit) -> None:
-        self._quota = Quota(limiter, "validation", limit, limit_subject)
+        self._limiter = limiter
         self._local = LocalLimiter()
         self.limit = limit
 
@@ -192,13 +175,13 @@ class ValidationLimits:
         Raises LimitExceeded.
         """
         try:
-            await self._quota.hit(address)
+            await self._limiter.hit("validation", limit_subject(address), self.limit)
         except StoreUnavailable:
             self._local.hit("validation", limit_subject(address), self.limit)
 
     async def look(self, address: str) -> Look:
         """Return what a call would meet, and count none; raises StoreUnavailable."""
-        return await self._quota.look(address)
+        return await self._limiter.look("validation", limit_subject(address), self.limit)
 
 
 def _class(kind: str, endpoint: MessageEndpoint, *, shared: bool) -> str:

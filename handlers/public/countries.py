@@ -27,9 +27,10 @@ class CountriesHandler(PublicHandler):
         if endpoint is None:
             self.fail("endpoint_unknown")
             return
-        countries = self.services.countries_of(endpoint.path)
+        countries = self.services.rule_gate.countries(endpoint.path)
         guess = self._guess(given.get("country"), countries)
-        code = given.get("formats", "").strip() or phonenumber.calling_code(guess)
+        # What is longer is no calling code, and not to be remembered as one.
+        code = given.get("formats", "").strip()[:4] or phonenumber.calling_code(guess)
         body: dict[str, Any] = {
             "status": "ok",
             "site": site.key if site else "",

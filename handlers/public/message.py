@@ -148,13 +148,15 @@ class MessageHandler(PublicHandler):
 
     async def _send(self, number: PhoneNumber, text: str, attempt: Attempt) -> Sent:
         async def decided(sent: Sent) -> None:
-            if sent.ok:
-                await self.services.rule_gate.newcomers.taken(self.endpoint.path, number.e164)
+            same_texts, newcomers = self.services.same_texts, self.services.rule_gate.newcomers
             if sent.outcome in SENT:
                 answer = ujson.dumps(_answer(number, sent.id, ok=sent.ok))
-                await self.services.same_texts.keep(attempt, answer)
+                told = [same_texts.keep(attempt, answer)]
             else:
-                await self.services.same_texts.free(attempt)
+                told = [same_texts.free(attempt)]
+            if sent.ok:
+                told.append(newcomers.taken(self.endpoint.path, number.e164))
+            await asyncio.gather(*told)
 
         return await self.services.messenger.send(
             number.e164,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import math
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -15,6 +17,7 @@ from gateway.access.refusals import Refused
 from gateway.access.sign_ins import TRIES
 from gateway.errors import BadRequest
 from gateway.protection.layers import Call
+from gateway.protection.money import ALL, WARN_FROM, Level
 from gateway.telephony import phonenumber
 from gateway.telephony.phonenumber import PhoneNumber
 from handlers.console.base import path
@@ -57,13 +60,17 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class EndpointCheck:
-    """A message endpoint and what a request meets there; destination: None = no rule is asked."""
+    """A message endpoint and what a request meets there; destination: None = no rule is asked.
+
+    unpaid: seconds until there is money for its messages again.
+    """
 
     path: str
     address: Look
     receiver: Look
     further: Sequence[Further] = ()
     destination: Destination | None = None
+    unpaid: int = 0
 
     @property
     def caller_wait(self) -> int:
@@ -79,7 +86,8 @@ class EndpointCheck:
     def wait(self) -> int:
         """Seconds until the request would pass, 0 = at once."""
         by_rule = self.destination.wait if self.destination else 0
-        return max(self.caller_wait, self.receiver.wait, by_rule, *(e.wait for e in self.further))
+        further = (each.wait for each in self.further)
+        return max(self.caller_wait, self.receiver.wait, by_rule, self.unpaid, *further)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,8 +202,8 @@ async def look(
     )
     if layers.exempts(call):
         receiver = replace(receiver, wait=0)
-    rest = further.of(met, named)
-    return EndpointCheck(endpoint.path, by_address, receiver, rest, destination)
+    rest, unpaid = further.of(met, named), _unpaid(services.budget.levels, endpoint.path)
+    return EndpointCheck(endpoint.path, by_address, receiver, rest, destination, unpaid)
 
 
 async def would_pass(
@@ -234,12 +242,24 @@ def answer(
         return "good", "Yes, this request would pass."
     if len(stopped) == len(checks):
         wait = min(each.wait for each in checks if not each.blocked)
-        return "bad", f"No: the limits are used up; the next request passes in {span(wait)}."
+        used_up = "the budget is" if any(each.unpaid for each in checks) else "the limits are"
+        return "bad", f"No: {used_up} used up; the next request passes in {span(wait)}."
     listed = ", ".join(
         f"{each.path} ({'by a rule' if each.blocked else f'for {span(each.wait)}'})"
         for each in stopped
     )
     return "odd", f"Yes, but not everywhere; refused at {listed}."
+
+
+def _unpaid(levels: Iterable[Level], endpoint: str) -> int:
+    """Return the seconds until a budget that refuses an endpoint's messages begins anew, 0 = none.
+
+    As this process knew a second ago.
+    """
+    scopes = {ALL, f"endpoint:{endpoint}"}
+    used_up = (each for each in levels if each.stopped and each.used >= WARN_FROM)
+    ends = max((each.ends for each in used_up if each.scope in scopes), default=0)
+    return max(0, math.ceil(ends / 1000 - time.time()))
 
 
 def _unusable(number: PhoneNumber | None) -> str:

@@ -11,7 +11,15 @@ import pytest
 from prometheus_client import REGISTRY
 
 from conf.messages import MessageEndpoint
-from gateway.access.limiter import Limit, Limiter, LocalLimiter, MessageLimits, ValidationLimits
+from gateway.access.client_address import limit_subject
+from gateway.access.limiter import (
+    Limit,
+    Limiter,
+    LocalLimiter,
+    MessageLimits,
+    Quota,
+    ValidationLimits,
+)
 from gateway.errors import LimitExceeded, StoreUnavailable
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
@@ -20,6 +28,8 @@ from tests.support.visitor import eventually
 Hit = Callable[[str, str, Limit], Awaitable[None]]
 
 NOWHERE = "redis://127.0.0.1:1"
+Count = Callable[[Quota, str], Awaitable[None]]
+
 CLIENT = "203.0.113.9"
 NUMBER = "+4917612345678"
 MINUTE, HOUR = 60, 3600
@@ -247,31 +257,38 @@ ENDPOINT_CASES = [
 
 
 @pytest.fixture
-def limits(store: Store) -> MessageLimits:
-    return MessageLimits(Limiter(store), Limit(1, HOUR), Limit(1, HOUR))
+def limits() -> MessageLimits:
+    return MessageLimits(Limit(1, HOUR), Limit(1, HOUR))
+
+
+@pytest.fixture
+def count(store: Store) -> Count:
+    """Count a call, as its layer does."""
+    limiter = Limiter(store)
+    return lambda quota, who: limiter.hit(quota.limit_class, limit_subject(who), quota.limit)
 
 
 @pytest.mark.parametrize(("called", "expected"), ENDPOINT_CASES)
 async def test_endpoints_share_the_address_limit_unless_they_have_their_own(
-    limits: MessageLimits, called: list[MessageEndpoint], expected: list[bool]
+    limits: MessageLimits, count: Count, called: list[MessageEndpoint], expected: list[bool]
 ) -> None:
-    assert expected == [await passes(limits.of(each).address.hit(CLIENT)) for each in called]
+    assert expected == [await passes(count(limits.of(each).address, CLIENT)) for each in called]
 
 
 @pytest.mark.parametrize(("called", "expected"), ENDPOINT_CASES)
 async def test_endpoints_share_the_receiver_limit_unless_they_have_their_own(
-    limits: MessageLimits, called: list[MessageEndpoint], expected: list[bool]
+    limits: MessageLimits, count: Count, called: list[MessageEndpoint], expected: list[bool]
 ) -> None:
-    assert expected == [await passes(limits.of(each).receiver.hit(NUMBER)) for each in called]
+    assert expected == [await passes(count(limits.of(each).receiver, NUMBER)) for each in called]
 
 
 async def test_a_shorter_window_of_one_endpoint_does_not_end_the_common_count_early(
-    store: Store, limits: MessageLimits
+    store: Store, limits: MessageLimits, count: Count
 ) -> None:
-    await limits.of(ONE).address.hit(CLIENT)
-    await limits.of(WINDOW).address.hit(CLIENT)
-    await eventually(lambda: passes(limits.of(WINDOW).address.hit(CLIENT)))
-    assert not await passes(limits.of(ONE).address.hit(CLIENT))
+    await count(limits.of(ONE).address, CLIENT)
+    await count(limits.of(WINDOW).address, CLIENT)
+    await eventually(lambda: passes(count(limits.of(WINDOW).address, CLIENT)))
+    assert not await passes(count(limits.of(ONE).address, CLIENT))
     assert await store.execute("PTTL", keys.limit("message", CLIENT)) > MINUTE * 1000
 
 
@@ -288,15 +305,15 @@ async def test_a_shorter_window_of_one_endpoint_does_not_end_the_common_count_ea
     ],
 )
 async def test_addresses_of_one_customer_share_a_count(
-    limits: MessageLimits, first: str, second: str, shared: bool
+    limits: MessageLimits, count: Count, first: str, second: str, shared: bool
 ) -> None:
-    await limits.of(ONE).address.hit(first)
-    assert shared is not await passes(limits.of(ONE).address.hit(second))
+    await count(limits.of(ONE).address, first)
+    assert shared is not await passes(count(limits.of(ONE).address, second))
 
 
-async def test_address_and_receiver_are_counted_apart(limits: MessageLimits) -> None:
-    await limits.of(ONE).address.hit(NUMBER)
-    await limits.of(ONE).receiver.hit(NUMBER)
+async def test_address_and_receiver_are_counted_apart(limits: MessageLimits, count: Count) -> None:
+    await count(limits.of(ONE).address, NUMBER)
+    await count(limits.of(ONE).receiver, NUMBER)
 
 
 OWN_LIMITS = {
@@ -311,7 +328,7 @@ OWN_LIMITS = {
 def test_the_limits_of_an_endpoint_are_told_without_the_store(
     own: dict[str, Any], address: Limit, receiver: Limit
 ) -> None:
-    limits = MessageLimits(Limiter(connect(NOWHERE)), Limit(1, HOUR), Limit(2, HOUR))
+    limits = MessageLimits(Limit(1, HOUR), Limit(2, HOUR))
     endpoint = replace(ONE, **own)
     assert address == limits.of(endpoint).address.limit
     assert receiver == limits.of(endpoint).receiver.limit
@@ -319,10 +336,8 @@ def test_the_limits_of_an_endpoint_are_told_without_the_store(
 
 
 async def test_what_spends_money_refuses_without_the_store() -> None:
-    limits = MessageLimits(Limiter(connect(NOWHERE)), Limit(1, HOUR), Limit(1, HOUR))
-    for call in (limits.of(ONE).address.hit(CLIENT), limits.of(ONE).receiver.hit(NUMBER)):
-        with pytest.raises(StoreUnavailable):
-            await call
+    with pytest.raises(StoreUnavailable):
+        await Limiter(connect(NOWHERE)).hit("message", CLIENT, Limit(1, HOUR))
 
 
 # -- validation -------------------------------------------------------------------------------
@@ -342,12 +357,12 @@ async def test_validation_goes_on_without_the_store_and_still_refuses() -> None:
 
 @pytest.mark.parametrize("name", ["message", "receiver", "validation"])
 async def test_refusals_are_counted_in_the_metrics(
-    store: Store, limits: MessageLimits, name: str
+    store: Store, limits: MessageLimits, count: Count, name: str
 ) -> None:
     validation = ValidationLimits(Limiter(store), Limit(1, HOUR))
     call: Callable[[], Awaitable[None]] = {
-        "message": lambda: limits.of(ONE).address.hit(CLIENT),
-        "receiver": lambda: limits.of(ONE).receiver.hit(NUMBER),
+        "message": lambda: count(limits.of(ONE).address, CLIENT),
+        "receiver": lambda: count(limits.of(ONE).receiver, NUMBER),
         "validation": lambda: validation.hit(CLIENT),
     }[name]
     before = refusals(name)

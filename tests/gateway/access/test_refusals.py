@@ -460,12 +460,12 @@ async def told(call: Awaitable[None]) -> int:
 async def test_a_look_at_an_endpoint_agrees_with_a_call_of_it(
     process: Process, asked: MessageEndpoint, limit: tuple[int, int], kind: str
 ) -> None:
-    limits = MessageLimits(process.limiter, Limit(1, HOUR), Limit(1, HOUR))
+    limits = MessageLimits(Limit(1, HOUR), Limit(1, HOUR))
     quota: Quota = getattr(limits.of(asked), kind)
     for _ in range(4):
-        found = await quota.look(NUMBER)
+        found = await process.limiter.look(quota.limit_class, NUMBER, quota.limit)
         assert limit == (found.amount, found.seconds)
-        assert found.wait == await told(quota.hit(NUMBER))
+        assert found.wait == await told(process.limiter.hit(quota.limit_class, NUMBER, quota.limit))
 
 
 async def test_a_look_at_validation_agrees_with_a_call_of_it(process: Process) -> None:
@@ -482,12 +482,13 @@ async def test_a_look_at_validation_agrees_with_a_call_of_it(process: Process) -
 async def test_endpoints_that_share_a_count_are_refused_and_let_through_together(
     process: Process,
 ) -> None:
-    limits = MessageLimits(process.limiter, Limit(1, HOUR), Limit(1, HOUR))
-    one, two = endpoint("/message/"), endpoint("/app/")
+    of = MessageLimits(Limit(1, HOUR), Limit(1, HOUR)).of
+    one, two = (of(endpoint(each)).address for each in ("/message/", "/app/"))
     for _ in range(2):
-        await told(limits.of(one).address.hit("2001:db8::1"))
-    assert 3600 == (await limits.of(two).address.look("2001:db8::2")).wait
+        await told(process.limiter.hit(one.limit_class, "2001:db8::/64", one.limit))
+    look = partial(process.limiter.look, two.limit_class, "2001:db8::/64", two.limit)
+    assert 3600 == (await look()).wait
     [blocked] = (await process.blocks.page(10, "")).items
     assert ("message", "2001:db8::/64") == (blocked.limit_class, blocked.subject)
     await process.blocks.unblock(blocked.limit_class, blocked.subject)
-    assert 0 == (await limits.of(two).address.look("2001:db8::2")).wait
+    assert 0 == (await look()).wait

@@ -9,7 +9,7 @@ import pytest
 from conf.messages import MessageEndpoint
 from conf.protection import By, Exempt, LayerLimit, Mode, Protection
 from conf.settings import Settings
-from gateway.access.limiter import Limit, Limiter, MessageLimits
+from gateway.access.limiter import Limit, MessageLimits
 from gateway.protection.admission import Admission, Layer, LayerRefused, SpareKind
 from gateway.protection.layers import (
     USUAL_ADDRESS,
@@ -18,7 +18,7 @@ from gateway.protection.layers import (
     Layers,
     number_range,
 )
-from gateway.store.pipeline import Store, connect
+from gateway.store.pipeline import Store
 
 NOWHERE = "redis://127.0.0.1:1"
 HOUR, DAY = 3600, 86_400
@@ -37,7 +37,7 @@ def layers_of(
     endpoint: MessageEndpoint = ONE,
     call: Call | None = None,
 ) -> list[Layer]:
-    limits = MessageLimits(Limiter(connect(NOWHERE)), Limit(10, HOUR), Limit(5, DAY))
+    limits = MessageLimits(Limit(10, HOUR), Limit(5, DAY))
     found = Layers(limits, protection or Protection(), mode).of(endpoint)
     call = call or Call(ADDRESS, NUMBER)
     return [*found.caller(call), *found.message(call)]
@@ -85,7 +85,7 @@ def test_ipv4_has_no_network_however_it_is_wrapped(address: str) -> None:
 
 
 def test_a_call_with_no_usable_number_has_the_layers_of_its_caller_alone() -> None:
-    limits = MessageLimits(Limiter(connect(NOWHERE)), Limit(10, HOUR), Limit(5, DAY))
+    limits = MessageLimits(Limit(10, HOUR), Limit(5, DAY))
     found = Layers(limits, Protection(), "on").of(ONE).caller(Call(NETWORK))
     assert ["message", "address-86400", "network-3600", "network-86400"] == names(found)
 
@@ -229,7 +229,7 @@ def test_every_kind_of_limit_has_a_subject_that_is_its_own(by: By) -> None:
 
 
 def amounts(address: int, receiver: int, protection: Protection | None = None) -> dict[str, int]:
-    limits = MessageLimits(Limiter(connect(NOWHERE)), Limit(address, HOUR), Limit(receiver, DAY))
+    limits = MessageLimits(Limit(address, HOUR), Limit(receiver, DAY))
     found = Layers(limits, protection or Protection(), "on").of(ONE)
     call = Call(NETWORK, NUMBER)
     layers = [*found.caller(call), *found.message(call)]
@@ -311,7 +311,7 @@ def test_an_exempt_number_is_so_in_all_its_forms(declared: str, asked: str) -> N
 
 @pytest.mark.parametrize(("number", "mode"), [(NUMBER, Mode.MONITOR), ("+44", Mode.ENFORCE)])
 def test_the_layer_of_a_rule_comes_last_and_spares_the_exempt(number: str, mode: Mode) -> None:
-    limits = MessageLimits(Limiter(connect(NOWHERE)), Limit(10, HOUR), Limit(5, DAY))
+    limits = MessageLimits(Limit(10, HOUR), Limit(5, DAY))
     rule = Layer("rule-1", "AF", Limit(50, DAY))
     found = Layers(limits, DESK, "on").of(ONE).message(Call(ADDRESS, number), rule)
     assert ("rule-1", mode) == (found[-1].limit_class, found[-1].mode)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 import pytest
 
@@ -124,3 +125,23 @@ async def test_the_form_that_sends_says_that_there_is_no_money(
         )
         page = await answer.text()
         assert (429, True) == (answer.status, "The budget of the day is used up." in page)
+
+
+async def test_the_question_whether_a_request_would_pass_minds_the_budget(
+    redis_url: str, options: tuple[str, ...]
+) -> None:
+    endpoint = ("--message=Hello", "--sender=Me")
+    async with serving(*options, *endpoint, redis_url=redis_url) as gateway:
+        operator = await Operator.signed_in(gateway)
+        ask = partial(
+            operator.ask, "/console/limits/check", address="203.0.113.9", number="+4917604069001"
+        )
+        assert "Yes, this request" in await ask()
+        await spend(gateway, "1", "1")
+        with pytest.raises(BudgetExhausted):
+            await spend(gateway, "2", "0.5")
+        await gateway.application.services.budget.look()
+        page = await ask()
+        assert "No: the budget is used up; the next request passes in" in page
+        await raised(operator, "day all", "9")
+        assert "Yes, this request" in await ask()
