@@ -133,10 +133,6 @@ class BudgetExhausted(LimitExceeded):
         self.message = f"the budget of the {period} is used up" + (f" ({share})" if share else "")
         self.args = (self.message,)
 
-    def again(self) -> BudgetExhausted:
-        """Return the same for another call; one that is raised holds what its call has done."""
-        return BudgetExhausted(self.retry_after, self.period, self.share)
-
 
 class ProviderFailed(GatewayError):
     """A provider refused what was asked of it, failed, or did not answer."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 
 from conf.messages import MessageEndpoint
@@ -11,6 +13,8 @@ from conf.providers import NEXMO
 from conf.settings import Settings
 from gateway.access.limiter import Limit, Limiter, MessageLimits, ValidationLimits
 from gateway.access.shops import Shops
+from gateway.errors import StoreUnavailable
+from gateway.messaging.history import History
 from gateway.messaging.messenger import RETRY_SECONDS
 from gateway.monitoring.stats import Stats
 from gateway.protection.adoption import Adoption
@@ -27,6 +31,8 @@ from wiring.from_settings import words
 
 # What a message may take beside its provider: the store, a process with much to do.
 LEEWAY_SECONDS = 5.0
+# A start waits no longer to learn which countries are known.
+FIRST_LOOK_SECONDS = 1.0
 
 
 def message_limits(settings: Settings) -> MessageLimits:
@@ -59,6 +65,16 @@ def rule_gate(
         policy = replace(policy, amount=0)
     newcomers = Newcomers(store, policy, receipts=asks_for_receipts(settings))
     return RuleGate(Rules(protection, newcomers), newcomers, limiter, mode)
+
+
+async def learn_countries(rule_gate: RuleGate, history: History) -> None:
+    """Learn which countries are known before the first call: until then none is limited.
+
+    What cannot be learned now, as the store is down or its log long, is learned later.
+    """
+    with suppress(StoreUnavailable, TimeoutError):
+        async with asyncio.timeout(FIRST_LOOK_SECONDS):
+            await rule_gate.newcomers.look_after(history.sent_lately)
 
 
 def asks_for_receipts(settings: Settings) -> bool:

@@ -136,11 +136,13 @@ async def open_services(
     endpoints: what the site sends, the default one first; devices: SMSsync phones; protection:
     rules, limits, budgets and shops, those that hold without a file unless given; given: the
     options that were set, as opposed to those that are as they are by default.
-    Nothing is connected yet, so a store that is down does not keep the gateway from starting.
+    A store that is down does not keep the gateway from starting.
     """
     async with AsyncExitStack() as closing:
         rules = protection or Protection()
-        yield _open(settings, endpoints, devices, closing, protection=rules, given=given)
+        services = _open(settings, endpoints, devices, closing, protection=rules, given=given)
+        await protecting.learn_countries(services.rule_gate, services.history)
+        yield services
 
 
 def _apis(settings: Settings, closing: AsyncExitStack) -> tuple[Insight | None, NumbersApi]:

@@ -8,9 +8,8 @@ from functools import lru_cache
 
 from conf.providers import is_phone
 from gateway.errors import BudgetExhausted
-from gateway.monitoring.metrics import BUDGET_REFUSALS
 from gateway.protection.budget import Budget
-from gateway.protection.money import ALL, AS_RESERVED, NOTHING, Cost, How, Spending, millionths
+from gateway.protection.money import AS_RESERVED, NOTHING, Cost, How, Spending, millionths
 from gateway.protection.prices import Prices
 from gateway.providers.base import DeliveryState, Outcome, Sms, SubmitResult
 from gateway.store.script import ScriptCall
@@ -20,7 +19,7 @@ from gateway.telephony.phonenumber import country_of
 RELAY = ("relay",)
 # No text costs more: whoever tells such a price tells none.
 DEAREST = 10_000
-# So long a process takes what was refused to be refused, and so many kinds of it.
+# So long a process asks early for what is like something refused, and so many kinds of it.
 REFUSED_SECONDS = 0.5
 MOST_REFUSED = 1000
 
@@ -37,7 +36,7 @@ class TextCosts:
         self._budget = budget
         self._prices = prices
         self._known: dict[tuple[str, str], tuple[int, str]] = {}
-        self._refused: dict[tuple[object, ...], tuple[float, BudgetExhausted]] = {}
+        self._refused: dict[tuple[object, ...], float] = {}
 
     async def reserve(self, name: str, sms: Sms, provider: str, scopes: tuple[str, ...]) -> None:
         """Reserve what a text costs that is about to leave.
@@ -47,25 +46,27 @@ class TextCosts:
         if self._budget is None or is_phone(provider):
             return
         spending = self._spending(name, sms, provider, scopes)
+        await self._reserve(self._budget, spending, leaving=True)
+
+    async def look_ahead(self, name: str, sms: Sms, provider: str, scopes: tuple[str, ...]) -> None:
+        """Reserve before its turn what a text costs whose like was refused a moment ago.
+
+        So that what will not leave takes no turn from others. Raises like ``reserve``.
+        """
+        if self._budget is None or not self._refused or is_phone(provider):
+            return
+        spending = self._spending(name, sms, provider, scopes)
+        if time.monotonic() < self._refused.get(_kind(spending), 0.0):
+            await self._reserve(self._budget, spending, leaving=False)
+
+    async def _reserve(self, budget: Budget, spending: Spending, *, leaving: bool) -> None:
         try:
-            await self._budget.reserve(spending, leaving=True)
-        except BudgetExhausted as error:
+            await budget.reserve(spending, leaving=leaving)
+        except BudgetExhausted:
             if len(self._refused) >= MOST_REFUSED:
                 self._refused.clear()
-            self._refused[_kind(spending)] = time.monotonic() + REFUSED_SECONDS, error.again()
+            self._refused[_kind(spending)] = time.monotonic() + REFUSED_SECONDS
             raise
-
-    def check(self, sms: Sms, provider: str, scopes: tuple[str, ...]) -> None:
-        """Raise BudgetExhausted for what was refused a moment ago; asks nobody.
-
-        So that what will not leave takes no turn from others.
-        """
-        if not self._refused or is_phone(provider):
-            return
-        till, error = self._refused.get(_kind(self._spending("", sms, provider, scopes)), (0, None))
-        if error is not None and time.monotonic() < till:
-            BUDGET_REFUSALS.labels(error.share or ALL).inc()
-            raise error.again()
 
     async def leaves(self, name: str, provider: str) -> bool:
         """Note that a text is about to be written; False when its reservation has ended."""

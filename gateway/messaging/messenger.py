@@ -136,7 +136,7 @@ class Messenger:
         """
         sms = self._in_form(sms)
         scopes = public_scopes(source, site)
-        self._costs.check(sms, provider.name, scopes)
+        await self._costs.look_ahead(sms.id, sms, provider.name, scopes)
         turn = await self._pacer.reserve(provider.pace_key, provider.rate, RETRY_SECONDS)
         give_up = time.monotonic() + patience
         if turn is not None:

@@ -82,7 +82,7 @@ class Layer:
         """What a script has to know of it, in words: many arguments take longer."""
         limit, spare = self.limit, self.spare
         enforced = int(self.mode is Mode.ENFORCE)
-        by = f"{spare.kind.value} {spare.who} {spare.some}"
+        by = f"{spare.kind.value} {spare.some} {spare.who}"
         return f"{limit.amount} {limit.seconds * 1000:.0f} {enforced} {by}"
 
 

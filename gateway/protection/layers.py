@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from conf.messages import MessageEndpoint
-from conf.protection import By, LayerLimit, Mode, Protection
+from conf.protection import DAY, HOUR, By, LayerLimit, Mode, Protection
+from conf.tables import MAX_LIMIT
 from gateway.access.client_address import limit_subject, network_subject
 from gateway.access.limiter import Limit, MessageLimits, Quota
 from gateway.protection.admission import NOTHING_SPARE, Layer, Spare, SpareKind
@@ -24,7 +25,7 @@ RANGE_DIGITS = 4  # the last digits of a number, which do not belong to its rang
 SHARE = 100
 OF_CALLER = (By.ADDRESS, By.NETWORK)  # in the order in which they refuse
 # For so many calls of an address and messages to a receiver the default limits are made.
-USUAL_ADDRESS, USUAL_RECEIVER = 10, 5
+USUAL_ADDRESS, USUAL_RECEIVER = Limit(10, HOUR), Limit(5, DAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,14 +153,16 @@ class Layers:
         )
 
     def _in_proportion(self, limit: LayerLimit) -> LayerLimit:
-        """Return a default limit raised as much as the option that it stands beside."""
-        address, receiver = self._limits.address.amount, self._limits.receiver.amount
-        amount, usual = (
-            (address, USUAL_ADDRESS) if limit.by in OF_CALLER else (receiver, USUAL_RECEIVER)
+        """Return a default limit raised as much as what its option allows in a time."""
+        option, usual = (
+            (self._limits.address, USUAL_ADDRESS)
+            if limit.by in OF_CALLER
+            else (self._limits.receiver, USUAL_RECEIVER)
         )
-        if limit.by in self._own or limit.by not in {*OF_CALLER, By.RANGE} or amount <= usual:
+        allowed, usually = option.amount * usual.seconds, usual.amount * option.seconds
+        if limit.by in self._own or limit.by not in {*OF_CALLER, By.RANGE} or allowed <= usually:
             return limit
-        return replace(limit, amount=limit.amount * amount // usual)
+        return replace(limit, amount=min(limit.amount * allowed // usually, MAX_LIMIT))
 
     def _protecting(self, endpoint: MessageEndpoint) -> Iterator[EndpointLayer]:
         # Who says what an address may do at an endpoint, or anything, means it.

@@ -46,7 +46,7 @@ class Newcomers:
         self.policy = policy
         self._limit = Limit(policy.amount, policy.window)
         self._receipts = receipts
-        # None: not looked yet, which is so for a second after the start.
+        # None: not looked yet, as when the store was down at the start.
         self._known: set[str] | None = None
         self._look_again = 0.0
 

@@ -3,15 +3,15 @@
 -- KEYS[1]  list of the times (ms) of the calls that the first limit has counted, newest first;
 --          then what tells whom that limit lets through though it is full; both for each further one
 -- ARGV     1 = count, 0 = only look; then for each limit, with blanks between, its amount, window
---          (ms), 1 when it is enforced, and the kind of its spare, for whom, how many (see _spare)
+--          (ms), 1 when it is enforced, and the kind of its spare, how many, for whom (see _spare)
 -- Returns  {now, 1 when the call was counted, then for each limit: the ms until it lets the call
 --          through (0 = it does), how many the last window holds, the ms until it holds one less};
 --          of the last two -1 and 0 for all but the first, unless only looked at. A call that all
 --          have counted is answered for the first limit alone.
 local now, counting, refused, full, layers = now_ms(), ARGV[1] == '1', false, false, {}
 for i = 1, #KEYS / 2 do
-  local amount, window, enforced, kind, who, some =
-    string.match(ARGV[i + 1], '^(%d+) (%d+) (%d) (%a*) (%S*) (%d+)$')
+  local amount, window, enforced, kind, some, who =
+    string.match(ARGV[i + 1], '^(%d+) (%d+) (%d) (%a*) (%d+) (.*)$')
   local layer = {list = KEYS[2 * i - 1], spare = KEYS[2 * i], kind = kind, who = who}
   layer.amount, layer.window, layer.some = tonumber(amount), tonumber(window), tonumber(some)
   if counting then window_follow(layer.list, layer.window, now) end

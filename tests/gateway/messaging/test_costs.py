@@ -16,7 +16,16 @@ from gateway.messaging.messenger import Messenger
 from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
 from gateway.protection.budget import Budget
-from gateway.protection.money import AS_RESERVED, NOTHING, Allowance, Cost, How, Span, millionths
+from gateway.protection.money import (
+    ALL,
+    AS_RESERVED,
+    NOTHING,
+    Allowance,
+    Cost,
+    How,
+    Span,
+    millionths,
+)
 from gateway.protection.prices import Prices
 from gateway.providers.base import DeliveryState, Outcome, Part, Sms, SubmitResult
 from gateway.store import keys
@@ -218,6 +227,18 @@ async def test_what_is_refused_takes_turns_from_nobody(store: Store) -> None:
         refusals.append(refused.value)
     assert 50 == len({id(each) for each in refusals}) == refusals_counted() - before
     assert await Pacer(store).reserve(provider.pace_key, provider.rate, 0.5) is not None
+
+
+async def test_a_message_is_sent_as_soon_as_there_is_money_again(store: Store) -> None:
+    """However short a time ago its like was refused."""
+    made = budget(store, 0.05)
+    sending = messenger(store, made, Scripted(ok()))
+    with pytest.raises(BudgetExhausted):
+        await sending.send(GERMAN, "Hello", "Me", source="/app")
+    await made.raise_limit(ALL, Span.DAY, Decimal("0.15"), "somebody")
+    assert (await sending.send(GERMAN, "Hello", "Me", source="/app")).ok
+    assert 0 == made.open
+    assert Decimal("0.04") == await spent(made)
 
 
 async def test_a_store_that_fails_meanwhile_gives_the_money_back_later(

@@ -9,6 +9,7 @@ import pytest
 from conf.messages import MessageEndpoint
 from conf.protection import By, Exempt, LayerLimit, Mode, Protection
 from conf.settings import Settings
+from conf.tables import MAX_LIMIT
 from gateway.access.limiter import Limit, MessageLimits
 from gateway.protection.admission import Admission, Layer, LayerRefused, SpareKind
 from gateway.protection.layers import (
@@ -228,8 +229,15 @@ def test_every_kind_of_limit_has_a_subject_that_is_its_own(by: By) -> None:
     assert (first == other) is (by is By.ALL)
 
 
-def amounts(address: int, receiver: int, protection: Protection | None = None) -> dict[str, int]:
-    limits = MessageLimits(Limit(address, HOUR), Limit(receiver, DAY))
+def amounts(
+    address: int,
+    receiver: int,
+    protection: Protection | None = None,
+    *,
+    windows: tuple[int, int] = (HOUR, DAY),
+) -> dict[str, int]:
+    options = Limit(address, windows[0]), Limit(receiver, windows[1])
+    limits = MessageLimits(*options)
     found = Layers(limits, protection or Protection(), "on").of(ONE)
     call = Call(NETWORK, NUMBER)
     layers = [*found.caller(call), *found.message(call)]
@@ -261,10 +269,20 @@ def test_a_default_does_not_take_away_what_an_option_allows(
 ) -> None:
     found = amounts(address, receiver)
     assert expected == {name: found[name] for name in DEFAULTS if name in found}
+    usual = Settings()
     assert (USUAL_ADDRESS, USUAL_RECEIVER) == (
-        Settings().limit_amount,
-        Settings().receiver_limit_amount,
+        Limit(usual.limit_amount, usual.limit_expires),
+        Limit(usual.receiver_limit_amount, usual.receiver_limit_expires),
     )
+
+
+def test_nor_when_the_option_allows_the_same_in_a_shorter_window() -> None:
+    """Else who may call ten times a minute would be refused for a day after three of them."""
+    found = amounts(10, 5, windows=(60, 2 * HOUR))
+    grown = {"address-86400": 1800, "network-3600": 2400, "network-86400": 7200, "range-3600": 120}
+    assert grown == {name: found[name] for name in grown}
+    assert amounts(10, 5) == amounts(10, 5, windows=(2 * HOUR, 30 * DAY))
+    assert MAX_LIMIT == amounts(MAX_LIMIT, 5, windows=(1, DAY))["network-86400"]
 
 
 @pytest.mark.parametrize("amount", [0, 3, 10, 1000])

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 import redis
 
-from gateway.messaging.costs import REFUSED_SECONDS
 from gateway.store import keys
 from tests.support.servers.processes import GatewayProcess
 from tests.support.stand_ins.vonage import VonageStandin, held
@@ -73,7 +72,6 @@ async def test_exactly_as_many_are_sent_as_there_is_money_for(
     exact = 0
     async with town(4, *options(standin, redis_url, prices, 50)) as (_, visitors):
         for _ in range(2 * ROUNDS):
-            await asyncio.sleep(2 * REFUSED_SECONDS)  # what was refused may be asked for again
             with redis.Redis.from_url(redis_url) as client:
                 client.flushall()
             standin.expect()

@@ -58,6 +58,8 @@ def said(reply: Reply) -> tuple[str, str]:
     return body["status"], body.get("error", "")
 
 
+NEVER_NEW = "[[new_country]]\namount = 0\n"
+
 # -- exactness --------------------------------------------------------------------------------
 
 # Limits, and how many of 60 calls, each of its own address and for its own number, are let through.
@@ -68,7 +70,7 @@ FLOODS = {
     "by network": ([limit("network", 6)], 6),
     "by the lowest": ([limit("all", 20), limit("endpoint", 15), limit("network", 13)], 13),
     "watched": ([limit("all", 5, mode="monitor")], 40),  # what the defaults let a /48 have
-    "off": ([limit("network", 5, mode="off")], 60),
+    "off": ([limit("network", 5, mode="off"), NEVER_NEW], 60),
 }
 
 

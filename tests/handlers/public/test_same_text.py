@@ -126,7 +126,7 @@ async def test_who_names_a_shop_or_another_gets_the_same_text_once_from_each_sen
     visitors: list[Visitor], standin: VonageStandin
 ) -> None:
     """Else a stranger has a text of the endpoint sent once more by each key that he knows."""
-    receiver = next(RECEIVERS)
+    receiver = "+4915112345600"  # of a range that no other test uses up
     for shop in ("", "one", "two", "two"):
         await elsewhere(visitors[0]).send(receiver, site=shop)
     assert 2 == len({each.form["from"] for each in standin.posts}) == len(standin.posts)
