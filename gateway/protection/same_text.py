@@ -11,6 +11,7 @@ import hashlib
 import logging
 import secrets
 from dataclasses import dataclass
+from enum import StrEnum
 
 from gateway.errors import StoreUnavailable
 from gateway.monitoring.metrics import SAME_TEXTS
@@ -26,6 +27,14 @@ _END = Script.load(__file__, "same_text_end")
 
 # Between two looks whether the first one is done: a provider answers within a tenth of a second.
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 0.5
+
+
+class Begun(StrEnum):
+    """What a text is found to be: NEW, RUNNING: one like it is under way; KNOWN: it went out."""
+
+    NEW = "new"
+    RUNNING = "running"
+    KNOWN = "known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +114,14 @@ class SameTexts:
         await self._end(attempt, "")
 
     async def _begin(self, key: str, message_id: str) -> Attempt:
-        state, *first = await self._store.run(_BEGIN, [key], [message_id, self._lease_ms])
-        if state == "new":
-            return Attempt(message_id, key)
-        if state == "known":
-            return Attempt(first[0], key, answer=first[1])
-        return Attempt(first[0], key, running=True)
+        word, *first = await self._store.run(_BEGIN, [key], [message_id, self._lease_ms])
+        match Begun(word):
+            case Begun.NEW:
+                return Attempt(message_id, key)
+            case Begun.KNOWN:
+                return Attempt(first[0], key, answer=first[1])
+            case Begun.RUNNING:
+                return Attempt(first[0], key, running=True)
 
     async def _end(self, attempt: Attempt, answer: str) -> None:
         if not attempt.key or attempt.is_repeat:

@@ -17,6 +17,7 @@ from gateway.messaging.outbox.shelf import Requeued
 from gateway.messaging.receipts import Applied
 from gateway.monitoring.metrics import PROVIDERS, RECEIPTS
 from gateway.protection.money import Reserved
+from gateway.protection.same_text import Begun
 from tests.support import ROOT
 
 # The rooms whose scripts answer in words of enums, and the enum of each script that does.
@@ -31,6 +32,7 @@ ENUMS: dict[str, type[StrEnum]] = {
     "outbox_requeue": Requeued,
     "part_add": Added,
     "receipt_apply": Applied,
+    "same_text_begin": Begun,
 }
 # receipt_park answers with a message's id, which is no word, or with nothing.
 NO_WORDS = frozenset({"receipt_park"})

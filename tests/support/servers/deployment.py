@@ -33,7 +33,7 @@ from tests.support.servers.processes import (
 OUTSIDE = "127.0.0.2"
 INSIDE = "127.0.0.1"
 PROCESSES = 3
-NEEDED = ("app.py", "conf", "gateway", "handlers", "nginx.conf", "supervisord.conf")
+NEEDED = ("app.py", "conf", "gateway", "handlers", "wiring", "nginx.conf", "supervisord.conf")
 
 
 def nginx_binary() -> str | None:
