@@ -88,6 +88,7 @@ _HIDDEN = re.compile(
 _LETTERS_X = re.compile(r"[xX]{2,}")
 _HIDDEN_TOKEN = re.compile(r"[\w*?•●■□○×#…‥!|()\[\] -]+")
 _CUT_OFF = re.compile(r"(?<=[0-9]) *([.~-]{2,}) *")
+_INTERNATIONAL = re.compile(r"[ (\[]*(?:\+|00)")
 _NOUGHT_IN_BRACKETS = re.compile(r"[(\[] *0 *[)\]]")
 
 
@@ -295,12 +296,22 @@ def _around_a_plus(number: str) -> list[str]:
 
 def _around_a_slash(number: str) -> list[str]:
     """Return the readings of a number with slashes: one number, two, or one and its last digits."""
-    pieces = [each for each in number.split("/") if _digits(each) >= FEWEST_OF_A_NUMBER]
+    pieces = [each for each in number.split("/") if _may_be_whole(each)]
     if len(pieces) > 1:
         return pieces
     head, _, last = number.rpartition("/")
     is_variant = _digits(head) > FEWEST_OF_A_NUMBER and _digits(last) <= MOST_BEFORE
     return [number, head] if is_variant else [number]
+
+
+def _may_be_whole(piece: str) -> bool:
+    """Tell whether what stands before or behind a slash has enough digits for a number.
+
+    With the code of a country in front it needs more: 0049 176/12345678 is one number.
+    """
+    bare = _NOUGHT_IN_BRACKETS.sub("", piece)
+    abroad = _INTERNATIONAL.match(bare)
+    return _digits(bare[abroad.end() if abroad else 0 :]) >= FEWEST_OF_A_NUMBER + 2 * bool(abroad)
 
 
 def _among_notes(shown: str) -> Iterator[Rank]:
