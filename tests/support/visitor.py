@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import aiohttp
+from multidict import CIMultiDictProxy
 from yarl import URL
 
 RECEIVER = "+49 176 12345678"  # made up
@@ -23,7 +24,7 @@ class Reply:
     """One answer of the gateway."""
 
     status: int
-    headers: Mapping[str, str]
+    headers: CIMultiDictProxy[str]
     text: str
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -35,8 +36,12 @@ async def sent(
     sms = Sms(f"{id:032x}", "+4917604069001", "Me", "Hello")
     receipts = Receipts(store, days=7)
     await receipts.create(sms, provider=provider, source="/app", expected=1)
-    answer = {"outcome": Outcome.ACCEPTED, "parts": (TAKEN,), "price": price} | result
-    await receipts.record(sms, provider, SubmitResult(**answer), 1)  # type: ignore[arg-type]
+    answer: dict[str, Any] = {
+        "outcome": Outcome.ACCEPTED,
+        "parts": (TAKEN,),
+        "price": price,
+    } | result
+    await receipts.record(sms, provider, SubmitResult(**answer), 1)
     created = int(time.time() * 1000) - days * DAY_MS
     await store.execute("HSET", keys.message(sms.id), "created", created)
 

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import redis
 
 from tests.support.servers.processes import GatewayProcess
 from tests.support.stand_ins.vonage import (
@@ -21,7 +22,7 @@ from tests.support.stand_ins.vonage import (
     accepted,
     refused,
 )
-from tests.support.visitor import Reply, Visitor, visiting
+from tests.support.visitor import Reply, Visitor, eventually, visiting
 
 ADDRESSES = (f"198.18.{high}.{low}" for high, low in itertools.product(range(256), range(1, 255)))
 RECEIVERS = (f"+49176040690{number:02}" for number in range(100))
@@ -207,7 +208,8 @@ async def test_it_is_remembered_over_a_restart_and_for_its_seconds(
     assert replies[0].text == replies[1].text
     with GatewayProcess(*options) as gateway:
         async with visiting(gateway.url) as visitor:
-            await asyncio.sleep(4)
+            with redis.Redis.from_url(redis_url) as client:
+                await eventually(lambda: not client.keys("same-text:*"))
             later = await visitor.send(receiver)
     assert later.json["id"] != replies[0].json["id"]
     assert 2 == len(standin.posts)
