@@ -80,6 +80,12 @@ def texts(count: int, **more: Any) -> list[OutboxEntry]:
     return [entry(n, **{"created": now, **more}) for n in range(1, count + 1)]
 
 
+async def looked_again(gateway: Process) -> None:
+    """Wait until the worker has asked the store often enough to have looked at what waits."""
+    before = gateway.store.commands
+    await eventually(lambda: gateway.store.commands > before + 30)
+
+
 async def test_texts_wait_for_money_and_go_on_in_their_order(
     redis_url: str, standin: VonageStandin
 ) -> None:
@@ -106,7 +112,7 @@ async def test_one_text_finds_out_by_itself_that_there_is_money_again(
     async with poor(redis_url, standin, 1, budget=0.3) as gateway:
         await gateway.push(*(entry(n, to=f"+491760406{n:04}") for n in range(1, 31)))
         await waiting(gateway, 29)
-        await asyncio.sleep(1)
+        await looked_again(gateway)
         assert 1 == len(standin.posts)
         await money(0)(gateway.store).raise_limit("relay", Span.DAY, Decimal(9), "the test")
         await eventually(gateway.is_idle, 10)
@@ -189,7 +195,7 @@ async def test_the_sender_of_a_text_that_waits_is_told_once(
         await waiting(gateway)
         assert [] == gateway.waiting
         await eventually(lambda: gateway.waiting)
-        await asyncio.sleep(2)
+        await looked_again(gateway)
         assert [entry(1).id] == gateway.waiting
         await more_money(gateway)
         await eventually(gateway.is_idle)
