@@ -27,7 +27,7 @@ from conf.documents import describe, help_text
 from conf.loading import Loaded, load
 from conf.settings import Settings
 from gateway.access.gates import WebhookGate
-from gateway.protection.rule_checks import unknown_endpoints
+from gateway.protection.destinations.rule_checks import unknown_endpoints
 from gateway.telephony import phonenumber
 from handlers.application import Application
 from handlers.base import NotFoundHandler

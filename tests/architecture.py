@@ -31,6 +31,8 @@ ROWS = (
     ("gateway.providers", "gateway.providers.vonage"),
     ("gateway.access",),
     ("gateway.protection",),
+    ("gateway.protection.limits", "gateway.protection.spending"),
+    ("gateway.protection.destinations",),
     ("gateway.virtual_numbers",),
     ("gateway.messaging", "gateway.messaging.inbound", "gateway.messaging.outbox"),
     ("gateway.conversations",),

@@ -24,8 +24,8 @@ from gateway.conversations.texts.guard import Guard
 from gateway.conversations.transcript import Transcript
 from gateway.messaging.keywords import Keywords
 from gateway.messaging.pacer import Flow
-from gateway.protection.budget import Budget
-from gateway.protection.rule_checks import rule_problems
+from gateway.protection.destinations.rule_checks import rule_problems
+from gateway.protection.spending.budget import Budget
 from gateway.providers import flowroute
 from gateway.providers.base import Provider
 from gateway.providers.flowroute import FlowrouteProvider

@@ -17,15 +17,15 @@ from gateway.errors import StoreUnavailable
 from gateway.messaging.history import History
 from gateway.messaging.messenger import RETRY_SECONDS
 from gateway.monitoring.stats import Stats
-from gateway.protection.adoption import Adoption
-from gateway.protection.budget import Budget
-from gateway.protection.layers import Layers
-from gateway.protection.money import Allowance, exchange_rates
-from gateway.protection.newcomers import Newcomers
-from gateway.protection.prices import Prices
-from gateway.protection.rule_gate import RuleGate
-from gateway.protection.rules import Rules
-from gateway.protection.same_text import SameTexts
+from gateway.protection.destinations.newcomers import Newcomers
+from gateway.protection.destinations.rule_gate import RuleGate
+from gateway.protection.destinations.rules import Rules
+from gateway.protection.limits.layers import Layers
+from gateway.protection.limits.same_text import SameTexts
+from gateway.protection.spending.adoption import Adoption
+from gateway.protection.spending.budget import Budget
+from gateway.protection.spending.money import Allowance, exchange_rates
+from gateway.protection.spending.prices import Prices
 from gateway.store.pipeline import Store
 from wiring.from_settings import words
 

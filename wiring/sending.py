@@ -19,8 +19,8 @@ from gateway.messaging.outbox.worker import OutboxWorker
 from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
 from gateway.monitoring.metrics import OUTBOX_REPEATS
-from gateway.protection.budget import Budget
-from gateway.protection.prices import Prices
+from gateway.protection.spending.budget import Budget
+from gateway.protection.spending.prices import Prices
 from gateway.providers.base import Provider
 from gateway.smssync.devices import Devices
 from gateway.smssync.outgoing import phone_providers, reporting

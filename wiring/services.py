@@ -42,11 +42,11 @@ from gateway.messaging.outbox.verdict import Resend
 from gateway.messaging.outbox.worker import OutboxWorker
 from gateway.messaging.receipts import Receipts
 from gateway.monitoring.stats import Stats
-from gateway.protection.admission import Admission
-from gateway.protection.budget import Budget
-from gateway.protection.layers import Layers
-from gateway.protection.rule_gate import RuleGate
-from gateway.protection.same_text import SameTexts
+from gateway.protection.destinations.rule_gate import RuleGate
+from gateway.protection.limits.admission import Admission
+from gateway.protection.limits.layers import Layers
+from gateway.protection.limits.same_text import SameTexts
+from gateway.protection.spending.budget import Budget
 from gateway.providers.vonage.insight import Insight
 from gateway.providers.vonage.numbers import NumbersApi
 from gateway.smssync.devices import Devices

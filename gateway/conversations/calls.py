@@ -23,9 +23,9 @@ from gateway.conversations.sessions import Sessions
 from gateway.conversations.transcript import CALL, Transcript
 from gateway.errors import BudgetExhausted, StoreUnavailable
 from gateway.monitoring.metrics import SPEND
-from gateway.protection.budget import Budget
-from gateway.protection.money import NOTHING, Cost, How, Spending, millionths
-from gateway.protection.prices import minute
+from gateway.protection.spending.budget import Budget
+from gateway.protection.spending.money import NOTHING, Cost, How, Spending, millionths
+from gateway.protection.spending.prices import minute
 from gateway.providers.vonage.sms import NAME
 from gateway.providers.vonage.voice import (
     MAX_CALL_SECONDS,

@@ -8,9 +8,9 @@ from functools import lru_cache
 
 from conf.providers import is_phone
 from gateway.errors import BudgetExhausted
-from gateway.protection.budget import Budget
-from gateway.protection.money import AS_RESERVED, NOTHING, Cost, How, Spending, millionths
-from gateway.protection.prices import Prices
+from gateway.protection.spending.budget import Budget
+from gateway.protection.spending.money import AS_RESERVED, NOTHING, Cost, How, Spending, millionths
+from gateway.protection.spending.prices import Prices
 from gateway.providers.base import DeliveryState, Outcome, Sms, SubmitResult
 from gateway.store.script import ScriptCall
 from gateway.telephony import segments

@@ -16,7 +16,7 @@ from gateway.messaging.costs import RELAY, TextCosts, public_scopes
 from gateway.messaging.pacer import JITTER_MARGIN, Flow, Pacer
 from gateway.messaging.receipts import Receipts
 from gateway.monitoring.metrics import MESSAGES, PROVIDER_SECONDS, RETRIES, provider_label
-from gateway.protection.prices import Prices
+from gateway.protection.spending.prices import Prices
 from gateway.providers.base import Outcome, Provider, Sms, SubmitResult
 from gateway.store.budget import budget
 from gateway.store.script import ScriptCall

@@ -1,1 +1,1 @@
-"""What keeps strangers from spending: rules by destination, limits, the same text sent once."""
+"""What keeps strangers from spending."""

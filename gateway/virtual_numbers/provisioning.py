@@ -26,9 +26,9 @@ from gateway.errors import (
     ProviderFailed,
     StoreUnavailable,
 )
-from gateway.protection.budget import Budget
-from gateway.protection.money import AS_RESERVED, NOTHING, Spending, millionths
-from gateway.protection.prices import RENT
+from gateway.protection.spending.budget import Budget
+from gateway.protection.spending.money import AS_RESERVED, NOTHING, Spending, millionths
+from gateway.protection.spending.prices import RENT
 from gateway.providers.base import Outcome
 from gateway.providers.vonage.numbers import NumbersApi
 from gateway.providers.vonage.numbers_wire import PAGE_SIZE, Change, Offer, Offers

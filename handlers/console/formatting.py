@@ -14,7 +14,7 @@ from tornado.httputil import HTTPServerRequest
 from conf.providers import is_phone
 from gateway.errors import GatewayError, StoreUnavailable
 from gateway.messaging.outbox.holds import Hold
-from gateway.protection.money import WARN_FROM, Level
+from gateway.protection.spending.money import WARN_FROM, Level
 from gateway.providers.base import Obstacle
 from gateway.telephony import phonenumber
 from gateway.telephony.judges import is_possible

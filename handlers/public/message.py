@@ -12,10 +12,10 @@ from conf.messages import MessageEndpoint
 from conf.protection import Action
 from gateway.errors import BudgetExhausted, GatewayError, LimitExceeded
 from gateway.messaging.messenger import Sent
-from gateway.protection.admission import Admitted, Allowance, Layer, LayerRefused
-from gateway.protection.layers import Call
-from gateway.protection.rules import ALLOWED
-from gateway.protection.same_text import Attempt
+from gateway.protection.destinations.rules import ALLOWED
+from gateway.protection.limits.admission import Admitted, Allowance, Layer, LayerRefused
+from gateway.protection.limits.layers import Call
+from gateway.protection.limits.same_text import Attempt
 from gateway.providers.base import Outcome
 from gateway.telephony.phonenumber import PhoneNumber
 from handlers.public import rate_limit

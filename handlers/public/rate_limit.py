@@ -5,7 +5,7 @@ https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
 
 from __future__ import annotations
 
-from gateway.protection.admission import Allowance
+from gateway.protection.limits.admission import Allowance
 
 # All that visitors learn of the other limits: that there is one, and when it lets a call through.
 SERVICE = "service"

@@ -16,8 +16,8 @@ from gateway.messaging.outbox.queue import Decision, Turn
 from gateway.messaging.outbox.shelf import Requeued
 from gateway.messaging.receipts import Applied
 from gateway.monitoring.metrics import PROVIDERS, RECEIPTS
-from gateway.protection.money import Reserved
-from gateway.protection.same_text import Begun
+from gateway.protection.limits.same_text import Begun
+from gateway.protection.spending.money import Reserved
 from tests.support import ROOT
 
 # The rooms whose scripts answer in words of enums, and the enum of each script that does.

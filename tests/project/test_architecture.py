@@ -102,11 +102,12 @@ def test_a_library_is_used_in_its_rooms_only(library: str, rooms: tuple[str, ...
 
 
 def test_every_key_stands_in_the_table_of_keys() -> None:
-    """keys.py is the one list of what lies in Redis."""
+    """KEYS.md is the one list of what lies in Redis."""
     functions = [name for name in vars(keys) if callable(getattr(keys, name)) and name[0] != "_"]
     templates = [getattr(keys, name)(*("x",) * _arguments(name)) for name in functions]
     templates += [value for name, value in vars(keys).items() if name.isupper()]
-    rows = re.findall(r"^\| ((?:\{[a-z]+\}:)?[a-z-]+)", keys.__doc__ or "", re.MULTILINE)
+    table = (ROOT / "gateway" / "store" / "KEYS.md").read_text("utf-8")
+    rows = re.findall(r"^\| `((?:\{[a-z]+\}:)?[a-z-]+)", table, re.MULTILINE)
     kinds = {re.match(r"(?:\{[a-z]+\}:)?[a-z-]+", template) for template in templates}
     assert set() == {kind[0] for kind in kinds if kind} - set(rows)
 

@@ -7,8 +7,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, ClassVar
 
 from gateway.errors import BadRequest
-from gateway.protection.budget import words
-from gateway.protection.money import WARN_FROM, Level, Span
+from gateway.protection.spending.budget import words
+from gateway.protection.spending.money import WARN_FROM, Level, Span
 from handlers.console.base import path
 from handlers.console.page import Action, Page
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from conf.protection import DEFAULT_RULES, Action, Mode, Rule
 from gateway.access.limiter import Look
-from gateway.protection.rule_gate import RuleGate
-from gateway.protection.rules import ALLOWED, Basis, Verdict, as_verdict
+from gateway.protection.destinations.rule_gate import RuleGate
+from gateway.protection.destinations.rules import ALLOWED, Basis, Verdict, as_verdict
 from gateway.telephony.phonenumber import PhoneNumber
 from handlers.console.formatting import number, span
 

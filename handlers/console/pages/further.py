@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from conf.messages import MessageEndpoint
 from conf.protection import Mode
 from gateway.access.limiter import Look
-from gateway.protection.admission import Layer
-from gateway.protection.layers import OF_CALLER, EndpointLayer, Layers
+from gateway.protection.limits.admission import Layer
+from gateway.protection.limits.layers import OF_CALLER, EndpointLayer, Layers
 from handlers.console.formatting import span
 
 # What each counts; behind a dash stands its window, behind a colon an endpoint and behind an @ a

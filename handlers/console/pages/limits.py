@@ -16,8 +16,8 @@ from gateway.access.limiter import Limit, Look
 from gateway.access.refusals import Refused
 from gateway.access.sign_ins import TRIES
 from gateway.errors import BadRequest
-from gateway.protection.layers import Call
-from gateway.protection.money import ALL, WARN_FROM, Level
+from gateway.protection.limits.layers import Call
+from gateway.protection.spending.money import ALL, WARN_FROM, Level
 from gateway.telephony import phonenumber
 from gateway.telephony.phonenumber import PhoneNumber
 from handlers.console.base import path

@@ -9,9 +9,9 @@ import pytest
 from conf.protection import BudgetShare, Protection
 from gateway.conversations.session import Session
 from gateway.conversations.transcript import Transcript
-from gateway.protection.budget import Budget
-from gateway.protection.money import Allowance, Span
-from gateway.protection.prices import MINUTE
+from gateway.protection.spending.budget import Budget
+from gateway.protection.spending.money import Allowance, Span
+from gateway.protection.spending.prices import MINUTE
 from gateway.providers.vonage.voice import IncomingCall
 from gateway.store import keys
 from gateway.store.pipeline import Store

@@ -15,8 +15,8 @@ from gateway.messaging.costs import TextCosts, cost_of, public_scopes
 from gateway.messaging.messenger import Messenger
 from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
-from gateway.protection.budget import Budget
-from gateway.protection.money import (
+from gateway.protection.spending.budget import Budget
+from gateway.protection.spending.money import (
     ALL,
     AS_RESERVED,
     NOTHING,
@@ -26,7 +26,7 @@ from gateway.protection.money import (
     Span,
     millionths,
 )
-from gateway.protection.prices import Prices
+from gateway.protection.spending.prices import Prices
 from gateway.providers.base import DeliveryState, Outcome, Part, Sms, SubmitResult
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect

@@ -27,7 +27,7 @@ from gateway.errors import LimitExceeded, StoreUnavailable
 from gateway.messaging.history import History
 from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
-from gateway.protection.admission import Admission, Layer, Spare, SpareKind
+from gateway.protection.limits.admission import Admission, Layer, Spare, SpareKind
 from gateway.providers.base import DeliveryState, Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.store import valkey_process
 from gateway.store.eviction import EvictionCheck

@@ -8,8 +8,8 @@ from decimal import Decimal
 import pytest
 
 from conf.protection import BudgetShare, Protection
-from gateway.protection.budget import Budget
-from gateway.protection.money import Allowance, Span
+from gateway.protection.spending.budget import Budget
+from gateway.protection.spending.money import Allowance, Span
 from gateway.store.pipeline import Store
 from gateway.virtual_numbers.provisioning import Purchase, Wanted
 from tests.support.scenes.renting import BOTH, ONE, THREE, TWO, Office, opened

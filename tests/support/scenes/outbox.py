@@ -18,8 +18,8 @@ from gateway.messaging.outbox.queue import Counts, Outbox, OutboxEntry
 from gateway.messaging.outbox.worker import OutboxWorker
 from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
-from gateway.protection.budget import Budget
-from gateway.protection.prices import Prices
+from gateway.protection.spending.budget import Budget
+from gateway.protection.spending.prices import Prices
 from gateway.providers.base import SubmitResult
 from gateway.providers.vonage.sms import Account, VonageProvider
 from gateway.store import keys

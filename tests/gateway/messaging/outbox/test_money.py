@@ -15,8 +15,8 @@ from conf.protection import BudgetShare, Protection
 from gateway.messaging.outbox.holds import Patience
 from gateway.messaging.outbox.queue import CONFIRMATION, NOTICE, Counts, OutboxEntry
 from gateway.monitoring.metrics import BUDGET_NOTICES, PROVIDERS_HELD
-from gateway.protection.budget import Budget
-from gateway.protection.money import Allowance, Span, Spending, millionths
+from gateway.protection.spending.budget import Budget
+from gateway.protection.spending.money import Allowance, Span, Spending, millionths
 from gateway.providers.base import Obstacle
 from gateway.store import keys
 from gateway.store.pipeline import Store

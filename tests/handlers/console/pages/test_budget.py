@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from gateway.errors import BudgetExhausted
-from gateway.protection.money import Cost, How, Spending, millionths
+from gateway.protection.spending.money import Cost, How, Spending, millionths
 from tests.support.scenes.console import OPTIONS, Operator
 from tests.support.servers.serving import Gateway, serving
 

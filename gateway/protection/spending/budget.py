@@ -17,7 +17,7 @@ from decimal import Decimal
 from conf.protection import SHARES, Currency, Protection
 from gateway.errors import BadRequest, BudgetExhausted
 from gateway.monitoring.metrics import BUDGET_REFUSALS, BUDGET_SPENT, BUDGET_USED
-from gateway.protection.money import (
+from gateway.protection.spending.money import (
     ALL,
     MILLION,
     Allowance,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from conf.protection import StartPrice
-from gateway.protection.money import millionths
+from gateway.protection.spending.money import millionths
 
 # One part of an SMS.
 _CHEAP, _USUAL, _DEAR = 20_000, 100_000, 350_000

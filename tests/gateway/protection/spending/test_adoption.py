@@ -12,9 +12,9 @@ import pytest
 from conf.protection import StartPrice
 from gateway.messaging.receipts import Receipts
 from gateway.monitoring.stats import Stats
-from gateway.protection.adoption import Adoption
-from gateway.protection.money import Allowance
-from gateway.protection.prices import Prices
+from gateway.protection.spending.adoption import Adoption
+from gateway.protection.spending.money import Allowance
+from gateway.protection.spending.prices import Prices
 from gateway.providers.base import DeliveryState, Outcome, Part, Sms, SubmitResult
 from gateway.store import keys
 from gateway.store.pipeline import Store

@@ -14,8 +14,8 @@ from decimal import Decimal, InvalidOperation
 
 from conf.providers import is_phone
 from gateway.monitoring.stats import Stats
-from gateway.protection.money import MILLION, Allowance, millionths
-from gateway.protection.prices import Prices
+from gateway.protection.spending.money import MILLION, Allowance, millionths
+from gateway.protection.spending.prices import Prices
 from gateway.providers.base import Outcome
 from gateway.store import keys
 from gateway.store.budget import budget

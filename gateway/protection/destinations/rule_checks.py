@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 
 from conf.protection import Protection, Rule
-from gateway.protection.rules import place_of
+from gateway.protection.destinations.rules import place_of
 from gateway.telephony.destinations import begins_some_number, calling_code, todays_range
 from gateway.telephony.phonenumber import is_region, mask
 

@@ -11,8 +11,8 @@ from conf.protection import By, Exempt, LayerLimit, Mode, Protection
 from conf.settings import Settings
 from conf.tables import MAX_LIMIT
 from gateway.access.limiter import Limit, MessageLimits
-from gateway.protection.admission import Admission, Layer, LayerRefused, SpareKind
-from gateway.protection.layers import (
+from gateway.protection.limits.admission import Admission, Layer, LayerRefused, SpareKind
+from gateway.protection.limits.layers import (
     USUAL_ADDRESS,
     USUAL_RECEIVER,
     Call,

@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from gateway.errors import StoreUnavailable
-from gateway.protection.same_text import Attempt, SameTexts
+from gateway.protection.limits.same_text import Attempt, SameTexts
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
 from tests.support.visitor import eventually

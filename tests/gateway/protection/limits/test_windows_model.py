@@ -10,9 +10,9 @@ import pytest
 
 from conf.protection import Mode
 from gateway.access.limiter import Limit
-from gateway.protection.admission import Admission, Layer, Spare, SpareKind
+from gateway.protection.limits.admission import Admission, Layer, Spare, SpareKind
 from gateway.store.pipeline import Store
-from tests.gateway.protection.test_admission import wait_of
+from tests.gateway.protection.limits.test_admission import wait_of
 from tests.support.ageing import pass_time
 
 MINUTE = 60

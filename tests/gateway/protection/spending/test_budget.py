@@ -13,9 +13,9 @@ from prometheus_client import REGISTRY
 
 from conf.protection import BudgetShare, Currency, Protection, Site
 from gateway.errors import BadRequest, BudgetExhausted
-from gateway.protection import budget as module
-from gateway.protection.budget import Budget
-from gateway.protection.money import (
+from gateway.protection.spending import budget as module
+from gateway.protection.spending.budget import Budget
+from gateway.protection.spending.money import (
     AS_RESERVED,
     NOTHING,
     Allowance,

@@ -13,7 +13,7 @@ from conf.protection import Mode
 from gateway.access.limiter import Limit, Look
 from gateway.access.refusals import Refusals
 from gateway.errors import StoreUnavailable
-from gateway.protection.admission import Admission, Layer, LayerRefused, Spare, SpareKind
+from gateway.protection.limits.admission import Admission, Layer, LayerRefused, Spare, SpareKind
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
 from gateway.store.script import Script

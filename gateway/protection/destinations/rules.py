@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from conf.protection import DEFAULT_RULES, Action, Exempt, Protection, Rule, Special
+from conf.protection import DEFAULT_RULES, Action, Protection, Rule, Special
 from gateway.access.limiter import Limit
-from gateway.protection.newcomers import Newcomers, limit_class
+from gateway.protection.destinations.newcomers import Newcomers, limit_class
+from gateway.protection.exempt import by_person
 from gateway.telephony import destinations, phonenumber, plans
-from gateway.telephony.judges import is_possible
-from gateway.telephony.phonenumber import NEWER, PhoneNumber, mask, parse_international
+from gateway.telephony.phonenumber import NEWER, PhoneNumber, mask
 
 # With more characters (``+`` and digits) a range could be somebody's number.
 LONGEST_RANGE_SHOWN = 10
@@ -185,9 +184,3 @@ def _place(number: PhoneNumber) -> str:
     ):
         return destinations.calling_code(number.e164)
     return number.country
-
-
-def by_person(exempt: Iterable[Exempt]) -> dict[str, Exempt]:
-    """Return exempt numbers by the person (E.164) whom each means, whatever its spelling."""
-    read = ((each, parse_international(each.number, is_possible)) for each in exempt)
-    return {(number.person if number else plans.person(each.number)): each for each, number in read}

@@ -8,9 +8,9 @@ import time
 from conf.protection import Action, Mode
 from gateway.access.limiter import Limiter, Look
 from gateway.monitoring.metrics import VERDICTS
-from gateway.protection.admission import Layer
-from gateway.protection.newcomers import Newcomers
-from gateway.protection.rules import ALLOWED, Rules, Verdict
+from gateway.protection.destinations.newcomers import Newcomers
+from gateway.protection.destinations.rules import ALLOWED, Rules, Verdict
+from gateway.protection.limits.admission import Layer
 from gateway.telephony import phonenumber
 from gateway.telephony.phonenumber import PhoneNumber
 

@@ -12,8 +12,8 @@ from gateway.access.refusals import Refusals
 from gateway.errors import LimitExceeded
 from gateway.messaging.history import History
 from gateway.messaging.receipts import Receipts
-from gateway.protection import newcomers as newcomers_module
-from gateway.protection.newcomers import Newcomers, limit_class
+from gateway.protection.destinations import newcomers as newcomers_module
+from gateway.protection.destinations.newcomers import Newcomers, limit_class
 from gateway.providers.base import DeliveryState, Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect

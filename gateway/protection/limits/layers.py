@@ -16,8 +16,8 @@ from conf.protection import DAY, HOUR, By, LayerLimit, Mode, Protection
 from conf.tables import MAX_LIMIT
 from gateway.access.client_address import limit_subject, network_subject
 from gateway.access.limiter import Limit, MessageLimits, Quota
-from gateway.protection.admission import NOTHING_SPARE, Layer, Spare, SpareKind
-from gateway.protection.rules import by_person
+from gateway.protection.exempt import by_person
+from gateway.protection.limits.admission import NOTHING_SPARE, Layer, Spare, SpareKind
 from gateway.telephony.destinations import calling_code
 
 RANGE_DIGITS = 4  # the last digits of a number, which do not belong to its range

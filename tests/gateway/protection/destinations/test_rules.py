@@ -21,9 +21,9 @@ from conf.protection import (
     Special,
 )
 from gateway.access.limiter import Limit
-from gateway.protection.newcomers import Newcomers
-from gateway.protection.rule_checks import rule_problems, unknown_endpoints
-from gateway.protection.rules import ALLOWED, Basis, Rules, Verdict, as_verdict
+from gateway.protection.destinations.newcomers import Newcomers
+from gateway.protection.destinations.rule_checks import rule_problems, unknown_endpoints
+from gateway.protection.destinations.rules import ALLOWED, Basis, Rules, Verdict, as_verdict
 from gateway.store.pipeline import connect
 from gateway.telephony.judges import is_possible
 from gateway.telephony.phonenumber import PhoneNumber, parse_international

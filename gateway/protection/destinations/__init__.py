@@ -1,0 +1,1 @@
+"""Where to: rules by destination, and countries that are new."""

@@ -1,0 +1,1 @@
+"""How often: layered limits, and the same text twice."""

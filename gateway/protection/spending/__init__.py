@@ -1,0 +1,1 @@
+"""For how much: budgets in money, and what texts cost."""
