@@ -23,7 +23,7 @@ from gateway.conversations.sessions import Sessions
 from gateway.conversations.texts.guard import Guard
 from gateway.conversations.transcript import Transcript
 from gateway.messaging.keywords import Keywords
-from gateway.messaging.pacer import Flow
+from gateway.messaging.sending.pacer import Flow
 from gateway.protection.destinations.rule_checks import rule_problems
 from gateway.protection.spending.budget import Budget
 from gateway.providers import flowroute

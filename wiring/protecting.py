@@ -15,7 +15,7 @@ from gateway.access.limiter import Limit, Limiter, MessageLimits, ValidationLimi
 from gateway.access.shops import Shops
 from gateway.errors import StoreUnavailable
 from gateway.messaging.history import History
-from gateway.messaging.messenger import RETRY_SECONDS
+from gateway.messaging.sending.messenger import RETRY_SECONDS
 from gateway.monitoring.stats import Stats
 from gateway.protection.destinations.newcomers import Newcomers
 from gateway.protection.destinations.rule_gate import RuleGate

@@ -31,7 +31,6 @@ from gateway.conversations.transcript import Transcript
 from gateway.messaging.history import History
 from gateway.messaging.inbound.inbox import Inbox
 from gateway.messaging.keywords import Keywords
-from gateway.messaging.messenger import Messenger
 from gateway.messaging.optouts import OptOuts
 from gateway.messaging.outbox.dead_letters import DeadLetters
 from gateway.messaging.outbox.erasing import QueuedTexts
@@ -41,6 +40,7 @@ from gateway.messaging.outbox.unknown import SecondLook, UnknownTexts
 from gateway.messaging.outbox.verdict import Resend
 from gateway.messaging.outbox.worker import OutboxWorker
 from gateway.messaging.receipts import Receipts
+from gateway.messaging.sending.messenger import Messenger
 from gateway.monitoring.stats import Stats
 from gateway.protection.destinations.rule_gate import RuleGate
 from gateway.protection.limits.admission import Admission

@@ -15,8 +15,8 @@ from gateway.conversations.outcomes import Taken
 from gateway.conversations.texts.relay import Relay
 from gateway.errors import BadRequest, LimitExceeded, OptedOut, StoreUnavailable, Unauthenticated
 from gateway.messaging.keywords import Keywords
-from gateway.messaging.messenger import Messenger
 from gateway.messaging.optouts import OptOuts
+from gateway.messaging.sending.messenger import Messenger
 from gateway.providers.base import Inbound, Sms
 from gateway.providers.smssync import SmsSyncProvider, provider_name
 from gateway.providers.vonage.signatures import same

@@ -9,8 +9,8 @@ from typing import Any
 from conf.messages import as_digits
 from gateway.errors import BadRequest, NotFound, OptedOut
 from gateway.messaging.history import Event, Message
-from gateway.messaging.messenger import Sent
-from gateway.messaging.preview import Preview, preview
+from gateway.messaging.sending.messenger import Sent
+from gateway.messaging.sending.preview import Preview, preview
 from gateway.telephony import segments
 from gateway.telephony.plain_text import clean, is_blank
 from handlers.admin.base import AdminHandler

@@ -11,7 +11,7 @@ import ujson
 from conf.messages import MessageEndpoint
 from conf.protection import Action
 from gateway.errors import BudgetExhausted, GatewayError, LimitExceeded
-from gateway.messaging.messenger import Sent
+from gateway.messaging.sending.messenger import Sent
 from gateway.protection.destinations.rules import ALLOWED
 from gateway.protection.limits.admission import Admitted, Allowance, Layer, LayerRefused
 from gateway.protection.limits.layers import Call

@@ -26,7 +26,7 @@ import pytest
 import trustme
 
 from conf.settings import OPTIONS
-from gateway.messaging.messenger import RETRY_SECONDS
+from gateway.messaging.sending.messenger import RETRY_SECONDS
 from gateway.virtual_numbers.provisioning import LEASE_SECONDS, RENTING_SECONDS
 from handlers.base import Guard
 from handlers.routes import FIXED_ROUTES

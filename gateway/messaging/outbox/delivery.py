@@ -20,11 +20,11 @@ from enum import StrEnum
 from functools import partial
 
 from gateway.errors import BudgetExhausted, StoreUnavailable
-from gateway.messaging.messenger import NO_SUCH_PROVIDER, Messenger, NoTurn
 from gateway.messaging.outbox.holds import Hold, Holds, Look, tried
 from gateway.messaging.outbox.queue import CONFIRMATION, NOTICE, Claim, Outbox, OutboxEntry, Turn
 from gateway.messaging.outbox.verdict import OPEN, Resend, Verdict, judge
-from gateway.messaging.pacer import JITTER_MARGIN, Flow
+from gateway.messaging.sending.messenger import NO_SUCH_PROVIDER, Messenger, NoTurn
+from gateway.messaging.sending.pacer import JITTER_MARGIN, Flow
 from gateway.monitoring.metrics import BUDGET_NOTICES
 from gateway.providers.base import Obstacle, Outcome, Sms, SubmitResult
 

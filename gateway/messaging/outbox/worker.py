@@ -12,7 +12,6 @@ import time
 from contextlib import suppress
 
 from gateway.errors import StoreUnavailable
-from gateway.messaging.messenger import Messenger
 from gateway.messaging.outbox.delivery import (
     STORE_PAUSE,
     STORE_STEP,
@@ -28,6 +27,7 @@ from gateway.messaging.outbox.delivery import (
 from gateway.messaging.outbox.holds import Holds
 from gateway.messaging.outbox.queue import Claim, Outbox
 from gateway.messaging.outbox.verdict import Resend
+from gateway.messaging.sending.messenger import Messenger
 
 log = logging.getLogger(__name__)
 

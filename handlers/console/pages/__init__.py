@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from handlers.console.pages import (
-    budget,
     conversations,
-    limits,
     messages,
     operator_lists,
     overview,
     phones,
     virtual_numbers,
 )
+from handlers.console.pages.protection import budget, limits
 
 ROUTES = [
     *overview.ROUTES,

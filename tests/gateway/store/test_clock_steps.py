@@ -17,7 +17,7 @@ from gateway.conversations.outcomes import Taken
 from gateway.conversations.texts.guard import Guard
 from gateway.errors import LimitExceeded
 from gateway.messaging.outbox.queue import Claim, Outbox, OutboxEntry
-from gateway.messaging.pacer import Pacer
+from gateway.messaging.sending.pacer import Pacer
 from gateway.protection.limits.admission import Admission, Layer, Spare, SpareKind
 from gateway.providers.base import Inbound
 from gateway.store import keys

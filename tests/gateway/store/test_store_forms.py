@@ -25,8 +25,8 @@ from gateway.access.limiter import Limit, Limiter
 from gateway.access.refusals import Refusals
 from gateway.errors import LimitExceeded, StoreUnavailable
 from gateway.messaging.history import History
-from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
+from gateway.messaging.sending.pacer import Pacer
 from gateway.protection.limits.admission import Admission, Layer, Spare, SpareKind
 from gateway.providers.base import DeliveryState, Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.store import valkey_process

@@ -10,14 +10,14 @@ from decimal import Decimal
 from typing import Any
 
 from conf.protection import StartPrice
-from gateway.messaging.costs import TextCosts
-from gateway.messaging.messenger import Messenger
 from gateway.messaging.outbox.dead_letters import DeadLetters
 from gateway.messaging.outbox.holds import Holds, Patience
 from gateway.messaging.outbox.queue import Counts, Outbox, OutboxEntry
 from gateway.messaging.outbox.worker import OutboxWorker
-from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
+from gateway.messaging.sending.costs import TextCosts
+from gateway.messaging.sending.messenger import Messenger
+from gateway.messaging.sending.pacer import Pacer
 from gateway.protection.spending.budget import Budget
 from gateway.protection.spending.prices import Prices
 from gateway.providers.base import SubmitResult

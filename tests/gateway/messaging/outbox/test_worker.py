@@ -24,7 +24,7 @@ from gateway.errors import StoreUnavailable
 from gateway.messaging.history import History
 from gateway.messaging.outbox.delivery import backoff
 from gateway.messaging.outbox.queue import Claim, Counts, Outbox, OutboxEntry, Turn
-from gateway.messaging.pacer import JITTER_MARGIN
+from gateway.messaging.sending.pacer import JITTER_MARGIN
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
 from tests.conftest import RestartableValkey

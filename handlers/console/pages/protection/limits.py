@@ -23,9 +23,9 @@ from gateway.telephony.phonenumber import PhoneNumber
 from handlers.console.base import path
 from handlers.console.formatting import span
 from handlers.console.page import Action, Question, page_or_first
-from handlers.console.pages import destinations, further
-from handlers.console.pages.destinations import MODES, Destination
-from handlers.console.pages.further import Further
+from handlers.console.pages.protection import destinations, further
+from handlers.console.pages.protection.destinations import MODES, Destination
+from handlers.console.pages.protection.further import Further
 from wiring.services import Services
 
 log = logging.getLogger(__name__)

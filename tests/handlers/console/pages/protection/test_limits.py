@@ -16,7 +16,7 @@ from gateway.access.refusals import Refusals
 from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.telephony.phonenumber import PhoneNumber
-from handlers.console.pages.limits import EndpointCheck, answer, what
+from handlers.console.pages.protection.limits import EndpointCheck, answer, what
 from tests.support.browser import Watch
 from tests.support.scenes.console import Operator
 from tests.support.scenes.masking import Town, town

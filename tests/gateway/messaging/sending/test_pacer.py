@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import pytest
 
 from gateway.errors import StoreUnavailable
-from gateway.messaging.pacer import SHARES, Flow, Pacer
+from gateway.messaging.sending.pacer import SHARES, Flow, Pacer
 from gateway.store import keys
 from gateway.store.pipeline import Store, connect
 from tests.support.visitor import eventually

@@ -15,9 +15,9 @@ from prometheus_client import REGISTRY
 
 from gateway.errors import StoreUnavailable
 from gateway.messaging.history import History, Message
-from gateway.messaging.messenger import RETRY_SECONDS, Messenger, Sent
-from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
+from gateway.messaging.sending.messenger import RETRY_SECONDS, Messenger, Sent
+from gateway.messaging.sending.pacer import Pacer
 from gateway.providers.base import DeliveryState, Outcome, Part, Sms, SubmitResult
 from gateway.providers.vonage.sms import Account, VonageProvider
 from gateway.store import budget, keys

@@ -11,10 +11,10 @@ from prometheus_client import REGISTRY
 
 from conf.protection import Protection, Site, StartPrice
 from gateway.errors import BudgetExhausted, StoreUnavailable
-from gateway.messaging.costs import TextCosts, cost_of, public_scopes
-from gateway.messaging.messenger import Messenger
-from gateway.messaging.pacer import Pacer
 from gateway.messaging.receipts import Receipts
+from gateway.messaging.sending.costs import TextCosts, cost_of, public_scopes
+from gateway.messaging.sending.messenger import Messenger
+from gateway.messaging.sending.pacer import Pacer
 from gateway.protection.spending.budget import Budget
 from gateway.protection.spending.money import (
     ALL,

@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from gateway.errors import BudgetExhausted, StoreUnavailable
-from gateway.messaging.costs import RELAY, TextCosts, public_scopes
-from gateway.messaging.pacer import JITTER_MARGIN, Flow, Pacer
 from gateway.messaging.receipts import Receipts
+from gateway.messaging.sending.costs import RELAY, TextCosts, public_scopes
+from gateway.messaging.sending.pacer import JITTER_MARGIN, Flow, Pacer
 from gateway.monitoring.metrics import MESSAGES, PROVIDER_SECONDS, RETRIES, provider_label
 from gateway.protection.spending.prices import Prices
 from gateway.providers.base import Outcome, Provider, Sms, SubmitResult

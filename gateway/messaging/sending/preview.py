@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from gateway.messaging.history import History, Message
-from gateway.messaging.messenger import Messenger
+from gateway.messaging.sending.messenger import Messenger
 from gateway.telephony import segments
 from gateway.telephony.phonenumber import country_of
 

@@ -1,0 +1,1 @@
+"""Pages about what keeps strangers from spending."""
