@@ -35,6 +35,7 @@ from gateway.store.values import ID, days_ms
 
 log = logging.getLogger(__name__)
 
+NO_NOTES: Mapping[str, str] = {}
 PARKED_MS = 48 * 3600 * 1000
 # A part has one or two receipts, some carriers send a handful; more is a provider gone wrong.
 MOST_PARKED = 20
@@ -107,14 +108,15 @@ class Receipts:
         provider: str,
         source: str,
         expected: int,
-        session: str = "",
-        site: str = "",
+        notes: Mapping[str, str] = NO_NOTES,
+        besides: Sequence[ScriptCall] = (),
     ) -> None:
         """Write a message down before it is sent; ``expected``: parts by our own count.
 
-        session: whose log shows what becomes of it; what the participants say (``source`` is one
-        of SPOKEN) stands there alone, for as long as the operator wants it kept; site: for which
-        shop it is.
+        What participants say (``source`` is one of SPOKEN) stands in their session's log alone,
+        for as long as the operator wants it kept. notes: further fields: the session whose log
+        shows what becomes of it, the site for which it is; besides: what else is to be written at
+        once, in the same pipeline.
         """
         now = _now_ms()
         fields: dict[str, str | int] = {
@@ -126,14 +128,14 @@ class Receipts:
             "source": source,
             "expected": expected,
         }
-        fields |= {name: each for name, each in (("session", session), ("site", site)) if each}
-        flat = [item for pair in fields.items() for item in pair]
+        flat = [item for pair in (*fields.items(), *notes.items()) for item in pair]
         index = (sms.id, now, now - self._lifetime, self._lifetime)
         await self._store.run_all(
             [
                 (_CREATE, [keys.message(sms.id)], [self._lifetime, *flat]),
                 (_INDEX, [keys.MESSAGES], index),
                 (_INDEX, [keys.messages_of(sms.to)], (*index, MOST_OF_A_NUMBER)),
+                *besides,
             ]
         )
 

@@ -12,10 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from gateway.errors import BudgetExhausted, StoreUnavailable
-from gateway.messaging.receipts import Receipts
+from gateway.messaging.receipts import NO_NOTES, Receipts
 from gateway.messaging.sending.costs import RELAY, TextCosts, public_scopes
+from gateway.messaging.sending.outcomes import Outcomes
 from gateway.messaging.sending.pacer import JITTER_MARGIN, Flow, Pacer
-from gateway.monitoring.metrics import MESSAGES, PROVIDER_SECONDS, RETRIES, provider_label
+from gateway.monitoring.metrics import PROVIDER_SECONDS, RETRIES, provider_label
 from gateway.protection.spending.prices import Prices
 from gateway.providers.base import Outcome, Provider, Sms, SubmitResult
 from gateway.store.budget import budget
@@ -34,13 +35,12 @@ FIRST_BACKOFF_SECONDS = 0.25
 OUTBOX_TURN_SECONDS = 1.5
 # A provider's pause is kept by all processes, but not for longer: it may be meant for one text.
 LONGEST_HOLD_SECONDS = 60.0
+
 NO_SUCH_PROVIDER = SubmitResult(Outcome.REFUSED, code="provider", text="no such provider")
 RETRYABLE = (Outcome.THROTTLED, Outcome.NOT_SENT)
 TOO_MANY_WAITING = SubmitResult(Outcome.THROTTLED, code="queue", text="too many messages waiting")
 ARRIVED = SubmitResult(Outcome.ACCEPTED, code="receipt", text="an earlier attempt has arrived")
 NEVER_LEFT = SubmitResult(Outcome.NOT_SENT, code="store", text="the store was down")
-# What became of a message is written again after these seconds when the store is down just then.
-RECORD_AGAIN_AFTER = (1, 2, 4, 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Messenger:
         self._pacer = pacer
         self._form = as_gsm7 if smart_encoding else str
         self._costs = costs or TextCosts(None, Prices())
-        self._recording: set[asyncio.Task[None]] = set()
+        self._outcomes = Outcomes(receipts, self._costs)
 
     @property
     def providers(self) -> tuple[str, ...]:
@@ -106,18 +106,23 @@ class Messenger:
         site: str = "",
         provider: str = "",
         message_id: str = "",
+        notes: Mapping[str, str] = NO_NOTES,
+        besides: Sequence[ScriptCall] = (),
         decided: Callable[[Sent], Awaitable[None]] | None = None,
     ) -> Sent:
         """Send one text to ``to`` (E.164) and return what became of it.
 
         source: which endpoint asked (its path), or who else did, for the log of messages and for
-        the budget, like site: the key of the shop; message_id: '' = a new one; decided: is told of
-        the outcome while it is written down. Raises, before anything was sent, BudgetExhausted,
-        and StoreUnavailable when the message cannot be written down.
+        the budget, like site: the key of the shop; message_id: '' = a new one; notes: further
+        fields of its record; besides: what else is written with it, in the same pipeline;
+        decided: is told of the outcome while it is written down. Raises, before anything was
+        sent, BudgetExhausted, and StoreUnavailable when the message cannot be written down.
         """
         sms = Sms(message_id or secrets.token_hex(16), to, sender, text)
         chosen = self._providers[provider or self._default]
-        return await self.send_by(chosen, sms, source=source, site=site, decided=decided)
+        return await self.send_by(
+            chosen, sms, source=source, site=site, notes=notes, besides=besides, decided=decided
+        )
 
     async def send_by(
         self,
@@ -127,6 +132,8 @@ class Messenger:
         source: str,
         site: str = "",
         patience: float = RETRY_SECONDS,
+        notes: Mapping[str, str] = NO_NOTES,
+        besides: Sequence[ScriptCall] = (),
         decided: Callable[[Sent], Awaitable[None]] | None = None,
     ) -> Sent:
         """Do the same by a provider that need not be one of ``providers``, under an id of its own.
@@ -141,12 +148,13 @@ class Messenger:
         give_up = time.monotonic() + patience
         if turn is not None:
             await asyncio.sleep(turn)
-        created = self._create(sms, provider, source, site=site)
+        site_note = {"site": site} if site else {}
+        created = self._create(sms, provider, source, site_note | dict(notes), besides)
         try:
             await (created if turn is None else self._pay(created, sms, provider.name, scopes))
         except StoreUnavailable:
             # It may have been written down all the same; then it is to say that it never left.
-            self._record_in_background(sms, provider.name, NEVER_LEFT, 0, paid_as=sms.id)
+            self._outcomes.record_later(sms, provider.name, NEVER_LEFT, 0, paid_as=sms.id)
             raise
         result, attempts = TOO_MANY_WAITING, 0
         if turn is not None:
@@ -156,7 +164,7 @@ class Messenger:
             log.warning("message %s: %s, code %s", sms.id, result.outcome, result.code or "-")
         sent = Sent(sms.id, result.outcome)
         with budget():
-            record = self._record(sms, provider.name, result, attempts, paid_as=sms.id)
+            record = self._outcomes.record(sms, provider.name, result, attempts, paid_as=sms.id)
             # Both travel to the store together.
             await (asyncio.gather(record, decided(sent)) if decided else record)
         return sent
@@ -207,14 +215,14 @@ class Messenger:
         sms = self._in_form(sms)
         if attempts > 1 and await self._receipts.is_delivered(sms.id):
             return ARRIVED
-        await self._create(sms, chosen, source, session)
+        await self._create(sms, chosen, source, {"session": session} if session else {})
         if not await before():
             return None
         result = await _submitted(chosen, sms)
         if result.outcome is Outcome.THROTTLED:
             await self._hold_back(chosen, result)
         paid_as = _attempt(sms, attempts)
-        await self._record(
+        await self._outcomes.record(
             sms, chosen.name, result, attempts, paid_as=paid_as, open_still=follows(result)
         )
         return result
@@ -230,7 +238,7 @@ class Messenger:
 
     async def give_up(self, sms: Sms, provider: str, result: SubmitResult, attempts: int) -> None:
         """Write down that a text of the outbox is not tried any more."""
-        await self._record(self._in_form(sms), provider, result, attempts)
+        await self._outcomes.record(self._in_form(sms), provider, result, attempts)
 
     def _in_form(self, sms: Sms) -> Sms:
         to, text = person(sms.to), self.as_sent(sms.text)
@@ -238,11 +246,16 @@ class Messenger:
         return sms if same else replace(sms, to=to, text=text)
 
     async def _create(
-        self, sms: Sms, provider: Provider, source: str, session: str = "", site: str = ""
+        self,
+        sms: Sms,
+        provider: Provider,
+        source: str,
+        notes: Mapping[str, str],
+        besides: Sequence[ScriptCall] = (),
     ) -> None:
         parts = segments.count(sms.text).parts
         await self._receipts.create(
-            sms, provider=provider.name, source=source, expected=parts, session=session, site=site
+            sms, provider=provider.name, source=source, expected=parts, notes=notes, besides=besides
         )
 
     async def _hold_back(self, provider: Provider, result: SubmitResult) -> None:
@@ -253,11 +266,7 @@ class Messenger:
 
     async def drain(self, seconds: float = 3.0) -> None:
         """Wait until what is still to be written down is written, ``seconds`` at most."""
-        if self._recording:
-            _, late = await asyncio.wait(self._recording, timeout=seconds)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        await self._outcomes.drain(seconds)
 
     async def _submit(
         self, sms: Sms, provider: Provider, give_up: float
@@ -307,58 +316,6 @@ class Messenger:
         except StoreUnavailable:
             return None
         return None if turn is None else max(turn, pause)
-
-    async def _record(
-        self,
-        sms: Sms,
-        provider: str,
-        result: SubmitResult,
-        attempts: int,
-        *,
-        paid_as: str = "",
-        open_still: bool = False,
-    ) -> None:
-        """Count and write down the outcome; a store that is down must not undo a sent message.
-
-        paid_as: what was reserved for it, '' = nothing.
-        """
-        MESSAGES[provider_label(provider), result.outcome.value].inc()
-        settlement = self._costs.settlement(paid_as, provider, result)
-        try:
-            await self._receipts.record(
-                sms, provider, result, attempts, open_still=open_still, besides=settlement
-            )
-        except StoreUnavailable:
-            self._record_in_background(sms, provider, result, attempts, paid_as=paid_as)
-        except Exception:
-            log.exception("message %s: its outcome %s was not stored", sms.id, result.outcome)
-
-    def _record_in_background(
-        self, sms: Sms, provider: str, result: SubmitResult, attempts: int, *, paid_as: str
-    ) -> None:
-        settlement = self._costs.settlement(paid_as, provider, result)
-        task = asyncio.create_task(self._record_later(sms, provider, result, attempts, settlement))
-        self._recording.add(task)
-        task.add_done_callback(self._recording.discard)
-
-    async def _record_later(
-        self,
-        sms: Sms,
-        provider: str,
-        result: SubmitResult,
-        attempts: int,
-        settlement: Sequence[ScriptCall],
-    ) -> None:
-        try:
-            for delay in RECORD_AGAIN_AFTER:
-                await asyncio.sleep(delay)
-                with suppress(StoreUnavailable), budget():
-                    await self._receipts.record(sms, provider, result, attempts, besides=settlement)
-                    return
-        except asyncio.CancelledError:
-            log.warning("message %s: stopped before its outcome was stored", sms.id)
-            raise
-        log.error("message %s: its outcome %s could not be stored", sms.id, result.outcome)
 
 
 def _attempt(sms: Sms, attempts: int) -> str:

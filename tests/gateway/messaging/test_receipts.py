@@ -178,7 +178,9 @@ async def test_a_session_log_that_missed_a_state_is_told_it_by_the_next_receipt(
             raise StoreUnavailable
 
     receipts = Receipts(store, days=7, changed=changed)
-    await receipts.create(SMS, provider="nexmo", source="relay", expected=1, session="5e55")
+    await receipts.create(
+        SMS, provider="nexmo", source="relay", expected=1, notes={"session": "5e55"}
+    )
     await play(receipts, ["answer p"])
     with pytest.raises(StoreUnavailable):
         await play(receipts, ["p delivered"])
@@ -195,7 +197,9 @@ async def test_a_record_keeps_no_text_of_a_participant(
     """What the gateway itself says in a session holds nothing private."""
     session = "" if source == "admin" else "5e55"
     receipts = Receipts(store, days=7)
-    await receipts.create(SMS, provider="nexmo", source=source, expected=1, session=session)
+    await receipts.create(
+        SMS, provider="nexmo", source=source, expected=1, notes={"session": session}
+    )
     message = await history.message(MESSAGE)
     assert message is not None
     assert (kept, session) == (message.text, message.session)
@@ -212,7 +216,9 @@ async def test_a_receipt_for_a_part_of_another_message_tells_no_session_log(stor
         raise AssertionError(state)
 
     receipts = Receipts(store, days=7, changed=changed)
-    await receipts.create(SMS, provider="nexmo", source="relay", expected=1, session="5e55")
+    await receipts.create(
+        SMS, provider="nexmo", source="relay", expected=1, notes={"session": "5e55"}
+    )
     assert ["foreign"] == await play(receipts, ["answer p", "q failed"])
 
 
