@@ -11,7 +11,6 @@ import hashlib
 import logging
 import math
 from dataclasses import dataclass
-from decimal import Decimal
 
 import ujson
 
@@ -77,6 +76,8 @@ HOUR_MS = 3_600_000
 # A call is paid for from this share, and so many seconds of it before it begins.
 PAYS = ("calls",)
 PAID_SECONDS = 600
+# Of an event that tells a price: with its token the field says that the price is booked.
+PAID = "paid:"
 
 OPEN_STATES = frozenset({"calling", "answered"})
 
@@ -187,10 +188,10 @@ class Calls:
                 *(MOST_EVENTS, DAY_MS, self._silence_ms, GRACE_MS),
             ],
         )
-        if happened == "taken" and event.rank == RANKS["completed"]:
-            price = total([event.fields.get("price", "")])
-            SPEND[(NAME,)].inc(float(price))
-            await self._settle(event.id, price)
+        if event.rank == RANKS["completed"] and (
+            happened == "taken" or not await self._is_paid(event.id, token)
+        ):
+            await self._settle(event, token)
         await self._tell(event.id, session_id, state)
         return str(happened)
 
@@ -294,11 +295,20 @@ class Calls:
         else:
             await self._budget.settle(_paid_as(call_id), NAME, NOTHING)
 
-    async def _settle(self, call_id: str, price: Decimal) -> None:
-        """Book what a leg has cost; the first one that ends takes the place of the reservation."""
+    async def _settle(self, event: CallEvent, token: str) -> None:
+        """Book what a leg has cost; the first one that ends takes the place of the reservation.
+
+        Who dies over it has the event told again: a price may be booked twice, but is never lost.
+        """
+        price = total([event.fields.get("price", "")])
         if self._budget is not None:
             cost = Cost(How.TOLD, price=millionths(price))
-            await self._budget.settle(_paid_as(call_id), NAME, cost, PAYS)
+            await self._budget.settle(_paid_as(event.id), NAME, cost, PAYS)
+        await self._store.execute("HSET", keys.call(event.id), f"{PAID}{token}", 1)
+        SPEND[(NAME,)].inc(float(price))
+
+    async def _is_paid(self, call_id: str, token: str) -> bool:
+        return bool((await self._fields(call_id, f"{PAID}{token}"))[0])
 
     def _starting(
         self, call_id: str, leg: str, session: Session, side: str

@@ -9,12 +9,13 @@ import pytest
 from conf.protection import BudgetShare, Protection
 from gateway.conversations.session import Session
 from gateway.conversations.transcript import Transcript
+from gateway.errors import StoreUnavailable
 from gateway.protection.spending.budget import Budget
 from gateway.protection.spending.money import Allowance, Span
 from gateway.protection.spending.prices import MINUTE
 from gateway.providers.vonage.voice import IncomingCall
 from gateway.store import keys
-from gateway.store.pipeline import Store
+from gateway.store.pipeline import Store, connect
 from gateway.virtual_numbers.pool import Pool, VirtualNumber
 from tests.gateway.conversations.test_calls import (
     ANNA,
@@ -28,6 +29,7 @@ from tests.gateway.conversations.test_calls import (
     reported,
 )
 from tests.support.conversations import OpenedSessions
+from tests.support.servers.valkey import free_port
 
 # Ten minutes to a German number.
 RESERVED = Decimal(10 * MINUTE) / 1_000_000
@@ -108,3 +110,18 @@ async def test_the_leg_of_a_call_that_was_not_connected_is_paid_as_well(
 ) -> None:
     await ended(exchange, "CON-9", "0.01")
     assert Decimal("0.01") == await spent(exchange.store)
+
+
+async def test_what_a_leg_has_cost_is_booked_once_the_store_is_there_again(
+    exchange: Exchange,
+) -> None:
+    """The event is stored, the money is not: the provider tells it again."""
+    gone = connect(f"redis://127.0.0.1:{free_port()}/0")
+    failing = calls_on(exchange.store, budget=purse(gone, RESERVED))
+    told = reported("CON-9", "out completed", price="0.01")
+    with pytest.raises(StoreUnavailable):
+        await failing.event(told)
+    await gone.close()
+    for _ in range(2):
+        assert "repeated" == await exchange.calls.event(told)
+        assert Decimal("0.01") == await spent(exchange.store)
