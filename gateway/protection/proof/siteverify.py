@@ -74,8 +74,8 @@ SERVICES: Mapping[str, Service] = {
 class SiteVerifyProof:
     """Tokens of a service; url: who judges them in place of the service, '' = the service.
 
-    hosts: names of the sites whose pages may call, none = all. Each token is good once: the
-    service sees to that.
+    hosts: names of the sites whose pages may call, none = all; seconds: that an answer may take;
+    clock: monotonic. Each token is good once: the service sees to that.
     """
 
     def __init__(
@@ -86,6 +86,7 @@ class SiteVerifyProof:
         *,
         url: str = "",
         hosts: Collection[str] = (),
+        seconds: float = SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.field = service.field
@@ -96,7 +97,7 @@ class SiteVerifyProof:
         self._clock = clock
         self._said = -SILENCE_SECONDS
         self._client = HttpClient(
-            url or service.url, timeout=SECONDS, longest=MAX_ANSWER_BYTES, headers={}
+            url or service.url, timeout=seconds, longest=MAX_ANSWER_BYTES, headers={}
         )
 
     async def challenge(self, purpose: Purpose, pressure: float) -> Mapping[str, Any]:
@@ -133,8 +134,8 @@ class SiteVerifyProof:
 
     def _of_ours(self, document: Mapping[str, Any], purpose: Purpose) -> Worth:
         """Return whether a good token was made on a page of ours, for this endpoint."""
-        host, what = document.get("hostname"), document.get("action")
-        strange = self._hosts and host and host not in self._hosts
+        host, what = (document.get(name) for name in ("hostname", "action"))
+        strange = self._hosts and host and str(host).lower() not in self._hosts
         if strange or (what and what != action(purpose.endpoint)):
             return Worth.FOREIGN
         return Worth.ACCEPTED
