@@ -25,7 +25,7 @@ ALGORITHM = "PBKDF2/SHA-256"
 # One key in 256 begins so: who solves computes 256 on average, who checks computes one.
 PREFIX = "00"
 # Iterations for one key: without any pressure, and when nothing more is left.
-LEAST_COST, HIGHEST_COST = 1_000, 10_000
+LEAST_COST, HIGHEST_COST = 1_000, 20_000
 LIFETIME_SECONDS = 300
 # Clocks of processes differ: an answered challenge is remembered for longer than any is good for.
 REMEMBERED_SECONDS = LIFETIME_SECONDS + 60

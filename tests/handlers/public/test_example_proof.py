@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from handlers.public.texts import FORM, all_texts, with_solver
+from tests.support.proving import documented
 from tests.support.servers.processes import GatewayProcess
 from tests.support.servers.web_site import web_server
 
@@ -95,6 +96,20 @@ def shows_other_way(gateway: GatewayProcess, page: Page, words: str = TEXTS["ins
     press_send(page)
     expect(page.locator("#sms-answer")).to_have_text(words)
     expect(page.locator("#sms-form button[type=submit]")).to_be_enabled()
+
+
+def test_the_documented_script_solves_a_challenge(gateway: GatewayProcess, page: Page) -> None:
+    """For people without our form."""
+    page.goto(f"{gateway.url}/example.html")
+    exchange = """async () => {
+      const call = (more) => fetch("/message/", {
+        method: "POST", body: new URLSearchParams({ receiver: "+4917604069001", ...more }),
+      }).then((response) => response.json());
+      const { challenge } = await call({});
+      return call({ altcha: await solve(challenge) });
+    }"""
+    page.add_script_tag(content=documented("javascript"))
+    assert "ok" == page.evaluate(exchange)["status"]
 
 
 def test_the_form_has_the_vendored_solver_and_its_licence() -> None:

@@ -76,7 +76,7 @@ def opening(service: Service, standin: VonageStandin, redis_url: str) -> Opening
     async def opened(by: str = "turnstile", **options: object) -> AsyncIterator[Visitor]:
         standin.expect()
         named = {"by": by, "secret": SECRET, "site_key": SITE_KEY, "url": service.url}
-        given = {f"proof_{name}": value for name, value in named.items()}
+        given: dict[str, object] = {f"proof_{name}": value for name, value in named.items()}
         given |= {"proof": "always", "protection": "on", "same_text_seconds": 0}
         given |= {"form_link": LINK, "trusted_proxies": "127.0.0.1"}
         command = standin.options(redis_url, **given | options)
