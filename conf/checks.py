@@ -25,6 +25,9 @@ LONGEST_TIMEOUT = 15.0
 
 GOOD_PHONE_SECRET = 12
 
+# Who judges proofs without anybody else.
+ALTCHA = "altcha"
+
 # Names of options, and a check of their values that has a meaning only when all are right.
 _Check = tuple[tuple[str, ...], Callable[..., Iterator[str]]]
 
@@ -169,6 +172,24 @@ def _short_secret(secret: str) -> Iterator[str]:
         yield f"smssync_secret has fewer than {LEAST_SECRET} characters"
 
 
+def _half_proof(proof: str, by: str, site_key: str, secret: str) -> Iterator[str]:
+    if proof == "off" or by == ALTCHA:
+        return
+    named = {"proof_site_key": site_key, "proof_secret": secret}
+    yield from (f"{each} is not set: proof_by={by} needs it" for each in named if not named[each])
+
+
+def _idle_proof(proof: str, protection: str) -> Iterator[str]:
+    if proof != "off" and protection == "off":
+        yield "proof is without effect: protection is off"
+
+
+def _idle_proof_secret(by: str, site_key: str, secret: str, url: str) -> Iterator[str]:
+    if by == ALTCHA:
+        named = {"proof_site_key": site_key, "proof_secret": secret, "proof_url": url}
+        yield from (f"{each} is without effect: proof_by is {by}" for each in named if named[each])
+
+
 def _in_the_open(name: str) -> Callable[[str], Iterator[str]]:
     def check(url: str) -> Iterator[str]:
         if urlsplit(url).scheme == "http" and not is_here(url):
@@ -220,10 +241,16 @@ _CONTRADICTIONS: tuple[_Check, ...] = (
     (("nexmo_dlr_url", "webhook_token"), _long_receipt_url),
     (("smssync_secret", "smssync_devices_file"), _two_sources_of_phones),
     (("smssync_secret",), _short_secret),
+    (("proof", "proof_by", "proof_site_key", "proof_secret"), _half_proof),
     *((names, _half_credentials(names)) for names in _CREDENTIALS.values()),
 )
 _WARNINGS: tuple[_Check, ...] = (
-    *(((name,), _in_the_open(name)) for name in ("public_url", "nexmo_dlr_url", "flowroute_url")),
+    *(
+        ((name,), _in_the_open(name))
+        for name in ("public_url", "nexmo_dlr_url", "flowroute_url", "proof_url")
+    ),
+    (("proof", "protection"), _idle_proof),
+    (("proof_by", "proof_site_key", "proof_secret", "proof_url"), _idle_proof_secret),
     (("nexmo_domain", "nexmo_ssl"), _provider_in_the_open),
     (("provider_timeout",), _slow_provider),
     (("number_insight",), _ending_service),

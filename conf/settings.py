@@ -92,6 +92,19 @@ class Settings:
         25.0, "money that may be spent in a day (UTC), in the account's currency; 0 = any amount",
         minimum=0)
     budget_month: float = option(250.0, "the same in a month", minimum=0)
+    proof: str = option(
+        "off", "of which calls of message endpoints a proof of work is asked: off, always, or "
+        "pressure: when limits or budgets are nearly reached, or a rule limits the destination; "
+        "part of protection", check=values.one_of("off", "always", "pressure"))
+    proof_by: str = option(
+        "altcha", "who sets and judges proofs: altcha (this gateway itself), turnstile or hcaptcha",
+        check=values.one_of("altcha", "turnstile", "hcaptcha"))
+    proof_site_key: str = option(
+        "", "site key of turnstile or hcaptcha, which pages are told")
+    proof_secret: str = option("", "secret that belongs to it", secret=True)
+    proof_url: str = option(
+        "", "address at which their tokens are judged; empty: the service's own",
+        check=values.url)
     allowed_origins: str = option(
         "", "web sites whose pages may call the public endpoints, as https://www.example.com, "
         "separated by commas; empty: all", check=values.origins)

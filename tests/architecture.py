@@ -33,6 +33,7 @@ ROWS = (
     ("gateway.protection",),
     ("gateway.protection.limits", "gateway.protection.spending"),
     ("gateway.protection.destinations",),
+    ("gateway.protection.proof",),
     ("gateway.virtual_numbers",),
     ("gateway.messaging", "gateway.messaging.inbound"),
     ("gateway.messaging.sending",),

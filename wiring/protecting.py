@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 
 from conf.messages import MessageEndpoint
@@ -20,8 +20,14 @@ from gateway.monitoring.stats import Stats
 from gateway.protection.destinations.newcomers import Newcomers
 from gateway.protection.destinations.rule_gate import RuleGate
 from gateway.protection.destinations.rules import Rules
+from gateway.protection.limits.admission import Admission
 from gateway.protection.limits.layers import Layers
 from gateway.protection.limits.same_text import SameTexts
+from gateway.protection.proof.altcha import AltchaProof
+from gateway.protection.proof.base import Proof
+from gateway.protection.proof.gate import ProofGate, When
+from gateway.protection.proof.siteverify import SERVICES, SiteVerifyProof
+from gateway.protection.shared_key import SharedKey
 from gateway.protection.spending.adoption import Adoption
 from gateway.protection.spending.budget import Budget
 from gateway.protection.spending.money import Allowance, exchange_rates
@@ -94,6 +100,32 @@ def _address_limit(settings: Settings) -> Limit:
 def shops(settings: Settings, protection: Protection) -> Shops:
     """Return the shops, and whose pages may call."""
     return Shops(protection.sites, words(settings.allowed_origins), settings.public_url)
+
+
+def proofs(
+    settings: Settings,
+    protection: Protection,
+    store: Store,
+    budget: Budget,
+    closing: AsyncExitStack,
+) -> ProofGate:
+    """Return what asks for proofs; what has to be closed is given to ``closing``."""
+    service = SERVICES.get(settings.proof_by)
+    proof: Proof = (
+        SiteVerifyProof(
+            service,
+            settings.proof_secret,
+            settings.proof_site_key,
+            url=settings.proof_url,
+            hosts=shops(settings, protection).hosts,
+        )
+        if service
+        else AltchaProof(store, SharedKey(store))
+    )
+    closing.push_async_callback(proof.close)
+    when = When(settings.proof) if settings.protection != "off" else When.OFF
+    watch = settings.protection == "monitor"
+    return ProofGate(proof, when, Admission(store), budget, watch=watch)
 
 
 def budget(

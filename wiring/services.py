@@ -46,6 +46,7 @@ from gateway.protection.destinations.rule_gate import RuleGate
 from gateway.protection.limits.admission import Admission
 from gateway.protection.limits.layers import Layers
 from gateway.protection.limits.same_text import SameTexts
+from gateway.protection.proof.gate import ProofGate
 from gateway.protection.spending.budget import Budget
 from gateway.providers.vonage.insight import Insight
 from gateway.providers.vonage.numbers import NumbersApi
@@ -82,6 +83,7 @@ class Services:
     validation_limits: ValidationLimits
     layers: Layers
     admission: Admission
+    proofs: ProofGate
     same_texts: SameTexts
     rule_gate: RuleGate
     refusals: Refusals
@@ -289,6 +291,7 @@ def _open(
         validation_limits=protecting.validation_limits(settings, limiter),
         layers=protecting.layers(settings, limits, protection),
         admission=Admission(store, refusals),
+        proofs=protecting.proofs(settings, protection, store, budget, closing),
         same_texts=protecting.same_texts(settings, store),
         rule_gate=rule_gate,
         refusals=refusals,

@@ -121,6 +121,12 @@ VERDICTS = counted(
     action=("allow", "limit", "block"),
     by=("exempt", "range", "country", "calling_code", "new_country", "kind", "everything"),
 )
+PROOFS = counted(
+    "gateway_proofs",
+    "Proofs of work by what became of them; watched: one would have been asked for, if protection"
+    " did more than watch; unanswered: the service that judges them did not",
+    result="asked watched accepted wrong expired foreign replayed unanswered".split(),
+)
 WEBHOOKS = _children(
     Counter("gateway_webhooks", "Webhook calls by how they were taken", ("result",)),
     ("accepted", "ignored", "unusable", "unreadable", "unauthenticated"),

@@ -28,6 +28,11 @@ def same_text(digest: str, number: str) -> str:
     return f"same-text:{digest}:{{{number}}}"
 
 
+def proof(nonce: str) -> str:
+    """String: the challenge of this nonce was answered."""
+    return f"proof:{{{nonce}}}"
+
+
 def pace(name: str) -> str:
     """List of send times reserved under one provider key or sending number."""
     return f"pace:{{{name}}}"

@@ -10,7 +10,7 @@ import ujson
 
 from conf.messages import MessageEndpoint
 from conf.protection import Action
-from gateway.errors import BudgetExhausted, GatewayError, LimitExceeded
+from gateway.errors import BudgetExhausted, GatewayError, LimitExceeded, ProofNeeded
 from gateway.messaging.sending.messenger import Sent
 from gateway.protection.destinations.rules import ALLOWED
 from gateway.protection.limits.admission import Admitted, Allowance, Layer, LayerRefused
@@ -20,6 +20,7 @@ from gateway.providers.base import Outcome
 from gateway.telephony.phonenumber import PhoneNumber
 from handlers.public import rate_limit
 from handlers.public.base import PublicHandler
+from handlers.public.proof import prove
 
 # With these the receiver has the text, or may have it.
 SENT = (Outcome.ACCEPTED, Outcome.UNKNOWN)
@@ -30,7 +31,7 @@ class _Unanswerable(Exception):
 
 
 class MessageHandler(PublicHandler):
-    """``GET|POST <path>?receiver=[&country=]``: limits, presence, validity, opt-out, then send.
+    """``GET|POST <path>?receiver=[&country=]``: limits, presence, validity, opt-out, proof, send.
 
     Subclass it for a text or a sender that depends on the request; README shows how.
     """
@@ -62,11 +63,15 @@ class MessageHandler(PublicHandler):
     async def get(self, *_: str) -> None:
         """Answer the contract's bodies; the endpoint's own errors are HTTP 200."""
         try:
-            await self._message(await self._receiver())
+            number = await self._receiver()
+            await self._prove(number)
+            await self._message(number)
         except _Unanswerable as error:
             self.fail(str(error))
         except LimitExceeded as error:  # the budget's, too
             self.limited(error)
+        except ProofNeeded as error:
+            self.reply_error(error)
 
     post = get
 
@@ -102,6 +107,17 @@ class MessageHandler(PublicHandler):
         if self._verdict.action is Action.BLOCK:
             raise _Unanswerable("receiver_validation")
         return number
+
+    async def _prove(self, number: PhoneNumber) -> None:
+        call = Call(self.client_address, number.person, self._shop)
+        await prove(
+            self.services,
+            self.endpoint,
+            call,
+            verdict=self._verdict,
+            given=self.given,
+            admit=self._admit,
+        )
 
     async def _message(self, number: PhoneNumber) -> None:
         """Send the text to a number, or answer what the same text was answered just before."""

@@ -19,6 +19,7 @@ LIBRARIES = {
     "tornado.web": ("handlers", "gateway.emulator", "app"),
     "phonenumbers": ("gateway.telephony",),
     "redis": ("gateway.store",),
+    "altcha": ("gateway.protection.proof.altcha",),
     "os.environ": ("app",),
     "sys.argv": ("app",),
 }

@@ -138,6 +138,7 @@ NEW_KEYS = {
     "idempotency:{<digest>}",
     "newcomers",
     "pace:{<key>}:<flow>",
+    "proof:{<nonce of a challenge>}",
     "same-text:<digest>:{<number>}",
     "share:<class>:<part>:{<what>}",
     "spent:{<jti>}",
