@@ -42,10 +42,12 @@ from gateway.messaging.outbox.worker import OutboxWorker
 from gateway.messaging.receipts import Receipts
 from gateway.messaging.sending.messenger import Messenger
 from gateway.monitoring.stats import Stats
+from gateway.protection.callers import Callers
 from gateway.protection.destinations.rule_gate import RuleGate
 from gateway.protection.limits.admission import Admission
 from gateway.protection.limits.layers import Layers
 from gateway.protection.limits.same_text import SameTexts
+from gateway.protection.shared_key import SharedKey
 from gateway.protection.spending.budget import Budget
 from gateway.providers.vonage.insight import Insight
 from gateway.providers.vonage.numbers import NumbersApi
@@ -83,6 +85,7 @@ class Services:
     layers: Layers
     admission: Admission
     same_texts: SameTexts
+    callers: Callers
     rule_gate: RuleGate
     refusals: Refusals
     messenger: Messenger
@@ -290,6 +293,7 @@ def _open(
         layers=protecting.layers(settings, limits, protection),
         admission=Admission(store, refusals),
         same_texts=protecting.same_texts(settings, store),
+        callers=Callers(SharedKey(store)),
         rule_gate=rule_gate,
         refusals=refusals,
         messenger=messenger,
