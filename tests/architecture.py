@@ -36,6 +36,7 @@ ROWS = (
     ("gateway.virtual_numbers",),
     ("gateway.messaging", "gateway.messaging.inbound"),
     ("gateway.messaging.sending",),
+    ("gateway.protection.rehearsal",),
     ("gateway.messaging.outbox",),
     ("gateway.conversations",),
     ("gateway.smssync",),
@@ -45,7 +46,7 @@ ROWS = (
     ("handlers.operation", "handlers.public", "handlers.admin", "handlers.webhooks"),
     ("handlers.console",),
     ("handlers.routes",),
-    ("app",),
+    ("app", "gateway.protection.__main__"),
 )
 
 

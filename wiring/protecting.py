@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -22,6 +22,8 @@ from gateway.protection.destinations.rule_gate import RuleGate
 from gateway.protection.destinations.rules import Rules
 from gateway.protection.limits.layers import Layers
 from gateway.protection.limits.same_text import SameTexts
+from gateway.protection.rehearsal.rehearsals import Rehearsals
+from gateway.protection.rehearsal.terms import by_path
 from gateway.protection.spending.adoption import Adoption
 from gateway.protection.spending.budget import Budget
 from gateway.protection.spending.money import Allowance, exchange_rates
@@ -115,4 +117,25 @@ def budget(
         protection,
         adopted=adoption.limits,
         endpoints=(each.path for each in endpoints),
+    )
+
+
+def rehearsals(
+    settings: Settings,
+    protection: Protection,
+    endpoints: Sequence[MessageEndpoint],
+    *,
+    history: History,
+    budget: Budget,
+) -> Rehearsals:
+    """Return what plays other terms over the messages of the log."""
+    return Rehearsals(
+        history,
+        budget,
+        protection,
+        message_limits(settings),
+        by_path(endpoints),
+        mode=settings.protection,
+        days=settings.message_log_days,
+        receipts=asks_for_receipts(settings),
     )

@@ -47,6 +47,7 @@ from gateway.protection.destinations.rule_gate import RuleGate
 from gateway.protection.limits.admission import Admission
 from gateway.protection.limits.layers import Layers
 from gateway.protection.limits.same_text import SameTexts
+from gateway.protection.rehearsal.rehearsals import Rehearsals
 from gateway.protection.shared_key import SharedKey
 from gateway.protection.spending.budget import Budget
 from gateway.providers.vonage.insight import Insight
@@ -90,6 +91,7 @@ class Services:
     refusals: Refusals
     messenger: Messenger
     budget: Budget
+    rehearsals: Rehearsals
     receipts: Receipts
     history: History
     admin: AdminGate
@@ -298,6 +300,9 @@ def _open(
         refusals=refusals,
         messenger=messenger,
         budget=budget,
+        rehearsals=protecting.rehearsals(
+            settings, protection, endpoints, history=history, budget=budget
+        ),
         receipts=receipts,
         history=history,
         admin=admin,

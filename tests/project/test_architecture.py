@@ -19,8 +19,8 @@ LIBRARIES = {
     "tornado.web": ("handlers", "gateway.emulator", "app"),
     "phonenumbers": ("gateway.telephony",),
     "redis": ("gateway.store",),
-    "os.environ": ("app",),
-    "sys.argv": ("app",),
+    "os.environ": ("app", "gateway.protection.__main__"),
+    "sys.argv": ("app", "gateway.protection.__main__"),
 }
 
 
