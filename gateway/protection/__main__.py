@@ -75,9 +75,10 @@ class Asked:
 
 def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     """Print the report; return the exit status."""
-    if not argv or {"-h", "--help"} & set(argv) or argv[0] != "rehearse":
+    wants_help = bool({"-h", "--help"} & set(argv))
+    if wants_help or argv[:1] != ["rehearse"]:
         print(f"usage: python -m gateway.protection rehearse FILE [options]\n{HELP}")
-        return 0 if argv[1:] or {"-h", "--help"} & set(argv) else 2
+        return 0 if wants_help else 2
     asked = read(argv[1:], environ)
     try:
         report = asyncio.run(rehearsed(asked))
