@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -52,6 +53,7 @@ class Rehearsals:
         self._endpoints = endpoints
         self._mode = mode
         self._receipts = receipts
+        self._one_at_a_time = asyncio.Lock()
         self.days = days
 
     @property
@@ -86,7 +88,8 @@ class Rehearsals:
             if newest > report.begin:
                 report.begin = newest
                 report.cut = f"Only the newest {bounds.messages:,} messages are played here."
-        await rehearse(self._messages(since, progress), tried, present, report, stop=stop)
+        async with self._one_at_a_time:
+            await rehearse(self._messages(since, progress), tried, present, report, stop=stop)
         if report.end < now:
             report.cut = f"It was ended after {bounds and bounds.seconds:g} s of work, at the "
             report.cut += f"messages of {moment(report.end)}."
