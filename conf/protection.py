@@ -6,7 +6,7 @@ Without a file ``Protection()`` holds, whose defaults conf/examples/protection.t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from math import isnan
@@ -193,7 +193,10 @@ DEFAULT_LIMITS = (
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """All that the file says; limits: those by something replace all defaults by the same."""
+    """All that the file says; limits: those by something replace all defaults by the same.
+
+    file: which one says it, '' = none.
+    """
 
     rules: tuple[Rule, ...] = ()
     own_limits: tuple[LayerLimit, ...] = ()
@@ -203,6 +206,7 @@ class Protection:
     sites: tuple[Site, ...] = ()
     exempt: tuple[Exempt, ...] = ()
     new_country: NewCountry = NewCountry()
+    file: str = field(default="", compare=False)
 
     @property
     def limits(self) -> tuple[LayerLimit, ...]:
@@ -212,9 +216,12 @@ class Protection:
         return kept + self.own_limits
 
 
-def read_protection_file(file: Path) -> tuple[Protection, list[str]]:
-    """Return what the TOML file declares, as far as it is sound, and one line for each problem."""
-    found, problems = read_kinds(file, _KINDS)
+def read_protection_file(file: Path, written: str | None = None) -> tuple[Protection, list[str]]:
+    """Return what the TOML file declares, as far as it is sound, and one line for each problem.
+
+    written: what it would say, in place of what it says.
+    """
+    found, problems = read_kinds(file, _KINDS, written=written)
     return (
         Protection(
             rules=tuple(found["rule"]),
@@ -225,6 +232,7 @@ def read_protection_file(file: Path) -> tuple[Protection, list[str]]:
             sites=tuple(found["site"]),
             exempt=tuple(found["exempt"]),
             new_country=next(iter(found["new_country"]), NewCountry()),
+            file=str(file),
         ),
         problems,
     )

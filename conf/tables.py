@@ -54,13 +54,16 @@ def read_tables(
 
 
 def read_kinds(
-    file: Path, kinds: Mapping[str, Kind], *, secret: bool = False
+    file: Path, kinds: Mapping[str, Kind], *, secret: bool = False, written: str | None = None
 ) -> tuple[dict[str, list[Any]], list[str]]:
-    """Do the same for a file with tables of several kinds, by their names."""
+    """Do the same for a file with tables of several kinds, by their names.
+
+    written: what such a file would say, in place of what it says.
+    """
     found: dict[str, list[Any]] = {name: [] for name in kinds}
     where = shown(str(file), 200)
     try:
-        content = _parsed(file, secret=secret)
+        content = _parsed(file, secret=secret, written=written)
     except ValueError as reason:
         return found, [f"{where}: {reason}"]
     problems = [f"{where}: unknown key {shown(key)}" for key in content if key not in kinds]
@@ -107,10 +110,10 @@ def whole(value: object) -> int:
     return value
 
 
-def _parsed(file: Path, *, secret: bool) -> dict[str, Any]:
+def _parsed(file: Path, *, secret: bool, written: str | None) -> dict[str, Any]:
     """Return the content of a TOML file; raises ValueError with the reason why it cannot."""
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8") if written is None else written)
     except FileNotFoundError:
         raise ValueError("there is no such file") from None
     except OSError as error:

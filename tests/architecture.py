@@ -37,6 +37,7 @@ ROWS = (
     ("gateway.virtual_numbers",),
     ("gateway.messaging", "gateway.messaging.inbound"),
     ("gateway.messaging.sending",),
+    ("gateway.protection.rehearsal",),
     ("gateway.messaging.outbox",),
     ("gateway.conversations",),
     ("gateway.smssync",),
@@ -46,7 +47,7 @@ ROWS = (
     ("handlers.operation", "handlers.public", "handlers.admin", "handlers.webhooks"),
     ("handlers.console",),
     ("handlers.routes",),
-    ("app",),
+    ("app", "gateway.protection.__main__"),
 )
 
 

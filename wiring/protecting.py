@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 
@@ -27,6 +27,8 @@ from gateway.protection.proof.altcha import AltchaProof
 from gateway.protection.proof.base import Proof
 from gateway.protection.proof.gate import ProofGate, When
 from gateway.protection.proof.siteverify import SERVICES, SiteVerifyProof
+from gateway.protection.rehearsal.rehearsals import Rehearsals
+from gateway.protection.rehearsal.terms import by_path
 from gateway.protection.shared_key import SharedKey
 from gateway.protection.spending.adoption import Adoption
 from gateway.protection.spending.budget import Budget
@@ -106,6 +108,7 @@ def proofs(
     settings: Settings,
     protection: Protection,
     store: Store,
+    shared_key: SharedKey,
     budget: Budget,
     closing: AsyncExitStack,
 ) -> ProofGate:
@@ -120,7 +123,7 @@ def proofs(
             hosts=shops(settings, protection).hosts,
         )
         if service
-        else AltchaProof(store, SharedKey(store))
+        else AltchaProof(store, shared_key)
     )
     closing.push_async_callback(proof.close)
     when = When(settings.proof) if settings.protection != "off" else When.OFF
@@ -147,4 +150,25 @@ def budget(
         protection,
         adopted=adoption.limits,
         endpoints=(each.path for each in endpoints),
+    )
+
+
+def rehearsals(
+    settings: Settings,
+    protection: Protection,
+    endpoints: Sequence[MessageEndpoint],
+    *,
+    history: History,
+    budget: Budget,
+) -> Rehearsals:
+    """Return what plays other terms over the messages of the log."""
+    return Rehearsals(
+        history,
+        budget,
+        protection,
+        message_limits(settings),
+        by_path(endpoints),
+        mode=settings.protection,
+        days=settings.message_log_days,
+        receipts=asks_for_receipts(settings),
     )

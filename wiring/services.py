@@ -42,11 +42,14 @@ from gateway.messaging.outbox.worker import OutboxWorker
 from gateway.messaging.receipts import Receipts
 from gateway.messaging.sending.messenger import Messenger
 from gateway.monitoring.stats import Stats
+from gateway.protection.callers import Callers
 from gateway.protection.destinations.rule_gate import RuleGate
 from gateway.protection.limits.admission import Admission
 from gateway.protection.limits.layers import Layers
 from gateway.protection.limits.same_text import SameTexts
 from gateway.protection.proof.gate import ProofGate
+from gateway.protection.rehearsal.rehearsals import Rehearsals
+from gateway.protection.shared_key import SharedKey
 from gateway.protection.spending.budget import Budget
 from gateway.providers.vonage.insight import Insight
 from gateway.providers.vonage.numbers import NumbersApi
@@ -85,10 +88,12 @@ class Services:
     admission: Admission
     proofs: ProofGate
     same_texts: SameTexts
+    callers: Callers
     rule_gate: RuleGate
     refusals: Refusals
     messenger: Messenger
     budget: Budget
+    rehearsals: Rehearsals
     receipts: Receipts
     history: History
     admin: AdminGate
@@ -172,7 +177,7 @@ def _open(
     closing.push_async_callback(store.close)
     insight, numbers_api = _apis(settings, closing)
 
-    refusals = Refusals(store)
+    shared_key, refusals = SharedKey(store), Refusals(store)
     limiter = Limiter(store, refusals)
     limits = protecting.message_limits(settings)
     answers = from_settings.answers(settings, limiter)
@@ -291,12 +296,16 @@ def _open(
         validation_limits=protecting.validation_limits(settings, limiter),
         layers=protecting.layers(settings, limits, protection),
         admission=Admission(store, refusals),
-        proofs=protecting.proofs(settings, protection, store, budget, closing),
+        proofs=protecting.proofs(settings, protection, store, shared_key, budget, closing),
         same_texts=protecting.same_texts(settings, store),
+        callers=Callers(shared_key),
         rule_gate=rule_gate,
         refusals=refusals,
         messenger=messenger,
         budget=budget,
+        rehearsals=protecting.rehearsals(
+            settings, protection, endpoints, history=history, budget=budget
+        ),
         receipts=receipts,
         history=history,
         admin=admin,

@@ -12,7 +12,8 @@ from conf.messages import MessageEndpoint
 from conf.protection import Action
 from gateway.errors import BudgetExhausted, GatewayError, LimitExceeded, ProofNeeded
 from gateway.messaging.sending.messenger import Sent
-from gateway.protection.destinations.rules import ALLOWED
+from gateway.protection.callers import Caller
+from gateway.protection.destinations.rules import ALLOWED, Basis
 from gateway.protection.limits.admission import Admitted, Allowance, Layer, LayerRefused
 from gateway.protection.limits.layers import Call
 from gateway.protection.limits.same_text import Attempt
@@ -40,6 +41,7 @@ class MessageHandler(PublicHandler):
     _allowance: Allowance | None = None
     _shop = ""  # the site that the call names
     _verdict = ALLOWED  # of the rules, on the receiver
+    _caller = Caller()
 
     def initialize(self, endpoint: MessageEndpoint, **kwargs: object) -> None:
         """Take the endpoint that this route serves."""
@@ -122,11 +124,12 @@ class MessageHandler(PublicHandler):
     async def _message(self, number: PhoneNumber) -> None:
         """Send the text to a number, or answer what the same text was answered just before."""
         same_texts, text = self.services.same_texts, self.text(number)
-        opted_out, attempt = await asyncio.gather(
+        opted_out, attempt, self._caller = await asyncio.gather(
             self.services.optouts.is_out(number.e164),
             same_texts.begin(number.person, self.endpoint.path, self.sender(number), text),
+            self.services.callers.of(self.client_address),
         )
-        call = Call(self.client_address, number.person, self._shop)
+        call = Call(self.client_address, number.person, self._shop, self._caller.known_as)
         by_caller = self.layers.caller(call)
         if opted_out:
             await asyncio.gather(self._admit(by_caller), same_texts.free(attempt))
@@ -151,7 +154,7 @@ class MessageHandler(PublicHandler):
         admitted = Admitted()
         try:
             admitted = await self._admit(layers)
-            sent = await self._send(number, text, attempt)
+            sent = await self._send(number, text, attempt, admitted)
         except Exception as error:
             # What the budget refuses is counted by no limit.
             undone = admitted if isinstance(error, BudgetExhausted) else Admitted()
@@ -162,7 +165,9 @@ class MessageHandler(PublicHandler):
             raise
         return _answer(number, sent.id, ok=sent.ok)
 
-    async def _send(self, number: PhoneNumber, text: str, attempt: Attempt) -> Sent:
+    async def _send(
+        self, number: PhoneNumber, text: str, attempt: Attempt, admitted: Admitted
+    ) -> Sent:
         async def decided(sent: Sent) -> None:
             same_texts, newcomers = self.services.same_texts, self.services.rule_gate.newcomers
             if sent.outcome in SENT:
@@ -181,8 +186,19 @@ class MessageHandler(PublicHandler):
             source=self.endpoint.path,
             site=self._shop,
             message_id=attempt.id,
+            notes=self._notes(admitted),
             decided=decided,
         )
+
+    def _notes(self, admitted: Admitted) -> dict[str, str]:
+        """Return what the message's record says of the call, for rehearsals."""
+        notes = {"caller": self._caller.note}
+        if admitted.counts:
+            _, counted = admitted.counts[0]
+            notes["counted"] = str(counted)
+        if self._verdict.basis is Basis.NEW_COUNTRY:
+            notes["new_country"] = "1"
+        return notes
 
     async def _admit(self, layers: Sequence[Layer]) -> Admitted:
         admitted = await self.services.admission.admit(layers)

@@ -20,8 +20,8 @@ LIBRARIES = {
     "phonenumbers": ("gateway.telephony",),
     "redis": ("gateway.store",),
     "altcha": ("gateway.protection.proof.altcha",),
-    "os.environ": ("app",),
-    "sys.argv": ("app",),
+    "os.environ": ("app", "gateway.protection.__main__"),
+    "sys.argv": ("app", "gateway.protection.__main__"),
 }
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from conf.protection import DEFAULT_RULES, Action, Protection, Rule, Special
 from gateway.access.limiter import Limit
-from gateway.protection.destinations.newcomers import Newcomers, limit_class
+from gateway.protection.destinations.newcomers import limit_class
 from gateway.protection.exempt import by_person
 from gateway.telephony import destinations, phonenumber, plans
 from gateway.telephony.phonenumber import NEWER, PhoneNumber, mask
@@ -60,6 +61,13 @@ ALLOWED = Verdict(Action.ALLOW, Basis.EVERYTHING, "*")
 _Place = tuple[Basis, str, str]
 
 
+class NewCountries(Protocol):
+    """Knows which countries are new to which endpoint."""
+
+    def limit(self, endpoint: str, place: str) -> Limit | None:
+        """Return what an endpoint may send to a country (or calling code), None: it is known."""
+
+
 class Rules:
     """Judges destinations: the narrowest rule that fits decides.
 
@@ -69,7 +77,7 @@ class Rules:
     before a default.
     """
 
-    def __init__(self, protection: Protection, newcomers: Newcomers) -> None:
+    def __init__(self, protection: Protection, newcomers: NewCountries) -> None:
         self.exempt = by_person(protection.exempt)
         self._newcomers = newcomers
         self._rules = {place_of(each): each for each in (*DEFAULT_RULES, *protection.rules)}

@@ -5,11 +5,9 @@ What does not depend on the call is resolved once for each endpoint.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from conf.messages import MessageEndpoint
 from conf.protection import DAY, HOUR, By, LayerLimit, Mode, Protection
@@ -30,11 +28,26 @@ USUAL_ADDRESS, USUAL_RECEIVER = Limit(10, HOUR), Limit(5, DAY)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What limits depend on; address: of the client; to: E.164 of the person, '' = nobody yet."""
+    """What limits depend on; address: of the client; to: E.164 of the person, '' = nobody yet.
+
+    known_as: the caller among those who wrote to a number, a digest, as no list of who wrote to
+    whom is meant; a call that has ``to`` needs it.
+    """
 
     address: str
     to: str = ""
     site: str = ""
+    known_as: str = ""
+
+    @property
+    def visitor(self) -> str:
+        """Under what calls of the address are counted."""
+        return limit_subject(self.address)
+
+    @property
+    def network(self) -> str:
+        """Its IPv6 /48, '' for IPv4."""
+        return network_subject(self.address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +78,7 @@ class EndpointLayer:
 
     def _spare(self, call: Call) -> Spare:
         if self.spare is SpareKind.CALLERS:
-            return Spare(self.spare, _digest(call.address))
+            return Spare(self.spare, call.known_as)
         if self.spare is SpareKind.SHARE:
             return Spare(self.spare, calling_code(call.to), max(1, self.limit.amount // SHARE))
         return NOTHING_SPARE
@@ -201,17 +214,6 @@ def _named(limits: Iterable[LayerLimit]) -> list[tuple[str, LayerLimit]]:
     return found
 
 
-@lru_cache(maxsize=4096)
-def _digest(address: str) -> str:
-    """Return by what a caller is known among those who wrote to a number or a range of numbers.
-
-    His network, as an IPv6 customer has thousands of addresses; a digest, as no list of who wrote
-    to whom is meant.
-    """
-    caller = network_subject(address) or limit_subject(address)
-    return hashlib.blake2b(caller.encode(), digest_size=12).hexdigest()
-
-
 # By these nobody can lock somebody else out; DESIGN.md tells how.
 _SPARES = {
     By.ADDRESS: SpareKind.NOBODY,
@@ -224,8 +226,8 @@ _SPARES = {
     By.ALL: SpareKind.SHARE,
 }
 _SUBJECTS: dict[By, Callable[[Call, str], str]] = {
-    By.ADDRESS: lambda call, path: limit_subject(call.address),
-    By.NETWORK: lambda call, path: network_subject(call.address),
+    By.ADDRESS: lambda call, path: call.visitor,
+    By.NETWORK: lambda call, path: call.network,
     By.RECEIVER: lambda call, path: call.to,
     By.RANGE: lambda call, path: number_range(call.to),
     By.CALLING_CODE: lambda call, path: calling_code(call.to),

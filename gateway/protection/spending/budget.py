@@ -177,6 +177,13 @@ class Budget:
 
     # -- the limits
 
+    async def usual(self) -> Allowance:
+        """Return what holds for everything together unless it is raised; changes nothing."""
+        if self._allowance is not None:
+            return self._allowance
+        day, month = await self._store.execute("HMGET", keys.BUDGET_LIMITS, "day", "month")
+        return await self._adopted() if day is None else Allowance(int(day), int(month))
+
     async def adopt(self) -> None:
         """Set the limits that no option sets, unless that was done before; said in the log."""
         async with self._adopting:

@@ -10,7 +10,7 @@ from handlers.console.pages import (
     phones,
     virtual_numbers,
 )
-from handlers.console.pages.protection import budget, limits
+from handlers.console.pages.protection import budget, limits, rehearsal
 
 ROUTES = [
     *overview.ROUTES,
@@ -21,4 +21,5 @@ ROUTES = [
     *phones.ROUTES,
     *limits.ROUTES,
     *budget.ROUTES,
+    *rehearsal.ROUTES,
 ]

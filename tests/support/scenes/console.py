@@ -92,6 +92,7 @@ PAGES = (
     "/console/devices/{device}",
     "/console/limits",
     "/console/budget",
+    "/console/rehearsal",
     "/console/handsets",
     "/console/sign-in",
     "/console/no-such-page",

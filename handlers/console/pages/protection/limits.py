@@ -192,7 +192,8 @@ async def look(
     Without a number it meets no limit of one.
     """
     own, layers = services.message_limits.of(endpoint), services.layers.of(endpoint)
-    call = Call(address, number.person if number else "")
+    caller = await services.callers.of(address)
+    call = Call(address, number.person if number else "", known_as=caller.known_as)
     by_caller = layers.caller(call)
     met = [*by_caller, *(layers.message(call) if call.to else ())]
     looks, destination, proof = await asyncio.gather(
