@@ -32,6 +32,7 @@ ROWS = (
     ("gateway.access",),
     ("gateway.protection",),
     ("gateway.protection.limits", "gateway.protection.spending"),
+    ("gateway.protection.links",),
     ("gateway.protection.destinations",),
     ("gateway.virtual_numbers",),
     ("gateway.messaging", "gateway.messaging.inbound"),

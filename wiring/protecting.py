@@ -22,6 +22,9 @@ from gateway.protection.destinations.rule_gate import RuleGate
 from gateway.protection.destinations.rules import Rules
 from gateway.protection.limits.layers import Layers
 from gateway.protection.limits.same_text import SameTexts
+from gateway.protection.links.breaker import Breaker
+from gateway.protection.links.conversions import Conversions
+from gateway.protection.links.short_links import ShortLinks, Usual
 from gateway.protection.spending.adoption import Adoption
 from gateway.protection.spending.budget import Budget
 from gateway.protection.spending.money import Allowance, exchange_rates
@@ -55,16 +58,38 @@ def same_texts(settings: Settings, store: Store) -> SameTexts:
     return SameTexts(store, seconds, lease=lease, watch=watch)
 
 
+def short_links(
+    settings: Settings, protection: Protection, endpoints: Iterable[MessageEndpoint]
+) -> ShortLinks:
+    """Return what writes links into texts, and knows where they lead."""
+    usual = Usual(settings.form_link, settings.link_ios, settings.link_android)
+    links = ShortLinks(settings.public_url, protection.sites, usual)
+    links.serve(endpoints)
+    return links
+
+
+_MODES = {"on": Mode.ENFORCE, "monitor": Mode.MONITOR, "off": Mode.OFF}
+
+
+def breaker(
+    settings: Settings, store: Store, conversions: Conversions, protection: Protection
+) -> Breaker:
+    """Return what takes ranges out of service whose links nobody opens."""
+    modes = {protection.breaker.mode, _MODES[settings.protection]}
+    mode = next(each for each in (Mode.OFF, Mode.MONITOR, Mode.ENFORCE) if each in modes)
+    return Breaker(store, conversions, protection.breaker, mode)
+
+
 def rule_gate(
-    settings: Settings, store: Store, limiter: Limiter, protection: Protection
+    settings: Settings, store: Store, limiter: Limiter, protection: Protection, breaker: Breaker
 ) -> RuleGate:
     """Return what judges the destinations of public messages, as far as ``protection`` has it."""
-    mode = {"on": Mode.ENFORCE, "monitor": Mode.MONITOR, "off": Mode.OFF}[settings.protection]
+    mode = _MODES[settings.protection]
     policy = protection.new_country
     if mode is Mode.OFF:
         policy = replace(policy, amount=0)
     newcomers = Newcomers(store, policy, receipts=asks_for_receipts(settings))
-    return RuleGate(Rules(protection, newcomers), newcomers, limiter, mode)
+    return RuleGate(Rules(protection, newcomers), newcomers, limiter, mode, breaker)
 
 
 async def learn_countries(rule_gate: RuleGate, history: History) -> None:

@@ -51,7 +51,8 @@ class Message:
 
     sender: E.164 or a name; text: '' when it stands in a session's log alone; source: which
     endpoint asked; outcome, code, error, price, network: of the provider's answer, '' = unknown;
-    site: for which shop; events: in order of time, those of a message that was asked for alone.
+    site: for which shop; link: the code of its short link; clicked: when that was first opened
+    (ms), 0 = never; events: in order of time, those of a message that was asked for alone.
     """
 
     id: str
@@ -70,6 +71,8 @@ class Message:
     price: str
     network: str
     site: str = ""
+    link: str = ""
+    clicked: int = 0
     events: Sequence[Event] = ()
 
 
@@ -184,6 +187,8 @@ def _message(message_id: str, fields: Mapping[str, str]) -> Message:
         provider=fields.get("provider", ""),
         source=fields.get("source", ""),
         site=fields.get("site", ""),
+        link=fields.get("link", ""),
+        clicked=int(fields.get("clicked", 0)),
         session=fields.get("session", ""),
         outcome=fields.get("outcome", ""),
         code=fields.get("code", ""),

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import ujson
 
 from conf.messages import MessageEndpoint
 from conf.protection import Action
-from gateway.errors import BudgetExhausted, GatewayError, LimitExceeded
+from gateway.errors import BudgetExhausted, GatewayError, LimitExceeded, StoreUnavailable
 from gateway.messaging.sending.messenger import Sent
 from gateway.protection.destinations.rules import ALLOWED
 from gateway.protection.limits.admission import Admitted, Allowance, Layer, LayerRefused
 from gateway.protection.limits.layers import Call
 from gateway.protection.limits.same_text import Attempt
+from gateway.protection.links.short_links import Written
 from gateway.providers.base import Outcome
 from gateway.telephony.phonenumber import PhoneNumber
 from handlers.public import rate_limit
@@ -147,26 +149,37 @@ class MessageHandler(PublicHandler):
         return _answer(number, sent.id, ok=sent.ok)
 
     async def _send(self, number: PhoneNumber, text: str, attempt: Attempt) -> Sent:
+        linked = self.services.short_links.write(text, self.endpoint.path, self._shop)
+
         async def decided(sent: Sent) -> None:
             same_texts, newcomers = self.services.same_texts, self.services.rule_gate.newcomers
             if sent.outcome in SENT:
                 answer = ujson.dumps(_answer(number, sent.id, ok=sent.ok))
-                told = [same_texts.keep(attempt, answer)]
+                told = [same_texts.keep(attempt, answer), self._count(linked, number)]
             else:
                 told = [same_texts.free(attempt)]
             if sent.ok:
                 told.append(newcomers.taken(self.endpoint.path, number.e164))
             await asyncio.gather(*told)
 
+        noted = [self.services.clicks.note(linked.code, attempt.id)] if linked.code else []
         return await self.services.messenger.send(
             number.e164,
-            text,
+            linked.text,
             self.sender(number),
             source=self.endpoint.path,
             site=self._shop,
             message_id=attempt.id,
+            notes={"link": linked.code} if linked.code else {},
+            besides=noted,
             decided=decided,
         )
+
+    async def _count(self, linked: Written, number: PhoneNumber) -> None:
+        """Count a message with a link as sent; one more or less is no reason to fail."""
+        if linked.code:
+            with suppress(StoreUnavailable):
+                await self.services.conversions.sent(linked.source, number.person)
 
     async def _admit(self, layers: Sequence[Layer]) -> Admitted:
         admitted = await self.services.admission.admit(layers)
