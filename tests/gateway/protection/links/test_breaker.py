@@ -393,10 +393,10 @@ async def test_all_processes_know_within_seconds_and_one_decides(
         others.append(Breaker(each, conversions, Policy()))
     await asyncio.gather(*(each.look_after() for each in others))
     assert await stores[0].execute("EXISTS", keys.LINKS_TURN)
-    for each in others:
-        await each.look()
-        assert State.BLOCKED is each.entries[RANGE].state
-        assert 1 == each.entries[RANGE].times
+    for breaker in others:
+        await breaker.look()
+        assert State.BLOCKED is breaker.entries[RANGE].state
+        assert 1 == breaker.entries[RANGE].times
 
 
 async def test_decided_by_all_at_once_it_is_decided_once(world: World, stores: list[Store]) -> None:
