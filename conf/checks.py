@@ -12,7 +12,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from conf.devices import LEAST_SECRET, Device
-from conf.messages import MessageEndpoint, limit_problems, sender_warning
+from conf.messages import (
+    MAX_TEXT_CHARACTERS,
+    PLACEHOLDER,
+    MessageEndpoint,
+    limit_problems,
+    sender_warning,
+    with_link,
+)
 from conf.protection import Protection, Site
 from conf.providers import PROVIDERS, is_phone
 from conf.tables import shown
@@ -100,6 +107,35 @@ def device_contradictions(provider: str, devices: Sequence[Device]) -> list[str]
     if is_phone(provider) and name not in {device.name for device in devices}:
         return [f"provider {shown(provider)}: there is no such SMSsync phone"]
     return []
+
+
+def link_problems(
+    values: Mapping[str, Any],
+    wrong: frozenset[str],
+    endpoints: Sequence[MessageEndpoint],
+    sites: Sequence[Site],
+) -> Iterator[str]:
+    """Yield a line for each text whose ``{link}`` leads nowhere, or whose link has no address.
+
+    Nothing is said about what rests on an option that is wrong already.
+    """
+    has_default = bool(values["form_link"]) or "form_link" in wrong
+    everywhere = has_default or (bool(endpoints) and all(each.link for each in endpoints))
+    texts = [(each.path, each.text, bool(each.link) or has_default) for each in endpoints]
+    texts += [(f"site {e.key}", e.message, bool(e.link) or everywhere) for e in sites]
+    for whose, text, leads_somewhere in texts:
+        name = f"the message of {whose}"
+        if PLACEHOLDER not in text:
+            continue
+        if not leads_somewhere:
+            yield f"{name}: {PLACEHOLDER} leads nowhere: set link beside it, or form_link"
+        if not (values["public_url"] or values["development_mode"] or "public_url" in wrong):
+            yield f"{name}: {PLACEHOLDER} is a link of this gateway: set public_url"
+        elif (length := len(with_link(text, values["public_url"]))) > MAX_TEXT_CHARACTERS:
+            yield (
+                f"{name}: with its link the text has {length} characters, at most"
+                f" {MAX_TEXT_CHARACTERS} can be sent"
+            )
 
 
 def unknown_sites(protection: Protection) -> list[str]:

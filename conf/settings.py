@@ -51,7 +51,8 @@ class Settings:
         "webhook_token nor a signature secret is set; implied by development_mode")
 
     message: str = option(
-        "", "text of the default message endpoint; needs sender too", check=values.message)
+        "", "text of the default message endpoint; needs sender too; {link} in it becomes a short "
+        "link", check=values.message)
     sender: str = option(
         "", "sender name or number of the default message endpoint; needs message too",
         check=values.sender)
@@ -111,6 +112,11 @@ class Settings:
     form_link: str = option(
         "", "https URL of the page that messages lead to: told to a visitor who gets none, as "
         "link and QR code; empty: he sees an error", check=values.link)
+    link_ios: str = option(
+        "", "https URL to which {link} in a text leads on iPhones and iPads; empty: as form_link",
+        check=values.link)
+    link_android: str = option(
+        "", "the same on Android telephones; empty: as form_link", check=values.link)
     message_log_days: int = option(
         7, "days for which the fate of a message can be looked up", minimum=1)
 

@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -152,3 +153,26 @@ def _values(table: object, kind: Kind) -> tuple[dict[str, Any], list[str]]:
 
 def _unknown(_: object) -> object:
     raise ValueError("unknown key")
+
+
+def one_of(kind: type[StrEnum]) -> Reader:
+    """Return what reads one of the words of an enum."""
+
+    def read(value: object) -> StrEnum:
+        try:
+            return kind(text(value))
+        except ValueError:
+            raise ValueError(f"must be one of {', '.join(kind)}") from None
+
+    return read
+
+
+def matching(pattern: str, what: str) -> Reader:
+    """Return what reads a text that a pattern matches; what: it is then said to be."""
+
+    def read(value: object) -> str:
+        if not re.fullmatch(pattern, text(value)):
+            raise ValueError(f"must be {what}")
+        return text(value)
+
+    return read

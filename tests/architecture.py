@@ -32,6 +32,7 @@ ROWS = (
     ("gateway.access",),
     ("gateway.protection",),
     ("gateway.protection.limits", "gateway.protection.spending"),
+    ("gateway.protection.links",),
     ("gateway.protection.destinations",),
     ("gateway.protection.proof",),
     ("gateway.virtual_numbers",),

@@ -23,6 +23,9 @@ from gateway.protection.destinations.rules import Rules
 from gateway.protection.limits.admission import Admission
 from gateway.protection.limits.layers import Layers
 from gateway.protection.limits.same_text import SameTexts
+from gateway.protection.links.breaker import Breaker
+from gateway.protection.links.conversions import Conversions
+from gateway.protection.links.short_links import ShortLinks, Usual
 from gateway.protection.proof.altcha import AltchaProof
 from gateway.protection.proof.base import Proof
 from gateway.protection.proof.gate import ProofGate, When
@@ -63,16 +66,38 @@ def same_texts(settings: Settings, store: Store) -> SameTexts:
     return SameTexts(store, seconds, lease=lease, watch=watch)
 
 
+def short_links(
+    settings: Settings, protection: Protection, endpoints: Iterable[MessageEndpoint]
+) -> ShortLinks:
+    """Return what writes links into texts, and knows where they lead."""
+    usual = Usual(settings.form_link, settings.link_ios, settings.link_android)
+    links = ShortLinks(settings.public_url, protection.sites, usual)
+    links.serve(endpoints)
+    return links
+
+
+_MODES = {"on": Mode.ENFORCE, "monitor": Mode.MONITOR, "off": Mode.OFF}
+
+
+def breaker(
+    settings: Settings, store: Store, conversions: Conversions, protection: Protection
+) -> Breaker:
+    """Return what takes ranges out of service whose links nobody opens."""
+    modes = {protection.breaker.mode, _MODES[settings.protection]}
+    mode = next(each for each in (Mode.OFF, Mode.MONITOR, Mode.ENFORCE) if each in modes)
+    return Breaker(store, conversions, protection.breaker, mode)
+
+
 def rule_gate(
-    settings: Settings, store: Store, limiter: Limiter, protection: Protection
+    settings: Settings, store: Store, limiter: Limiter, protection: Protection, breaker: Breaker
 ) -> RuleGate:
     """Return what judges the destinations of public messages, as far as ``protection`` has it."""
-    mode = {"on": Mode.ENFORCE, "monitor": Mode.MONITOR, "off": Mode.OFF}[settings.protection]
+    mode = _MODES[settings.protection]
     policy = protection.new_country
     if mode is Mode.OFF:
         policy = replace(policy, amount=0)
     newcomers = Newcomers(store, policy, receipts=asks_for_receipts(settings))
-    return RuleGate(Rules(protection, newcomers), newcomers, limiter, mode)
+    return RuleGate(Rules(protection, newcomers), newcomers, limiter, mode, breaker)
 
 
 async def learn_countries(rule_gate: RuleGate, history: History) -> None:
@@ -110,6 +135,7 @@ def proofs(
     store: Store,
     shared_key: SharedKey,
     budget: Budget,
+    *,
     closing: AsyncExitStack,
 ) -> ProofGate:
     """Return what asks for proofs; what has to be closed is given to ``closing``."""

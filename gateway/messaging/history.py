@@ -220,6 +220,8 @@ def _message(message_id: str, fields: Mapping[str, str]) -> Message:
         provider=fields.get("provider", ""),
         source=fields.get("source", ""),
         site=fields.get("site", ""),
+        link=fields.get("link", ""),
+        clicked=int(fields.get("clicked", 0)),
         session=fields.get("session", ""),
         outcome=fields.get("outcome", ""),
         code=fields.get("code", ""),
@@ -229,6 +231,4 @@ def _message(message_id: str, fields: Mapping[str, str]) -> Message:
         caller=fields.get("caller", ""),
         counted=int(fields.get("counted", 0)),
         new_country="new_country" in fields,
-        link=fields.get("link", ""),
-        clicked=int(fields.get("clicked", 0)),
     )

@@ -321,10 +321,11 @@ class Receipts:
 
 
 def _maps(record: Mapping[str, str]) -> list[str]:
-    """Return the keys under which the provider's ids lead to a message, or wait for it."""
+    """Return the keys by which link and provider's ids lead to a message, or wait for it."""
     provider = provider_label(record["provider"])
     ids = [name[2:] for name in record if name.startswith("p:")]
-    return [key(provider, each) for key in (keys.part, keys.parked) for each in ids]
+    links = [keys.link(record["link"])] if "link" in record else []
+    return [*links, *(key(provider, each) for key in (keys.part, keys.parked) for each in ids)]
 
 
 def _answer(result: SubmitResult, attempts: int, *, open_still: bool) -> dict[str, str | int]:

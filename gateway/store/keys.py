@@ -8,6 +8,26 @@ NEWCOMERS = "newcomers"
 SHARED_KEY = "shared-key"
 
 
+# All of short links but the codes themselves lies in one slot.
+LINKS_BREAKER = "{links}:breaker"
+LINKS_TURN = "{links}:turn"
+
+
+def link(code: str) -> str:
+    """String: in which message a short link stands."""
+    return f"link:{{{code}}}"
+
+
+def links_hour(hour: int) -> str:
+    """Hash of messages with a link, and of those that were opened, by country."""
+    return f"{{links}}:hour:{hour}"
+
+
+def links_ten(ten: int) -> str:
+    """Hash of the same of ten minutes, by range of numbers."""
+    return f"{{links}}:ten:{ten}"
+
+
 def limit(limit_class: str, subject: str) -> str:
     """List of counted calls of ``subject`` (an address or a number) in one limit class."""
     return f"limit:{limit_class}:{{{subject}}}"

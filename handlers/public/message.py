@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import ujson
 
 from conf.messages import MessageEndpoint
 from conf.protection import Action
-from gateway.errors import BudgetExhausted, GatewayError, LimitExceeded, ProofNeeded
+from gateway.errors import (
+    BudgetExhausted,
+    GatewayError,
+    LimitExceeded,
+    ProofNeeded,
+    StoreUnavailable,
+)
 from gateway.messaging.sending.messenger import Sent
 from gateway.protection.callers import Caller
 from gateway.protection.destinations.rules import ALLOWED, Basis
 from gateway.protection.limits.admission import Admitted, Allowance, Layer, LayerRefused
 from gateway.protection.limits.layers import Call
 from gateway.protection.limits.same_text import Attempt
+from gateway.protection.links.short_links import Written
 from gateway.providers.base import Outcome
 from gateway.telephony.phonenumber import PhoneNumber
 from handlers.public import rate_limit
@@ -168,31 +176,43 @@ class MessageHandler(PublicHandler):
     async def _send(
         self, number: PhoneNumber, text: str, attempt: Attempt, admitted: Admitted
     ) -> Sent:
+        linked = self.services.short_links.write(text, self.endpoint.path, self._shop)
+
         async def decided(sent: Sent) -> None:
             same_texts, newcomers = self.services.same_texts, self.services.rule_gate.newcomers
             if sent.outcome in SENT:
                 answer = ujson.dumps(_answer(number, sent.id, ok=sent.ok))
-                told = [same_texts.keep(attempt, answer)]
+                told = [same_texts.keep(attempt, answer), self._count(linked, number)]
             else:
                 told = [same_texts.free(attempt)]
             if sent.ok:
                 told.append(newcomers.taken(self.endpoint.path, number.e164))
             await asyncio.gather(*told)
 
+        noted = [self.services.clicks.note(linked.code, attempt.id)] if linked.code else []
         return await self.services.messenger.send(
             number.e164,
-            text,
+            linked.text,
             self.sender(number),
             source=self.endpoint.path,
             site=self._shop,
             message_id=attempt.id,
-            notes=self._notes(admitted),
+            notes=self._notes(admitted, linked),
+            besides=noted,
             decided=decided,
         )
 
-    def _notes(self, admitted: Admitted) -> dict[str, str]:
-        """Return what the message's record says of the call, for rehearsals."""
+    async def _count(self, linked: Written, number: PhoneNumber) -> None:
+        """Count a message with a link as sent; one more or less is no reason to fail."""
+        if linked.code:
+            with suppress(StoreUnavailable):
+                await self.services.conversions.sent(linked.source, number.person)
+
+    def _notes(self, admitted: Admitted, linked: Written) -> dict[str, str]:
+        """Return what the message's record says of the call, for rehearsals, and of its link."""
         notes = {"caller": self._caller.note}
+        if linked.code:
+            notes["link"] = linked.code
         if admitted.counts:
             _, counted = admitted.counts[0]
             notes["counted"] = str(counted)

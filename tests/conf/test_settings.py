@@ -114,6 +114,8 @@ def test_every_option_of_the_contract_has_its_default() -> None:
         "proof_url": "",
         "allowed_origins": "",
         "form_link": "",
+        "link_ios": "",
+        "link_android": "",
         "wait_msg": "Your messages have to wait for some hours. They are passed on later.",
         "smart_encoding": True,
         "resend_unknown": "refused",

@@ -10,6 +10,7 @@ from conf.protection import DEFAULT_RULES, Action, Protection, Rule, Special
 from gateway.access.limiter import Limit
 from gateway.protection.destinations.newcomers import limit_class
 from gateway.protection.exempt import by_person
+from gateway.protection.links.judgement import in_words
 from gateway.telephony import destinations, phonenumber, plans
 from gateway.telephony.phonenumber import NEWER, PhoneNumber, mask
 
@@ -18,10 +19,14 @@ LONGEST_RANGE_SHOWN = 10
 
 
 class Basis(StrEnum):
-    """By what a verdict was reached, the narrowest first; NEW_COUNTRY: nothing was sent there."""
+    """By what a verdict was reached, the narrowest first.
+
+    BREAKER: nobody opens the links that go there; NEW_COUNTRY: nothing was sent there.
+    """
 
     EXEMPT = "exempt"
     RANGE = "range"
+    BREAKER = "breaker"
     COUNTRY = "country"
     CALLING_CODE = "calling_code"
     NEW_COUNTRY = "new_country"
@@ -51,6 +56,8 @@ class Verdict:
         """What it is about, as an operator may read it: no number in full."""
         if self.basis is Basis.EVERYTHING:
             return "everything"
+        if self.basis is Basis.BREAKER:
+            return in_words(self.destination)
         is_a_number = len(self.destination) > LONGEST_RANGE_SHOWN
         shown = mask(self.destination) if is_a_number else self.destination
         return f"{self.basis.replace('_', ' ')} {shown.replace('_', ' ')}"

@@ -91,6 +91,7 @@ PAGES = (
     "/console/devices",
     "/console/devices/{device}",
     "/console/limits",
+    "/console/links",
     "/console/budget",
     "/console/rehearsal",
     "/console/handsets",
@@ -108,5 +109,6 @@ LISTS = {
     "/console/numbers": "add",
     "/console/devices": "smssync_secret",
     "/console/limits": "stands here until",
+    "/console/links": "in a text becomes one",
     "/console/budget": "appears here",
 }

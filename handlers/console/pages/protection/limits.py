@@ -46,6 +46,8 @@ CLASSES = {
     "answers": "answers of a number to strangers",
     "rule": "messages to a destination that a rule limits",
     "new_country": "messages to a country that is new",
+    "breaker": "messages to a range or country that is on trial, as nobody opens the links there",
+    "link": "codes of short links that lead to no message, by a network",
 }
 
 
