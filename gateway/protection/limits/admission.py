@@ -22,7 +22,7 @@ from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Reply, Script, ScriptCall
 
-_ADMIT = Script.load(__file__, "admit", "_enqueue", "_window", "_spare")
+_ADMIT = Script.load(__file__, "admit", "_enqueue", "_window", "_looked", "_spare")
 _GIVE_BACK = Script.load(__file__, "limit_give_back")
 _COUNT, _LOOK = 1, 0
 # An answer for the first layer alone has so many words: now, counted, wait, used, less.
