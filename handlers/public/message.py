@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any, ClassVar
 
 import ujson
@@ -106,10 +106,11 @@ class MessageHandler(PublicHandler):
     async def _message(self, number: PhoneNumber) -> None:
         """Send the text to a number, or answer what the same text was answered just before."""
         same_texts, text = self.services.same_texts, self.text(number)
-        opted_out, attempt = await asyncio.gather(
-            self.services.optouts.is_out(number.e164),
-            same_texts.begin(number.person, self.endpoint.path, self.sender(number), text),
-        )
+        look = self.services.optouts.is_out(number.e164)
+        begin = same_texts.begin(number.person, self.endpoint.path, self.sender(number), text)
+        # Together; where nothing is begun in the store, a task for each would take longer.
+        asked = asyncio.gather(look, begin) if same_texts.is_on else None
+        opted_out, attempt = await asked if asked else (await look, await begin)
         call = Call(self.client_address, number.person, self._shop)
         by_caller = self.layers.caller(call)
         if opted_out:
@@ -147,16 +148,17 @@ class MessageHandler(PublicHandler):
         return _answer(number, sent.id, ok=sent.ok)
 
     async def _send(self, number: PhoneNumber, text: str, attempt: Attempt) -> Sent:
-        async def decided(sent: Sent) -> None:
+        def decided(sent: Sent) -> list[Awaitable[None]]:
             same_texts, newcomers = self.services.same_texts, self.services.rule_gate.newcomers
-            if sent.outcome in SENT:
+            further: list[Awaitable[None]] = []
+            if attempt.key and sent.outcome in SENT:
                 answer = ujson.dumps(_answer(number, sent.id, ok=sent.ok))
-                told = [same_texts.keep(attempt, answer)]
-            else:
-                told = [same_texts.free(attempt)]
-            if sent.ok:
-                told.append(newcomers.taken(self.endpoint.path, number.e164))
-            await asyncio.gather(*told)
+                further.append(same_texts.keep(attempt, answer))
+            elif attempt.key:
+                further.append(same_texts.free(attempt))
+            if sent.ok and not newcomers.receipts:
+                further.append(newcomers.taken(self.endpoint.path, number.e164))
+            return further
 
         return await self.services.messenger.send(
             number.e164,
