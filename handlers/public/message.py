@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from typing import Any, ClassVar
 
@@ -132,11 +132,12 @@ class MessageHandler(PublicHandler):
     async def _message(self, number: PhoneNumber) -> None:
         """Send the text to a number, or answer what the same text was answered just before."""
         same_texts, text = self.services.same_texts, self.text(number)
-        opted_out, attempt, self._caller = await asyncio.gather(
-            self.services.optouts.is_out(number.e164),
-            same_texts.begin(number.person, self.endpoint.path, self.sender(number), text),
-            self.services.callers.of(self.client_address),
-        )
+        look = self.services.optouts.is_out(number.e164)
+        begin = same_texts.begin(number.person, self.endpoint.path, self.sender(number), text)
+        # Together; where nothing is begun in the store, a task for each would take longer.
+        asked = asyncio.gather(look, begin) if same_texts.is_on else None
+        opted_out, attempt = await asked if asked else (await look, await begin)
+        self._caller = await self.services.callers.of(self.client_address)
         call = Call(self.client_address, number.person, self._shop, self._caller.known_as)
         by_caller = self.layers.caller(call)
         if opted_out:
@@ -178,16 +179,19 @@ class MessageHandler(PublicHandler):
     ) -> Sent:
         linked = self.services.short_links.write(text, self.endpoint.path, self._shop)
 
-        async def decided(sent: Sent) -> None:
+        def decided(sent: Sent) -> list[Awaitable[None]]:
             same_texts, newcomers = self.services.same_texts, self.services.rule_gate.newcomers
-            if sent.outcome in SENT:
+            further: list[Awaitable[None]] = []
+            if attempt.key and sent.outcome in SENT:
                 answer = ujson.dumps(_answer(number, sent.id, ok=sent.ok))
-                told = [same_texts.keep(attempt, answer), self._count(linked, number)]
-            else:
-                told = [same_texts.free(attempt)]
-            if sent.ok:
-                told.append(newcomers.taken(self.endpoint.path, number.e164))
-            await asyncio.gather(*told)
+                further.append(same_texts.keep(attempt, answer))
+            elif attempt.key:
+                further.append(same_texts.free(attempt))
+            if linked.code and sent.outcome in SENT:
+                further.append(self._count(linked, number))
+            if sent.ok and not newcomers.receipts:
+                further.append(newcomers.taken(self.endpoint.path, number.e164))
+            return further
 
         noted = [self.services.clicks.note(linked.code, attempt.id)] if linked.code else []
         return await self.services.messenger.send(
@@ -204,9 +208,8 @@ class MessageHandler(PublicHandler):
 
     async def _count(self, linked: Written, number: PhoneNumber) -> None:
         """Count a message with a link as sent; one more or less is no reason to fail."""
-        if linked.code:
-            with suppress(StoreUnavailable):
-                await self.services.conversions.sent(linked.source, number.person)
+        with suppress(StoreUnavailable):
+            await self.services.conversions.sent(linked.source, number.person)
 
     def _notes(self, admitted: Admitted, linked: Written) -> dict[str, str]:
         """Return what the message's record says of the call, for rehearsals, and of its link."""

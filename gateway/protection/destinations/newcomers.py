@@ -45,7 +45,7 @@ class Newcomers:
         self._refusals = Refusals(store)
         self.policy = policy
         self._limit = Limit(policy.amount, policy.window)
-        self._receipts = receipts
+        self.receipts = receipts
         # None: not looked yet, as when the store was down at the start.
         self._known: set[str] | None = None
         self._look_again = 0.0
@@ -76,7 +76,7 @@ class Newcomers:
 
     async def taken(self, source: str, to: str) -> None:
         """Count a message that a provider took, where no receipt will tell that it arrived."""
-        if not self._receipts:
+        if not self.receipts:
             await self.delivered(source, to)
 
     async def arrived(self, endpoint: str, place: str) -> int:

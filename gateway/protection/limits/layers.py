@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from conf.messages import MessageEndpoint
 from conf.protection import DAY, HOUR, By, LayerLimit, Mode, Protection
@@ -22,6 +22,7 @@ RANGE_DIGITS = 4  # the last digits of a number, which do not belong to its rang
 # Of a limit of an endpoint, a shop or everything each calling code has a hundredth for itself.
 SHARE = 100
 OF_CALLER = (By.ADDRESS, By.NETWORK)  # in the order in which they refuse
+OF_PERSON = frozenset({*OF_CALLER, By.RECEIVER, By.RANGE})
 # For so many calls of an address and messages to a receiver the default limits are made.
 USUAL_ADDRESS, USUAL_RECEIVER = Limit(10, HOUR), Limit(5, DAY)
 
@@ -50,7 +51,7 @@ class Call:
         return network_subject(self.address)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class EndpointLayer:
     """A limit of an endpoint's calls, whoever makes them; path: of the endpoint.
 
@@ -67,12 +68,28 @@ class EndpointLayer:
     spare: SpareKind = SpareKind.NOBODY
     told: bool = False
     contract: bool = False
+    # Those that are the same for every call for a country: what strangers name is not among them.
+    _made: dict[tuple[str, str], Layer] = field(default_factory=dict, repr=False, compare=False)
+    _subject: Callable[[Call, str], str] = field(init=False, repr=False, compare=False)
+    _of_person: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Look up once what each call would."""
+        self._subject, self._of_person = _SUBJECTS[self.by], self.by in OF_PERSON
 
     def of(self, call: Call) -> Layer | None:
         """Return the layer of one call, None when it does not concern it."""
-        subject = _SUBJECTS[self.by](call, self.path)
+        subject = self._subject(call, self.path)
         if not subject or (self.site and self.site != call.site):
             return None
+        if self._of_person:
+            return self._layer(subject, call)
+        country = calling_code(call.to)
+        if (subject, country) not in self._made:
+            self._made[subject, country] = self._layer(subject, call)
+        return self._made[subject, country]
+
+    def _layer(self, subject: str, call: Call) -> Layer:
         spare = self._spare(call)
         return Layer(self.limit_class, subject, self.limit, self.mode, spare, self.told)
 
