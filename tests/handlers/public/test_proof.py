@@ -87,7 +87,7 @@ def gateway(
 @pytest.fixture
 def caller(visitor: Visitor) -> Visitor:
     """A visitor of that gateway, at an address of his own."""
-    return visitor.via(X_Real_Ip=f"192.0.2.{next(ADDRESSES)}")
+    return visitor.via(X_Real_Ip=f"198.51.100.{next(ADDRESSES)}")
 
 
 def error(reply: Reply) -> str:
