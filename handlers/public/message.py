@@ -156,7 +156,7 @@ class MessageHandler(PublicHandler):
                 further.append(same_texts.keep(attempt, answer))
             elif attempt.key:
                 further.append(same_texts.free(attempt))
-            if sent.ok and not newcomers.receipts:
+            if sent.ok and newcomers.counts_taken(self.endpoint.path, number.e164):
                 further.append(newcomers.taken(self.endpoint.path, number.e164))
             return further
 
