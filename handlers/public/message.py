@@ -189,7 +189,7 @@ class MessageHandler(PublicHandler):
                 further.append(same_texts.free(attempt))
             if linked.code and sent.outcome in SENT:
                 further.append(self._count(linked, number))
-            if sent.ok and not newcomers.receipts:
+            if sent.ok and newcomers.counts_taken(self.endpoint.path, number.e164):
                 further.append(newcomers.taken(self.endpoint.path, number.e164))
             return further
 

@@ -182,7 +182,7 @@ class Admission:
             reply = await self._store.run(*_call(_COUNT, layers))
             if len(reply) == _SHORT and not reply[_WAIT]:  # all have counted it
                 [first] = _seen(layers[:1], reply)
-                return Admitted(first.allowance, tuple((each, first.at) for each in layers))
+                return Admitted(first.allowance, tuple([(each, first.at) for each in layers]))
             seen = _seen(layers, reply)
         for each in seen:
             if each.refuses:

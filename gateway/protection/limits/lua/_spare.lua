@@ -1,5 +1,5 @@
 -- Prelude of limits that let some through though they are full. Needs _window and _looked.
--- A layer: list (see _looked), spare (key), amount, window (ms), kind, who, some. Let through are
+-- A layer: a list (see _looked) with spare (key), amount, kind, who, some. By kind are let through
 --   callers: who has had no call counted in the window, after a wait since the last of all calls
 --            that begins at a minute, doubles with each call beyond the amount, ends at an hour;
 --            up to a quarter more or less, by who came last, so that all who ask meanwhile are
@@ -14,31 +14,31 @@ local function spare_callers_wait(layer, now, full)
   if known and known + layer.window > now then return full end
   local beyond = 0
   for n = 1, SPARE_DOUBLED do
-    if looked_wait(layer.list, layer.amount + n, layer.window, now) > 0 then beyond = n end
+    if looked_wait(layer, layer.amount + n, now) > 0 then beyond = n end
   end
   local came = redis.call('ZREVRANGE', layer.spare, 0, 0)[1] or ''
   local jitter = tonumber(string.sub(redis.sha1hex(layer.spare .. came), 1, 4), 16) / 0x20000
   local step = math.min(SPARE_FIRST * 2 ^ beyond, SPARE_LONGEST) * (0.75 + jitter)
-  return math.max(0, math.min(full, math.ceil(math.min(layer.list.newest, now) + step - now)))
+  return math.max(0, math.min(full, math.ceil(math.min(layer.newest, now) + step - now)))
 end
 local function spare_wait(layer, now)
-  local full = looked_wait(layer.list, layer.amount, layer.window, now)
+  local full = looked_wait(layer, layer.amount, now)
   if full == 0 or layer.kind == '' then return full end
   if layer.kind == 'callers' then return spare_callers_wait(layer, now, full) end
-  local all = looked_wait(layer.list, SPARE_TIMES * layer.amount, layer.window, now)
+  local all = looked_wait(layer, SPARE_TIMES * layer.amount, now)
   return math.min(full, math.max(all, window_wait(layer.spare, layer.some, layer.window, now)))
 end
 local function spare_add(layer, now, words)
-  local kept, list, window = layer.amount, layer.list, layer.window
+  local kept, window = layer.amount, layer.window
   if layer.kind == 'callers' then
     kept = kept + SPARE_DOUBLED
     redis.call('ZADD', layer.spare, words, layer.who)
-    local over = list.newest and string.format('%.0f', now - window)
+    local over = layer.newest and string.format('%.0f', now - window)
     if over then redis.call('ZREMRANGEBYSCORE', layer.spare, '-inf', over) end
     redis.call('PEXPIRE', layer.spare, window)
   elseif layer.kind == 'share' then
     kept = kept * SPARE_TIMES
-    looked_add(looked_at(layer.spare, window, now, true), layer.some, window, now, words)
+    looked_add(looked_at({key = layer.spare, window = window}, now, true), layer.some, now, words)
   end
-  looked_add(list, kept, window, now, words)
+  looked_add(layer, kept, now, words)
 end

@@ -12,9 +12,10 @@ local now, counting, refused, full, layers = now_ms(), ARGV[1] == '1', false, fa
 for i = 1, #KEYS / 2 do
   local amount, window, enforced, kind, some, who =
     string.match(ARGV[i + 1], '^(%d+) (%d+) (%d) (%a*) (%d+) (.*)$')
-  local layer = {spare = KEYS[2 * i], kind = kind, who = who, some = tonumber(some)}
-  layer.amount, layer.window = tonumber(amount), tonumber(window)
-  layer.list = looked_at(KEYS[2 * i - 1], layer.window, now, counting)
+  local layer = looked_at({
+    key = KEYS[2 * i - 1], spare = KEYS[2 * i], amount = tonumber(amount), window = tonumber(window),
+    kind = kind, some = tonumber(some), who = who, newest = false, ahead = 0, length = false, wait = 0,
+  }, now, counting)
   layer.wait = spare_wait(layer, now)
   full = full or layer.wait > 0
   refused = refused or (enforced == '1' and layer.wait > 0)
@@ -27,7 +28,7 @@ for i, layer in ipairs(layers) do
   if counted and layer.wait == 0 then spare_add(layer, now, words) end
   if i == 1 or full or not counting then
     local used, less = -1, 0
-    if i == 1 or not counting then used, less = looked_used(layer.list, layer.window, now) end
+    if i == 1 or not counting then used, less = looked_used(layer, now) end
     for _, each in ipairs({layer.wait, used, less}) do answer[#answer + 1] = each end
   end
 end
