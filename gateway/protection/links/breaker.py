@@ -18,7 +18,7 @@ from conf.protection import Mode
 from gateway.access.limiter import Limit
 from gateway.monitoring.metrics import BROKEN
 from gateway.protection.limits.layers import number_range
-from gateway.protection.links.conversions import DAY, HOUR, Conversions, Counts
+from gateway.protection.links.conversions import DAY, Conversions, Counts
 from gateway.protection.links.judgement import Entry, State, Subject, decisions, in_words
 from gateway.store import keys
 from gateway.store.pipeline import Store
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 2.0
 DECIDE_SECONDS = 60.0
 # Of a subject on trial so many messages pass: enough for a link to be opened, too few to earn by.
-TRIALS = Limit(5, HOUR)
+TRIALS = Limit(20, DAY)
 MOST_ENTRIES = 1000
 LIMIT_CLASS = "breaker"
 
