@@ -155,11 +155,12 @@ class MessageHandler(PublicHandler):
             same_texts, newcomers = self.services.same_texts, self.services.rule_gate.newcomers
             if sent.outcome in SENT:
                 answer = ujson.dumps(_answer(number, sent.id, ok=sent.ok))
-                told = [same_texts.keep(attempt, answer), self._count(linked, number)]
+                told = [same_texts.keep(attempt, answer)]
             else:
                 told = [same_texts.free(attempt)]
             if sent.ok:
                 told.append(newcomers.taken(self.endpoint.path, number.e164))
+                told.append(self._count(linked, number))
             await asyncio.gather(*told)
 
         noted = [self.services.clicks.note(linked.code, attempt.id)] if linked.code else []
