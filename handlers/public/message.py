@@ -54,7 +54,10 @@ class MessageHandler(PublicHandler):
         return self.link_of(self.endpoint)
 
     def text(self, number: PhoneNumber) -> str:
-        """Return the text to send to ``number``; override it to make it depend on the request."""
+        """Return the text to send to ``number``; override it to make it depend on the request.
+
+        ``{link}`` in it becomes a short link.
+        """
         return (self.site.message if self.site else "") or self.endpoint.text
 
     def sender(self, number: PhoneNumber) -> str:

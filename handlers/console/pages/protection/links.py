@@ -12,7 +12,7 @@ from conf.protection import Mode
 from gateway.errors import BadRequest
 from gateway.protection.limits.layers import number_range
 from gateway.protection.links.breaker import TRIALS
-from gateway.protection.links.conversions import DAY, Tallies, Tally
+from gateway.protection.links.conversions import Tallies, Tally
 from gateway.protection.links.judgement import Entry, State, Subject, in_words, usual_shares
 from gateway.telephony.phonenumber import is_region, parse_international
 from handlers.console.base import path
@@ -80,7 +80,7 @@ class LinksPage(Page):
         return {
             "stops": [stop(each, entry, policy.window) for each, entry in sorted(entries.items())],
             "countries": rows("country", counts.by_place(), entries),
-            "ranges": rows("range", counts.by_range(counts.at - DAY, counts.at), entries),
+            "ranges": rows("range", counts.by_range(), entries),
             "usual": sorted(usual_shares(counts).items()),
             "mode": MODES[breaker.mode],
             "policy": policy,
@@ -153,7 +153,7 @@ def rows(kind: str, tallies: Tallies, entries: Mapping[Subject, Entry]) -> list[
     """Return the countries or ranges to which most was sent, of all sources together."""
     sums: dict[str, Tally] = {}
     for (_, where), tally in tallies.items():
-        sums.setdefault(where, Tally()).add(tally)
+        sums.setdefault(where.rpartition(":")[2], Tally()).add(tally)
     most = sorted(sums.items(), key=lambda each: (-each[1].sent, each[0]))[:ROWS]
     return [_row(f"{kind} {where}", tally, entries) for where, tally in most]
 

@@ -345,6 +345,28 @@ async def test_one_click_takes_a_range_out_again(broken: World) -> None:
     assert {} == broken.breaker.entries
 
 
+async def test_one_click_opens_a_country_again(world: World) -> None:
+    for n in range(40):
+        await world.send(f"{KOSOVO}{n:02}", 1)
+    await world.later(1300)
+    assert State.BLOCKED is world.state("country XK")
+    await world.later(HOUR)
+    await world.send(f"{KOSOVO}50", 1, clicks=1)
+    await world.later(1300)
+    assert State.CLEAR is world.state("country XK")
+
+
+async def test_a_country_on_trial_in_which_nobody_clicks_is_blocked_again(world: World) -> None:
+    for n in range(40):
+        await world.send(f"{KOSOVO}{n:02}", 1)
+    await world.later(1300)
+    await world.later(HOUR)
+    for n in range(11):
+        await world.send(f"{KOSOVO}{n:02}", 1)
+    await world.later(1300)
+    assert State.BLOCKED is world.state("country XK")
+
+
 async def test_trials_that_nobody_opens_block_for_twice_as_long(broken: World) -> None:
     lengths = []
     for _ in range(6):
