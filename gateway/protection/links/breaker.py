@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Mapping
 
 import msgspec
@@ -61,6 +62,11 @@ class Breaker:
             subjects.append(f"country {place_of(number.e164)}")
         found = ((each, self.entries[each]) for each in subjects if each in self.entries)
         return next((each for each in found if each[1].state in _STOPPING), None)
+
+    @property
+    def stopped(self) -> int:
+        """How many subjects are blocked or on trial."""
+        return len(_stopped(self.entries))
 
     async def look_after(self) -> None:
         """Look at what is decided, and decide when it is this process's turn.
@@ -127,13 +133,17 @@ class Breaker:
     def _learn(self, written: Mapping[str, str]) -> None:
         self.entries = {subject: _read(text) for subject, text in written.items()}
         self._by_country = any(each.startswith("country ") for each in self.entries)
-        blocked = [key for key, each in self.entries.items() if each.state in _STOPPING]
+        kinds = Counter(each.partition(" ")[0] for each in _stopped(self.entries))
         for kind in ("range", "country"):
-            BROKEN.labels(kind).set(sum(each.startswith(f"{kind} ") for each in blocked))
+            BROKEN.labels(kind).set(kinds[kind])
 
 
 _STOPPING = frozenset({State.BLOCKED, State.TRYING})
 _READER = msgspec.json.Decoder(Entry)
+
+
+def _stopped(entries: Mapping[Subject, Entry]) -> list[Subject]:
+    return [subject for subject, each in entries.items() if each.state in _STOPPING]
 
 
 def _read(text: str) -> Entry:

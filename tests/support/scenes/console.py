@@ -91,7 +91,7 @@ PAGES = (
     "/console/devices",
     "/console/devices/{device}",
     "/console/limits",
-    "/console/links",
+    "/console/limits/links",
     "/console/budget",
     "/console/handsets",
     "/console/sign-in",
@@ -108,6 +108,6 @@ LISTS = {
     "/console/numbers": "add",
     "/console/devices": "smssync_secret",
     "/console/limits": "stands here until",
-    "/console/links": "in a text becomes one",
+    "/console/limits/links": "in a text becomes one",
     "/console/budget": "appears here",
 }

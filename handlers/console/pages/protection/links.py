@@ -62,7 +62,7 @@ class Row:
 
 
 class LinksPage(Page):
-    """``/console/links``."""
+    """``/console/limits/links``."""
 
     template = "links.html"
     labels: ClassVar[dict[str, str]] = {"subject": "What"}
@@ -103,23 +103,23 @@ class _Order(Action, LinksPage):
 
 
 class Release(_Order):
-    """``POST /console/links/release``: let messages to a subject through."""
+    """``POST /console/limits/links/release``: let messages to a subject through."""
 
     async def order(self, subject: Subject, who: str) -> str:
         """Let it rest for a day."""
         await self.services.rule_gate.breaker.release(subject, who)
         log.warning("links: the %s is let through for a day, by %s", in_words(subject), who)
-        return path("links", done="released")
+        return path("limits", "links", done="released")
 
 
 class Block(_Order):
-    """``POST /console/links/block``: refuse messages to a subject."""
+    """``POST /console/limits/links/block``: refuse messages to a subject."""
 
     async def order(self, subject: Subject, who: str) -> str:
         """Block it for a day."""
         await self.services.rule_gate.breaker.block(subject, who)
         log.warning("links: the %s is blocked for a day, by %s", in_words(subject), who)
-        return path("links", done="blocked")
+        return path("limits", "links", done="blocked")
 
 
 def stop(subject: Subject, entry: Entry, window: int) -> Stop:
@@ -188,7 +188,7 @@ def read_subject(written: str) -> Subject:
 
 
 ROUTES = [
-    (r"/console/links/?", LinksPage),
-    (r"/console/links/release/?", Release),
-    (r"/console/links/block/?", Block),
+    (r"/console/limits/links/?", LinksPage),
+    (r"/console/limits/links/release/?", Release),
+    (r"/console/limits/links/block/?", Block),
 ]
