@@ -44,6 +44,7 @@ class LinkHandler(PublicHandler):
         self.set_status(302)
         self.set_header("Location", target)
         self.set_header("Vary", "User-Agent")
+        self.set_header("X-Robots-Tag", "noindex")
         self.finish()
 
     async def _count(self, code: str) -> None:

@@ -63,7 +63,10 @@ class MessageHandler(PublicHandler):
         return self.link_of(self.endpoint)
 
     def text(self, number: PhoneNumber) -> str:
-        """Return the text to send to ``number``; override it to make it depend on the request."""
+        """Return the text to send to ``number``; override it to make it depend on the request.
+
+        ``{link}`` in it becomes a short link.
+        """
         return (self.site.message if self.site else "") or self.endpoint.text
 
     def sender(self, number: PhoneNumber) -> str:
@@ -187,7 +190,7 @@ class MessageHandler(PublicHandler):
                 further.append(same_texts.keep(attempt, answer))
             elif attempt.key:
                 further.append(same_texts.free(attempt))
-            if linked.code and sent.outcome in SENT:
+            if linked.code and sent.ok:
                 further.append(self._count(linked, number))
             if sent.ok and newcomers.counts_taken(self.endpoint.path, number.e164):
                 further.append(newcomers.taken(self.endpoint.path, number.e164))

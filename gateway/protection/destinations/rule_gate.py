@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 
 from conf.protection import Action, Mode
-from gateway.access.limiter import Limiter, Look
+from gateway.access.limiter import Limit, Limiter, Look
 from gateway.monitoring.metrics import VERDICTS
 from gateway.protection.destinations.newcomers import Newcomers
 from gateway.protection.destinations.rules import ALLOWED, Basis, Rules, Verdict
@@ -64,7 +65,7 @@ class RuleGate:
         by_rule = self.rules.verdict(endpoint, number)
         if by_rule.action is Action.BLOCK or by_rule.basis in _LOOKED_AT:
             return by_rule
-        return self._by_breaker(number) or by_rule
+        return self._by_breaker(number, by_rule) or by_rule
 
     def mode_of(self, verdict: Verdict) -> Mode:
         """Return what is done about a verdict."""
@@ -96,16 +97,25 @@ class RuleGate:
             return None
         return await self._limiter.look(verdict.limit_class, verdict.subject, verdict.limit)
 
-    def _by_breaker(self, number: PhoneNumber) -> Verdict | None:
-        """Return the verdict on a number whose range or country is blocked or on trial."""
+    def _by_breaker(self, number: PhoneNumber, by_rule: Verdict) -> Verdict | None:
+        """Return the verdict on a number whose range or country is blocked or on trial.
+
+        None where the rule limits it more, and where trials would only be watched.
+        """
         found = self.breaker.of(number)
         if found is None:
             return None
         subject, entry = found
+        blocked = Verdict(Action.BLOCK, Basis.BREAKER, subject, _NOBODY_OPENS)
         if entry.state is State.BLOCKED:
-            return Verdict(Action.BLOCK, Basis.BREAKER, subject, _NOBODY_OPENS)
-        return Verdict(
-            *(Action.LIMIT, Basis.BREAKER, subject, _NOBODY_OPENS, LIMIT_CLASS, subject),
+            return blocked
+        if self.breaker.mode is not Mode.ENFORCE or _is_stricter(by_rule.limit, TRIALS):
+            return None
+        return replace(
+            blocked,
+            action=Action.LIMIT,
+            limit_class=LIMIT_CLASS,
+            subject=subject,
             limit=TRIALS,
         )
 
@@ -121,3 +131,8 @@ class RuleGate:
             *(endpoint, would, verdict.words, self._unsaid),
         )
         self._said, self._unsaid = now, 0
+
+
+def _is_stricter(limit: Limit | None, other: Limit) -> bool:
+    """Tell whether a limit lets less through in a time."""
+    return limit is not None and limit.amount * other.seconds < other.amount * limit.seconds

@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from gateway.protection.limits.layers import number_range
 from gateway.store import keys
@@ -49,7 +48,7 @@ class Tally:
         self.clicked += other.clicked
 
 
-# Of a source in a country or range.
+# Of a source in a country (or calling code), or in a range, as in ``DE:4915123456xxxx``.
 Tallies = dict[tuple[str, str], Tally]
 
 
@@ -68,13 +67,14 @@ class Counts:
         """Return a week's, by source and country."""
         return _summed(self.days.values())
 
-    def by_range(self, since: float, until: float) -> Tallies:
-        """Return those of messages that were sent in a time, by source and range."""
-        return _summed(found for begin, found in self.ranges.items() if since <= begin <= until)
+    def by_range(self) -> Tallies:
+        """Return a day's, by source and range."""
+        return _summed(self.ranges.values())
 
-    def ripe_until(self) -> float:
-        """Return when the last ten minutes began whose messages are all old enough."""
-        return self.at - RIPE_AFTER - TEN_MINUTES
+    def ripe(self) -> dict[int, Tallies]:
+        """Return the ranges of those ten minutes all of whose messages are old enough."""
+        until = self.at - RIPE_AFTER - TEN_MINUTES
+        return {begin: found for begin, found in self.ranges.items() if begin <= until}
 
 
 class Conversions:
@@ -110,24 +110,17 @@ class Conversions:
         hour, ten = int(sent_at // HOUR), int(sent_at // TEN_MINUTES)
         age = self.clock() - sent_at
         week, day = (max(0, round((kept - age) * 1000)) for kept in (WEEK + HOUR, DAY + HOUR))
-        args = (_field(what, source, place_of(to)), week, _field(what, source, number_range(to)))
-        return _COUNT, [keys.links_hour(hour), keys.links_ten(ten)], [*args, day, MOST_FIELDS]
-
-
-@lru_cache(4096)
-def place_of_range(digits: str) -> str:
-    """Return the country (or calling code) of a range, as ``number_range`` writes it."""
-    return place_of(f"+{digits.replace('x', '0')}")
+        place = place_of(to)
+        by_place = f"{what} {source} {place}"
+        by_range = f"{what} {source} {place}:{number_range(to)}"
+        args = (by_place, week, by_range, day, MOST_FIELDS)
+        return _COUNT, [keys.links_hour(hour), keys.links_ten(ten)], args
 
 
 def _begins(now: float, step: int, length: int) -> Iterator[int]:
     """Yield when each of the steps began in which a time of this length up to now lies."""
     last = int(now // step) * step
     return iter(range(last - length, last + step, step))
-
-
-def _field(what: str, source: str, where: str) -> str:
-    return f"{what} {source} {where}"
 
 
 def _read(found: Mapping[str, str]) -> Tallies:

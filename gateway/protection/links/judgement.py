@@ -6,7 +6,7 @@ numbers that pay him for each opens none. DESIGN.md derives the figures.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -16,8 +16,8 @@ from gateway.protection.links.conversions import (
     HOUR,
     TEN_MINUTES,
     Counts,
+    Tallies,
     Tally,
-    place_of_range,
 )
 
 # A day with so many messages tells what is usual, and no more than half is taken for it: a share
@@ -105,31 +105,22 @@ def usual_shares(counts: Counts) -> dict[str, float]:
     return found
 
 
-def evidence(counts: Counts, since: float) -> dict[Subject, Evidence]:
-    """Return what speaks for and against each range and country, of messages since a time."""
-    usual = usual_shares(counts)
-    opened = {place for (_, place), tally in counts.by_place().items() if tally.clicked}
-    found: dict[Subject, Evidence] = {}
-    for (source, digits), tally in counts.by_range(since, counts.ripe_until()).items():
-        one = Evidence(tally.sent, tally.clicked, tally.sent * usual.get(source, 0.0))
-        place = place_of_range(digits)
-        # A country is more than some ranges: one in which anybody opens links stays open.
-        for subject in (f"range {digits}", *([] if place in opened else [f"country {place}"])):
-            found[subject] = found.get(subject, Evidence()) + one
-    return found
-
-
 def decisions(
     counts: Counts, known: Mapping[Subject, Entry], policy: Policy
 ) -> Iterator[tuple[Subject, Entry | None]]:
     """Yield what changes: the subject and what is decided on it, None = nothing any more."""
-    begin = counts.at - policy.window
-    against = evidence(counts, begin)
-    for subject in sorted({*against, *known}):
-        entry, found = known.get(subject), against.get(subject, Evidence())
-        if entry is not None and entry.counted_from > begin:
-            found = evidence(counts, entry.counted_from).get(subject, Evidence())
-        after = _after(entry, found, counts.at, policy)
+    usual, window = usual_shares(counts), counts.at - policy.window
+    ripe = {begin: _against(found, usual) for begin, found in counts.ripe().items()}
+    of_window = _summed(found for begin, found in ripe.items() if begin >= window)
+    # A country is more than some ranges: one in which anybody opens links is taken from nobody.
+    open_ = {f"country {place}" for (_, place), each in counts.by_place().items() if each.clicked}
+    for subject in sorted({*known, *of_window}):
+        entry = known.get(subject)
+        found = of_window.get(subject, Evidence())
+        if entry is not None and entry.counted_from > window:
+            since = (each for begin, each in ripe.items() if begin >= entry.counted_from)
+            found = sum((each[subject] for each in since if subject in each), Evidence())
+        after = _after(entry, found, counts.at, policy, may=subject not in open_)
         if after != entry:
             yield subject, after
 
@@ -141,15 +132,18 @@ def blocked(entry: Entry | None, why: Evidence, now: float) -> Entry:
     return Entry(State.BLOCKED, now, until, now, times, why)
 
 
-def _after(entry: Entry | None, found: Evidence, now: float, policy: Policy) -> Entry | None:
-    """Return what follows on an entry."""
+def _after(
+    entry: Entry | None, found: Evidence, now: float, policy: Policy, *, may: bool
+) -> Entry | None:
+    """Return what follows on an entry; may: whether it may be blocked."""
     if entry is None or entry.state is State.CLEAR:
-        if found.sent >= policy.least and found.expected >= SURE * (found.clicked + 1):
+        many, few = found.sent >= policy.least, SURE * (found.clicked + 1) <= found.expected
+        if may and many and few:
             return blocked(entry, found, now)
     elif entry.state is State.TRYING:
         if found.clicked:
             return replace(entry, state=State.CLEAR, since=now, until=now + policy.window, by="")
-        if found.expected >= ON_TRIAL:
+        if may and found.expected >= ON_TRIAL:
             return blocked(entry, found, now)
     if entry is None or now < entry.until:
         return entry
@@ -162,6 +156,25 @@ def _on_trial(entry: Entry, now: float) -> Entry:
     begin = now // TEN_MINUTES * TEN_MINUTES
     trying = replace(entry, state=State.TRYING, since=now, until=now + DAY, by="")
     return replace(trying, counted_from=begin)
+
+
+def _against(tallies: Tallies, usual: Mapping[str, float]) -> dict[Subject, Evidence]:
+    """Return what speaks for and against each range and country."""
+    found: dict[Subject, Evidence] = {}
+    for (source, where), each in tallies.items():
+        place, _, digits = where.partition(":")
+        one = Evidence(each.sent, each.clicked, each.sent * usual.get(source, 0.0))
+        for subject in (f"range {digits}", f"country {place}"):
+            found[subject] = found.get(subject, Evidence()) + one
+    return found
+
+
+def _summed(many: Iterable[Mapping[Subject, Evidence]]) -> dict[Subject, Evidence]:
+    found: dict[Subject, Evidence] = {}
+    for each in many:
+        for subject, one in each.items():
+            found[subject] = found.get(subject, Evidence()) + one
+    return found
 
 
 def _by_source(tallies: Mapping[tuple[str, str], Tally]) -> dict[str, Tally]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -115,8 +116,13 @@ def source_of(endpoint: str, site: str) -> str:
 
 
 def read_code(written: str) -> str:
-    """Return a code as it was sent: telephones begin what is typed with a capital."""
-    return written.lower()
+    """Return a code as it was sent, however it is typed.
+
+    Telephones begin with a capital and take a full stop behind a link for a part of it; people
+    write in groups.
+    """
+    plain = unicodedata.normalize("NFKC", written).lower()
+    return "".join(each for each in plain if each.isalnum())
 
 
 def _letters(source: str) -> str:

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from conf.protection import Mode
 from gateway.messaging.clicks import MISSES
 from gateway.protection.links.short_links import LETTERS
 from gateway.store import keys
 from handlers.public.texts import all_texts
 from tests.conftest import RestartableValkey
+from tests.handlers.public.test_layers import STORE_CALLS
 from tests.support.servers.serving import Gateway, serving
 from tests.support.stand_ins.vonage import VonageStandin, refused
 from tests.support.visitor import RECEIVER, Reply, Visitor, visiting
@@ -185,9 +187,19 @@ async def test_all_links_of_a_text_are_one_and_all_texts_have_others(place: Plac
         assert not set("01loiOI") & set(link.removeprefix("/l/"))
 
 
-async def test_a_link_may_be_typed_with_capitals_and_a_slash(place: Place) -> None:
+async def test_a_link_may_be_typed_with_capitals_and_what_stands_behind_it(place: Place) -> None:
     message_id, link = await place.texted()
-    for written in (f"/l/{link[3:].upper()}", f"/l/{link[3:].capitalize()}/", f"{link}?utm=x&a"):
+    code = link.removeprefix("/l/")
+    grouped = f"{code[:3]}-{code[3:6]}%20{code[6:]}"
+    typed = (
+        code.upper(),
+        f"{code.capitalize()}/",
+        f"{code}?utm=x&a",
+        f"{code}.",
+        f"{code})",
+        grouped,
+    )
+    for written in (f"/l/{each}" for each in typed):
         assert ANDROID_APP == (await place.open(written)).headers["Location"]
     assert await place.clicked(message_id)
 
@@ -224,7 +236,7 @@ async def test_a_click_is_counted_once_a_message(place: Place) -> None:
     await place.open(link, User_Agent=WINDOWS)
     assert await place.clicked(message_id)
     assert (1, 1) == (await place.counted("s", "DE"), await place.counted("c", "DE"))
-    where = "491761234xxxx"
+    where = "DE:491761234xxxx"
     assert (1, 1) == tuple([await place.counted(w, where, "ten") for w in "sc"])
     console = await place.visitor.request("GET", f"/console/messages/{message_id}", headers=ADMIN)
     assert "Its link was opened" in console.text
@@ -420,3 +432,39 @@ async def test_the_same_text_is_the_same_whatever_its_link(
         answers = [(await visitor.send(RECEIVER)).json for _ in range(2)]
         assert answers[0] == answers[1]
         assert 1 == len(standin.posts)
+
+
+async def test_a_link_costs_no_call_of_the_store(standin: VonageStandin, redis_url: str) -> None:
+    """What the gateway does by itself now and then may come in between."""
+    standin.expect()
+    more = {**OPTIONS, "protection": "on", "limit_amount": 100, "receiver_limit_amount": 100}
+    options = standin.options(redis_url, **more)
+    async with serving(*options, redis_url=redis_url) as gateway, visiting(gateway.url) as visitor:
+        store, asked = gateway.application.services.store, []
+        for n in range(8):
+            before = store.pipelines
+            answer = await visitor.send(f"+4917612{n}45678")
+            assert "ok" == answer.json["status"]
+            asked.append(store.pipelines - before)
+        assert STORE_CALLS == min(asked)
+
+
+@pytest.mark.parametrize(
+    ("protection", "own", "mode"),
+    [
+        ("on", "enforce", Mode.ENFORCE),
+        ("on", "monitor", Mode.MONITOR),
+        ("on", "off", Mode.OFF),
+        ("monitor", "enforce", Mode.MONITOR),
+        ("monitor", "off", Mode.OFF),
+        ("off", "enforce", Mode.OFF),
+    ],
+)
+async def test_the_breaker_does_no_more_than_protection_as_a_whole(
+    protection: str, own: str, mode: Mode, redis_url: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "protection.toml"
+    file.write_text(f'[[breaker]]\nmode = "{own}"\n')
+    options = (f"--protection={protection}", f"--protection_file={file}")
+    async with serving(*options, redis_url=redis_url) as gateway:
+        assert mode is gateway.application.services.rule_gate.breaker.mode

@@ -91,7 +91,7 @@ PAGES = (
     "/console/devices",
     "/console/devices/{device}",
     "/console/limits",
-    "/console/links",
+    "/console/limits/links",
     "/console/budget",
     "/console/rehearsal",
     "/console/handsets",
@@ -109,6 +109,6 @@ LISTS = {
     "/console/numbers": "add",
     "/console/devices": "smssync_secret",
     "/console/limits": "stands here until",
-    "/console/links": "in a text becomes one",
+    "/console/limits/links": "in a text becomes one",
     "/console/budget": "appears here",
 }

@@ -136,6 +136,7 @@ class LimitsPage(Action):
             "validation": self.services.validation_limits.limit,
             "rules": destinations.table(self.services.rule_gate),
             "mode": MODES[self.services.rule_gate.mode],
+            "stopped": self.services.rule_gate.breaker.stopped,
             "tries": TRIES,
             "doubt": "",
             "check": None,

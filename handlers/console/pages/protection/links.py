@@ -12,7 +12,7 @@ from conf.protection import Mode
 from gateway.errors import BadRequest
 from gateway.protection.limits.layers import number_range
 from gateway.protection.links.breaker import TRIALS
-from gateway.protection.links.conversions import DAY, Tallies, Tally
+from gateway.protection.links.conversions import Tallies, Tally
 from gateway.protection.links.judgement import Entry, State, Subject, in_words, usual_shares
 from gateway.telephony.phonenumber import is_region, parse_international
 from handlers.console.base import path
@@ -62,7 +62,7 @@ class Row:
 
 
 class LinksPage(Page):
-    """``/console/links``."""
+    """``/console/limits/links``."""
 
     template = "links.html"
     labels: ClassVar[dict[str, str]] = {"subject": "What"}
@@ -80,7 +80,7 @@ class LinksPage(Page):
         return {
             "stops": [stop(each, entry, policy.window) for each, entry in sorted(entries.items())],
             "countries": rows("country", counts.by_place(), entries),
-            "ranges": rows("range", counts.by_range(counts.at - DAY, counts.at), entries),
+            "ranges": rows("range", counts.by_range(), entries),
             "usual": sorted(usual_shares(counts).items()),
             "mode": MODES[breaker.mode],
             "policy": policy,
@@ -103,23 +103,23 @@ class _Order(Action, LinksPage):
 
 
 class Release(_Order):
-    """``POST /console/links/release``: let messages to a subject through."""
+    """``POST /console/limits/links/release``: let messages to a subject through."""
 
     async def order(self, subject: Subject, who: str) -> str:
         """Let it rest for a day."""
         await self.services.rule_gate.breaker.release(subject, who)
         log.warning("links: the %s is let through for a day, by %s", in_words(subject), who)
-        return path("links", done="released")
+        return path("limits", "links", done="released")
 
 
 class Block(_Order):
-    """``POST /console/links/block``: refuse messages to a subject."""
+    """``POST /console/limits/links/block``: refuse messages to a subject."""
 
     async def order(self, subject: Subject, who: str) -> str:
         """Block it for a day."""
         await self.services.rule_gate.breaker.block(subject, who)
         log.warning("links: the %s is blocked for a day, by %s", in_words(subject), who)
-        return path("links", done="blocked")
+        return path("limits", "links", done="blocked")
 
 
 def stop(subject: Subject, entry: Entry, window: int) -> Stop:
@@ -153,7 +153,7 @@ def rows(kind: str, tallies: Tallies, entries: Mapping[Subject, Entry]) -> list[
     """Return the countries or ranges to which most was sent, of all sources together."""
     sums: dict[str, Tally] = {}
     for (_, where), tally in tallies.items():
-        sums.setdefault(where, Tally()).add(tally)
+        sums.setdefault(where.rpartition(":")[2], Tally()).add(tally)
     most = sorted(sums.items(), key=lambda each: (-each[1].sent, each[0]))[:ROWS]
     return [_row(f"{kind} {where}", tally, entries) for where, tally in most]
 
@@ -188,7 +188,7 @@ def read_subject(written: str) -> Subject:
 
 
 ROUTES = [
-    (r"/console/links/?", LinksPage),
-    (r"/console/links/release/?", Release),
-    (r"/console/links/block/?", Block),
+    (r"/console/limits/links/?", LinksPage),
+    (r"/console/limits/links/release/?", Release),
+    (r"/console/limits/links/block/?", Block),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from gateway.store import keys
 from gateway.store.pipeline import Store, connect
 from gateway.telephony import phonenumber
 from gateway.telephony.phonenumber import PhoneNumber
+from tests.support.scenes.small_shop import Asking, Customers
 
 APP, VOUCHER = "/app", "/voucher"
 VICTIM, RANGE = "+491512345", "range 491512345xxxx"  # of a range without its last four digits
@@ -237,6 +239,24 @@ async def test_few_messages_are_none_however_many_are_opened_elsewhere(store: St
         assert {} == world.breaker.entries
 
 
+async def test_days_of_a_small_shop_are_none(store: Store) -> None:
+    """Families, offices and classes whose numbers are of one range among them."""
+    async with opened(store) as world:
+        begin, dice = world.now, random.Random(1)
+        for day in range(4):
+            for call in Customers(random.Random(day)).day():
+                if call.asking is not Asking.LINK:
+                    continue
+                if (begin + day * DAY + call.at) // HOUR > world.now // HOUR:
+                    await world.breaker.decide()
+                world.now = begin + day * DAY + call.at
+                await world.conversions.sent(APP, call.number)
+                if dice.random() < 0.3:
+                    await world.conversions.clicked(APP, call.number, world.now)
+        await world.later(HOUR)
+        assert {} == world.breaker.entries
+
+
 async def test_off_it_does_nothing(store: Store) -> None:
     async with opened(store, Mode.OFF) as world:
         await world.breaker.look_after()
@@ -258,10 +278,7 @@ async def test_monitor_shows_and_refuses_nothing(store: Store) -> None:
         assert (Action.ALLOW, Basis.EVERYTHING) == world.judged()
         await world.later(HOUR)
         assert State.TRYING is world.state()
-        verdict = world.gate.judge(APP, number(f"{VICTIM}6789"))
-        layer = world.gate.layer(verdict)
-        assert layer
-        assert Mode.MONITOR is layer.mode
+        assert (Action.ALLOW, Basis.EVERYTHING) == world.judged()
 
 
 @pytest.mark.parametrize(
@@ -306,6 +323,16 @@ async def test_after_an_hour_a_few_are_let_through(broken: World) -> None:
     assert RANGE == verdict.subject
 
 
+async def test_trials_never_let_more_through_than_a_rule_does(store: Store) -> None:
+    rules = (Rule(Action.LIMIT, country="DE", amount=2, window=DAY),)
+    async with opened(store, protection=Protection(rules=rules)) as world:
+        await world.breaker.block(RANGE, "me")
+        assert (Action.BLOCK, Basis.BREAKER) == world.judged()
+        await world.later(DAY)
+        assert State.TRYING is world.state()
+        assert (Action.LIMIT, Basis.COUNTRY) == world.judged()
+
+
 async def test_one_click_takes_a_range_out_again(broken: World) -> None:
     await broken.later(HOUR)
     await broken.send(VICTIM, 5, clicks=1)
@@ -316,6 +343,28 @@ async def test_one_click_takes_a_range_out_again(broken: World) -> None:
     assert State.CLEAR is broken.state()
     await broken.later(DAY)
     assert {} == broken.breaker.entries
+
+
+async def test_one_click_opens_a_country_again(world: World) -> None:
+    for n in range(40):
+        await world.send(f"{KOSOVO}{n:02}", 1)
+    await world.later(1300)
+    assert State.BLOCKED is world.state("country XK")
+    await world.later(HOUR)
+    await world.send(f"{KOSOVO}50", 1, clicks=1)
+    await world.later(1300)
+    assert State.CLEAR is world.state("country XK")
+
+
+async def test_a_country_on_trial_in_which_nobody_clicks_is_blocked_again(world: World) -> None:
+    for n in range(40):
+        await world.send(f"{KOSOVO}{n:02}", 1)
+    await world.later(1300)
+    await world.later(HOUR)
+    for n in range(11):
+        await world.send(f"{KOSOVO}{n:02}", 1)
+    await world.later(1300)
+    assert State.BLOCKED is world.state("country XK")
 
 
 async def test_trials_that_nobody_opens_block_for_twice_as_long(broken: World) -> None:

@@ -21,7 +21,7 @@ LINKED = (
     *("--message=Get the app: {link}", "--sender=12065550100"),
     *("--public_url=https://sms.example.com", "--form_link=https://www.example.com"),
 )
-PAGE = "/console/links"
+PAGE = "/console/limits/links"
 RANGE, KOSOVO = "range 491512345xxxx", "country XK"
 IN_RANGE = "+4915123456789"
 
