@@ -11,6 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
@@ -31,6 +32,7 @@ from gateway.protection.rehearsal.report import Report, as_json
 from gateway.protection.rehearsal.terms import Terms
 from gateway.protection.spending.money import Allowance
 from wiring import from_settings, protecting
+from wiring.development import CannotStart, shared_store
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_DAYS = 3650
@@ -82,8 +84,8 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     asked = read(argv[1:], environ)
     try:
         report = asyncio.run(rehearsed(asked))
-    except StoreUnavailable:
-        print("the store does not answer", file=sys.stderr)
+    except (StoreUnavailable, CannotStart) as error:
+        print(str(error) or "the store does not answer", file=sys.stderr)
         return 1
     print(json.dumps(as_json(report), indent=2) if asked.json else printed(report))
     return 0
@@ -128,8 +130,12 @@ def _refuse(problems: Sequence[str]) -> NoReturn:
 async def rehearsed(asked: Asked) -> Report:
     """Return the report; raises StoreUnavailable."""
     loaded, settings = asked.present, asked.present.settings
-    store = from_settings.store(settings)
-    try:
+    async with AsyncExitStack() as closing:
+        if settings.development_mode and not loaded.redis_named:
+            url = await shared_store(settings.data_dir, closing)
+            settings = replace(settings, redis_url=url)
+        store = from_settings.store(settings)
+        closing.push_async_callback(store.close)
         history = History(
             store, Receipts(store, days=settings.message_log_days), days=settings.message_log_days
         )
@@ -141,8 +147,6 @@ async def rehearsed(asked: Asked) -> Report:
             settings, loaded.protection, loaded.endpoints, history=history, budget=budget
         )
         return await _play(rehearsals, asked)
-    finally:
-        await store.close()
 
 
 async def _play(rehearsals: Rehearsals, asked: Asked) -> Report:
