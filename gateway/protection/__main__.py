@@ -85,7 +85,8 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     try:
         report = asyncio.run(rehearsed(asked))
     except (StoreUnavailable, CannotStart) as error:
-        print(str(error) or "the store does not answer", file=sys.stderr)
+        why = str(error) if isinstance(error, CannotStart) else "the store does not answer"
+        print(why, file=sys.stderr)
         return 1
     print(json.dumps(as_json(report), indent=2) if asked.json else printed(report))
     return 0
