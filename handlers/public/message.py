@@ -108,10 +108,10 @@ class MessageHandler(PublicHandler):
     async def _message(self, number: PhoneNumber) -> None:
         """Send the text to a number, or answer what the same text was answered just before."""
         same_texts, text = self.services.same_texts, self.text(number)
-        opted_out, attempt, self._caller = await asyncio.gather(
+        self._caller = await self.services.callers.of(self.client_address)
+        opted_out, attempt = await asyncio.gather(
             self.services.optouts.is_out(number.e164),
             same_texts.begin(number.person, self.endpoint.path, self.sender(number), text),
-            self.services.callers.of(self.client_address),
         )
         call = Call(self.client_address, number.person, self._shop, self._caller.known_as)
         by_caller = self.layers.caller(call)
