@@ -30,6 +30,8 @@ from gateway.telephony.plans import person
 _PROVIDER_ID = re.compile(r"[!-~]{8,64}")
 # What is looked at once takes a second or two for as many.
 MOST_LATELY = 20_000
+# Records that are read at once while others have to be served: some milliseconds.
+FEW = 100
 _ON_THEIR_WAY = frozenset({DeliveryState.ACCEPTED, DeliveryState.BUFFERED, DeliveryState.DELIVERED})
 
 
@@ -164,19 +166,19 @@ class History:
             with budget():
                 flat = await self._store.execute(
                     *("ZRANGE", keys.MESSAGES, place, "+inf", "BYSCORE"),
-                    *("LIMIT", passed, CHUNK, "WITHSCORES"),
+                    *("LIMIT", passed, FEW, "WITHSCORES"),
                 )
                 ids, times = flat[::2], [int(float(each)) for each in flat[1::2]]
                 records = await asyncio.gather(*map(self._receipts.fields, ids))
             found = zip(ids, records, strict=True)
             yield [_message(*each) for each in found if each[1]]
-            if len(ids) < CHUNK:
+            if len(ids) < FEW:
                 return
             passed = times.count(times[-1]) + (passed if times[-1] == place else 0)
             place = times[-1]
 
     async def moment_of(self, place: int) -> int:
-        """Return when the message was made (ms) that so many are newer than, 0 without one."""
+        """Return when the message was made (ms) than which so many are newer, 0 without one."""
         found = await self._store.execute(
             "ZRANGE", keys.MESSAGES, place, place, "REV", "WITHSCORES"
         )

@@ -11,26 +11,27 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
-from conf.checks import unknown_sites
 from conf.loading import Loaded, load
-from conf.protection import Protection, read_protection_file
+from conf.protection import Protection
 from conf.reading import read_flags
 from conf.settings import OPTIONS
 from gateway.errors import StoreUnavailable
 from gateway.messaging.history import History
 from gateway.messaging.receipts import Receipts
 from gateway.monitoring.stats import Stats
-from gateway.protection.destinations.rule_checks import rule_problems, unknown_endpoints
+from gateway.protection.destinations.rule_checks import unknown_endpoints
 from gateway.protection.rehearsal.printed import printed
 from gateway.protection.rehearsal.rehearsals import Rehearsals
 from gateway.protection.rehearsal.report import Report, as_json
-from gateway.protection.rehearsal.terms import Terms
+from gateway.protection.rehearsal.terms import Terms, read_tried
 from gateway.protection.spending.money import Allowance
 from wiring import from_settings, protecting
+from wiring.development import CannotStart, shared_store
 
 ROOT = Path(__file__).resolve().parents[2]
 MOST_DAYS = 3650
@@ -82,8 +83,9 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
     asked = read(argv[1:], environ)
     try:
         report = asyncio.run(rehearsed(asked))
-    except StoreUnavailable:
-        print("the store does not answer", file=sys.stderr)
+    except (StoreUnavailable, CannotStart) as error:
+        why = str(error) if isinstance(error, CannotStart) else "the store does not answer"
+        print(why, file=sys.stderr)
         return 1
     print(json.dumps(as_json(report), indent=2) if asked.json else printed(report))
     return 0
@@ -95,16 +97,14 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Asked:
     parser.add_argument("--days", type=float)
     parser.add_argument("--json", action="store_true")
     own, further = parser.parse_known_args(argv)
-    files = [each for each in further[:1] if not each.startswith("-")]
-    options = further[len(files) :]
-    problems = [] if files else ["FILE is missing: rehearse FILE [options]"]
-    if own.days is not None and not 0 < own.days <= MOST_DAYS:
-        problems.append(f"--days: must be above 0 and up to {MOST_DAYS}")
+    if not further or further[0].startswith("-"):
+        _refuse(["FILE is missing: rehearse FILE [options]"])
+    file, *options = further
     flags = read_flags(options, OPTIONS).texts
     tried, present = load(options, environ, ROOT), load(_in_force(flags), environ, ROOT)
-    protection, found = read_protection_file(Path(files[0])) if files else (Protection(), [])
-    problems += found or unknown_sites(protection)
-    problems += [f"{protection.file}: {each}" for each in rule_problems(protection)]
+    protection, problems = read_tried(Path(file))
+    if own.days is not None and not 0 < own.days <= MOST_DAYS:
+        problems.append(f"--days: must be above 0 and up to {MOST_DAYS}")
     problems += tried.problems
     problems += from_settings.problems(present.settings, present.protection)
     if problems:
@@ -128,8 +128,12 @@ def _refuse(problems: Sequence[str]) -> NoReturn:
 async def rehearsed(asked: Asked) -> Report:
     """Return the report; raises StoreUnavailable."""
     loaded, settings = asked.present, asked.present.settings
-    store = from_settings.store(settings)
-    try:
+    async with AsyncExitStack() as closing:
+        if settings.development_mode and not loaded.redis_named:
+            url = await shared_store(settings.data_dir, closing)
+            settings = replace(settings, redis_url=url)
+        store = from_settings.store(settings)
+        closing.push_async_callback(store.close)
         history = History(
             store, Receipts(store, days=settings.message_log_days), days=settings.message_log_days
         )
@@ -141,8 +145,6 @@ async def rehearsed(asked: Asked) -> Report:
             settings, loaded.protection, loaded.endpoints, history=history, budget=budget
         )
         return await _play(rehearsals, asked)
-    finally:
-        await store.close()
 
 
 async def _play(rehearsals: Rehearsals, asked: Asked) -> Report:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import Self
 
@@ -48,6 +47,6 @@ class Callers:
 
     async def of(self, address: str) -> Caller:
         """Return the caller at an address; raises StoreUnavailable while the key is not known."""
+        visitor = await self._key.digest(limit_subject(address))
         network = network_subject(address)
-        digests = [self._key.digest(each) for each in (limit_subject(address), network) if each]
-        return Caller(*await asyncio.gather(*digests))
+        return Caller(visitor, await self._key.digest(network) if network else "")

@@ -135,12 +135,12 @@ class MessageHandler(PublicHandler):
     async def _message(self, number: PhoneNumber) -> None:
         """Send the text to a number, or answer what the same text was answered just before."""
         same_texts, text = self.services.same_texts, self.text(number)
+        self._caller = await self.services.callers.of(self.client_address)
         look = self.services.optouts.is_out(number.e164)
         begin = same_texts.begin(number.person, self.endpoint.path, self.sender(number), text)
         # Together; where nothing is begun in the store, a task for each would take longer.
         asked = asyncio.gather(look, begin) if same_texts.is_on else None
         opted_out, attempt = await asked if asked else (await look, await begin)
-        self._caller = await self.services.callers.of(self.client_address)
         call = Call(self.client_address, number.person, self._shop, self._caller.known_as)
         by_caller = self.layers.caller(call)
         if opted_out:

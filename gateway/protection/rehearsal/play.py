@@ -30,7 +30,7 @@ from gateway.telephony.phonenumber import PhoneNumber, country_of, parse_interna
 # rate; limits have counted them before.
 LONGEST_TURN_MS = 60_000
 # Others have their turn after so many messages: a few milliseconds.
-AT_ONCE = 20
+AT_ONCE = 10
 # Who asks by these pays out of no budget but that of everything.
 _ADMINISTRATORS = frozenset({"admin", "console"})
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 from conf.providers import is_phone
 from gateway.messaging.history import Message
@@ -53,25 +53,25 @@ class Purse:
         # By what a price is known: week, highest of it, highest of the one before.
         self._learned: dict[str, tuple[int, int, int]] = {}
 
-    def refuses(self, message: Message, scopes: Iterable[str], now: int) -> str:
+    def refuses(self, message: Message, scopes: tuple[str, ...], now: int) -> str:
         """Return the budget that has no money for a message, '' when all have."""
         if is_phone(message.provider):
             return ""
         unit = self._unit(message)
         cost = math.ceil(unit * self._rate(message) / MILLION) * message.status.parts
         found = ""
-        for span, scope, name in _fields(scopes, now):
+        for span, scope, name in _fields(scopes, now // DAY_MS):
             limit = self._limit(scope, span)
             # Of two that are used up the month's is told: it ends later.
             if limit and self._spent[name] + cost > limit and (span is Span.MONTH or not found):
                 found = f"{span} {scope}"
         return found
 
-    def spend(self, message: Message, scopes: Iterable[str], now: int) -> None:
+    def spend(self, message: Message, scopes: tuple[str, ...], now: int) -> None:
         """Book what a message that went out has cost, and learn its price."""
         price = self.price(message)
         cost = math.ceil(price.amount * self._rate(message) / MILLION)
-        for _, _, name in _fields(scopes, now):
+        for _, _, name in _fields(scopes, now // DAY_MS):
             self._spent[name] += cost
         if price.told and price.amount:
             self._learn(message, now, math.ceil(price.amount / max(1, message.status.parts)))
@@ -80,12 +80,11 @@ class Purse:
         """Return what a message has cost, as far as is known; of one that never left nothing."""
         if is_phone(message.provider):
             return Price(0, told=True)
-        try:
-            return Price(millionths(Decimal(message.price)), told=True)
-        except InvalidOperation:
-            if message.outcome in _FREE:
-                return Price(0, told=True)
-            return Price(self._unit(message) * message.status.parts, told=False)
+        if (told := _told(message.price)) is not None:
+            return Price(told, told=True)
+        if message.outcome in _FREE:
+            return Price(0, told=True)
+        return Price(self._unit(message) * message.status.parts, told=False)
 
     def _unit(self, message: Message) -> int:
         """Return what a part is taken to cost: the highest price lately, else the start price."""
@@ -115,9 +114,22 @@ def _known_as(message: Message) -> str:
     return f"{message.provider}/sms/{country_of(message.to) or '-'}"
 
 
-def _fields(scopes: Iterable[str], now: int) -> Iterator[tuple[Span, str, str]]:
-    day, at = now // DAY_MS, datetime.fromtimestamp(now / 1000, UTC)
+@lru_cache(1024)
+def _told(price: str) -> int | None:
+    """Return a price in millionths, None when none is told."""
+    try:
+        return millionths(Decimal(price))
+    except InvalidOperation:
+        return None
+
+
+@lru_cache(1024)
+def _fields(scopes: tuple[str, ...], day: int) -> list[tuple[Span, str, str]]:
+    """Return under what a message of a day counts: which budgets of which scopes."""
+    at = datetime.fromtimestamp(day * DAY_MS / 1000, UTC)
     month = (at.year - 1970) * 12 + at.month - 1
-    for scope in (ALL, *scopes):
-        yield Span.DAY, scope, field(Span.DAY, day, scope)
-        yield Span.MONTH, scope, field(Span.MONTH, month, scope)
+    return [
+        (span, scope, field(span, number, scope))
+        for scope in (ALL, *scopes)
+        for span, number in ((Span.DAY, day), (Span.MONTH, month))
+    ]

@@ -83,10 +83,13 @@ class Rehearsals:
         report = Report(now - days_ms(days), now, self._receipts)
         since, stop = _first_needed(report.begin), _never
         if bounds is not None:
-            newest = await self._history.moment_of(bounds.messages - 1)
-            since, stop = max(since, newest), _after(bounds.seconds)
-            if newest > report.begin:
-                report.begin = newest
+            last, first_left_out = await asyncio.gather(
+                self._history.moment_of(bounds.messages - 1),
+                self._history.moment_of(bounds.messages),
+            )
+            since, stop = max(since, last), _after(bounds.seconds)
+            if first_left_out >= report.begin:
+                report.begin = last
                 report.cut = f"Only the newest {bounds.messages:,} messages are played here."
         async with self._one_at_a_time:
             await rehearse(self._messages(since, progress), tried, present, report, stop=stop)

@@ -19,6 +19,19 @@ SPARE_DOUBLED, SPARE_TIMES = 6, 3
 CALLS_BETWEEN_SWEEPS = 1000
 
 _NO_TIMES: list[int] = []
+
+
+class _Count:
+    """What a layer looks at: its two keys, its window (ms); made once, it is asked for often."""
+
+    __slots__ = ("counted", "layer", "spare", "window")
+
+    def __init__(self, layer: Layer) -> None:
+        self.layer = layer
+        self.counted, self.spare = layer.keys
+        self.window = round(layer.limit.seconds * 1000)
+
+
 _NOBODY: dict[str, int] = {}
 
 
@@ -49,71 +62,72 @@ class Windows:
         self._calls += 1
         if not self._calls % CALLS_BETWEEN_SWEEPS:
             self._sweep(now)
-        waits = [self._wait(each, now) for each in layers]
+        counts = list(map(_Count, layers))
+        waits = [self._wait(each, now) for each in counts]
         if not any(refusing(layers, waits)):
-            for layer, wait in zip(layers, waits, strict=True):
+            for count, wait in zip(counts, waits, strict=True):
                 if not wait:
-                    self._add(layer, now)
+                    self._add(count, now)
         return waits
 
     def count(self, layers: Iterable[Layer], now: int) -> None:
         """Count a call that was let through, whatever the layers say."""
         for each in layers:
-            self._add(each, now)
+            self._add(_Count(each), now)
 
     def give_back(self, layers: Sequence[Layer], waits: Sequence[int]) -> None:
         """Forget a call that ``admit`` has just counted."""
         for layer, wait in zip(layers, waits, strict=True):
             if wait:
                 continue
-            counted, spare = layer.keys
-            self._take_off(_window(layer), counted)
+            count = _Count(layer)
+            self._take_off(count.window, count.counted)
             if layer.spare.kind is SpareKind.CALLERS:
-                del self._callers[_window(layer)][spare][layer.spare.who]
+                del self._callers[count.window][count.spare][layer.spare.who]
             elif layer.spare.kind is SpareKind.SHARE:
-                self._take_off(_window(layer), spare)
+                self._take_off(count.window, count.spare)
 
-    def _wait(self, layer: Layer, now: int) -> int:
-        counted, spare = layer.keys
-        window, amount = _window(layer), layer.limit.amount
-        times = self._times[window].get(counted, _NO_TIMES)
+    def _wait(self, count: _Count, now: int) -> int:
+        layer, window, amount = count.layer, count.window, count.layer.limit.amount
+        times = self._times[window].get(count.counted, _NO_TIMES)
         full = _until_one_more(times, amount, window, now)
         if not full or layer.spare.kind is SpareKind.NOBODY:
             return full
         if layer.spare.kind is SpareKind.CALLERS:
-            return self._wait_of_caller(layer, times, now, full)
+            return self._wait_of_caller(count, times, now, full)
         everybody = _until_one_more(times, SPARE_TIMES * amount, window, now)
-        part = self._times[window].get(spare, _NO_TIMES)
+        part = self._times[window].get(count.spare, _NO_TIMES)
         return min(full, max(everybody, _until_one_more(part, layer.spare.some, window, now)))
 
-    def _wait_of_caller(self, layer: Layer, times: Sequence[int], now: int, full: int) -> int:
+    def _wait_of_caller(self, count: _Count, times: Sequence[int], now: int, full: int) -> int:
         """Return the wait of a caller of a full limit: a growing pause after its last call.
 
         One who was counted in the window waits for the window.
         """
-        _, spare = layer.keys
-        window, callers = _window(layer), self._callers[_window(layer)].get(spare, _NOBODY)
-        known = callers.get(layer.spare.who)
+        window, limit = count.window, count.layer.limit
+        callers = self._callers[window].get(count.spare, _NOBODY)
+        known = callers.get(count.layer.spare.who)
         if known is not None and known + window > now:
             return full
         further = range(1, SPARE_DOUBLED + 1)
         beyond = max(
-            (n for n in further if _until_one_more(times, layer.limit.amount + n, window, now)),
+            (n for n in further if _until_one_more(times, limit.amount + n, window, now)),
             default=0,
         )
-        pause = min(SPARE_FIRST_MS << beyond, SPARE_LONGEST_MS) * (0.75 + _jitter(spare, callers))
+        pause = min(SPARE_FIRST_MS << beyond, SPARE_LONGEST_MS) * (
+            0.75 + _jitter(count.spare, callers)
+        )
         return max(0, min(full, math.ceil(times[-1] + pause - now)))
 
-    def _add(self, layer: Layer, now: int) -> None:
-        counted, spare = layer.keys
-        window, kept = _window(layer), layer.limit.amount
-        if layer.spare.kind is SpareKind.CALLERS:
+    def _add(self, count: _Count, now: int) -> None:
+        window, kept, spare = count.window, count.layer.limit.amount, count.layer.spare
+        if spare.kind is SpareKind.CALLERS:
             kept += SPARE_DOUBLED
-            self._note_caller(window, spare, layer.spare.who, now)
-        elif layer.spare.kind is SpareKind.SHARE:
+            self._note_caller(window, count.spare, spare.who, now)
+        elif spare.kind is SpareKind.SHARE:
             kept *= SPARE_TIMES
-            self._append(window, spare, layer.spare.some, now)
-        self._append(window, counted, kept, now)
+            self._append(window, count.spare, spare.some, now)
+        self._append(window, count.counted, kept, now)
 
     def _append(self, window: int, key: str, kept: int, now: int) -> None:
         lists = self._times[window]
@@ -180,7 +194,3 @@ def _latest(callers: dict[str, int]) -> list[tuple[str, int]]:
 
 def _last(callers: dict[str, int]) -> int:
     return next(reversed(callers.values()), 0)
-
-
-def _window(layer: Layer) -> int:
-    return round(layer.limit.seconds * 1000)

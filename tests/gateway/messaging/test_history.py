@@ -9,13 +9,12 @@ import pytest
 
 from gateway.errors import StoreUnavailable, UnknownPlace
 from gateway.messaging import receipts as receipts_module
-from gateway.messaging.history import History, Message
+from gateway.messaging.history import FEW, History, Message
 from gateway.messaging.receipts import MOST_OF_A_NUMBER, Receipts
 from gateway.providers.base import DeliveryState, Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.store import keys
 from gateway.store.paging import Page
 from gateway.store.pipeline import Store, connect
-from gateway.store.scan import CHUNK
 from gateway.store.script import Script
 from tests.support.visitor import eventually
 
@@ -391,15 +390,15 @@ async def test_an_id_of_ours_or_of_a_provider_finds_its_message(
 MOMENTS = {
     "none": [],
     "one": [5],
-    "each at its own time": list(range(3 * CHUNK)),
-    "all at once": [7] * (2 * CHUNK + 3),
-    "many at once, some before and after": [*range(CHUNK - 2), *[CHUNK] * CHUNK, CHUNK + 1],
-    "as many as are read at once": list(range(CHUNK)),
-    "pairs": [n // 2 for n in range(CHUNK + 7)],
+    "each at its own time": list(range(3 * FEW)),
+    "all at once": [7] * (2 * FEW + 3),
+    "many at once, some before and after": [*range(FEW - 2), *[FEW] * FEW, FEW + 1],
+    "as many as are read at once": list(range(FEW)),
+    "pairs": [n // 2 for n in range(FEW + 7)],
 }
 
 
-@pytest.mark.parametrize("begin", [0, 7, CHUNK])
+@pytest.mark.parametrize("begin", [0, 7, FEW])
 @pytest.mark.parametrize("moments", MOMENTS.values(), ids=MOMENTS)
 async def test_all_since_a_moment_come_once_and_in_their_order(
     store: Store, moments: list[int], begin: int

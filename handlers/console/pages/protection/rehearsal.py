@@ -10,13 +10,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import conf
-from conf.checks import unknown_sites
-from conf.protection import Protection, read_protection_file
 from gateway.errors import BadRequest
-from gateway.protection.destinations.rule_checks import rule_problems
 from gateway.protection.rehearsal.rehearsals import Bounds
 from gateway.protection.rehearsal.report import listed, remarks, sections
-from gateway.protection.rehearsal.terms import Terms
+from gateway.protection.rehearsal.terms import Terms, read_tried
 from gateway.protection.spending.budget import words
 from gateway.protection.spending.money import millionths
 from gateway.telephony.phonenumber import mask
@@ -68,7 +65,8 @@ class RehearsalPage(Question):
             day=_amount("budget_day", given.text("budget_day", 20), present.allowance.day),
             month=_amount("budget_month", given.text("budget_month", 20), present.allowance.month),
         )
-        protection, problems = _read(_unmasked(given.text("written", LONGEST), file))
+        written = _unmasked(given.text("written", LONGEST), file)
+        protection, problems = read_tried(Path("the text"), written)
         if problems:
             return {"problems": problems}
         tried = Terms(protection, present.limits, allowance, present.endpoints)
@@ -87,12 +85,6 @@ class RehearsalPage(Question):
             return await asyncio.to_thread(file.read_text, "utf-8")
         except (OSError, UnicodeDecodeError):
             return ""
-
-
-def _read(written: str) -> tuple[Protection, list[str]]:
-    """Return what a text declares, and what is wrong with it as at the start."""
-    protection, problems = read_protection_file(Path("the text"), written)
-    return protection, problems or [*unknown_sites(protection), *rule_problems(protection)]
 
 
 def _unmasked(written: str, file: str) -> str:

@@ -15,6 +15,9 @@ from gateway.store import keys
 from gateway.store.pipeline import Store
 from gateway.store.script import Script
 from tests.support.servers.processes import Process
+from tests.support.servers.serving import serving
+from tests.support.stand_ins.vonage import VonageStandin
+from tests.support.visitor import visiting
 
 BLOCKED = '[[rule]]\naction = "block"\ncountry = "DE"\n'
 NOWHERE = "--redis_url=redis://127.0.0.1:1"
@@ -181,3 +184,35 @@ async def test_days_leave_out_what_is_older(store: Store, redis_url: str, file: 
     for each, played in days.items():
         report = json.loads(run("rehearse", file, "--json", f"--days={each}", *of(redis_url))[1])
         assert played == report["played"]
+
+
+async def test_what_a_gateway_has_sent_is_played(
+    standin: VonageStandin, redis_url: str, file: Path
+) -> None:
+    """Of a /48 two pass in an hour: his third /64 is refused, as the gateway would."""
+    standin.expect()
+    options = standin.options(redis_url, protection="on", trusted_proxies="127.0.0.1")
+    async with serving(*options, redis_url=redis_url) as gateway, visiting(gateway.url) as visitor:
+        for n in range(4):
+            caller = visitor.via(X_Real_Ip=f"2001:db8:1:{n}::1")
+            assert "ok" == (await caller.send(f"+4917604{n}69010")).json["status"]
+    file.write_text('[[limit]]\nby = "network"\namount = 2\nwindow = 3600\n')
+    environ = {name.removeprefix("--").upper(): value for name, value in map(_pair, options)}
+    status, said = run("rehearse", file, "--json", environ=environ)
+    assert 0 == status, said
+    report = json.loads(said)
+    assert (4, 0) == (report["played"], report["no_caller"])
+    assert {"limit: network-3600": 2} == report["tried"]["reasons"]
+    assert {} == report["present"]["reasons"]
+
+
+def _pair(option: str) -> tuple[str, str]:
+    name, _, value = option.partition("=")
+    return name, value
+
+
+async def test_in_development_mode_it_finds_the_store_of_the_gateway(
+    tmp_path: Path, file: Path
+) -> None:
+    status, said = run("rehearse", file, "--development_mode", f"--data_dir={tmp_path / 'data'}")
+    assert (0, True) == (status, "0 messages of visitors" in said), said
