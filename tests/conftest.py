@@ -25,6 +25,7 @@ from tests.support.workers import compile_in_turn, tell_less
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
+    from tests.support.browser import Windows
     from tests.support.servers.processes import GatewayProcess
 
 
@@ -197,6 +198,14 @@ def browser() -> Iterator[Browser]:
 
     with open_browser(require_chromium()) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def windows(browser: Browser) -> Windows:
+    """Windows that the tests of a file use one after the other."""
+    from tests.support.browser import Windows  # noqa: PLC0415
+
+    return Windows(browser)
 
 
 @pytest.fixture
