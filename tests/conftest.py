@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ipaddress
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -44,12 +45,22 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the workers of a run cheaper."""
-    worker: dict[str, Any] | None = getattr(config, "workerinput", None)
-    if worker:
+    """Let a worker say less."""
+    if hasattr(config, "workerinput"):
         tell_less(config)
-        if config.args_source is pytest.Config.ArgsSource.TESTPATHS:
-            compile_in_turn(int(worker["workerid"].removeprefix("gw")), worker["workercount"])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Find the tests; garbage is looked for only later, and never again among these thousands."""
+    gc.disable()
+    worker: dict[str, Any] | None = getattr(session.config, "workerinput", None)
+    if worker and session.config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+        compile_in_turn(int(worker["workerid"].removeprefix("gw")), worker["workercount"])
+    result = yield
+    gc.freeze()
+    gc.enable()
+    return result
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

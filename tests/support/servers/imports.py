@@ -3,6 +3,11 @@
 import importlib
 import sys
 
+from tests.support import ROOT
+
+# Before the folder from which the tests were called: in tests/ there is a "conf", too.
+sys.path.insert(0, str(ROOT))
+
 for _name in (
     "cryptography.hazmat.primitives.asymmetric.rsa",
     "difflib",
