@@ -28,7 +28,7 @@ ROWS = (
     ("gateway.telephony",),
     ("gateway.store",),
     ("gateway.monitoring",),
-    ("gateway.providers", "gateway.providers.vonage"),
+    ("gateway.providers", "gateway.providers.http", "gateway.providers.vonage"),
     ("gateway.access",),
     ("gateway.protection",),
     ("gateway.protection.limits", "gateway.protection.spending"),

@@ -19,6 +19,8 @@ LIBRARIES = {
     "tornado.web": ("handlers", "gateway.emulator", "app"),
     "phonenumbers": ("gateway.telephony",),
     "redis": ("gateway.store",),
+    "aiohttp": ("gateway.providers.http", "gateway.emulator"),
+    "httptools": ("gateway.providers.http",),
     "os.environ": ("app",),
     "sys.argv": ("app",),
 }
