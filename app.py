@@ -31,6 +31,7 @@ from gateway.protection.destinations.rule_checks import unknown_endpoints
 from gateway.telephony import phonenumber
 from handlers.application import Application
 from handlers.base import NotFoundHandler
+from handlers.front.server import FastServer
 from handlers.handsets import Handsets
 from handlers.public.front import start_page
 from handlers.routes import Route, message_endpoints, route_problems, route_table
@@ -115,12 +116,7 @@ async def serve(loaded: Loaded, own_routes: Sequence[Route] = ()) -> None:
         if settings.development_mode:
             await fill_pool(services.pool)
         application = _application(loaded, settings, services, own_routes, handsets)
-        server = HTTPServer(
-            application,
-            max_body_size=NO_LIMIT,
-            body_timeout=BODY_SECONDS,
-            idle_connection_timeout=IDLE_SECONDS,
-        )
+        server = _server(settings, application)
         stop = _stop_signal()
         _leave_garbage_alone()
         server.add_sockets(sockets)
@@ -133,6 +129,17 @@ async def serve(loaded: Loaded, own_routes: Sequence[Route] = ()) -> None:
             _drain(application, server), services.outbox_worker.stop(DRAIN_SECONDS)
         )
     log.info("stopped")
+
+
+def _server(settings: Settings, application: Application) -> HTTPServer | FastServer:
+    if settings.http_server == "fast":
+        return FastServer(application, idle_seconds=IDLE_SECONDS, body_seconds=BODY_SECONDS)
+    return HTTPServer(
+        application,
+        max_body_size=NO_LIMIT,
+        body_timeout=BODY_SECONDS,
+        idle_connection_timeout=IDLE_SECONDS,
+    )
 
 
 def _bound(settings: Settings) -> list[socket.socket]:
@@ -214,7 +221,7 @@ def _say_what_matters(loaded: Loaded, settings: Settings, port: int, webhooks: W
         log.info("open %s/console/ (the console), %s/console/handsets (try it out)", base, base)
 
 
-async def _drain(application: Application, server: HTTPServer) -> None:
+async def _drain(application: Application, server: HTTPServer | FastServer) -> None:
     """Accept nothing more and let what runs finish, for ``DRAIN_SECONDS`` at most."""
     log.info("draining %d requests", application.in_flight)
     application.draining = True

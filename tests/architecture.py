@@ -41,6 +41,7 @@ ROWS = (
     ("gateway.smssync",),
     ("gateway.emulator",),
     ("wiring",),
+    ("handlers.front",),
     ("handlers.arguments", "handlers.handsets", "handlers.application", "handlers.base"),
     ("handlers.operation", "handlers.public", "handlers.admin", "handlers.webhooks"),
     ("handlers.console",),

@@ -20,7 +20,7 @@ LIBRARIES = {
     "phonenumbers": ("gateway.telephony",),
     "redis": ("gateway.store",),
     "aiohttp": ("gateway.providers.http", "gateway.emulator"),
-    "httptools": ("gateway.providers.http",),
+    "httptools": ("gateway.providers.http", "handlers.front"),
     "os.environ": ("app",),
     "sys.argv": ("app",),
 }

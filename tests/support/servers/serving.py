@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import aiohttp
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from conf.loading import load
 from handlers.application import Application
 from handlers.base import NotFoundHandler
+from handlers.front.server import FastServer
 from handlers.routes import Route, message_endpoints, route_table
 from tests.support import ROOT
 from wiring.services import open_services
@@ -50,7 +50,7 @@ async def serving(
             not_found=NotFoundHandler,
             log_requests=loaded.settings.access_log,
         )
-        server = HTTPServer(application, max_body_size=2**62)
+        server = FastServer(application, idle_seconds=120, body_seconds=30)
         sockets = bind_sockets(0, "127.0.0.1")
         server.add_sockets(sockets)
         url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
