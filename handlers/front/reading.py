@@ -45,6 +45,7 @@ class Reader:
         self._events = events
         self._parser = httptools.HttpRequestParser(self)
         self._in_head = True
+        self._is_over = False
         self._head_bytes = 0
         self._target = b""
         self._fields: list[tuple[bytes, bytes]] = []
@@ -55,13 +56,14 @@ class Reader:
 
         What came before the fault stands in ``events``.
         """
+        if self._is_over:
+            return
         if self._in_head:
             self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            # Nobody here speaks anything else; what follows is not HTTP.
-            raise Malformed("upgrade") from None
+            self._is_over = True  # what follows is no HTTP, and nobody here speaks anything else
         except httptools.HttpParserError as error:
             own = error.__context__
             if isinstance(own, Malformed | HTTPInputError):
@@ -96,7 +98,8 @@ class Reader:
         method = self._parser.get_method().decode("latin-1")
         line = RequestStartLine(method, self._target.decode("latin-1"), f"HTTP/{version}")
         expects = headers.get("Expect", "").lower() == "100-continue"
-        self._events.append(Head(line, headers, self._parser.should_keep_alive(), expects))
+        keeps = self._parser.should_keep_alive() and not self._parser.should_upgrade()
+        self._events.append(Head(line, headers, keeps, expects))
         self._in_head = False
         self._fields = []  # of those that follow the body nothing is kept
 
