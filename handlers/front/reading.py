@@ -98,8 +98,7 @@ class Reader:
         method = self._parser.get_method().decode("latin-1")
         line = RequestStartLine(method, self._target.decode("latin-1"), f"HTTP/{version}")
         expects = headers.get("Expect", "").lower() == "100-continue"
-        keeps = self._parser.should_keep_alive() and not self._parser.should_upgrade()
-        self._events.append(Head(line, headers, keeps, expects))
+        self._events.append(Head(line, headers, self._keeps(version, headers), expects))
         self._in_head = False
         self._fields = []  # of those that follow the body nothing is kept
 
@@ -112,6 +111,11 @@ class Reader:
         self._head_bytes = 0
 
     # --
+
+    def _keeps(self, version: str, headers: HTTPHeaders) -> bool:
+        """Tell whether the connection lasts beyond a request; an old client says so."""
+        new = version == "1.1" or headers.get("Connection", "").lower() == "keep-alive"
+        return new and self._parser.should_keep_alive() and not self._parser.should_upgrade()
 
     def _count(self, length: int) -> None:
         self._counted += length

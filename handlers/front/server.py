@@ -36,7 +36,7 @@ class FastServer:
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
         """Accept connections from these listening sockets."""
         for each in sockets:
-            self._listening.append((each, add_accept_handler(each, self._accepted)))
+            self._listening.append((each, add_accept_handler(each, self.accept)))
 
     def stop(self) -> None:
         """Accept no more; connections that are there are served."""
@@ -52,7 +52,8 @@ class FastServer:
             each.close()
         await asyncio.gather(*self._beginning, return_exceptions=True)
 
-    def _accepted(self, connection: socket.socket, _: object) -> None:
+    def accept(self, connection: socket.socket, _: object = None) -> None:
+        """Serve a connection; the second argument is its address, which nobody needs."""
         if connection.family != socket.AF_UNIX:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         task = self._loop.create_task(
