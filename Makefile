@@ -17,9 +17,11 @@ UV_INSTALL := $(VENV)/bin/uv pip install --quiet --no-deps --require-hashes --on
 PACKAGES := --cov=app --cov=conf --cov=gateway --cov=handlers --cov=wiring
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# What one worker has compiled the others take over; "make clean" removes it.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-production install-dev run test coverage lint format bench lock clean venv
+.PHONY: help install install-production install-dev run test prove coverage lint format bench lock clean venv
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-18s %s\n", $$1, $$2}' Makefile
@@ -38,6 +40,9 @@ run: install ## start the gateway with its own store and provider (options: ARGS
 
 test: install-dev ## run the whole test suite (options: ARGS="-k phone")
 	@$(PYTEST) $(ARGS)
+
+prove: install-dev ## run the long forms of proofs, of which the suite has short ones
+	@$(PYTEST) --long -m long $(ARGS)
 
 coverage: install-dev ## run the tests and write cov-report/index.html
 	@$(PYTEST) $(PACKAGES) --cov-report=html:cov-report --cov-report=term $(ARGS)

@@ -12,7 +12,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from conf.devices import LEAST_SECRET, Device
-from conf.messages import MessageEndpoint, limit_problems, sender_warning
+from conf.messages import (
+    MAX_TEXT_CHARACTERS,
+    PLACEHOLDER,
+    MessageEndpoint,
+    limit_problems,
+    sender_warning,
+    with_link,
+)
 from conf.protection import Protection, Site
 from conf.providers import PROVIDERS, is_phone
 from conf.tables import shown
@@ -24,6 +31,9 @@ MAX_RECEIPT_URL = 100
 LONGEST_TIMEOUT = 15.0
 
 GOOD_PHONE_SECRET = 12
+
+# Who judges proofs without anybody else.
+ALTCHA = "altcha"
 
 # Names of options, and a check of their values that has a meaning only when all are right.
 _Check = tuple[tuple[str, ...], Callable[..., Iterator[str]]]
@@ -99,6 +109,35 @@ def device_contradictions(provider: str, devices: Sequence[Device]) -> list[str]
     return []
 
 
+def link_problems(
+    values: Mapping[str, Any],
+    wrong: frozenset[str],
+    endpoints: Sequence[MessageEndpoint],
+    sites: Sequence[Site],
+) -> Iterator[str]:
+    """Yield a line for each text whose ``{link}`` leads nowhere, or whose link has no address.
+
+    Nothing is said about what rests on an option that is wrong already.
+    """
+    has_default = bool(values["form_link"]) or "form_link" in wrong
+    everywhere = has_default or (bool(endpoints) and all(each.link for each in endpoints))
+    texts = [(each.path, each.text, bool(each.link) or has_default) for each in endpoints]
+    texts += [(f"site {e.key}", e.message, bool(e.link) or everywhere) for e in sites]
+    for whose, text, leads_somewhere in texts:
+        name = f"the message of {whose}"
+        if PLACEHOLDER not in text:
+            continue
+        if not leads_somewhere:
+            yield f"{name}: {PLACEHOLDER} leads nowhere: set link beside it, or form_link"
+        if not (values["public_url"] or values["development_mode"] or "public_url" in wrong):
+            yield f"{name}: {PLACEHOLDER} is a link of this gateway: set public_url"
+        elif (length := len(with_link(text, values["public_url"]))) > MAX_TEXT_CHARACTERS:
+            yield (
+                f"{name}: with its link the text has {length} characters, at most"
+                f" {MAX_TEXT_CHARACTERS} can be sent"
+            )
+
+
 def unknown_sites(protection: Protection) -> list[str]:
     """Return a line for each limit and budget of a shop that there is not."""
     known = {each.key for each in protection.sites}
@@ -169,6 +208,24 @@ def _short_secret(secret: str) -> Iterator[str]:
         yield f"smssync_secret has fewer than {LEAST_SECRET} characters"
 
 
+def _half_proof(proof: str, by: str, site_key: str, secret: str) -> Iterator[str]:
+    if proof == "off" or by == ALTCHA:
+        return
+    named = {"proof_site_key": site_key, "proof_secret": secret}
+    yield from (f"{each} is not set: proof_by={by} needs it" for each in named if not named[each])
+
+
+def _idle_proof(proof: str, protection: str) -> Iterator[str]:
+    if proof != "off" and protection == "off":
+        yield "proof is without effect: protection is off"
+
+
+def _idle_proof_secret(by: str, site_key: str, secret: str, url: str) -> Iterator[str]:
+    if by == ALTCHA:
+        named = {"proof_site_key": site_key, "proof_secret": secret, "proof_url": url}
+        yield from (f"{each} is without effect: proof_by is {by}" for each in named if named[each])
+
+
 def _in_the_open(name: str) -> Callable[[str], Iterator[str]]:
     def check(url: str) -> Iterator[str]:
         if urlsplit(url).scheme == "http" and not is_here(url):
@@ -220,10 +277,16 @@ _CONTRADICTIONS: tuple[_Check, ...] = (
     (("nexmo_dlr_url", "webhook_token"), _long_receipt_url),
     (("smssync_secret", "smssync_devices_file"), _two_sources_of_phones),
     (("smssync_secret",), _short_secret),
+    (("proof", "proof_by", "proof_site_key", "proof_secret"), _half_proof),
     *((names, _half_credentials(names)) for names in _CREDENTIALS.values()),
 )
 _WARNINGS: tuple[_Check, ...] = (
-    *(((name,), _in_the_open(name)) for name in ("public_url", "nexmo_dlr_url", "flowroute_url")),
+    *(
+        ((name,), _in_the_open(name))
+        for name in ("public_url", "nexmo_dlr_url", "flowroute_url", "proof_url")
+    ),
+    (("proof", "protection"), _idle_proof),
+    (("proof_by", "proof_site_key", "proof_secret", "proof_url"), _idle_proof_secret),
     (("nexmo_domain", "nexmo_ssl"), _provider_in_the_open),
     (("provider_timeout",), _slow_provider),
     (("number_insight",), _ending_service),

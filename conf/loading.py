@@ -57,6 +57,7 @@ def load(argv: Sequence[str], environ: Mapping[str, str], folder: Path) -> Loade
     devices, device_problems = _devices(settings)
     protection, protection_problems = _protection(settings, folder)
     contradictions = checks.contradictions(vars(settings), wrong, endpoints)
+    contradictions += checks.link_problems(vars(settings), wrong, endpoints, protection.sites)
     if not device_problems:
         contradictions += checks.device_contradictions(settings.provider, devices)
         contradictions += checks.equal_secrets(vars(settings), devices)

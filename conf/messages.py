@@ -16,8 +16,9 @@ from conf.tables import Kind, Reader, Values, read_tables, shown, text, whole
 class MessageEndpoint:
     """A public path that sends one fixed text.
 
-    The limits are per endpoint when set; ``None`` means the gateway-wide options. link: what a
-    visitor who gets no message is shown in its place, '' = that of ``form_link``.
+    The limits are per endpoint when set; ``None`` means the gateway-wide options. link: where
+    ``{link}`` in the text leads, and what a visitor who gets no message is shown in its place, '' =
+    that of ``form_link``; link_ios, link_android: where ``{link}`` leads on such telephones.
     """
 
     path: str
@@ -28,8 +29,14 @@ class MessageEndpoint:
     receiver_limit_amount: int | None = None
     receiver_limit_expires: int | None = None
     link: str = ""
+    link_ios: str = ""
+    link_android: str = ""
 
 
+# What stands in a text for a short link of the gateway, and the fields that say where it leads.
+PLACEHOLDER = "{link}"
+LINKS = ("link", "link_ios", "link_android")
+CODE_LENGTH = 9
 # The provider refuses longer texts with status 12: https://developer.vonage.com/en/api/sms
 MAX_TEXT_CHARACTERS = 3200
 # https://developer.vonage.com/en/messaging/sms/guides/custom-sender-id
@@ -78,6 +85,11 @@ def message_link(value: str) -> str:
     ):
         raise ValueError("must be an https:// URL of up to 500 ASCII characters")
     return value
+
+
+def with_link(text: str, public_url: str, code: str = "x" * CODE_LENGTH) -> str:
+    """Return a text with a short link in place of each ``{link}``, of the usual length at least."""
+    return text.replace(PLACEHOLDER, f"{public_url.rstrip('/')}/l/{code}")
 
 
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—―−"), "-")
@@ -134,7 +146,7 @@ def read_messages_file(path: Path) -> tuple[list[MessageEndpoint], list[str]]:
     """Return the usable endpoints of the TOML file ``path`` and one line for each problem.
 
     Every ``[[message]]`` table needs ``path``, ``text`` and ``sender`` and may have the limits
-    and the link of MessageEndpoint; endpoints come with paths as ``message_path`` returns them.
+    and the links of MessageEndpoint; endpoints come with paths as ``message_path`` returns them.
     """
     paths: set[str] = set()
 
@@ -148,7 +160,7 @@ def read_messages_file(path: Path) -> tuple[list[MessageEndpoint], list[str]]:
     readers = {
         **_TEXTS,
         **dict.fromkeys(_LIMITS, whole),
-        "link": lambda value: message_link(text(value)),
+        **dict.fromkeys(LINKS, lambda value: message_link(text(value))),
     }
     kind = Kind(MessageEndpoint, readers, required=tuple(_TEXTS), repeated=repeated)
     return read_tables(path, "message", kind)

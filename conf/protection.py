@@ -6,15 +6,15 @@ Without a file ``Protection()`` holds, whose defaults conf/examples/protection.t
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from math import isnan
 from pathlib import Path
 
-from conf.messages import message_link, message_path, message_sender, message_text
+from conf.messages import LINKS, message_link, message_path, message_sender, message_text
 from conf.providers import NAMES
-from conf.tables import MAX_LIMIT, Kind, Reader, read_kinds, text, whole
+from conf.tables import MAX_LIMIT, Kind, Values, matching, one_of, read_kinds, text, whole
 from conf.values import read_origin
 
 DAY = 86_400
@@ -148,8 +148,8 @@ class StartPrice:
 class Site:
     """A shop among several that one gateway serves, known by the ``site`` of its calls.
 
-    origins: whose pages may call for it, () = those of ``allowed_origins``; message, sender, link:
-    in place of the endpoint's, '' = the endpoint's.
+    origins: whose pages may call for it, () = those of ``allowed_origins``; message, sender and
+    links: in place of the endpoint's, '' = the endpoint's.
     """
 
     key: str
@@ -157,6 +157,20 @@ class Site:
     message: str = ""
     sender: str = ""
     link: str = ""
+    link_ios: str = ""
+    link_android: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """When numbers of one range, or of one country, whose links nobody opens get no more texts.
+
+    least: so many texts, at least, in ``window`` seconds (whole times of ten minutes).
+    """
+
+    mode: Mode = Mode.ENFORCE
+    least: int = 20
+    window: int = DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +207,10 @@ DEFAULT_LIMITS = (
 
 @dataclass(frozen=True, slots=True)
 class Protection:
-    """All that the file says; limits: those by something replace all defaults by the same."""
+    """All that the file says; limits: those by something replace all defaults by the same.
+
+    file: which one says it, '' = none.
+    """
 
     rules: tuple[Rule, ...] = ()
     own_limits: tuple[LayerLimit, ...] = ()
@@ -203,6 +220,8 @@ class Protection:
     sites: tuple[Site, ...] = ()
     exempt: tuple[Exempt, ...] = ()
     new_country: NewCountry = NewCountry()
+    breaker: Breaker = Breaker()
+    file: str = field(default="", compare=False)
 
     @property
     def limits(self) -> tuple[LayerLimit, ...]:
@@ -212,9 +231,12 @@ class Protection:
         return kept + self.own_limits
 
 
-def read_protection_file(file: Path) -> tuple[Protection, list[str]]:
-    """Return what the TOML file declares, as far as it is sound, and one line for each problem."""
-    found, problems = read_kinds(file, _KINDS)
+def read_protection_file(file: Path, written: str | None = None) -> tuple[Protection, list[str]]:
+    """Return what the TOML file declares, as far as it is sound, and one line for each problem.
+
+    written: what it would say, in place of what it says.
+    """
+    found, problems = read_kinds(file, _KINDS, written=written)
     return (
         Protection(
             rules=tuple(found["rule"]),
@@ -225,31 +247,14 @@ def read_protection_file(file: Path) -> tuple[Protection, list[str]]:
             sites=tuple(found["site"]),
             exempt=tuple(found["exempt"]),
             new_country=next(iter(found["new_country"]), NewCountry()),
+            breaker=next(iter(found["breaker"]), Breaker()),
+            file=str(file),
         ),
         problems,
     )
 
 
 _DESTINATIONS = ("country", "calling_code", "range", "kind")
-
-
-def _one_of(kind: type[StrEnum]) -> Reader:
-    def read(value: object) -> StrEnum:
-        try:
-            return kind(text(value))
-        except ValueError:
-            raise ValueError(f"must be one of {', '.join(kind)}") from None
-
-    return read
-
-
-def _matching(pattern: str, what: str) -> Reader:
-    def read(value: object) -> str:
-        if not re.fullmatch(pattern, text(value)):
-            raise ValueError(f"must be {what}")
-        return text(value)
-
-    return read
 
 
 def _money(value: object) -> Decimal:
@@ -276,6 +281,17 @@ def _above_0(value: object) -> int:
     return number
 
 
+def _ten_minutes(value: object) -> int:
+    seconds = whole(value)
+    if seconds % 600 or not 600 <= seconds <= DAY:
+        raise ValueError("must be a multiple of 600, up to a day (86400)")
+    return seconds
+
+
+def _only_one(_: Values, position: int) -> list[str]:
+    return ["there is one already"] if position > 1 else []
+
+
 def _share(value: object) -> str:
     name = text(value)
     kind, _, which = name.partition(":")
@@ -293,26 +309,26 @@ def _origins(value: object) -> tuple[str, ...]:
 
 
 _SITE_KEY = r"[A-Za-z0-9._-]{1,64}"
-_COUNTRY = _matching(r"[A-Z]{2}", "two capital letters, as in DE")
-_NUMBER = _matching(r"\+[1-9][0-9]{4,14}", "international, + and digits without blanks")
-_KEY = _matching(_SITE_KEY, "1 to 64 ASCII letters, digits and . _ -")
+_COUNTRY = matching(r"[A-Z]{2}", "two capital letters, as in DE")
+_NUMBER = matching(r"\+[1-9][0-9]{4,14}", "international, + and digits without blanks")
+_KEY = matching(_SITE_KEY, "1 to 64 ASCII letters, digits and . _ -")
 
 
 def _path(value: object) -> str:
     return message_path(text(value))
 
 
-_PROVIDER = _matching("|".join(NAMES), f"one of {', '.join(NAMES)}")
+_PROVIDER = matching("|".join(NAMES), f"one of {', '.join(NAMES)}")
 
 _KINDS = {
     "rule": Kind(
         Rule,
         {
-            "action": _one_of(Action),
+            "action": one_of(Action),
             "country": _COUNTRY,
-            "calling_code": _matching(r"[1-9][0-9]{0,2}", "one to three digits, as in 49"),
-            "range": _matching(r"\+[1-9][0-9]{1,14}", "+ and digits, as in +4915"),
-            "kind": _one_of(Special),
+            "calling_code": matching(r"[1-9][0-9]{0,2}", "one to three digits, as in 49"),
+            "range": matching(r"\+[1-9][0-9]{1,14}", "+ and digits, as in +4915"),
+            "kind": one_of(Special),
             "endpoint": _path,
             "reason": text,
             "amount": _above_0,
@@ -326,15 +342,21 @@ _KINDS = {
         NewCountry,
         {"amount": whole, "window": _above_0, "known_after": whole},
         required=(),
-        repeated=lambda _, position: ["there is one already"] if position > 1 else [],
+        repeated=_only_one,
+    ),
+    "breaker": Kind(
+        Breaker,
+        {"mode": one_of(Mode), "least": _above_0, "window": _ten_minutes},
+        required=(),
+        repeated=_only_one,
     ),
     "limit": Kind(
         LayerLimit,
         {
-            "by": _one_of(By),
+            "by": one_of(By),
             "amount": whole,
             "window": _above_0,
-            "mode": _one_of(Mode),
+            "mode": one_of(Mode),
             "endpoint": _path,
             "site": _KEY,
         },
@@ -348,7 +370,7 @@ _KINDS = {
     ),
     "provider": Kind(
         Currency,
-        {"provider": _PROVIDER, "currency": _matching(r"[A-Z]{3}", "as in EUR"), "rate": _rate},
+        {"provider": _PROVIDER, "currency": matching(r"[A-Z]{3}", "as in EUR"), "rate": _rate},
         required=("provider",),
         unique=("provider",),
     ),
@@ -365,7 +387,7 @@ _KINDS = {
             "origins": _origins,
             "message": lambda value: message_text(text(value)),
             "sender": lambda value: message_sender(text(value)),
-            "link": lambda value: message_link(text(value)),
+            **dict.fromkeys(LINKS, lambda value: message_link(text(value))),
         },
         required=("key",),
         unique=("key",),

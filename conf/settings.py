@@ -54,7 +54,8 @@ class Settings:
         "webhook_token nor a signature secret is set; implied by development_mode")
 
     message: str = option(
-        "", "text of the default message endpoint; needs sender too", check=values.message)
+        "", "text of the default message endpoint; needs sender too; {link} in it becomes a short "
+        "link", check=values.message)
     sender: str = option(
         "", "sender name or number of the default message endpoint; needs message too",
         check=values.sender)
@@ -95,12 +96,30 @@ class Settings:
         25.0, "money that may be spent in a day (UTC), in the account's currency; 0 = any amount",
         minimum=0)
     budget_month: float = option(250.0, "the same in a month", minimum=0)
+    proof: str = option(
+        "off", "of which calls of message endpoints a proof of work is asked: off, always, or "
+        "pressure: when limits or budgets are nearly reached, or a rule limits the destination; "
+        "part of protection", check=values.one_of("off", "always", "pressure"))
+    proof_by: str = option(
+        "altcha", "who sets and judges proofs: altcha (this gateway itself), turnstile or hcaptcha",
+        check=values.one_of("altcha", "turnstile", "hcaptcha"))
+    proof_site_key: str = option(
+        "", "site key of turnstile or hcaptcha, which pages are told")
+    proof_secret: str = option("", "secret that belongs to it", secret=True)
+    proof_url: str = option(
+        "", "address at which their tokens are judged; empty: the service's own",
+        check=values.url)
     allowed_origins: str = option(
         "", "web sites whose pages may call the public endpoints, as https://www.example.com, "
         "separated by commas; empty: all", check=values.origins)
     form_link: str = option(
         "", "https URL of the page that messages lead to: told to a visitor who gets none, as "
         "link and QR code; empty: he sees an error", check=values.link)
+    link_ios: str = option(
+        "", "https URL to which {link} in a text leads on iPhones and iPads; empty: as form_link",
+        check=values.link)
+    link_android: str = option(
+        "", "the same on Android telephones; empty: as form_link", check=values.link)
     message_log_days: int = option(
         7, "days for which the fate of a message can be looked up", minimum=1)
 

@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +55,16 @@ def read_tables(
 
 
 def read_kinds(
-    file: Path, kinds: Mapping[str, Kind], *, secret: bool = False
+    file: Path, kinds: Mapping[str, Kind], *, secret: bool = False, written: str | None = None
 ) -> tuple[dict[str, list[Any]], list[str]]:
-    """Do the same for a file with tables of several kinds, by their names."""
+    """Do the same for a file with tables of several kinds, by their names.
+
+    written: what such a file would say, in place of what it says.
+    """
     found: dict[str, list[Any]] = {name: [] for name in kinds}
     where = shown(str(file), 200)
     try:
-        content = _parsed(file, secret=secret)
+        content = _parsed(file, secret=secret, written=written)
     except ValueError as reason:
         return found, [f"{where}: {reason}"]
     problems = [f"{where}: unknown key {shown(key)}" for key in content if key not in kinds]
@@ -107,10 +111,10 @@ def whole(value: object) -> int:
     return value
 
 
-def _parsed(file: Path, *, secret: bool) -> dict[str, Any]:
+def _parsed(file: Path, *, secret: bool, written: str | None) -> dict[str, Any]:
     """Return the content of a TOML file; raises ValueError with the reason why it cannot."""
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8") if written is None else written)
     except FileNotFoundError:
         raise ValueError("there is no such file") from None
     except OSError as error:
@@ -149,3 +153,26 @@ def _values(table: object, kind: Kind) -> tuple[dict[str, Any], list[str]]:
 
 def _unknown(_: object) -> object:
     raise ValueError("unknown key")
+
+
+def one_of(kind: type[StrEnum]) -> Reader:
+    """Return what reads one of the words of an enum."""
+
+    def read(value: object) -> StrEnum:
+        try:
+            return kind(text(value))
+        except ValueError:
+            raise ValueError(f"must be one of {', '.join(kind)}") from None
+
+    return read
+
+
+def matching(pattern: str, what: str) -> Reader:
+    """Return what reads a text that a pattern matches; what: it is then said to be."""
+
+    def read(value: object) -> str:
+        if not re.fullmatch(pattern, text(value)):
+            raise ValueError(f"must be {what}")
+        return text(value)
+
+    return read

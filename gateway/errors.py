@@ -7,6 +7,7 @@ GatewayError                 what a handler translates into an answer (status, c
 ├── Unauthenticated          no or wrong credentials; 401
 ├── Forbidden                the route is not open; 403
 │   └── OriginNotAllowed     the page that calls is none of the owner's
+├── ProofNeeded              the call has to bring a proof of work; 200, for script tags
 ├── SiteUnknown              the call names a shop that there is not; 200, for script tags
 ├── NotFound                 404
 ├── Conflict                 somebody else is doing it at this moment; 409
@@ -14,12 +15,15 @@ GatewayError                 what a handler translates into an answer (status, c
 ├── OptedOut                 the receiver has texted STOP; 409
 ├── LimitExceeded            too many calls; carries retry_after in seconds
 │   └── BudgetExhausted      more than the owner lets be spent; until the day or month is over
+├── ProofUnavailable         the service that judges proofs did not answer; 503
 ├── ProviderFailed           a provider refused, failed or did not answer; 502
 └── StoreUnavailable         Redis did not answer within the request's deadline; 503
     └── StoreRefuses         it answers but does not do what it is asked
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 
 class GatewayError(Exception):
@@ -77,6 +81,23 @@ class SiteUnknown(GatewayError):
 
     status = 200
     code = "site_unknown"
+
+
+class ProofNeeded(GatewayError):
+    """The call has to bring a proof; ``challenge``: what to prove. An endpoint's own error."""
+
+    status = 200
+    code = "proof_needed"
+
+    def __init__(self, challenge: Mapping[str, object]) -> None:
+        super().__init__("solve the challenge and call again", challenge=challenge)
+
+
+class ProofUnavailable(GatewayError):
+    """The service that judges proofs could not be asked; nothing was sent."""
+
+    status = 503
+    code = "temporarily_unavailable"
 
 
 class NotFound(GatewayError):

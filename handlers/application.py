@@ -104,6 +104,7 @@ class Application(tornado.web.Application):
     ) -> None:
         self.services = services
         self.endpoints = list(endpoints)
+        services.short_links.serve(self.endpoints)
         self.start_page = start_page
         self.handsets = handsets
         self.in_flight = 0

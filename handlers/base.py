@@ -56,7 +56,7 @@ class Guard(StrEnum):
 class BaseHandler(RequestHandler):
     """JSON in and out. A subclass names its ``guard`` and writes its verbs."""
 
-    SUPPORTED_METHODS = ("GET", "POST", "DELETE", "OPTIONS", "HEAD", "PATCH", "PUT")
+    SUPPORTED_METHODS: tuple[str, ...] = tuple("GET POST DELETE OPTIONS HEAD PATCH PUT".split())
     application: Application
     guard: ClassVar[Guard]
     get_is_safe: ClassVar[bool] = False  # it sends and changes nothing: HEAD is answered as well

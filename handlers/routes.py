@@ -14,7 +14,7 @@ from handlers import operation
 from handlers.admin import messages, operator_lists, phones, provisioning, sessions, virtual_numbers
 from handlers.base import BaseHandler
 from handlers.console import assets, handsets, pages, sign_in
-from handlers.public import countries, front, status, texts, validation
+from handlers.public import countries, front, links, status, texts, validation
 from handlers.public.message import MessageHandler
 from handlers.webhooks import messaging, smssync, voice
 from handlers.webhooks.messaging import InboundHandler
@@ -31,6 +31,7 @@ FIXED_ROUTES: tuple[PathRoute, ...] = (
     *messaging.ROUTES,
     *voice.ROUTES,
     *status.ROUTES,
+    *links.ROUTES,
     *operation.ROUTES,
     *front.ROUTES,
     *messages.ROUTES,
@@ -93,7 +94,7 @@ def route_problems(
 # First elements of the gateway's paths, those of coming releases included: a message path that
 # starts today is not to end the start tomorrow.
 RESERVED = frozenset(
-    "console countries dead-letters dlr event example.html health inbound inbox log messages"
+    "console countries dead-letters dlr event example.html health inbound inbox l log messages"
     " metrics numbers optouts proxy-call session smssync status texts tn unknown"
     " validate_number".split()
 )

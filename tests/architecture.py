@@ -32,10 +32,13 @@ ROWS = (
     ("gateway.access",),
     ("gateway.protection",),
     ("gateway.protection.limits", "gateway.protection.spending"),
+    ("gateway.protection.links",),
     ("gateway.protection.destinations",),
+    ("gateway.protection.proof",),
     ("gateway.virtual_numbers",),
     ("gateway.messaging", "gateway.messaging.inbound"),
     ("gateway.messaging.sending",),
+    ("gateway.protection.rehearsal",),
     ("gateway.messaging.outbox",),
     ("gateway.conversations",),
     ("gateway.smssync",),
@@ -46,7 +49,7 @@ ROWS = (
     ("handlers.operation", "handlers.public", "handlers.admin", "handlers.webhooks"),
     ("handlers.console",),
     ("handlers.routes",),
-    ("app",),
+    ("app", "gateway.protection.__main__"),
 )
 
 

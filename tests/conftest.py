@@ -20,10 +20,12 @@ from tests.support.order import dearest_first, shuffled
 from tests.support.servers.valkey import start_temporary
 from tests.support.stand_ins.vonage import VonageStandin
 from tests.support.visitor import Visitor, visiting
+from tests.support.workers import compile_in_turn, tell_less
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
+    from tests.support.browser import Windows
     from tests.support.servers.processes import GatewayProcess
 
 
@@ -39,6 +41,15 @@ def pytest_xdist_auto_num_workers() -> int:
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     )
     return cores + max(1, cores // 2)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the workers of a run cheaper."""
+    worker: dict[str, Any] | None = getattr(config, "workerinput", None)
+    if worker:
+        tell_less(config)
+        if config.args_source is pytest.Config.ArgsSource.TESTPATHS:
+            compile_in_turn(int(worker["workerid"].removeprefix("gw")), worker["workercount"])
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -187,6 +198,14 @@ def browser() -> Iterator[Browser]:
 
     with open_browser(require_chromium()) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def windows(browser: Browser) -> Windows:
+    """Windows that the tests of a file use one after the other."""
+    from tests.support.browser import Windows  # noqa: PLC0415
+
+    return Windows(browser)
 
 
 @pytest.fixture

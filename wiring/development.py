@@ -49,7 +49,7 @@ async def open_development(loaded: Loaded, port: int) -> AsyncIterator[tuple[Set
     async with AsyncExitStack() as closing:
         settings = loaded.settings
         if not loaded.redis_named:
-            settings = replace(settings, redis_url=await _store(settings.data_dir, closing))
+            settings = replace(settings, redis_url=await shared_store(settings.data_dir, closing))
         own_url = f"http://127.0.0.1:{port}"
         if not from_settings.is_local(settings):
             settings = _with_tokens(settings)
@@ -82,8 +82,8 @@ async def fill_pool(pool: Pool) -> None:
                 await pool.add(number)
 
 
-async def _store(data_dir: str, closing: AsyncExitStack) -> str:
-    """Start the embedded store and return its URL; raises CannotStart."""
+async def shared_store(data_dir: str, closing: AsyncExitStack) -> str:
+    """Start the embedded store, or share that of others, and return its URL; raises CannotStart."""
     try:
         from gateway.store import embedded  # noqa: PLC0415 - production has no such package
     except ImportError as error:

@@ -21,7 +21,7 @@ class Periodic:
     Each chore is safe to run in many processes at once, and finds nothing to do as a rule. The list
     stands in ``services.py``: calls and sessions that are over, texts that are held, parts that
     stay away, notices owed, who waits for a chat, what is too old, phones' tasks, plots, budgets,
-    countries that are new.
+    countries that are new, ranges whose links nobody opens.
     """
 
     def __init__(self, chores: Sequence[Callable[[], Awaitable[object]]]) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 
 from conf.messages import MessageEndpoint
@@ -20,8 +20,19 @@ from gateway.monitoring.stats import Stats
 from gateway.protection.destinations.newcomers import Newcomers
 from gateway.protection.destinations.rule_gate import RuleGate
 from gateway.protection.destinations.rules import Rules
+from gateway.protection.limits.admission import Admission
 from gateway.protection.limits.layers import Layers
 from gateway.protection.limits.same_text import SameTexts
+from gateway.protection.links.breaker import Breaker
+from gateway.protection.links.conversions import Conversions
+from gateway.protection.links.short_links import ShortLinks, Usual
+from gateway.protection.proof.altcha import AltchaProof
+from gateway.protection.proof.base import Proof
+from gateway.protection.proof.gate import ProofGate, When
+from gateway.protection.proof.siteverify import SERVICES, SiteVerifyProof
+from gateway.protection.rehearsal.rehearsals import Rehearsals
+from gateway.protection.rehearsal.terms import by_path
+from gateway.protection.shared_key import SharedKey
 from gateway.protection.spending.adoption import Adoption
 from gateway.protection.spending.budget import Budget
 from gateway.protection.spending.money import Allowance, exchange_rates
@@ -55,16 +66,38 @@ def same_texts(settings: Settings, store: Store) -> SameTexts:
     return SameTexts(store, seconds, lease=lease, watch=watch)
 
 
+def short_links(
+    settings: Settings, protection: Protection, endpoints: Iterable[MessageEndpoint]
+) -> ShortLinks:
+    """Return what writes links into texts, and knows where they lead."""
+    usual = Usual(settings.form_link, settings.link_ios, settings.link_android)
+    links = ShortLinks(settings.public_url, protection.sites, usual)
+    links.serve(endpoints)
+    return links
+
+
+_MODES = {"on": Mode.ENFORCE, "monitor": Mode.MONITOR, "off": Mode.OFF}
+
+
+def breaker(
+    settings: Settings, store: Store, conversions: Conversions, protection: Protection
+) -> Breaker:
+    """Return what takes ranges out of service whose links nobody opens."""
+    modes = {protection.breaker.mode, _MODES[settings.protection]}
+    mode = next(each for each in (Mode.OFF, Mode.MONITOR, Mode.ENFORCE) if each in modes)
+    return Breaker(store, conversions, protection.breaker, mode)
+
+
 def rule_gate(
-    settings: Settings, store: Store, limiter: Limiter, protection: Protection
+    settings: Settings, store: Store, limiter: Limiter, protection: Protection, breaker: Breaker
 ) -> RuleGate:
     """Return what judges the destinations of public messages, as far as ``protection`` has it."""
-    mode = {"on": Mode.ENFORCE, "monitor": Mode.MONITOR, "off": Mode.OFF}[settings.protection]
+    mode = _MODES[settings.protection]
     policy = protection.new_country
     if mode is Mode.OFF:
         policy = replace(policy, amount=0)
     newcomers = Newcomers(store, policy, receipts=asks_for_receipts(settings))
-    return RuleGate(Rules(protection, newcomers), newcomers, limiter, mode)
+    return RuleGate(Rules(protection, newcomers), newcomers, limiter, mode, breaker)
 
 
 async def learn_countries(rule_gate: RuleGate, history: History) -> None:
@@ -96,6 +129,34 @@ def shops(settings: Settings, protection: Protection) -> Shops:
     return Shops(protection.sites, words(settings.allowed_origins), settings.public_url)
 
 
+def proofs(
+    settings: Settings,
+    protection: Protection,
+    store: Store,
+    shared_key: SharedKey,
+    budget: Budget,
+    *,
+    closing: AsyncExitStack,
+) -> ProofGate:
+    """Return what asks for proofs; what has to be closed is given to ``closing``."""
+    service = SERVICES.get(settings.proof_by)
+    proof: Proof = (
+        SiteVerifyProof(
+            service,
+            settings.proof_secret,
+            settings.proof_site_key,
+            url=settings.proof_url,
+            hosts=shops(settings, protection).hosts,
+        )
+        if service
+        else AltchaProof(store, shared_key)
+    )
+    closing.push_async_callback(proof.close)
+    when = When(settings.proof) if settings.protection != "off" else When.OFF
+    watch = settings.protection == "monitor"
+    return ProofGate(proof, when, Admission(store), budget, watch=watch)
+
+
 def budget(
     settings: Settings,
     protection: Protection,
@@ -115,4 +176,25 @@ def budget(
         protection,
         adopted=adoption.limits,
         endpoints=(each.path for each in endpoints),
+    )
+
+
+def rehearsals(
+    settings: Settings,
+    protection: Protection,
+    endpoints: Sequence[MessageEndpoint],
+    *,
+    history: History,
+    budget: Budget,
+) -> Rehearsals:
+    """Return what plays other terms over the messages of the log."""
+    return Rehearsals(
+        history,
+        budget,
+        protection,
+        message_limits(settings),
+        by_path(endpoints),
+        mode=settings.protection,
+        days=settings.message_log_days,
+        receipts=asks_for_receipts(settings),
     )

@@ -28,6 +28,7 @@ from gateway.conversations.texts.holding import Holding
 from gateway.conversations.texts.relay import Relay
 from gateway.conversations.traces import Traces
 from gateway.conversations.transcript import Transcript
+from gateway.messaging.clicks import Clicks
 from gateway.messaging.history import History
 from gateway.messaging.inbound.inbox import Inbox
 from gateway.messaging.keywords import Keywords
@@ -42,10 +43,16 @@ from gateway.messaging.outbox.worker import OutboxWorker
 from gateway.messaging.receipts import Receipts
 from gateway.messaging.sending.messenger import Messenger
 from gateway.monitoring.stats import Stats
+from gateway.protection.callers import Callers
 from gateway.protection.destinations.rule_gate import RuleGate
 from gateway.protection.limits.admission import Admission
 from gateway.protection.limits.layers import Layers
 from gateway.protection.limits.same_text import SameTexts
+from gateway.protection.links.conversions import Conversions
+from gateway.protection.links.short_links import ShortLinks
+from gateway.protection.proof.gate import ProofGate
+from gateway.protection.rehearsal.rehearsals import Rehearsals
+from gateway.protection.shared_key import SharedKey
 from gateway.protection.spending.budget import Budget
 from gateway.providers.vonage.insight import Insight
 from gateway.providers.vonage.numbers import NumbersApi
@@ -82,11 +89,17 @@ class Services:
     validation_limits: ValidationLimits
     layers: Layers
     admission: Admission
+    proofs: ProofGate
     same_texts: SameTexts
+    callers: Callers
     rule_gate: RuleGate
+    short_links: ShortLinks
+    conversions: Conversions
+    clicks: Clicks
     refusals: Refusals
     messenger: Messenger
     budget: Budget
+    rehearsals: Rehearsals
     receipts: Receipts
     history: History
     admin: AdminGate
@@ -170,7 +183,7 @@ def _open(
     closing.push_async_callback(store.close)
     insight, numbers_api = _apis(settings, closing)
 
-    refusals = Refusals(store)
+    shared_key, refusals = SharedKey(store), Refusals(store)
     limiter = Limiter(store, refusals)
     limits = protecting.message_limits(settings)
     answers = from_settings.answers(settings, limiter)
@@ -184,7 +197,9 @@ def _open(
     words, inbox = from_settings.keywords(settings), Inbox(store, days=days)
     transcript = Transcript(store, days=settings.session_log_days)
     unknown = UnknownTexts(store, days)
-    rule_gate = protecting.rule_gate(settings, store, limiter, protection)
+    conversions = Conversions(store)
+    breaker = protecting.breaker(settings, store, conversions, protection)
+    rule_gate = protecting.rule_gate(settings, store, limiter, protection, breaker)
     receipts = Receipts(
         store,
         days=days,
@@ -274,6 +289,7 @@ def _open(
             budget.look_after,
             EvictionCheck(store).look,
             lambda: rule_gate.newcomers.look_after(history.sent_lately),
+            breaker.look_after,
         ]
     )
     closing.push_async_callback(periodic.stop)
@@ -289,11 +305,19 @@ def _open(
         validation_limits=protecting.validation_limits(settings, limiter),
         layers=protecting.layers(settings, limits, protection),
         admission=Admission(store, refusals),
+        proofs=protecting.proofs(settings, protection, store, shared_key, budget, closing=closing),
         same_texts=protecting.same_texts(settings, store),
+        callers=Callers(shared_key),
         rule_gate=rule_gate,
+        short_links=protecting.short_links(settings, protection, endpoints),
+        conversions=conversions,
+        clicks=Clicks(store, conversions, limiter, days=days),
         refusals=refusals,
         messenger=messenger,
         budget=budget,
+        rehearsals=protecting.rehearsals(
+            settings, protection, endpoints, history=history, budget=budget
+        ),
         receipts=receipts,
         history=history,
         admin=admin,

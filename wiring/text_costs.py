@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from unicodedata import combining, normalize
 
-from conf.messages import MessageEndpoint
+from conf.messages import MessageEndpoint, with_link
 from conf.protection import Site
 from conf.settings import Settings
 from gateway.telephony import segments
@@ -28,6 +28,7 @@ def costly_texts(
     """
     texts = {f"the message of {each.path}": each.text for each in endpoints}
     texts |= {f"the message of site {each.key}": each.message for each in sites}
+    texts = {name: with_link(text, settings.public_url) for name, text in texts.items()}
     name = settings.org_name.strip().upper()
     prefix = f"[{name}]: " if name else ""
     notices = {each: getattr(settings, each) for each in _NOTICES}

@@ -41,6 +41,14 @@ class Shops:
             each.origins for each in self._sites.values()
         )
 
+    @property
+    def hosts(self) -> frozenset[str]:
+        """The names of the sites whose pages may call, the gateway's own among them; none = all."""
+        if self.any_page is None:
+            return frozenset()
+        origins = {*self.any_page, self.own_origin} - {""}
+        return frozenset(urlsplit(each).hostname or "" for each in origins)
+
     def named(self, key: str) -> Site:
         """Return the shop of a key; raises SiteUnknown."""
         try:

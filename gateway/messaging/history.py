@@ -30,6 +30,8 @@ from gateway.telephony.plans import person
 _PROVIDER_ID = re.compile(r"[!-~]{8,64}")
 # What is looked at once takes a second or two for as many.
 MOST_LATELY = 20_000
+# Records that are read at once while others have to be served: some milliseconds.
+FEW = 100
 _ON_THEIR_WAY = frozenset({DeliveryState.ACCEPTED, DeliveryState.BUFFERED, DeliveryState.DELIVERED})
 
 
@@ -51,7 +53,10 @@ class Message:
 
     sender: E.164 or a name; text: '' when it stands in a session's log alone; source: which
     endpoint asked; outcome, code, error, price, network: of the provider's answer, '' = unknown;
-    site: for which shop; events: in order of time, those of a message that was asked for alone.
+    site: for which shop; caller: digests of who called, as ``Caller`` notes them; counted: when
+    limits counted it (ms), 0 = unknown; new_country: it went to a country that was new; link: the
+    code of a short link in it; clicked: when that was clicked first (ms), 0 = never. events: in
+    order of time, those of a message that was asked for alone.
     """
 
     id: str
@@ -70,6 +75,11 @@ class Message:
     price: str
     network: str
     site: str = ""
+    caller: str = ""
+    counted: int = 0
+    new_country: bool = False
+    link: str = ""
+    clicked: int = 0
     events: Sequence[Event] = ()
 
 
@@ -146,6 +156,34 @@ class History:
             if len(ids) < CHUNK:
                 return
 
+    async def since(self, begin: int) -> AsyncIterator[list[Message]]:
+        """Yield all messages from a moment (ms) on, the oldest first, some at a time.
+
+        Those whose life ends meanwhile may be left out. Raises StoreUnavailable.
+        """
+        place, passed = begin, 0  # so many of the very moment were yielded
+        while True:
+            with budget():
+                flat = await self._store.execute(
+                    *("ZRANGE", keys.MESSAGES, place, "+inf", "BYSCORE"),
+                    *("LIMIT", passed, FEW, "WITHSCORES"),
+                )
+                ids, times = flat[::2], [int(float(each)) for each in flat[1::2]]
+                records = await asyncio.gather(*map(self._receipts.fields, ids))
+            found = zip(ids, records, strict=True)
+            yield [_message(*each) for each in found if each[1]]
+            if len(ids) < FEW:
+                return
+            passed = times.count(times[-1]) + (passed if times[-1] == place else 0)
+            place = times[-1]
+
+    async def moment_of(self, place: int) -> int:
+        """Return when the message was made (ms) than which so many are newer, 0 without one."""
+        found = await self._store.execute(
+            "ZRANGE", keys.MESSAGES, place, place, "REV", "WITHSCORES"
+        )
+        return int(float(found[1])) if found else 0
+
     async def _older_of(self, e164: str, last: Sequence[str]) -> list[str]:
         found, known = [], frozenset(last)
         async for ids in set_scan(self._store, keys.MESSAGES):
@@ -184,10 +222,15 @@ def _message(message_id: str, fields: Mapping[str, str]) -> Message:
         provider=fields.get("provider", ""),
         source=fields.get("source", ""),
         site=fields.get("site", ""),
+        link=fields.get("link", ""),
+        clicked=int(fields.get("clicked", 0)),
         session=fields.get("session", ""),
         outcome=fields.get("outcome", ""),
         code=fields.get("code", ""),
         error=fields.get("error", ""),
         price=fields.get("price", ""),
         network=fields.get("network", ""),
+        caller=fields.get("caller", ""),
+        counted=int(fields.get("counted", 0)),
+        new_country="new_country" in fields,
     )

@@ -30,7 +30,7 @@ from gateway.monitoring.metrics import DELIVERIES, RECEIPTS, SPEND, provider_lab
 from gateway.providers.base import DeliveryState, Outcome, Receipt, Sms, SubmitResult
 from gateway.store import keys
 from gateway.store.pipeline import Store
-from gateway.store.script import Script, ScriptCall, pairs
+from gateway.store.script import Reply, Script, ScriptCall, pairs
 from gateway.store.values import ID, days_ms
 
 log = logging.getLogger(__name__)
@@ -110,13 +110,13 @@ class Receipts:
         expected: int,
         notes: Mapping[str, str] = NO_NOTES,
         besides: Sequence[ScriptCall] = (),
-    ) -> None:
+    ) -> list[Reply]:
         """Write a message down before it is sent; ``expected``: parts by our own count.
 
         What participants say (``source`` is one of SPOKEN) stands in their session's log alone,
         for as long as the operator wants it kept. notes: further fields: the session whose log
         shows what becomes of it, the site for which it is; besides: what else is to be written at
-        once, in the same pipeline.
+        once, in the same pipeline, whose replies are returned.
         """
         now = _now_ms()
         fields: dict[str, str | int] = {
@@ -130,7 +130,7 @@ class Receipts:
         }
         flat = [item for pair in (*fields.items(), *notes.items()) for item in pair]
         index = (sms.id, now, now - self._lifetime, self._lifetime)
-        await self._store.run_all(
+        replies = await self._store.run_all(
             [
                 (_CREATE, [keys.message(sms.id)], [self._lifetime, *flat]),
                 (_INDEX, [keys.MESSAGES], index),
@@ -138,6 +138,7 @@ class Receipts:
                 *besides,
             ]
         )
+        return replies[len(replies) - len(besides) :]
 
     async def record(
         self,
@@ -321,10 +322,11 @@ class Receipts:
 
 
 def _maps(record: Mapping[str, str]) -> list[str]:
-    """Return the keys under which the provider's ids lead to a message, or wait for it."""
+    """Return the keys by which link and provider's ids lead to a message, or wait for it."""
     provider = provider_label(record["provider"])
     ids = [name[2:] for name in record if name.startswith("p:")]
-    return [key(provider, each) for key in (keys.part, keys.parked) for each in ids]
+    links = [keys.link(record["link"])] if "link" in record else []
+    return [*links, *(key(provider, each) for key in (keys.part, keys.parked) for each in ids)]
 
 
 def _answer(result: SubmitResult, attempts: int, *, open_still: bool) -> dict[str, str | int]:

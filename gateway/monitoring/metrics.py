@@ -33,6 +33,7 @@ _NOT_PLOTTED = frozenset(
         "limits.smssync_reply",
         "limits.phone_secret",
         "limits.answers",
+        "limits.link",
         "spend.smssync",
     }
 )
@@ -95,7 +96,16 @@ SPEND = _children(
 _LAYERS = ("message", "receiver", *_PROTECTION)
 LIMITED = _children(
     Counter("gateway_limit_refusals", "Calls refused by a limit", ("limit",)),
-    (*_LAYERS, "validation", "lobby", "smssync_reply", "phone_secret", "answers", "console"),
+    (
+        *_LAYERS,
+        "validation",
+        "lobby",
+        "smssync_reply",
+        "phone_secret",
+        "answers",
+        "console",
+        "link",
+    ),
 )
 WATCHED = _children(
     Counter(
@@ -119,8 +129,30 @@ VERDICTS = counted(
     "Messages that a rule by destination lets through as exempt, limits or blocks, or would with"
     " protection=monitor",
     action=("allow", "limit", "block"),
-    by=("exempt", "range", "country", "calling_code", "new_country", "kind", "everything"),
+    by=(
+        *("exempt", "range", "country", "calling_code", "new_country", "kind", "everything"),
+        "breaker",
+    ),
 )
+PROOFS = counted(
+    "gateway_proofs",
+    "Proofs of work by what became of them; watched: one would have been asked for, if protection"
+    " did more than watch; unanswered: the service that judges them did not",
+    result="asked watched accepted wrong expired foreign replayed unanswered".split(),
+)
+LINKS = counted(
+    "gateway_links_opened",
+    "Short links that were opened, by what came of it: counted, repeated (counted before), preview"
+    " (a program or in advance), unknown (an old link, or a guess)",
+    result=("counted", "repeated", "preview", "unknown"),
+)
+BROKEN = Gauge(
+    "gateway_breaker_stopped",
+    "Ranges of numbers and countries whose links nobody opens, blocked or on trial",
+    ("kind",),
+)
+for _kind in ("range", "country"):
+    BROKEN.labels(_kind)
 WEBHOOKS = _children(
     Counter("gateway_webhooks", "Webhook calls by how they were taken", ("result",)),
     ("accepted", "ignored", "unusable", "unreadable", "unauthenticated"),

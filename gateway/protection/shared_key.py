@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import secrets
 import time
@@ -28,8 +29,12 @@ class SharedKey:
     async def get(self) -> bytes:
         """Return the key; the store is asked once a minute. Raises StoreUnavailable."""
         if not self._key or self._clock() - self._learned >= REMEMBERED_SECONDS:
-            await self._store.execute("SET", keys.SHARED_KEY, secrets.token_hex(KEY_BYTES), "NX")
-            self._key = bytes.fromhex(await self._store.execute("GET", keys.SHARED_KEY))
+            # Both travel together, with what else is asked for at this moment.
+            _, found = await asyncio.gather(
+                self._store.execute("SET", keys.SHARED_KEY, secrets.token_hex(KEY_BYTES), "NX"),
+                self._store.execute("GET", keys.SHARED_KEY),
+            )
+            self._key = bytes.fromhex(found)
             self._learned = self._clock()
         return self._key
 

@@ -13,12 +13,15 @@ from redis.asyncio.connection import URL_QUERY_ARGUMENT_PARSERS, AbstractConnect
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
+from redis.driver_info import DriverInfo
 from redis.exceptions import AuthenticationError
 
 CONNECT_SECONDS = 1.0
 
 # RFC 3986, appendix B, without a fragment. urlsplit takes no [IPv6] address after another host.
 _URL = re.compile(r"([a-z+]+)://([^/?#]*)([^?#]*)\??([^#]*)")
+# Made once: to learn its version, redis-py would read its package's files for each connection.
+_DRIVER = DriverInfo()
 _ENCODE = "special characters of a password must be percent-encoded"
 
 
@@ -62,7 +65,7 @@ def client(url: str, sentinel_password: str = "") -> aioredis.Redis | aioredis.R
 def _single(url: str, relative: str) -> aioredis.Redis:
     """Return the client of one server; relative: its socket, seen from the working directory."""
     try:
-        client = aioredis.Redis.from_url(url, **_connection_options())
+        client = aioredis.Redis.from_url(url, driver_info=_DRIVER, **_connection_options())
         if relative:
             # Short in any folder: an absolute path may exceed what a socket's name can hold.
             client.connection_pool.connection_kwargs["path"] = unquote(relative).lstrip("/")

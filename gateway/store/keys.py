@@ -8,6 +8,26 @@ NEWCOMERS = "newcomers"
 SHARED_KEY = "shared-key"
 
 
+# All of short links but the codes themselves lies in one slot.
+LINKS_BREAKER = "{links}:breaker"
+LINKS_TURN = "{links}:turn"
+
+
+def link(code: str) -> str:
+    """String: in which message a short link stands."""
+    return f"link:{{{code}}}"
+
+
+def links_hour(hour: int) -> str:
+    """Hash of messages with a link, and of those that were opened, by country."""
+    return f"{{links}}:hour:{hour}"
+
+
+def links_ten(ten: int) -> str:
+    """Hash of the same of ten minutes, by range of numbers."""
+    return f"{{links}}:ten:{ten}"
+
+
 def limit(limit_class: str, subject: str) -> str:
     """List of counted calls of ``subject`` (an address or a number) in one limit class."""
     return f"limit:{limit_class}:{{{subject}}}"
@@ -26,6 +46,11 @@ def limit_share(limit_class: str, part: str, subject: str) -> str:
 def same_text(digest: str, number: str) -> str:
     """Hash of the message by which a text of an endpoint went to a number."""
     return f"same-text:{digest}:{{{number}}}"
+
+
+def proof(nonce: str) -> str:
+    """String: the challenge of this nonce was answered."""
+    return f"proof:{{{nonce}}}"
 
 
 def pace(name: str) -> str:

@@ -158,6 +158,7 @@ def message_fields(message: Message) -> dict[str, Any]:
         "provider": message.provider,
         "source": message.source,
         "site": message.site,
+        "clicked": utc(message.clicked) if message.clicked else None,
         "session": message.session,
         "outcome": message.outcome,
         "code": message.code,

@@ -22,8 +22,8 @@ from handlers.base import BaseHandler, Guard
 
 # Errors that no other input mends, or that hide a reason which none mends.
 REFUSALS = frozenset(
-    "internal_error limit_acceded nexmo_error receiver_opted_out receiver_validation site_unknown"
-    " temporarily_unavailable".split()
+    "internal_error limit_acceded nexmo_error proof_needed receiver_opted_out receiver_validation"
+    " site_unknown temporarily_unavailable".split()
 )
 USUAL_HEADERS = "Content-Type, Accept, X-Requested-With"
 # https://www.rfc-editor.org/rfc/rfc9110#name-field-names, in a list of at most 1,000 characters

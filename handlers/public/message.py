@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from contextlib import suppress
 from typing import Any, ClassVar
 
 import ujson
 
 from conf.messages import MessageEndpoint
 from conf.protection import Action
-from gateway.errors import BudgetExhausted, GatewayError, LimitExceeded
+from gateway.errors import (
+    BudgetExhausted,
+    GatewayError,
+    LimitExceeded,
+    ProofNeeded,
+    StoreUnavailable,
+)
 from gateway.messaging.sending.messenger import Sent
-from gateway.protection.destinations.rules import ALLOWED
+from gateway.protection.callers import Caller
+from gateway.protection.destinations.rules import ALLOWED, Basis
 from gateway.protection.limits.admission import Admitted, Allowance, Layer, LayerRefused
 from gateway.protection.limits.layers import Call
 from gateway.protection.limits.same_text import Attempt
+from gateway.protection.links.short_links import Written
 from gateway.providers.base import Outcome
 from gateway.telephony.phonenumber import PhoneNumber
 from handlers.public import rate_limit
 from handlers.public.base import PublicHandler
+from handlers.public.proof import prove
 
 # With these the receiver has the text, or may have it.
 SENT = (Outcome.ACCEPTED, Outcome.UNKNOWN)
@@ -30,7 +40,7 @@ class _Unanswerable(Exception):
 
 
 class MessageHandler(PublicHandler):
-    """``GET|POST <path>?receiver=[&country=]``: limits, presence, validity, opt-out, then send.
+    """``GET|POST <path>?receiver=[&country=]``: limits, presence, validity, opt-out, proof, send.
 
     Subclass it for a text or a sender that depends on the request; README shows how.
     """
@@ -39,6 +49,7 @@ class MessageHandler(PublicHandler):
     _allowance: Allowance | None = None
     _shop = ""  # the site that the call names
     _verdict = ALLOWED  # of the rules, on the receiver
+    _caller = Caller()
 
     def initialize(self, endpoint: MessageEndpoint, **kwargs: object) -> None:
         """Take the endpoint that this route serves."""
@@ -52,7 +63,10 @@ class MessageHandler(PublicHandler):
         return self.link_of(self.endpoint)
 
     def text(self, number: PhoneNumber) -> str:
-        """Return the text to send to ``number``; override it to make it depend on the request."""
+        """Return the text to send to ``number``; override it to make it depend on the request.
+
+        ``{link}`` in it becomes a short link.
+        """
         return (self.site.message if self.site else "") or self.endpoint.text
 
     def sender(self, number: PhoneNumber) -> str:
@@ -62,11 +76,15 @@ class MessageHandler(PublicHandler):
     async def get(self, *_: str) -> None:
         """Answer the contract's bodies; the endpoint's own errors are HTTP 200."""
         try:
-            await self._message(await self._receiver())
+            number = await self._receiver()
+            await self._prove(number)
+            await self._message(number)
         except _Unanswerable as error:
             self.fail(str(error))
         except LimitExceeded as error:  # the budget's, too
             self.limited(error)
+        except ProofNeeded as error:
+            self.reply_error(error)
 
     post = get
 
@@ -103,14 +121,27 @@ class MessageHandler(PublicHandler):
             raise _Unanswerable("receiver_validation")
         return number
 
+    async def _prove(self, number: PhoneNumber) -> None:
+        call = Call(self.client_address, number.person, self._shop)
+        await prove(
+            self.services,
+            self.endpoint,
+            call,
+            verdict=self._verdict,
+            given=self.given,
+            admit=self._admit,
+        )
+
     async def _message(self, number: PhoneNumber) -> None:
         """Send the text to a number, or answer what the same text was answered just before."""
         same_texts, text = self.services.same_texts, self.text(number)
-        opted_out, attempt = await asyncio.gather(
-            self.services.optouts.is_out(number.e164),
-            same_texts.begin(number.person, self.endpoint.path, self.sender(number), text),
-        )
-        call = Call(self.client_address, number.person, self._shop)
+        self._caller = await self.services.callers.of(self.client_address)
+        look = self.services.optouts.is_out(number.e164)
+        begin = same_texts.begin(number.person, self.endpoint.path, self.sender(number), text)
+        # Together; where nothing is begun in the store, a task for each would take longer.
+        asked = asyncio.gather(look, begin) if same_texts.is_on else None
+        opted_out, attempt = await asked if asked else (await look, await begin)
+        call = Call(self.client_address, number.person, self._shop, self._caller.known_as)
         by_caller = self.layers.caller(call)
         if opted_out:
             await asyncio.gather(self._admit(by_caller), same_texts.free(attempt))
@@ -135,7 +166,7 @@ class MessageHandler(PublicHandler):
         admitted = Admitted()
         try:
             admitted = await self._admit(layers)
-            sent = await self._send(number, text, attempt)
+            sent = await self._send(number, text, attempt, admitted)
         except Exception as error:
             # What the budget refuses is counted by no limit.
             undone = admitted if isinstance(error, BudgetExhausted) else Admitted()
@@ -146,27 +177,54 @@ class MessageHandler(PublicHandler):
             raise
         return _answer(number, sent.id, ok=sent.ok)
 
-    async def _send(self, number: PhoneNumber, text: str, attempt: Attempt) -> Sent:
-        async def decided(sent: Sent) -> None:
-            same_texts, newcomers = self.services.same_texts, self.services.rule_gate.newcomers
-            if sent.outcome in SENT:
-                answer = ujson.dumps(_answer(number, sent.id, ok=sent.ok))
-                told = [same_texts.keep(attempt, answer)]
-            else:
-                told = [same_texts.free(attempt)]
-            if sent.ok:
-                told.append(newcomers.taken(self.endpoint.path, number.e164))
-            await asyncio.gather(*told)
+    async def _send(
+        self, number: PhoneNumber, text: str, attempt: Attempt, admitted: Admitted
+    ) -> Sent:
+        linked = self.services.short_links.write(text, self.endpoint.path, self._shop)
 
+        def decided(sent: Sent) -> list[Awaitable[None]]:
+            same_texts, newcomers = self.services.same_texts, self.services.rule_gate.newcomers
+            further: list[Awaitable[None]] = []
+            if attempt.key and sent.outcome in SENT:
+                answer = ujson.dumps(_answer(number, sent.id, ok=sent.ok))
+                further.append(same_texts.keep(attempt, answer))
+            elif attempt.key:
+                further.append(same_texts.free(attempt))
+            if linked.code and sent.ok:
+                further.append(self._count(linked, number))
+            if sent.ok and newcomers.counts_taken(self.endpoint.path, number.e164):
+                further.append(newcomers.taken(self.endpoint.path, number.e164))
+            return further
+
+        noted = [self.services.clicks.note(linked.code, attempt.id)] if linked.code else []
         return await self.services.messenger.send(
             number.e164,
-            text,
+            linked.text,
             self.sender(number),
             source=self.endpoint.path,
             site=self._shop,
             message_id=attempt.id,
+            notes=self._notes(admitted, linked),
+            besides=noted,
             decided=decided,
         )
+
+    async def _count(self, linked: Written, number: PhoneNumber) -> None:
+        """Count a message with a link as sent; one more or less is no reason to fail."""
+        with suppress(StoreUnavailable):
+            await self.services.conversions.sent(linked.source, number.person)
+
+    def _notes(self, admitted: Admitted, linked: Written) -> dict[str, str]:
+        """Return what the message's record says of the call, for rehearsals, and of its link."""
+        notes = {"caller": self._caller.note}
+        if linked.code:
+            notes["link"] = linked.code
+        if admitted.counts:
+            _, counted = admitted.counts[0]
+            notes["counted"] = str(counted)
+        if self._verdict.basis is Basis.NEW_COUNTRY:
+            notes["new_country"] = "1"
+        return notes
 
     async def _admit(self, layers: Sequence[Layer]) -> Admitted:
         admitted = await self.services.admission.admit(layers)

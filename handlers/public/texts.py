@@ -1,6 +1,7 @@
 """What visitors read, in their languages: one file of texts, for our form and for anybody's.
 
-``python -m handlers.public.texts`` brings the form's own copy of them up to date.
+``python -m handlers.public.texts`` brings the form's own copies up to date: of them, and of what
+solves proofs of work.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ from handlers.public.base import PublicHandler
 
 FILE = Path(__file__).parents[1] / "static" / "texts.json"
 FORM = FILE.with_name("example.html")
+SOLVER = FORM.parent / "vendor" / "altcha" / "pbkdf2.js"
 DEFAULT = "en"
 
-_BEGIN, _END = '<script type="application/json" id="sms-texts">', "</script>"
+_TEXTS = '<script type="application/json" id="sms-texts">'
+_SOLVER = '<script type="text/plain" id="sms-solver">'
+_END = "</script>"
 
 
 @cache
@@ -57,13 +61,23 @@ class TextsHandler(PublicHandler):
 
 def with_texts(page: str) -> str:
     """Return a page with the texts in it, for those who open it from disk or copy it."""
-    before, rest = page.split(_BEGIN)
-    _, _, after = rest.partition(_END)
     texts = json.dumps(all_texts(), ensure_ascii=False, indent=1).replace("<", "\\u003c")
-    return f"{before}{_BEGIN}\n{texts}\n{_END}{after}"
+    return _with(page, _TEXTS, f"{texts}\n")
+
+
+def with_solver(page: str) -> str:
+    """Return a page with the worker in it that solves proofs of work, under its licence."""
+    licence = SOLVER.with_name("LICENSE").read_text("utf-8")
+    return _with(page, _SOLVER, f"/*\n{licence}*/\n{SOLVER.read_text('utf-8')}")
+
+
+def _with(page: str, begin: str, content: str) -> str:
+    before, rest = page.split(begin)
+    _, _, after = rest.partition(_END)
+    return f"{before}{begin}\n{content}{_END}{after}"
 
 
 ROUTES = [(r"/texts/?", TextsHandler)]
 
 if __name__ == "__main__":
-    FORM.write_text(with_texts(FORM.read_text("utf-8")), "utf-8")
+    FORM.write_text(with_solver(with_texts(FORM.read_text("utf-8"))), "utf-8")

@@ -9,13 +9,13 @@ import tempfile
 from pathlib import Path
 
 from gateway.store import valkey_process
-from tests.attack import doors, elsewhere, machines, spending, texts
+from tests.attack import doors, elsewhere, links, machines, spending, texts
 from tests.attack.attacks import ATTACKS, Attack, Outcome, Verdict
 from tests.attack.costs import table
 from tests.support.servers.valkey import start_temporary
 
 # Importing them is what puts their attacks into the list.
-WHERE = (doors, texts, spending, machines, elsewhere)
+WHERE = (doors, texts, spending, links, machines, elsewhere)
 SECONDS = 1200.0
 
 

@@ -107,8 +107,15 @@ def test_every_option_of_the_contract_has_its_default() -> None:
         "same_text_seconds": 60,
         "budget_day": 25,
         "budget_month": 250,
+        "proof": "off",
+        "proof_by": "altcha",
+        "proof_site_key": "",
+        "proof_secret": "",
+        "proof_url": "",
         "allowed_origins": "",
         "form_link": "",
+        "link_ios": "",
+        "link_android": "",
         "wait_msg": "Your messages have to wait for some hours. They are passed on later.",
         "smart_encoding": True,
         "resend_unknown": "refused",
@@ -313,6 +320,19 @@ PAIR = "nexmo_api_key and nexmo_api_secret belong together"
         ),
         pytest.param([*CREDENTIALS, *DEFAULT_ENDPOINT], [], id="messages with credentials"),
         pytest.param([*DEFAULT_ENDPOINT, "--development_mode"], [], id="development needs none"),
+        pytest.param(
+            ["--proof=always", "--proof_by=turnstile", "--proof_site_key=1x"],
+            ["proof_secret is not set: proof_by=turnstile needs it"],
+            id="a service's proof without a secret",
+        ),
+        pytest.param(
+            ["--proof=pressure", "--proof_by=hcaptcha"],
+            [
+                "proof_site_key is not set: proof_by=hcaptcha needs it",
+                "proof_secret is not set: proof_by=hcaptcha needs it",
+            ],
+            id="a service's proof without anything",
+        ),
         pytest.param(["--nexmo_api_key=k"], [f"nexmo_api_secret is not set: {PAIR}"], id="key"),
         pytest.param(["--nexmo_api_secret=s"], [f"nexmo_api_key is not set: {PAIR}"], id="secret"),
         pytest.param(
@@ -394,6 +414,8 @@ def test_a_virtual_number_is_digits_however_it_is_written(written: str) -> None:
         (["--flowroute_url=http://api.example.com/v2.1/messages"], "flowroute_url"),
         (["--nexmo_ssl=no"], "nexmo_ssl"),
         (["--smssync_secret=7chars!"], "smssync_secret"),
+        (["--proof_by=hcaptcha", "--proof_url=http://api.example.com/siteverify"], "proof_url"),
+        (["--proof_by=hcaptcha", "--proof_url=http://127.0.0.1:8000/siteverify"], ""),
         (["--public_url=http://127.0.0.1:8888"], ""),
         (["--public_url=http://localhost:8888"], ""),
         (["--flowroute_url=http://[::1]:8001/v2.1/messages"], ""),
@@ -408,6 +430,24 @@ def test_what_can_be_read_on_the_way_or_guessed_is_warned_about(argv: list[str],
     result = loaded(*argv)
     assert [] == result.problems
     assert ([said] if said else []) == [line.partition(" ")[0] for line in result.warnings]
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["--proof=always", "--protection=off"], ["proof is without effect: protection is off"]),
+        (["--proof=always", "--protection=monitor"], []),
+        (["--proof_secret=s"], ["proof_secret is without effect: proof_by is altcha"]),
+        (["--proof_by=turnstile", "--proof_secret=s"], []),
+    ],
+    ids=str,
+)
+def test_options_of_proofs_that_do_nothing_are_warned_about(
+    argv: list[str], expected: list[str]
+) -> None:
+    result = loaded(*argv)
+    assert [] == result.problems
+    assert expected == result.warnings
 
 
 def test_short_secrets_of_the_phones_of_a_file_are_warned_about(tmp_path: Path) -> None:
@@ -567,6 +607,7 @@ def test_these_options_are_secret() -> None:
         "nexmo_api_secret",
         "nexmo_application_jwt_secret",
         "nexmo_signature_secret",
+        "proof_secret",
         "redis_password",
         "redis_url",
         "sentinel_password",

@@ -21,8 +21,9 @@ LIBRARIES = {
     "redis": ("gateway.store",),
     "aiohttp": ("gateway.providers.http", "gateway.emulator"),
     "httptools": ("gateway.providers.http", "handlers.front"),
-    "os.environ": ("app",),
-    "sys.argv": ("app",),
+    "altcha": ("gateway.protection.proof.altcha",),
+    "os.environ": ("app", "gateway.protection.__main__"),
+    "sys.argv": ("app", "gateway.protection.__main__"),
 }
 
 

@@ -6,14 +6,14 @@ from decimal import Decimal
 
 import pytest
 
-from tests.attack import doors, elsewhere, machines, spending, texts
+from tests.attack import doors, elsewhere, links, machines, spending, texts
 from tests.attack.__main__ import main, played
 from tests.attack.attacks import ATTACKS, Attack, Outcome, Verdict
 from tests.attack.costs import ANY_NUMBER, Cost, of_original, table
 from tests.attack.receivers import one_network, sequential_ranges
 from tests.attack.siege import Visit, besieging
 
-MODULES = (doors, texts, spending, machines, elsewhere)
+MODULES = (doors, texts, spending, links, machines, elsewhere)
 QUICK = [each for each in ATTACKS if each.quick]
 
 

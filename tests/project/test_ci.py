@@ -68,8 +68,8 @@ def test_ci_installs_fresh_clones_with_an_old_and_the_newest_pip_and_checks_one(
     stubs: Path,
 ) -> None:
     assert ci(stubs).returncode == 0
-    expected = [*installation("pip==23.0"), *installation("pip"), "make lint", "make test"]
-    assert calls(stubs) == expected
+    checks = ["make lint", "make test", "make prove"]
+    assert calls(stubs) == [*installation("pip==23.0"), *installation("pip"), *checks]
 
 
 def test_ci_leaves_nothing_behind(stubs: Path, tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_ci_names_what_is_missing_where_it_cannot_install(
     assert finished.stderr.startswith("missing: chromium wrk;")
 
 
-@pytest.mark.parametrize("failing", ["install-dev", "lint", "test"])
+@pytest.mark.parametrize("failing", ["install-dev", "lint", "test", "prove"])
 def test_ci_fails_when_a_step_fails(stubs: Path, failing: str) -> None:
     write_stub(stubs, "make", f'[ "$1" != {failing} ]')
     assert ci(stubs).returncode != 0

@@ -280,7 +280,7 @@ PRIVATE = [
     *("/numbers", "/numbers/provision", "/console", "/console/conversations/0/end"),
 ]
 OPEN = ["/", "/validate_number", "/status", "/countries", "/texts", "/example.html"]
-OPEN += ["/dlr", f"/dlr/{WRONG_TOKEN}"]
+OPEN += ["/dlr", f"/dlr/{WRONG_TOKEN}", "/l/abcdefghj"]
 OPEN += ["/message", "/message/de", "/smssync", "/smssync/phone", "/inbound", "/event", "/logo"]
 OPEN += ["/status?next=/messages", "/status/?id=%20/tn"]
 OPEN += ["/inbound/flowroute", "/dlr/flowroute", "/proxy-call", "/proxy-call/fallback"]

@@ -257,6 +257,7 @@ def test_a_missing_python_is_told_with_what_to_install(tmp_path: Path) -> None:
         ),
         pytest.param(["test"], "python -m pytest -n auto", id="test"),
         pytest.param(["test", "ARGS=-k 'a b'"], "--dist=loadfile -k 'a b'", id="test, options"),
+        pytest.param(["prove"], "--dist=loadfile --long -m long", id="prove"),
         pytest.param(["coverage"], "--cov-report=html:cov-report", id="coverage"),
         pytest.param(["lint"], "-m ruff format --check .", id="lint, formatting"),
         pytest.param(["lint"], "-m ruff check .", id="lint, rules"),

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -44,9 +45,12 @@ ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--kiosk",  # no tabs, buttons and fields of its own to be drawn around each page
     f"--disable-features={','.join(UNUSED_FEATURES)}",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
 )
+# Pages without an address of their own have no storage.
+FORGET = "() => { try { localStorage.clear(); sessionStorage.clear(); } catch {} }"
 # Milliseconds until a page that never shows what it should fails its test.
 PATIENCE_MS = 20_000
 # Chromium itself reports answers with an error status and servers that are gone; a page can
@@ -99,6 +103,47 @@ class Watch:
             "localhost",
         }:
             self.problems.append(f"request to {address.hostname}")
+
+
+class Windows:
+    """A browser's windows, used again by one test after the other, each time by a new visitor.
+
+    To open one costs more than most tests do in it. Who gives a page a clock, a script for all
+    that it loads, or another colour scheme cannot take it back, and opens one of his own.
+    """
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._free: dict[str, list[_Window]] = {}
+
+    @contextmanager
+    def window(self, *, watched: bool = True, **options: Any) -> Iterator[Page]:
+        """A page of a context with these options; watched: it must behave well."""
+        free = self._free.setdefault(repr(sorted(options.items())), [])
+        window = free.pop() if free else _Window(self._browser.new_context(**options).new_page())
+        yield window.page
+        problems, window.watch.problems = window.watch.problems, []
+        window.forget()
+        free.append(window)
+        assert not watched or problems == []
+
+
+class _Window:
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.watch = Watch(page)
+        self._size = page.viewport_size
+        self._debugger = page.context.new_cdp_session(page)
+
+    def forget(self) -> None:
+        """Keep nothing of what a visitor has stored, loaded and changed."""
+        self.page.unroute_all()
+        self.page.evaluate(FORGET)
+        self.page.goto("about:blank")
+        self.page.context.clear_cookies()
+        self._debugger.send("Network.clearBrowserCache")
+        if self._size and self.page.viewport_size != self._size:
+            self.page.set_viewport_size(self._size)
 
 
 def handsets_url(gateway: GatewayProcess) -> str:

@@ -5,7 +5,7 @@
 -- Returns  1, or 0 when the message is not known (any more).
 if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
 local n = tonumber(ARGV[3])
-for i = 4, 3 + 2 * n, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+if n > 0 then redis.call('HSET', KEYS[1], unpack(ARGV, 4, 3 + 2 * n)) end
 -- A receipt may have come before the answer: a state that is there is further on.
 local parts = {}
 for i = 4 + 2 * n, #ARGV, 2 do

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 
@@ -12,7 +15,7 @@ from gateway.protection.spending.budget import Budget
 from gateway.protection.spending.money import AS_RESERVED, NOTHING, Cost, How, Spending, millionths
 from gateway.protection.spending.prices import Prices
 from gateway.providers.base import DeliveryState, Outcome, Sms, SubmitResult
-from gateway.store.script import ScriptCall
+from gateway.store.script import Reply, ScriptCall
 from gateway.telephony import segments
 from gateway.telephony.phonenumber import country_of
 
@@ -22,6 +25,14 @@ DEAREST = 10_000
 # So long a process asks early for what is like something refused, and so many kinds of it.
 REFUSED_SECONDS = 0.5
 MOST_REFUSED = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Money that is to be reserved, and the script call that does it."""
+
+    spending: Spending
+    call: ScriptCall
 
 
 class TextCosts:
@@ -48,6 +59,21 @@ class TextCosts:
         spending = self._spending(name, sms, provider, scopes)
         await self._reserve(self._budget, spending, leaving=True)
 
+    def reservation(
+        self, name: str, sms: Sms, provider: str, scopes: tuple[str, ...]
+    ) -> Reservation | None:
+        """Return what reserves the same in a pipeline with others; None: it costs nothing here."""
+        if self._budget is None or is_phone(provider):
+            return None
+        spending = self._spending(name, sms, provider, scopes)
+        return Reservation(spending, self._budget.reservation(spending, leaving=True))
+
+    async def reserved(self, reservation: Reservation, reply: Reply) -> None:
+        """Read what the store says of a reservation; raises like ``reserve``."""
+        if self._budget is not None:
+            with self._remembering(reservation.spending):
+                await self._budget.reserved(reservation.call, reply)
+
     async def look_ahead(self, name: str, sms: Sms, provider: str, scopes: tuple[str, ...]) -> None:
         """Reserve before its turn what a text costs whose like was refused a moment ago.
 
@@ -60,8 +86,14 @@ class TextCosts:
             await self._reserve(self._budget, spending, leaving=False)
 
     async def _reserve(self, budget: Budget, spending: Spending, *, leaving: bool) -> None:
-        try:
+        with self._remembering(spending):
             await budget.reserve(spending, leaving=leaving)
+
+    @contextmanager
+    def _remembering(self, spending: Spending) -> Iterator[None]:
+        """Remember for a moment what is refused."""
+        try:
+            yield
         except BudgetExhausted:
             if len(self._refused) >= MOST_REFUSED:
                 self._refused.clear()

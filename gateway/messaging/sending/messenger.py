@@ -20,7 +20,7 @@ from gateway.monitoring.metrics import PROVIDER_SECONDS, RETRIES, provider_label
 from gateway.protection.spending.prices import Prices
 from gateway.providers.base import Outcome, Provider, Sms, SubmitResult
 from gateway.store.budget import budget
-from gateway.store.script import ScriptCall
+from gateway.store.script import Reply, ScriptCall
 from gateway.telephony import segments
 from gateway.telephony.plain_text import as_gsm7, clean
 from gateway.telephony.plans import person
@@ -54,6 +54,22 @@ class Sent:
     def ok(self) -> bool:
         """Whether the provider took every part."""
         return self.outcome is Outcome.ACCEPTED
+
+
+def nothing_more(sent: Sent) -> Sequence[Awaitable[None]]:
+    """Leave it at what is written down of a message."""
+    return ()
+
+
+@dataclass(slots=True)
+class _Record:
+    """What is written down of a message before it leaves, and what with it."""
+
+    sms: Sms
+    provider: Provider
+    source: str
+    notes: Mapping[str, str]
+    besides: Sequence[ScriptCall] = ()
 
 
 class NoTurn(Exception):
@@ -108,15 +124,16 @@ class Messenger:
         message_id: str = "",
         notes: Mapping[str, str] = NO_NOTES,
         besides: Sequence[ScriptCall] = (),
-        decided: Callable[[Sent], Awaitable[None]] | None = None,
+        decided: Callable[[Sent], Sequence[Awaitable[None]]] = nothing_more,
     ) -> Sent:
         """Send one text to ``to`` (E.164) and return what became of it.
 
         source: which endpoint asked (its path), or who else did, for the log of messages and for
         the budget, like site: the key of the shop; message_id: '' = a new one; notes: further
         fields of its record; besides: what else is written with it, in the same pipeline;
-        decided: is told of the outcome while it is written down. Raises, before anything was
-        sent, BudgetExhausted, and StoreUnavailable when the message cannot be written down.
+        decided: is told of the outcome, and what it returns is awaited while that is written
+        down. Raises, before anything was sent, BudgetExhausted, and StoreUnavailable when the
+        message cannot be written down.
         """
         sms = Sms(message_id or secrets.token_hex(16), to, sender, text)
         chosen = self._providers[provider or self._default]
@@ -134,7 +151,7 @@ class Messenger:
         patience: float = RETRY_SECONDS,
         notes: Mapping[str, str] = NO_NOTES,
         besides: Sequence[ScriptCall] = (),
-        decided: Callable[[Sent], Awaitable[None]] | None = None,
+        decided: Callable[[Sent], Sequence[Awaitable[None]]] = nothing_more,
     ) -> Sent:
         """Do the same by a provider that need not be one of ``providers``, under an id of its own.
 
@@ -148,10 +165,9 @@ class Messenger:
         give_up = time.monotonic() + patience
         if turn is not None:
             await asyncio.sleep(turn)
-        site_note = {"site": site} if site else {}
-        created = self._create(sms, provider, source, site_note | dict(notes), besides)
+        new = _Record(sms, provider, source, _with_site(notes, site), besides)
         try:
-            await (created if turn is None else self._pay(created, sms, provider.name, scopes))
+            await (self._create(new) if turn is None else self._pay(new, scopes))
         except StoreUnavailable:
             # It may have been written down all the same; then it is to say that it never left.
             self._outcomes.record_later(sms, provider.name, NEVER_LEFT, 0, paid_as=sms.id)
@@ -165,24 +181,28 @@ class Messenger:
         sent = Sent(sms.id, result.outcome)
         with budget():
             record = self._outcomes.record(sms, provider.name, result, attempts, paid_as=sms.id)
-            # Both travel to the store together.
-            await (asyncio.gather(record, decided(sent)) if decided else record)
+            further = decided(sent)
+            # All travel to the store together; a task for each takes longer than one alone.
+            await (asyncio.gather(record, *further) if further else record)
         return sent
 
-    async def _pay(
-        self, created: Awaitable[None], sms: Sms, provider: str, scopes: tuple[str, ...]
-    ) -> None:
+    async def _pay(self, record: _Record, scopes: tuple[str, ...]) -> None:
         """Write a message down and reserve its money in one pipeline, right before it leaves.
 
         So a process that dies has reserved next to nothing for what it did not send. What there
         is no money for is forgotten again: refused calls are not to fill the list of messages.
         """
-        reserved = self._costs.reserve(sms.id, sms, provider, scopes)
-        written, paid = await asyncio.gather(created, reserved, return_exceptions=True)
-        if written is None and isinstance(paid, BudgetExhausted):
+        sms, provider = record.sms, record.provider.name
+        reservation = self._costs.reservation(sms.id, sms, provider, scopes)
+        if reservation is None:
+            await self._create(record)
+            return
+        replies = await self._create(record, reservation.call)
+        try:
+            await self._costs.reserved(reservation, replies[-1])
+        except BudgetExhausted:
             await self._receipts.forget([sms.id])
-        for error in filter(None, (written, paid)):
-            raise error
+            raise
 
     async def deliver(
         self,
@@ -215,7 +235,7 @@ class Messenger:
         sms = self._in_form(sms)
         if attempts > 1 and await self._receipts.is_delivered(sms.id):
             return ARRIVED
-        await self._create(sms, chosen, source, {"session": session} if session else {})
+        await self._create(_Record(sms, chosen, source, {"session": session} if session else {}))
         if not await before():
             return None
         result = await _submitted(chosen, sms)
@@ -245,17 +265,14 @@ class Messenger:
         same = text == sms.text and to == sms.to
         return sms if same else replace(sms, to=to, text=text)
 
-    async def _create(
-        self,
-        sms: Sms,
-        provider: Provider,
-        source: str,
-        notes: Mapping[str, str],
-        besides: Sequence[ScriptCall] = (),
-    ) -> None:
-        parts = segments.count(sms.text).parts
-        await self._receipts.create(
-            sms, provider=provider.name, source=source, expected=parts, notes=notes, besides=besides
+    async def _create(self, record: _Record, *further: ScriptCall) -> list[Reply]:
+        return await self._receipts.create(
+            record.sms,
+            provider=record.provider.name,
+            source=record.source,
+            expected=segments.count(record.sms.text).parts,
+            notes=record.notes,
+            besides=(*record.besides, *further),
         )
 
     async def _hold_back(self, provider: Provider, result: SubmitResult) -> None:
@@ -316,6 +333,11 @@ class Messenger:
         except StoreUnavailable:
             return None
         return None if turn is None else max(turn, pause)
+
+
+def _with_site(notes: Mapping[str, str], site: str) -> Mapping[str, str]:
+    """Return the fields of a record of a message for a site, '' = none."""
+    return {"site": site, **notes} if site else notes
 
 
 def _attempt(sms: Sms, attempts: int) -> str:

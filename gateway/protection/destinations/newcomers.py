@@ -64,20 +64,30 @@ class Newcomers:
 
         A count that is lost with the store costs one message more.
         """
+        if not self._counts_for(source, to):
+            return
         place = place_of(to)
         field = _field(source, place)
-        if not (self.policy.amount and source.startswith("/")) or field in (self._known or ()):
-            return
         with suppress(StoreUnavailable):
             count = await self._store.execute("HINCRBY", keys.NEWCOMERS, field, 1)
             if self._known is not None and count >= self.policy.known_after:
                 self._known.add(field)
                 await self._refusals.unblock(limit_class(source), place)
 
+    def counts_taken(self, source: str, to: str) -> bool:
+        """Tell whether ``taken`` has something to do."""
+        return not self._receipts and self._counts_for(source, to)
+
     async def taken(self, source: str, to: str) -> None:
         """Count a message that a provider took, where no receipt will tell that it arrived."""
-        if not self._receipts:
+        if self.counts_taken(source, to):
             await self.delivered(source, to)
+
+    def _counts_for(self, source: str, to: str) -> bool:
+        """Tell whether messages of a source to the country of a number are still counted."""
+        if not (self.policy.amount and source.startswith("/")):
+            return False
+        return not self._known or _field(source, place_of(to)) not in self._known
 
     async def arrived(self, endpoint: str, place: str) -> int:
         """Return how many messages of an endpoint arrived in a country, as far as counted."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from conf.protection import DEFAULT_RULES, Action, Protection, Rule, Special
 from gateway.access.limiter import Limit
-from gateway.protection.destinations.newcomers import Newcomers, limit_class
+from gateway.protection.destinations.newcomers import limit_class
 from gateway.protection.exempt import by_person
+from gateway.protection.links.judgement import in_words
 from gateway.telephony import destinations, phonenumber, plans
 from gateway.telephony.phonenumber import NEWER, PhoneNumber, mask
 
@@ -17,10 +19,14 @@ LONGEST_RANGE_SHOWN = 10
 
 
 class Basis(StrEnum):
-    """By what a verdict was reached, the narrowest first; NEW_COUNTRY: nothing was sent there."""
+    """By what a verdict was reached, the narrowest first.
+
+    BREAKER: nobody opens the links that go there; NEW_COUNTRY: nothing was sent there.
+    """
 
     EXEMPT = "exempt"
     RANGE = "range"
+    BREAKER = "breaker"
     COUNTRY = "country"
     CALLING_CODE = "calling_code"
     NEW_COUNTRY = "new_country"
@@ -50,6 +56,8 @@ class Verdict:
         """What it is about, as an operator may read it: no number in full."""
         if self.basis is Basis.EVERYTHING:
             return "everything"
+        if self.basis is Basis.BREAKER:
+            return in_words(self.destination)
         is_a_number = len(self.destination) > LONGEST_RANGE_SHOWN
         shown = mask(self.destination) if is_a_number else self.destination
         return f"{self.basis.replace('_', ' ')} {shown.replace('_', ' ')}"
@@ -58,6 +66,13 @@ class Verdict:
 ALLOWED = Verdict(Action.ALLOW, Basis.EVERYTHING, "*")
 # Where a rule stands: what it is told by, which destination of these, for which endpoint.
 _Place = tuple[Basis, str, str]
+
+
+class NewCountries(Protocol):
+    """Knows which countries are new to which endpoint."""
+
+    def limit(self, endpoint: str, place: str) -> Limit | None:
+        """Return what an endpoint may send to a country (or calling code), None: it is known."""
 
 
 class Rules:
@@ -69,7 +84,7 @@ class Rules:
     before a default.
     """
 
-    def __init__(self, protection: Protection, newcomers: Newcomers) -> None:
+    def __init__(self, protection: Protection, newcomers: NewCountries) -> None:
         self.exempt = by_person(protection.exempt)
         self._newcomers = newcomers
         self._rules = {place_of(each): each for each in (*DEFAULT_RULES, *protection.rules)}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from conf.protection import Mode
@@ -20,9 +20,9 @@ from gateway.errors import LimitExceeded
 from gateway.monitoring.metrics import LIMITED, WATCHED
 from gateway.store import keys
 from gateway.store.pipeline import Store
-from gateway.store.script import Reply, Script, ScriptCall
+from gateway.store.script import Argument, Reply, Script, ScriptCall
 
-_ADMIT = Script.load(__file__, "admit", "_enqueue", "_window", "_spare")
+_ADMIT = Script.load(__file__, "admit", "_enqueue", "_window", "_looked", "_spare")
 _GIVE_BACK = Script.load(__file__, "limit_give_back")
 _COUNT, _LOOK = 1, 0
 # An answer for the first layer alone has so many words: now, counted, wait, used, less.
@@ -67,23 +67,35 @@ class Layer:
     spare: Spare = NOTHING_SPARE
     told: bool = False
 
+    _wire: tuple[str, str, str] | None = field(default=None, init=False, repr=False, compare=False)
+
     @property
     def keys(self) -> tuple[str, str]:
         """The key of its count, and that of its spare."""
-        counted = keys.limit(self.limit_class, self.subject)
-        if self.spare.kind is SpareKind.CALLERS:
-            return counted, keys.limit_callers(self.limit_class, self.subject)
-        if self.spare.kind is SpareKind.SHARE:
-            return counted, keys.limit_share(self.limit_class, self.spare.who, self.subject)
-        return counted, counted
+        return self.wire[:2]
 
     @property
-    def argument(self) -> str:
-        """What a script has to know of it, in words: many arguments take longer."""
+    def wire(self) -> tuple[str, str, str]:
+        """Its keys, and what a script has to know of it in words; made once."""
+        if self._wire is None:
+            self._wire = *self._keys(), self._words()
+        return self._wire
+
+    def _keys(self) -> tuple[str, str]:
+        counted, spare = keys.limit(self.limit_class, self.subject), self.spare
+        if spare.kind is SpareKind.NOBODY:
+            return counted, counted
+        if spare.kind is SpareKind.CALLERS:
+            return counted, keys.limit_callers(self.limit_class, self.subject)
+        return counted, keys.limit_share(self.limit_class, spare.who, self.subject)
+
+    def _words(self) -> str:
         limit, spare = self.limit, self.spare
-        enforced = int(self.mode is Mode.ENFORCE)
-        by = f"{spare.kind.value} {spare.some} {spare.who}"
-        return f"{limit.amount} {limit.seconds * 1000:.0f} {enforced} {by}"
+        enforced = 1 if self.mode is Mode.ENFORCE else 0
+        return (
+            f"{limit.amount} {limit.seconds * 1000:.0f} {enforced}"
+            f" {spare.kind} {spare.some} {spare.who}"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +182,7 @@ class Admission:
             reply = await self._store.run(*_call(_COUNT, layers))
             if len(reply) == _SHORT and not reply[_WAIT]:  # all have counted it
                 [first] = _seen(layers[:1], reply)
-                return Admitted(first.allowance, tuple((each, first.at) for each in layers))
+                return Admitted(first.allowance, tuple([(each, first.at) for each in layers]))
             seen = _seen(layers, reply)
         for each in seen:
             if each.refuses:
@@ -234,11 +246,13 @@ def _limiting(layers: Sequence[Layer]) -> list[Layer]:
 
 
 def _call(what: int, layers: Sequence[Layer]) -> ScriptCall:
-    return (
-        _ADMIT,
-        [key for each in layers for key in each.keys],
-        [what, *(each.argument for each in layers)],
-    )
+    names: list[str] = []
+    words: list[Argument] = [what]
+    for each in layers:
+        counted, spare, known = each.wire
+        names += counted, spare
+        words.append(known)
+    return _ADMIT, names, words
 
 
 def _seen(layers: Sequence[Layer], reply: Reply) -> list[_Seen]:

@@ -5,11 +5,9 @@ What does not depend on the call is resolved once for each endpoint.
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
 
 from conf.messages import MessageEndpoint
 from conf.protection import DAY, HOUR, By, LayerLimit, Mode, Protection
@@ -24,20 +22,36 @@ RANGE_DIGITS = 4  # the last digits of a number, which do not belong to its rang
 # Of a limit of an endpoint, a shop or everything each calling code has a hundredth for itself.
 SHARE = 100
 OF_CALLER = (By.ADDRESS, By.NETWORK)  # in the order in which they refuse
+OF_PERSON = frozenset({*OF_CALLER, By.RECEIVER, By.RANGE})
 # For so many calls of an address and messages to a receiver the default limits are made.
 USUAL_ADDRESS, USUAL_RECEIVER = Limit(10, HOUR), Limit(5, DAY)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What limits depend on; address: of the client; to: E.164 of the person, '' = nobody yet."""
+    """What limits depend on; address: of the client; to: E.164 of the person, '' = nobody yet.
+
+    known_as: the caller among those who wrote to a number, a digest, as no list of who wrote to
+    whom is meant; a call that has ``to`` needs it.
+    """
 
     address: str
     to: str = ""
     site: str = ""
+    known_as: str = ""
+
+    @property
+    def visitor(self) -> str:
+        """Under what calls of the address are counted."""
+        return limit_subject(self.address)
+
+    @property
+    def network(self) -> str:
+        """Its IPv6 /48, '' for IPv4."""
+        return network_subject(self.address)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class EndpointLayer:
     """A limit of an endpoint's calls, whoever makes them; path: of the endpoint.
 
@@ -54,18 +68,34 @@ class EndpointLayer:
     spare: SpareKind = SpareKind.NOBODY
     told: bool = False
     contract: bool = False
+    # Those that are the same for every call for a country: what strangers name is not among them.
+    _made: dict[tuple[str, str], Layer] = field(default_factory=dict, repr=False, compare=False)
+    _subject: Callable[[Call, str], str] = field(init=False, repr=False, compare=False)
+    _of_person: bool = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Look up once what each call would."""
+        self._subject, self._of_person = _SUBJECTS[self.by], self.by in OF_PERSON
 
     def of(self, call: Call) -> Layer | None:
         """Return the layer of one call, None when it does not concern it."""
-        subject = _SUBJECTS[self.by](call, self.path)
+        subject = self._subject(call, self.path)
         if not subject or (self.site and self.site != call.site):
             return None
+        if self._of_person:
+            return self._layer(subject, call)
+        country = calling_code(call.to)
+        if (subject, country) not in self._made:
+            self._made[subject, country] = self._layer(subject, call)
+        return self._made[subject, country]
+
+    def _layer(self, subject: str, call: Call) -> Layer:
         spare = self._spare(call)
         return Layer(self.limit_class, subject, self.limit, self.mode, spare, self.told)
 
     def _spare(self, call: Call) -> Spare:
         if self.spare is SpareKind.CALLERS:
-            return Spare(self.spare, _digest(call.address))
+            return Spare(self.spare, call.known_as)
         if self.spare is SpareKind.SHARE:
             return Spare(self.spare, calling_code(call.to), max(1, self.limit.amount // SHARE))
         return NOTHING_SPARE
@@ -201,17 +231,6 @@ def _named(limits: Iterable[LayerLimit]) -> list[tuple[str, LayerLimit]]:
     return found
 
 
-@lru_cache(maxsize=4096)
-def _digest(address: str) -> str:
-    """Return by what a caller is known among those who wrote to a number or a range of numbers.
-
-    His network, as an IPv6 customer has thousands of addresses; a digest, as no list of who wrote
-    to whom is meant.
-    """
-    caller = network_subject(address) or limit_subject(address)
-    return hashlib.blake2b(caller.encode(), digest_size=12).hexdigest()
-
-
 # By these nobody can lock somebody else out; DESIGN.md tells how.
 _SPARES = {
     By.ADDRESS: SpareKind.NOBODY,
@@ -224,8 +243,8 @@ _SPARES = {
     By.ALL: SpareKind.SHARE,
 }
 _SUBJECTS: dict[By, Callable[[Call, str], str]] = {
-    By.ADDRESS: lambda call, path: limit_subject(call.address),
-    By.NETWORK: lambda call, path: network_subject(call.address),
+    By.ADDRESS: lambda call, path: call.visitor,
+    By.NETWORK: lambda call, path: call.network,
     By.RECEIVER: lambda call, path: call.to,
     By.RANGE: lambda call, path: number_range(call.to),
     By.CALLING_CODE: lambda call, path: calling_code(call.to),

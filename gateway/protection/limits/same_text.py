@@ -69,6 +69,11 @@ class SameTexts:
         self._lease_ms = int(lease * 1000)
         self._watch = watch
 
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is remembered, and the store asked."""
+        return self._kept_ms > 0
+
     async def begin(self, number: str, *content: str) -> Attempt:
         """Return what to send, or what was sent already; number: of a person, E.164.
 
@@ -76,7 +81,7 @@ class SameTexts:
         Raises StoreUnavailable.
         """
         message_id = secrets.token_hex(16)
-        if not self._kept_ms:
+        if not self.is_on:
             return Attempt(message_id)
         digest = hashlib.blake2b("\0".join(content).encode(), digest_size=16).hexdigest()
         attempt = await self._begin(keys.same_text(digest, number), message_id)

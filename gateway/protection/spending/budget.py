@@ -104,10 +104,25 @@ class Budget:
         Reserving under the same id once more reserves no more. Raises BudgetExhausted with the
         seconds until the budget begins anew, and StoreUnavailable.
         """
-        answer, *told = await self._ask(spending, LEAVING if leaving else HELD)
+        reservation = self.reservation(spending, leaving=leaving)
+        await self.reserved(reservation, await self._store.run(*reservation))
+
+    def reservation(self, spending: Spending, *, leaving: bool = False) -> ScriptCall:
+        """Return the script call that reserves, whose reply ``reserved`` reads."""
+        state, rate = LEAVING if leaving else HELD, self._rates.get(spending.provider, MILLION)
+        words = (
+            f"{spending.id} {state} {self._lease_ms[state]} {spending.count} {spending.price}"
+            f" {rate} {spending.known_as or '-'} {ENDED_AT_ONCE}"
+        )
+        tail = self._tails.get(spending.scopes) or self._tail(spending.scopes)
+        return _RESERVE, _ALL_KEYS, (words, tail)
+
+    async def reserved(self, reservation: ScriptCall, reply: Reply) -> None:
+        """Read the reply to a reservation that travelled with others; raises like ``reserve``."""
+        answer, *told = reply
         if answer == Reserved.UNADOPTED:
             await self.adopt()
-            answer, *told = await self._ask(spending, LEAVING if leaving else HELD)
+            answer, *told = await self._store.run(*reservation)
         if answer == Reserved.EXHAUSTED:
             raise self._exhausted(*told)
         for each in told:
@@ -140,15 +155,6 @@ class Budget:
         """End a reservation; raises StoreUnavailable."""
         await self._store.run(*self.settlement(spending_id, provider, cost, scopes))
 
-    def _ask(self, spending: Spending, state: str) -> Awaitable[Reply]:
-        rate = self._rates.get(spending.provider, MILLION)
-        words = (
-            f"{spending.id} {state} {self._lease_ms[state]} {spending.count} {spending.price}"
-            f" {rate} {spending.known_as or '-'} {ENDED_AT_ONCE}"
-        )
-        tail = self._tails.get(spending.scopes) or self._tail(spending.scopes)
-        return self._store.run(_RESERVE, _ALL_KEYS, (words, tail))
-
     def _tail(self, scopes: tuple[str, ...]) -> str:
         """Return all scopes of a spending with their limits, the same for each of its kind."""
         found = " ".join(str(item) for each in (ALL, *scopes) for item in self._limits(each))
@@ -176,6 +182,13 @@ class Budget:
         return BudgetExhausted(max(1, wait), span.value, "" if scope == ALL else scope)
 
     # -- the limits
+
+    async def usual(self) -> Allowance:
+        """Return what holds for everything together unless it is raised; changes nothing."""
+        if self._allowance is not None:
+            return self._allowance
+        day, month = await self._store.execute("HMGET", keys.BUDGET_LIMITS, "day", "month")
+        return await self._adopted() if day is None else Allowance(int(day), int(month))
 
     async def adopt(self) -> None:
         """Set the limits that no option sets, unless that was done before; said in the log."""

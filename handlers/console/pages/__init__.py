@@ -10,7 +10,7 @@ from handlers.console.pages import (
     phones,
     virtual_numbers,
 )
-from handlers.console.pages.protection import budget, limits
+from handlers.console.pages.protection import budget, limits, links, rehearsal
 
 ROUTES = [
     *overview.ROUTES,
@@ -20,5 +20,7 @@ ROUTES = [
     *virtual_numbers.ROUTES,
     *phones.ROUTES,
     *limits.ROUTES,
+    *links.ROUTES,
     *budget.ROUTES,
+    *rehearsal.ROUTES,
 ]

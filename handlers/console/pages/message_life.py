@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from gateway.messaging.history import Event, Message
@@ -54,9 +55,10 @@ class Step:
 def steps(message: Message) -> list[Step]:
     """Return the steps of a message with its events, the first one first."""
     begun = (("provider", message.provider), ("for", message.source), ("shop", message.site))
+    opened = [Step(message.clicked, "Its link was opened")] if message.clicked else []
     return [
         Step(message.created, "Written down, before anything was sent", facts=_filled(begun)),
-        *map(_step, message.events),
+        *sorted([*map(_step, message.events), *opened], key=attrgetter("at")),
     ]
 
 

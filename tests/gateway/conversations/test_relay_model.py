@@ -714,6 +714,8 @@ STRANGERS = list(zip(OTHERS[:200], OTHERS[200:], strict=True))
 ONE_MEETS_ALL = [("12025550100", each) for each in OTHERS[:200]]
 TWO_MEET_ALL = [((f"1202555010{n % 2}"), each) for n, each in enumerate(OTHERS[:200])]
 
+AT_ONCE = 25  # of each of two processes
+
 CREATIONS = [
     pytest.param(True, "shared", STRANGERS, 100, id="a number for each session"),
     pytest.param(True, "per-side", STRANGERS, 50, id="two numbers for each session"),
@@ -778,8 +780,11 @@ Call = Callable[[str, dict[str, str]], Awaitable[tuple[int, dict[str, Any]]]]
 
 @asynccontextmanager
 async def calling(url: str) -> AsyncIterator[Call]:
-    """Yield what posts to an admin route of a gateway and returns status and answer."""
-    connector = aiohttp.TCPConnector(limit=0)
+    """Yield what posts to an admin route of a gateway and returns status and answer.
+
+    So many at once meet in the store; more of them a busy machine answers with 503.
+    """
+    connector = aiohttp.TCPConnector(limit=AT_ONCE)
     async with aiohttp.ClientSession(url, headers=ADMIN, connector=connector) as client:
 
         async def call(path: str, body: dict[str, str]) -> tuple[int, dict[str, Any]]:

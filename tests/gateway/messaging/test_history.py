@@ -9,7 +9,7 @@ import pytest
 
 from gateway.errors import StoreUnavailable, UnknownPlace
 from gateway.messaging import receipts as receipts_module
-from gateway.messaging.history import History, Message
+from gateway.messaging.history import FEW, History, Message
 from gateway.messaging.receipts import MOST_OF_A_NUMBER, Receipts
 from gateway.providers.base import DeliveryState, Outcome, Part, Receipt, Sms, SubmitResult
 from gateway.store import keys
@@ -382,3 +382,52 @@ async def test_an_id_of_ours_or_of_a_provider_finds_its_message(
         await gateway.receipts.record(sms, provider, SubmitResult(Outcome.ACCEPTED, parts), 1)
     expected = "" if found is None else message_id(found)
     assert expected == await gateway.log.find(written, ["nexmo", "flowroute", "smssync:hall"])
+
+
+# -- all of a time ---------------------------------------------------------------------------
+
+# When messages were made (ms), in their order.
+MOMENTS = {
+    "none": [],
+    "one": [5],
+    "each at its own time": list(range(3 * FEW)),
+    "all at once": [7] * (2 * FEW + 3),
+    "many at once, some before and after": [*range(FEW - 2), *[FEW] * FEW, FEW + 1],
+    "as many as are read at once": list(range(FEW)),
+    "pairs": [n // 2 for n in range(FEW + 7)],
+}
+
+
+@pytest.mark.parametrize("begin", [0, 7, FEW])
+@pytest.mark.parametrize("moments", MOMENTS.values(), ids=MOMENTS)
+async def test_all_since_a_moment_come_once_and_in_their_order(
+    store: Store, moments: list[int], begin: int
+) -> None:
+    made = [(message_id(n), at) for n, at in enumerate(moments)]
+    await asyncio.gather(
+        *(store.execute("ZADD", keys.MESSAGES, at, each) for each, at in made),
+        *(
+            store.execute("HSET", keys.message(each), "to", NUMBER, "created", at)
+            for each, at in made
+        ),
+    )
+    history = History(store, Receipts(store, days=7), days=7)
+    found = [each async for some in history.since(begin) for each in some]
+    assert [each for each in made if each[1] >= begin] == [(x.id, x.created) for x in found]
+
+
+async def test_what_is_gone_of_the_list_is_left_out(store: Store) -> None:
+    await store.execute("ZADD", keys.MESSAGES, 1, message_id(1), 2, message_id(2))
+    await store.execute("HSET", keys.message(message_id(2)), "to", NUMBER, "created", 2)
+    history = History(store, Receipts(store, days=7), days=7)
+    assert [message_id(2)] == [each.id async for some in history.since(0) for each in some]
+
+
+@pytest.mark.parametrize(("place", "moment"), [(0, 3), (1, 2), (2, 1), (3, 0)])
+async def test_the_moment_of_a_place_in_the_list_is_told(
+    store: Store, place: int, moment: int
+) -> None:
+    for n in (1, 2, 3):
+        await store.execute("ZADD", keys.MESSAGES, n, message_id(n))
+    history = History(store, Receipts(store, days=7), days=7)
+    assert moment == await history.moment_of(place)

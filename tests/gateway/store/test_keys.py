@@ -214,7 +214,7 @@ def test_all_of_phones_lies_in_one_slot(key: Callable[[str], str], given: str) -
 
 def test_every_fixed_key_has_one_of_the_tags() -> None:
     fixed = [value for name, value in vars(keys).items() if name.isupper()]
-    tagged = ("{relay}:", "{smssync}:", "{stats}:", "{budget}:")
+    tagged = ("{relay}:", "{smssync}:", "{stats}:", "{budget}:", "{links}:")
     assert {"messages", "blocked", "newcomers", "shared-key"} == {
         key for key in fixed if not key.startswith(tagged)
     }

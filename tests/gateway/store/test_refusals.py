@@ -33,6 +33,7 @@ def owner(server: ValkeyProcess) -> Iterator[redis.Redis]:
     """Who may change the store's own options."""
     with valkey_process.blocking_client(server.port) as client:
         yield client
+        client.config_set("save", "")  # a server that cannot save does not end by itself
 
 
 def becomes_a_replica(owner: redis.Redis) -> None:

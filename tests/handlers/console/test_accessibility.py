@@ -35,6 +35,16 @@ ASKED = {
         {"address": "192.0.2.17", "number": f"+{VISITOR}"},
     ),
     "search of opt-outs": ("/console/messages/optouts", "form.search", {"q": f"+{LEAVER}"}),
+    "rehearsal": (
+        "/console/rehearsal",
+        "form[action^='/console/rehearsal']",
+        {"written": '[[rule]]\naction = "block"', "days": "3"},
+    ),
+    "rehearsal of what cannot be read": (
+        "/console/rehearsal",
+        "form[action^='/console/rehearsal']",
+        {"written": "[[rule"},
+    ),
     "search without a find": ("/console/messages", "form.search", {"q": "nothing"}),
 }
 CONTRAST = {"runOnly": ["color-contrast"]}

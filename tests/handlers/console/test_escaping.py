@@ -290,7 +290,7 @@ LINKS = (
     *(quote(ALL, safe=""), f"sign-in?{quote(ALL)}"),
 )
 EVERYWHERE = (
-    *("", "conversations", "messages", "numbers", "devices", "limits", "budget"),
+    *("", "conversations", "messages", "numbers", "devices", "limits", "limits/links", "budget"),
     "devices/front",
     *("messages/dead-letters", "messages/inbox", "messages/optouts"),
 )

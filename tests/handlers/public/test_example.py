@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.conftest import RestartableValkey
 from tests.support import ROOT
-from tests.support.browser import handsets_url, require_chromium
+from tests.support.browser import Windows, handsets_url, require_chromium
 from tests.support.servers.processes import GatewayProcess, wait_for
 from tests.support.servers.web_site import Answer, web_server
 
@@ -142,22 +142,31 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     opened.close()
 
 
+@pytest.fixture
+def used_page(windows: Windows) -> Iterator[Page]:
+    """A page that others have used before."""
+    with windows.window(locale="en-US", viewport={"width": 900, "height": 640}) as page:
+        yield page
+
+
 @pytest.fixture(params=OPENED)
-def form(request: pytest.FixtureRequest, page: Page, gateway: GatewayProcess) -> Iterator[Form]:
+def form(
+    request: pytest.FixtureRequest, used_page: Page, gateway: GatewayProcess
+) -> Iterator[Form]:
     """The form in each of the ways in which it can be opened."""
     if request.param == "on another site":
         with web_server(site_with_copy_for(gateway.url)) as address:
-            yield Form(page, address)
-            page.goto("about:blank")  # nothing may be on its way when the site closes
+            yield Form(used_page, address)
+            used_page.goto("about:blank")  # nothing may be on its way when the site closes
     elif request.param == "from disk":
-        yield Form(page, on_disk(gateway.url))
+        yield Form(used_page, on_disk(gateway.url))
     else:
-        yield Form(page, f"{gateway.url}/example.html")
+        yield Form(used_page, f"{gateway.url}/example.html")
 
 
 @pytest.fixture
-def served(page: Page, gateway: GatewayProcess) -> Form:
-    return Form(page, f"{gateway.url}/example.html")
+def served(used_page: Page, gateway: GatewayProcess) -> Form:
+    return Form(used_page, f"{gateway.url}/example.html")
 
 
 def test_texts_the_link_and_shows_its_delivery(
@@ -473,12 +482,13 @@ COLOURS = (
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_colours_can_be_told_apart(served: Form, scheme: Any) -> None:
+def test_colours_can_be_told_apart(page: Page, gateway: GatewayProcess, scheme: Any) -> None:
     """At least 4.5 to 1 (https://www.w3.org/TR/WCAG22/#contrast-minimum)."""
-    served.page.emulate_media(color_scheme=scheme)
+    page.goto(f"{gateway.url}/example.html")
+    page.emulate_media(color_scheme=scheme)
     read = "name => getComputedStyle(document.querySelector('.sms-link')).getPropertyValue(name)"
     light = {
-        name: luminance(served.page.evaluate(read, f"--{name}"))
+        name: luminance(page.evaluate(read, f"--{name}"))
         for name in {name for pair in COLOURS for name in pair}
     }
     assert [] == [pair for pair in COLOURS if contrast(*(light[name] for name in pair)) < 4.5]
@@ -496,13 +506,16 @@ def luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def test_keeps_still_for_those_who_ask(served: Form, provider: Provider) -> None:
-    served.page.emulate_media(reduced_motion="reduce")
+def test_keeps_still_for_those_who_ask(
+    page: Page, gateway: GatewayProcess, provider: Provider
+) -> None:
+    page.emulate_media(reduced_motion="reduce")
     provider.configure(dlr_off=True)
-    served.press_send("0176 04069013")
-    served.shows("On its way")
+    form = Form(page, f"{gateway.url}/example.html")
+    form.press_send("0176 04069013")
+    form.shows("On its way")
     spinner = "each => getComputedStyle(each, '::before').animationName"
-    assert "none" == served.status.evaluate(spinner)
+    assert "none" == form.status.evaluate(spinner)
 
 
 @pytest.mark.parametrize(
@@ -515,11 +528,11 @@ def test_keeps_still_for_those_who_ask(served: Form, provider: Provider) -> None
         "?gateway=sms.example.com",
     ],
 )
-def test_on_disk_only_a_web_address_is_a_gateway(page: Page, query: str) -> None:
+def test_on_disk_only_a_web_address_is_a_gateway(used_page: Page, query: str) -> None:
     """Everything else means the gateway on this machine's usual port."""
-    page.route("http://localhost:8888/**", lambda route: route.abort())
-    form = Form(page, FILE.as_uri() + query)
-    with page.expect_request("http://localhost:8888/validate_number/?*"):
+    used_page.route("http://localhost:8888/**", lambda route: route.abort())
+    form = Form(used_page, FILE.as_uri() + query)
+    with used_page.expect_request("http://localhost:8888/validate_number/?*"):
         form.press_check("0176 04069014")
     form.shows("cannot be reached")
 

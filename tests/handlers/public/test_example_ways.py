@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from handlers.public.countries import qr_code
 from handlers.public.texts import FORM, all_texts
 from tests.conftest import RestartableValkey
-from tests.support.browser import Watch
+from tests.support.browser import Windows
 from tests.support.servers.processes import GatewayProcess
 
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
@@ -45,22 +46,16 @@ OpenPage = Callable[..., Page]
 
 
 @pytest.fixture
-def opened(browser: Browser) -> Iterator[OpenPage]:
+def opened(windows: Windows) -> Iterator[OpenPage]:
     """Opens pages for visitors of several kinds; none may do what a good page does not."""
-    contexts: list[BrowserContext] = []
-    watches: list[Watch] = []
+    with ExitStack() as stack:
 
-    def open_page(address: str, locale: str = "en-US", **options: Any) -> Page:
-        contexts.append(browser.new_context(locale=locale, **options))
-        page = contexts[-1].new_page()
-        watches.append(Watch(page))
-        page.goto(address)
-        return page
+        def open_page(address: str, locale: str = "en-US", **options: Any) -> Page:
+            page = stack.enter_context(windows.window(locale=locale, **options))
+            page.goto(address)
+            return page
 
-    yield open_page
-    assert [] == [problem for watch in watches for problem in watch.problems]
-    for each in contexts:
-        each.close()
+        yield open_page
 
 
 def press_send(page: Page, number: str = NUMBER) -> None:

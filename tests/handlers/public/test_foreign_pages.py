@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Browser
 
+from tests.support.browser import Windows
 from tests.support.servers.processes import GatewayProcess
 from tests.support.servers.web_site import Answer, web_server
 from tests.support.stand_ins.vonage import VonageStandin
@@ -104,14 +104,13 @@ Sender = Callable[[str, str], None]
 
 
 @pytest.fixture
-def sender(browser: Browser, gateway: GatewayProcess, standin: VonageStandin) -> Iterator[Sender]:
+def sender(windows: Windows, gateway: GatewayProcess, standin: VonageStandin) -> Iterator[Sender]:
     """Lets the page at an address do something to the message endpoint, until it has an answer.
 
     The page is not watched: what is refused is an error on its console.
     """
     standin.expect()
-    with browser.new_context() as context:
-        page = context.new_page()
+    with windows.window(watched=False) as page:
 
         def send(address: str, script: str) -> None:
             page.goto(address)

@@ -91,7 +91,9 @@ PAGES = (
     "/console/devices",
     "/console/devices/{device}",
     "/console/limits",
+    "/console/limits/links",
     "/console/budget",
+    "/console/rehearsal",
     "/console/handsets",
     "/console/sign-in",
     "/console/no-such-page",
@@ -107,5 +109,6 @@ LISTS = {
     "/console/numbers": "add",
     "/console/devices": "smssync_secret",
     "/console/limits": "stands here until",
+    "/console/limits/links": "in a text becomes one",
     "/console/budget": "appears here",
 }

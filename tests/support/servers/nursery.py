@@ -1,7 +1,7 @@
-"""Starts Python programs quickly: forked from a process that has imported the libraries already.
+"""Starts Python programs quickly: forked from a process that has imported what they need already.
 
-Importing them is nearly all that a start of the gateway costs. A program imports what is ours by
-itself, and finds what a fresh interpreter finds: its arguments, its environment, its output.
+Importing is nearly all that a start of the gateway costs. A program finds what a fresh interpreter
+finds: its arguments, its environment, its output.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import IO, Any
 
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["tests.support.servers.libraries"])
+_CONTEXT.set_forkserver_preload(["tests.support.servers.imports"])
 # Several threads start and watch programs, which multiprocessing does not expect.
 _LOCK = threading.Lock()
 

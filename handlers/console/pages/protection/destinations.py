@@ -75,12 +75,12 @@ async def look(gate: RuleGate, endpoint: str, to: PhoneNumber | None) -> Destina
     """Return what a number is to an endpoint, None for no number; counts nothing."""
     if to is None or gate.mode is Mode.OFF:
         return None
-    verdict = gate.rules.verdict(endpoint, to)
+    verdict = gate.verdict(endpoint, to)
     used, arrived = await asyncio.gather(
         gate.look(verdict), gate.newcomers.arrived(endpoint, verdict.destination)
     )
     after = gate.newcomers.policy.known_after
-    return Destination(verdict, used, arrived, after, gate.mode is Mode.ENFORCE)
+    return Destination(verdict, used, arrived, after, gate.mode_of(verdict) is Mode.ENFORCE)
 
 
 def table(gate: RuleGate) -> list[RuleRow]:

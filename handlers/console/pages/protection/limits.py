@@ -23,7 +23,7 @@ from gateway.telephony.phonenumber import PhoneNumber
 from handlers.console.base import path
 from handlers.console.formatting import span
 from handlers.console.page import Action, Question, page_or_first
-from handlers.console.pages.protection import destinations, further
+from handlers.console.pages.protection import destinations, further, proofs
 from handlers.console.pages.protection.destinations import MODES, Destination
 from handlers.console.pages.protection.further import Further
 from wiring.services import Services
@@ -46,6 +46,8 @@ CLASSES = {
     "answers": "answers of a number to strangers",
     "rule": "messages to a destination that a rule limits",
     "new_country": "messages to a country that is new",
+    "breaker": "messages to a range or country that is on trial, as nobody opens the links there",
+    "link": "codes of short links that lead to no message, by a network",
 }
 
 
@@ -62,7 +64,8 @@ class Row:
 class EndpointCheck:
     """A message endpoint and what a request meets there; destination: None = no rule is asked.
 
-    unpaid: seconds until there is money for its messages again.
+    unpaid: seconds until there is money for its messages again; proof: whether one of work is
+    needed and why, '' = nobody is asked.
     """
 
     path: str
@@ -71,6 +74,7 @@ class EndpointCheck:
     further: Sequence[Further] = ()
     destination: Destination | None = None
     unpaid: int = 0
+    proof: str = ""
 
     @property
     def caller_wait(self) -> int:
@@ -132,6 +136,7 @@ class LimitsPage(Action):
             "validation": self.services.validation_limits.limit,
             "rules": destinations.table(self.services.rule_gate),
             "mode": MODES[self.services.rule_gate.mode],
+            "stopped": self.services.rule_gate.breaker.stopped,
             "tries": TRIES,
             "doubt": "",
             "check": None,
@@ -190,11 +195,14 @@ async def look(
     Without a number it meets no limit of one.
     """
     own, layers = services.message_limits.of(endpoint), services.layers.of(endpoint)
-    call = Call(address, number.person if number else "")
+    caller = await services.callers.of(address)
+    call = Call(address, number.person if number else "", known_as=caller.known_as)
     by_caller = layers.caller(call)
     met = [*by_caller, *(layers.message(call) if call.to else ())]
-    looks, destination = await asyncio.gather(
-        services.admission.look(met), destinations.look(services.rule_gate, endpoint.path, number)
+    looks, destination, proof = await asyncio.gather(
+        services.admission.look(met),
+        destinations.look(services.rule_gate, endpoint.path, number),
+        proofs.look(services, endpoint, call, number),
     )
     named = {layer.limit_class: found for layer, found in zip(met, looks, strict=True)}
     by_address, receiver = (
@@ -203,7 +211,7 @@ async def look(
     if layers.exempts(call):
         receiver = replace(receiver, wait=0)
     rest, unpaid = further.of(met, named), _unpaid(services.budget.levels, endpoint.path)
-    return EndpointCheck(endpoint.path, by_address, receiver, rest, destination, unpaid)
+    return EndpointCheck(endpoint.path, by_address, receiver, rest, destination, unpaid, proof)
 
 
 async def would_pass(

@@ -242,6 +242,24 @@ async def test_a_look_tells_what_a_call_would_meet_and_counts_nothing(store: Sto
     assert before == [await store.run(DUMP, [each], []) for each in names]
 
 
+async def test_a_count_lasts_as_long_as_the_window_of_each_call_in_it(store: Store) -> None:
+    """Its end is not set anew by each call, so it is a minute later."""
+    admission, full = Admission(store), layer("message", 1)
+    spare = Spare(SpareKind.SHARE, "49", 9)
+    counting = Layer("all", "all", Limit(9, HOUR), spare=spare)
+    for _ in range(5):
+        await admission.admit([counting])
+        for key in counting.keys:
+            assert HOUR * 1000 <= await store.execute("PTTL", key) <= (HOUR + MINUTE) * 1000
+    # The clock was put back, as a call that another limit refuses is the first to see.
+    await passed(admission, 1, full)
+    [newest] = await store.execute("LRANGE", counting.keys[0], 0, 0)
+    await store.execute("LSET", counting.keys[0], 0, int(newest) + 10_000)
+    assert 0 == await passed(admission, 1, full, counting)
+    await admission.admit([counting])
+    assert HOUR * 1000 <= await store.execute("PTTL", counting.keys[0])
+
+
 # -- several servers --------------------------------------------------------------------------
 
 

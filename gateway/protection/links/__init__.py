@@ -1,0 +1,1 @@
+"""Short links in texts: where they lead, who opens them, and ranges in which nobody does."""

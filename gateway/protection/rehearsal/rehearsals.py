@@ -1,0 +1,128 @@
+"""Rehearsals over the log of one gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from conf.messages import MessageEndpoint
+from conf.protection import Protection
+from gateway.access.limiter import MessageLimits
+from gateway.messaging.history import History, Message
+from gateway.protection.rehearsal.play import rehearse
+from gateway.protection.rehearsal.report import Report, moment
+from gateway.protection.rehearsal.terms import Terms
+from gateway.protection.spending.budget import Budget
+from gateway.store.values import DAY_MS, days_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How far a rehearsal goes that somebody waits for: the newest messages, seconds."""
+
+    messages: int
+    seconds: float
+
+
+class Rehearsals:
+    """Plays terms over what the log holds, and changes nothing.
+
+    days: how long the log is kept; receipts: whether any tell what was delivered; the rest is
+    what is in force.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        budget: Budget,
+        protection: Protection,
+        limits: MessageLimits,
+        endpoints: Mapping[str, MessageEndpoint],
+        *,
+        mode: str,
+        days: float,
+        receipts: bool,
+    ) -> None:
+        self._history = history
+        self._budget = budget
+        self._protection = protection
+        self._limits = limits
+        self._endpoints = endpoints
+        self._mode = mode
+        self._receipts = receipts
+        self._one_at_a_time = asyncio.Lock()
+        self.days = days
+
+    @property
+    def file(self) -> str:
+        """The protection file in force, '' = the defaults hold."""
+        return self._protection.file
+
+    async def present(self) -> Terms:
+        """Return the terms in force; raises StoreUnavailable."""
+        usual = await self._budget.usual()
+        return Terms(self._protection, self._limits, usual, self._endpoints, self._mode)
+
+    async def play(
+        self,
+        tried: Terms,
+        present: Terms,
+        *,
+        days: float,
+        bounds: Bounds | None = None,
+        progress: Callable[[int], None] = lambda played: None,
+    ) -> Report:
+        """Return what terms would have refused in the last days, and those in force.
+
+        progress: is told how many messages were read. Raises StoreUnavailable.
+        """
+        now = int(time.time() * 1000)
+        report = Report(now - days_ms(days), now, self._receipts)
+        since, stop = _first_needed(report.begin), _never
+        if bounds is not None:
+            last, first_left_out = await asyncio.gather(
+                self._history.moment_of(bounds.messages - 1),
+                self._history.moment_of(bounds.messages),
+            )
+            since, stop = max(since, last), _after(bounds.seconds)
+            if first_left_out >= report.begin:
+                report.begin = last
+                report.cut = f"Only the newest {bounds.messages:,} messages are played here."
+        async with self._one_at_a_time:
+            await rehearse(self._messages(since, progress), tried, present, report, stop=stop)
+        if report.end < now:
+            report.cut = f"It was ended after {bounds and bounds.seconds:g} s of work, at the "
+            report.cut += f"messages of {moment(report.end)}."
+        return report
+
+    async def _messages(
+        self, since: int, progress: Callable[[int], None]
+    ) -> AsyncIterator[list[Message]]:
+        read = 0
+        async for some in self._history.since(since):
+            yield some
+            read += len(some)
+            progress(read)
+
+
+def _first_needed(begin: int) -> int:
+    """Return since when messages count in limits and budgets of a moment, as far as is kept.
+
+    All usual windows are a day at most; the budget of a month begins with it.
+    """
+    at = datetime.fromtimestamp(begin / 1000, UTC)
+    month = datetime(at.year, at.month, 1, tzinfo=UTC)
+    return min(int(month.timestamp() * 1000), begin - DAY_MS)
+
+
+def _never() -> bool:
+    return False
+
+
+def _after(seconds: float) -> Callable[[], bool]:
+    """Return what tells whether the seconds from now on are over."""
+    over = time.monotonic() + seconds
+    return lambda: time.monotonic() > over
