@@ -77,8 +77,10 @@ class MessageHandler(PublicHandler):
         """Answer the contract's bodies; the endpoint's own errors are HTTP 200."""
         try:
             number = await self._receiver()
-            await self._prove(number)
-            await self._message(number)
+            self._caller = await self.services.callers.of(self.client_address)
+            call = Call(self.client_address, number.person, self._shop, self._caller.known_as)
+            await self._prove(call)
+            await self._message(number, call)
         except _Unanswerable as error:
             self.fail(str(error))
         except LimitExceeded as error:  # the budget's, too
@@ -121,8 +123,7 @@ class MessageHandler(PublicHandler):
             raise _Unanswerable("receiver_validation")
         return number
 
-    async def _prove(self, number: PhoneNumber) -> None:
-        call = Call(self.client_address, number.person, self._shop)
+    async def _prove(self, call: Call) -> None:
         await prove(
             self.services,
             self.endpoint,
@@ -132,16 +133,14 @@ class MessageHandler(PublicHandler):
             admit=self._admit,
         )
 
-    async def _message(self, number: PhoneNumber) -> None:
+    async def _message(self, number: PhoneNumber, call: Call) -> None:
         """Send the text to a number, or answer what the same text was answered just before."""
         same_texts, text = self.services.same_texts, self.text(number)
-        self._caller = await self.services.callers.of(self.client_address)
         look = self.services.optouts.is_out(number.e164)
         begin = same_texts.begin(number.person, self.endpoint.path, self.sender(number), text)
         # Together; where nothing is begun in the store, a task for each would take longer.
         asked = asyncio.gather(look, begin) if same_texts.is_on else None
         opted_out, attempt = await asked if asked else (await look, await begin)
-        call = Call(self.client_address, number.person, self._shop, self._caller.known_as)
         by_caller = self.layers.caller(call)
         if opted_out:
             await asyncio.gather(self._admit(by_caller), same_texts.free(attempt))

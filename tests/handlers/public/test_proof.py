@@ -500,7 +500,7 @@ async def _passes(visitor: Visitor, answer: str) -> bool:
 # -- what it costs ----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("proof", "calls"), [("off", [5]), ("pressure", [6]), ("always", [1, 7])])
+@pytest.mark.parametrize(("proof", "calls"), [("off", [4]), ("pressure", [5]), ("always", [1, 6])])
 async def test_how_often_the_store_is_asked(
     standin: VonageStandin, redis_url: str, tmp_path: Path, proof: str, calls: list[int]
 ) -> None:
