@@ -31,7 +31,7 @@ from gateway.protection.destinations.rule_checks import unknown_endpoints
 from gateway.telephony import phonenumber
 from handlers.application import Application
 from handlers.base import NotFoundHandler
-from handlers.front.server import FastServer
+from handlers.front.server import FastServer, http_server
 from handlers.handsets import Handsets
 from handlers.public.front import start_page
 from handlers.routes import Route, message_endpoints, route_problems, route_table
@@ -45,14 +45,7 @@ from wiring.text_costs import costly_texts
 log = logging.getLogger("gateway.app")
 
 ROOT = Path(__file__).resolve().parent
-# The application itself refuses large bodies, in the form of each route; Tornado's own limit would
-# answer 400 in none.
-NO_LIMIT = 2**62
 MOST_FILES = 65_536
-# A body of the largest size over the slowest phone; nginx reads bodies before it passes them on.
-BODY_SECONDS = 30.0
-# More than nginx keeps its idle connections (60 s), so that it never meets one just closing.
-IDLE_SECONDS = 120.0
 # The whole stop takes 30 s at most, of which the services have some to write down what they sent.
 DRAIN_SECONDS = 22.0
 
@@ -116,7 +109,7 @@ async def serve(loaded: Loaded, own_routes: Sequence[Route] = ()) -> None:
         if settings.development_mode:
             await fill_pool(services.pool)
         application = _application(loaded, settings, services, own_routes, handsets)
-        server = _server(settings, application)
+        server = http_server(settings.http_server, application)
         stop = _stop_signal()
         _leave_garbage_alone()
         server.add_sockets(sockets)
@@ -129,17 +122,6 @@ async def serve(loaded: Loaded, own_routes: Sequence[Route] = ()) -> None:
             _drain(application, server), services.outbox_worker.stop(DRAIN_SECONDS)
         )
     log.info("stopped")
-
-
-def _server(settings: Settings, application: Application) -> HTTPServer | FastServer:
-    if settings.http_server == "fast":
-        return FastServer(application, idle_seconds=IDLE_SECONDS, body_seconds=BODY_SECONDS)
-    return HTTPServer(
-        application,
-        max_body_size=NO_LIMIT,
-        body_timeout=BODY_SECONDS,
-        idle_connection_timeout=IDLE_SECONDS,
-    )
 
 
 def _bound(settings: Settings) -> list[socket.socket]:

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from tornado.httpserver import HTTPServer
 from tornado.netutil import add_accept_handler
 from tornado.web import Application
 
@@ -15,6 +16,13 @@ from handlers.front.connection import Connection, Shared
 
 log = logging.getLogger(__name__)
 
+# The application itself refuses large bodies, in the form of each route; Tornado's own limit would
+# answer 400 in none.
+NO_LIMIT = 2**62
+# A body of the largest size over the slowest phone; nginx reads bodies before it passes them on.
+BODY_SECONDS = 30.0
+# More than nginx keeps its idle connections (60 s), so that it never meets one just closing.
+IDLE_SECONDS = 120.0
 # Between two looks at the deadlines of all connections.
 SWEEP_SECONDS = 1.0
 
@@ -74,3 +82,21 @@ class FastServer:
         for each in [each for each in self._shared.open if each.deadline < now]:
             each.close()
         self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)
+
+
+def http_server(
+    kind: str,
+    application: Application,
+    *,
+    idle_seconds: float = IDLE_SECONDS,
+    body_seconds: float = BODY_SECONDS,
+) -> FastServer | HTTPServer:
+    """Return what reads requests: a FastServer for "fast", else Tornado's own."""
+    if kind == "fast":
+        return FastServer(application, idle_seconds=idle_seconds, body_seconds=body_seconds)
+    return HTTPServer(
+        application,
+        max_body_size=NO_LIMIT,
+        body_timeout=body_seconds,
+        idle_connection_timeout=idle_seconds,
+    )

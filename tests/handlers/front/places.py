@@ -8,14 +8,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from tornado.httpserver import HTTPServer
 from tornado.iostream import StreamClosedError
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler, stream_request_body
 
-from handlers.front.server import FastServer
-
-IDLE_SECONDS, BODY_SECONDS = 120.0, 30.0
+from handlers.front.server import BODY_SECONDS, IDLE_SECONDS, http_server
 
 
 class Echo(RequestHandler):
@@ -132,16 +129,7 @@ async def served(
     kind: str, *, idle_seconds: float = IDLE_SECONDS, body_seconds: float = BODY_SECONDS
 ) -> AsyncIterator[int]:
     """Serve the application by one server, "fast" or "tornado", and give the port."""
-    server: FastServer | HTTPServer
-    if kind == "fast":
-        server = FastServer(application(), idle_seconds=idle_seconds, body_seconds=body_seconds)
-    else:
-        server = HTTPServer(
-            application(),
-            max_body_size=2**62,
-            idle_connection_timeout=idle_seconds,
-            body_timeout=body_seconds,
-        )
+    server = http_server(kind, application(), idle_seconds=idle_seconds, body_seconds=body_seconds)
     sockets = bind_sockets(0, "127.0.0.1")
     server.add_sockets(sockets)
     try:

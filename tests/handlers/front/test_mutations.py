@@ -16,8 +16,8 @@ import pytest
 from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream
 
-from handlers.front.server import FastServer
-from tests.handlers.front.places import BODY_SECONDS, IDLE_SECONDS, application
+from handlers.front.server import FastServer, http_server
+from tests.handlers.front.places import application
 
 HOST = b"Host: a\r\n"
 GOOD = [
@@ -76,8 +76,10 @@ class Both:
     """Both servers in this process: what a socket has brought is read by the time they are idle."""
 
     def __init__(self) -> None:
-        self.fast = FastServer(application(), idle_seconds=IDLE_SECONDS, body_seconds=BODY_SECONDS)
-        self.tornado = HTTPServer(application(), max_body_size=2**62)
+        fast, tornado = (http_server(kind, application()) for kind in ("fast", "tornado"))
+        assert isinstance(fast, FastServer)
+        assert isinstance(tornado, HTTPServer)
+        self.fast, self.tornado = fast, tornado
 
     async def read(self, data: bytes) -> list[list[bytes]]:
         """Return the requests that each of them has read in some bytes."""
