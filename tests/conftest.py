@@ -37,12 +37,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="run long forms of some proofs, too")
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Let the gateways of tests read requests by the server that is asked for."""
-    if asked := config.getoption("--http_server"):
-        processes.COMMON_OPTIONS.append(f"--http_server={asked}")
-
-
 def pytest_xdist_auto_num_workers() -> int:
     """Half of the time tests wait, for seconds or for servers: more workers than cores use it."""
     cores = (
@@ -52,7 +46,9 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the workers of a run cheaper."""
+    """Make the workers of a run cheaper; have gateways use the server that is asked for."""
+    if asked := config.getoption("--http_server"):
+        processes.COMMON_OPTIONS.append(f"--http_server={asked}")
     worker: dict[str, Any] | None = getattr(config, "workerinput", None)
     if worker:
         tell_less(config)
