@@ -31,6 +31,7 @@ from gateway.protection.destinations.rule_checks import unknown_endpoints
 from gateway.telephony import phonenumber
 from handlers.application import Application
 from handlers.base import NotFoundHandler
+from handlers.front.server import FastServer, http_server
 from handlers.handsets import Handsets
 from handlers.public.front import start_page
 from handlers.routes import Route, message_endpoints, route_problems, route_table
@@ -44,14 +45,7 @@ from wiring.text_costs import costly_texts
 log = logging.getLogger("gateway.app")
 
 ROOT = Path(__file__).resolve().parent
-# The application itself refuses large bodies, in the form of each route; Tornado's own limit would
-# answer 400 in none.
-NO_LIMIT = 2**62
 MOST_FILES = 65_536
-# A body of the largest size over the slowest phone; nginx reads bodies before it passes them on.
-BODY_SECONDS = 30.0
-# More than nginx keeps its idle connections (60 s), so that it never meets one just closing.
-IDLE_SECONDS = 120.0
 # The whole stop takes 30 s at most, of which the services have some to write down what they sent.
 DRAIN_SECONDS = 22.0
 
@@ -115,12 +109,7 @@ async def serve(loaded: Loaded, own_routes: Sequence[Route] = ()) -> None:
         if settings.development_mode:
             await fill_pool(services.pool)
         application = _application(loaded, settings, services, own_routes, handsets)
-        server = HTTPServer(
-            application,
-            max_body_size=NO_LIMIT,
-            body_timeout=BODY_SECONDS,
-            idle_connection_timeout=IDLE_SECONDS,
-        )
+        server = http_server(settings.http_server, application)
         stop = _stop_signal()
         _leave_garbage_alone()
         server.add_sockets(sockets)
@@ -214,7 +203,7 @@ def _say_what_matters(loaded: Loaded, settings: Settings, port: int, webhooks: W
         log.info("open %s/console/ (the console), %s/console/handsets (try it out)", base, base)
 
 
-async def _drain(application: Application, server: HTTPServer) -> None:
+async def _drain(application: Application, server: HTTPServer | FastServer) -> None:
     """Accept nothing more and let what runs finish, for ``DRAIN_SECONDS`` at most."""
     log.info("draining %d requests", application.in_flight)
     application.draining = True

@@ -23,6 +23,9 @@ class Settings:
     port: int = option(
         8888, "HTTP port; 0 = any free port, which is printed", minimum=0, maximum=65535)
     localhostonly: bool = option(False, "accept connections from this machine only")
+    http_server: str = option(
+        "tornado", "what reads requests: tornado, or fast, a parser in C before the same handlers",
+        check=values.one_of("fast", "tornado"))
     public_url: str = option(
         "", "address under which providers, phones and people reach the gateway, e.g. "
         "https://sms.example.com: call events, rented numbers and the pairing of phones need it",

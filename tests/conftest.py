@@ -18,6 +18,7 @@ import redis
 from gateway.store import valkey_process
 from gateway.store.pipeline import Store, connect
 from tests.support.order import dearest_first, shuffled
+from tests.support.servers import processes
 from tests.support.servers.valkey import start_temporary
 from tests.support.stand_ins.vonage import VonageStandin
 from tests.support.visitor import Visitor, visiting
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let a run be told to mix the tests up, and to take its time."""
     parser.addoption("--shuffle", metavar="SEED", help="run files and their tests in random order")
+    parser.addoption("--http_server", help="run the gateways of tests by this HTTP server")
     parser.addoption("--long", action="store_true", help="run long forms of some proofs, too")
 
 
@@ -45,7 +47,9 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let a worker say less."""
+    """Let a worker say less; have gateways use the server that is asked for."""
+    if asked := config.getoption("--http_server"):
+        processes.COMMON_OPTIONS.append(f"--http_server={asked}")
     if hasattr(config, "workerinput"):
         tell_less(config)
 

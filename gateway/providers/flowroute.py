@@ -17,8 +17,7 @@ from typing import Any
 from conf.providers import FLOWROUTE
 from gateway.providers import media
 from gateway.providers.base import DeliveryState, Inbound, Outcome, Part, Receipt, Sms, SubmitResult
-from gateway.providers.http import (
-    Poster,
+from gateway.providers.http.answers import (
     basic,
     content_id,
     json_object,
@@ -26,6 +25,7 @@ from gateway.providers.http import (
     without_word,
     word,
 )
+from gateway.providers.http.poster import Poster
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gateway.providers.http import scalar
+from gateway.providers.http.answers import scalar
 
 MOST = 10
 LONGEST_ADDRESS = 2_000

@@ -30,6 +30,7 @@ def test_every_option_of_the_contract_has_its_default() -> None:
     expected = {
         "port": 8888,
         "localhostonly": False,
+        "http_server": "tornado",
         "public_url": "",
         "trusted_proxies": "",
         "client_address_header": "X-Real-Ip",

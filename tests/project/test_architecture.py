@@ -19,6 +19,8 @@ LIBRARIES = {
     "tornado.web": ("handlers", "gateway.emulator", "app"),
     "phonenumbers": ("gateway.telephony",),
     "redis": ("gateway.store",),
+    "aiohttp": ("gateway.providers.http", "gateway.emulator"),
+    "httptools": ("gateway.providers.http", "handlers.front"),
     "altcha": ("gateway.protection.proof.altcha",),
     "os.environ": ("app", "gateway.protection.__main__"),
     "sys.argv": ("app", "gateway.protection.__main__"),

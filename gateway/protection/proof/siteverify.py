@@ -15,7 +15,8 @@ from typing import Any
 
 from gateway.errors import ProofUnavailable
 from gateway.protection.proof.base import Purpose, Worth
-from gateway.providers.http import Answer, HttpClient, json_object
+from gateway.providers.http.answers import Answer, json_object
+from gateway.providers.http.client import HttpClient
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable, Mapping
 
 from gateway.providers.base import Outcome, SubmitResult
-from gateway.providers.http import Answer, HttpClient, basic, json_object
+from gateway.providers.http.answers import Answer, basic, json_object
+from gateway.providers.http.client import HttpClient
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from gateway.errors import ProviderFailed
 from gateway.providers.base import Outcome, SubmitResult
-from gateway.providers.http import Answer, HttpClient, basic, json_object, word
+from gateway.providers.http.answers import Answer, basic, json_object, word
+from gateway.providers.http.client import HttpClient
 from gateway.providers.vonage.numbers_wire import (
     CREDENTIALS,
     PAGE_SIZE,

@@ -12,7 +12,7 @@ from typing import Any
 
 from gateway.errors import ProviderFailed
 from gateway.providers.base import Outcome
-from gateway.providers.http import json_object, word
+from gateway.providers.http.answers import json_object, word
 
 # The API pages by at most so many.
 PAGE_SIZE = 100

@@ -17,7 +17,8 @@ from urllib.parse import quote_plus
 
 from conf.providers import NEXMO
 from gateway.providers.base import DeliveryState, Obstacle, Outcome, Part, Sms, SubmitResult
-from gateway.providers.http import Poster, json_object, without_word
+from gateway.providers.http.answers import json_object, without_word
+from gateway.providers.http.poster import Poster
 from gateway.providers.vonage.codes import (
     ALERTS,
     NO_STATUS,

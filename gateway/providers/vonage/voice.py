@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from gateway.providers.http import word
+from gateway.providers.http.answers import word
 
 Action = dict[str, Any]
 

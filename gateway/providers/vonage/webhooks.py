@@ -14,7 +14,7 @@ from typing import Any
 
 from gateway.providers import media
 from gateway.providers.base import Inbound, LongText, Receipt
-from gateway.providers.http import content_id, scalar, word
+from gateway.providers.http.answers import content_id, scalar, word
 from gateway.providers.vonage.codes import RECEIPT_STATES
 from gateway.providers.vonage.sms import MAX_ID_LENGTH, NAME, as_text
 from gateway.store.values import well_formed

@@ -99,11 +99,17 @@ class FreshProcess(Process):
         )
 
 
+# What all gateways of a run are started with; a run with ``--http_server`` adds to it.
+COMMON_OPTIONS: list[str] = []
+
+
 class GatewayProcess(Process):
     """``python app.py --port=0 …`` on loopback, listening when the constructor returns."""
 
     def __init__(self, *options: str, environ: dict[str, str] | None = None) -> None:
-        super().__init__("app.py", "--port=0", "--localhostonly", *options, environ=environ)
+        super().__init__(
+            "app.py", "--port=0", "--localhostonly", *COMMON_OPTIONS, *options, environ=environ
+        )
         self.port = int(self._wait_for_line(r"listening on http://[\d.]+:(\d+)"))
         self.url = f"http://127.0.0.1:{self.port}"
 

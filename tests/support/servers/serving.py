@@ -7,14 +7,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import aiohttp
-from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
 from conf.loading import load
 from handlers.application import Application
 from handlers.base import NotFoundHandler
+from handlers.front.server import http_server
 from handlers.routes import Route, message_endpoints, route_table
 from tests.support import ROOT
+from tests.support.servers.processes import COMMON_OPTIONS
 from wiring.services import open_services
 
 
@@ -32,7 +33,7 @@ async def serving(
     *options: str, redis_url: str, routes: Sequence[Route] = ()
 ) -> AsyncIterator[Gateway]:
     """Serve a gateway with ``options`` (``--name=value``) until the block ends."""
-    loaded = load([f"--redis_url={redis_url}", *options], {}, ROOT)
+    loaded = load([*COMMON_OPTIONS, f"--redis_url={redis_url}", *options], {}, ROOT)
     assert [] == loaded.problems
     async with open_services(
         loaded.settings, loaded.endpoints, loaded.devices, loaded.protection, loaded.given
@@ -50,7 +51,7 @@ async def serving(
             not_found=NotFoundHandler,
             log_requests=loaded.settings.access_log,
         )
-        server = HTTPServer(application, max_body_size=2**62)
+        server = http_server(loaded.settings.http_server, application)
         sockets = bind_sockets(0, "127.0.0.1")
         server.add_sockets(sockets)
         url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.providers.base import Inbound, LongText
-from gateway.providers.http import content_id
+from gateway.providers.http.answers import content_id
 from gateway.providers.vonage import webhooks
 from gateway.providers.vonage.webhooks import (
     parse_inbound,

@@ -1,4 +1,4 @@
-"""What providers with an HTTP interface share: the kept-alive session and clean JSON fields."""
+"""What an answer of a provider says, and why there is none; clean JSON fields."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import aiohttp
 import ujson
 
 from gateway.providers.base import Obstacle, Outcome, SubmitResult
@@ -23,20 +22,6 @@ def word(value: object, longest: int) -> str:
     """Return the beginning of a scalar as text that can be stored, '' for everything else."""
     return (scalar(value) or "")[:longest]
 
-
-# An idle connection is dropped before the provider's own idle time-out would close it under a
-# request that is just being written: that request's outcome would be unknown.
-KEEPALIVE_SECONDS = 10
-# Below the time-out of the whole request, so that "never connected" is told from "not answered".
-LONGEST_CONNECT_SECONDS = 5.0
-
-# UnicodeError: a host name that no resolver can be asked for.
-NEVER_SENT = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.InvalidURL,
-    UnicodeError,
-)
 
 # What the machine in front of a provider's own says by its status alone. 502 and 504: behind it a
 # request may have been processed all the same. https://www.rfc-editor.org/rfc/rfc9110#section-15.6
@@ -66,73 +51,8 @@ class Answer:
     retry_after: str = ""
 
 
-class HttpClient:
-    """Calls the addresses under one through a session that keeps its connections.
-
-    timeout: seconds until an unanswered request is given up with an unknown outcome.
-    longest: bytes of an answer that are read; what is larger is no answer of the provider.
-    """
-
-    def __init__(
-        self, url: str, *, timeout: float, longest: int, headers: Mapping[str, str]
-    ) -> None:
-        self._url = url
-        self._longest = longest
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_SECONDS),
-            timeout=aiohttp.ClientTimeout(
-                total=timeout, sock_connect=min(timeout / 2, LONGEST_CONNECT_SECONDS)
-            ),
-            auto_decompress=True,
-            headers={"User-Agent": "sms-gateway", **headers},
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
-
-    async def call(
-        self,
-        method: str,
-        path: str = "",
-        *,
-        query: Mapping[str, str] | None = None,
-        body: bytes | Mapping[str, str] | None = None,
-    ) -> Answer | SubmitResult:
-        """Call once; return the answer, or why there is none; never raises for the network.
-
-        body: a mapping goes out as a form.
-        """
-        try:
-            async with self._session.request(
-                method, self._url + path, params=query, data=body, allow_redirects=False
-            ) as response:
-                content = await self._read(response.content)
-        except NEVER_SENT as error:
-            return _unanswered(Obstacle.UNREACHABLE, "connect", type(error).__name__)
-        except TimeoutError:
-            return _unanswered(Obstacle.SILENCE, "timeout", "no answer in time")
-        except (aiohttp.ClientError, OSError) as error:
-            return _unanswered(Obstacle.SILENCE, "broken", type(error).__name__)
-        return Answer(response.status, content, response.headers.get("Retry-After", ""))
-
-    async def _read(self, content: aiohttp.StreamReader) -> bytes:
-        body = await content.read(self._longest)
-        while not content.at_eof() and len(body) < self._longest:
-            body += await content.read(self._longest)
-        return body
-
-    async def close(self) -> None:
-        """Close the session and its connections."""
-        await self._session.close()
-
-
-class Poster(HttpClient):
-    """Posts to one address."""
-
-    async def post(self, body: bytes) -> Answer | SubmitResult:
-        """Post once; return the answer, or why there is none; never raises for the network."""
-        return await self.call("POST", body=body)
-
-
-def _unanswered(obstacle: Obstacle, code: str, text: str) -> SubmitResult:
+def unanswered(obstacle: Obstacle, code: str, text: str) -> SubmitResult:
+    """Return the outcome of a request without an answer; after SILENCE it may have been done."""
     sent = obstacle is Obstacle.SILENCE
     outcome = Outcome.UNKNOWN if sent else Outcome.NOT_SENT
     return SubmitResult(outcome, code=code, text=text, obstacle=obstacle)

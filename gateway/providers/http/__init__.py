@@ -1,0 +1,1 @@
+"""HTTP to the providers: one way for calls of all kinds, a fast one for texts."""
