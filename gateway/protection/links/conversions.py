@@ -11,8 +11,10 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
+from gateway.errors import StoreUnavailable
 from gateway.protection.limits.layers import number_range
 from gateway.store import keys
 from gateway.store.pipeline import Store
@@ -85,12 +87,16 @@ class Conversions:
         self.clock = clock
 
     async def sent(self, source: str, to: str) -> None:
-        """Count a message with a link that a provider took; to: E.164. Raises StoreUnavailable."""
-        await self._store.run_all([self._call("s", source, to, self.clock())])
+        """Count a message with a link that a provider took; to: E.164.
+
+        Nothing is raised: one more or less is no reason to fail.
+        """
+        with suppress(StoreUnavailable):
+            await self._store.run(*self._call("s", source, to, self.clock()))
 
     async def clicked(self, source: str, to: str, sent_at: float) -> None:
         """Count that the link of one was opened; sent_at: s. Raises StoreUnavailable."""
-        await self._store.run_all([self._call("c", source, to, sent_at)])
+        await self._store.run(*self._call("c", source, to, sent_at))
 
     async def counts(self) -> Counts:
         """Return all that is counted; raises StoreUnavailable."""
