@@ -106,7 +106,8 @@ class Conversions:
         names = [keys.links_hour(each // HOUR) for each in hours]
         names += [keys.links_ten(each // TEN_MINUTES) for each in tens]
         found = await asyncio.gather(*(self._store.execute("HGETALL", each) for each in names))
-        read = [_read(pairs(each)) for each in found]
+        # With 20,000 messages a day it takes a tenth of a second, for which no request may wait.
+        read = await asyncio.to_thread(lambda: [_read(pairs(each)) for each in found])
         counts = Counts(now, ranges=dict(zip(tens, read[len(hours) :], strict=True)))
         for begin, tallies in zip(hours, read, strict=False):
             _add(counts.days.setdefault(begin // DAY, {}), tallies)
