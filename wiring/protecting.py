@@ -31,7 +31,7 @@ from gateway.protection.proof.base import Proof
 from gateway.protection.proof.gate import ProofGate, When
 from gateway.protection.proof.siteverify import SERVICES, SiteVerifyProof
 from gateway.protection.rehearsal.rehearsals import Rehearsals
-from gateway.protection.rehearsal.terms import by_path
+from gateway.protection.rehearsal.terms import MODES, by_path
 from gateway.protection.shared_key import SharedKey
 from gateway.protection.spending.adoption import Adoption
 from gateway.protection.spending.budget import Budget
@@ -76,23 +76,21 @@ def short_links(
     return links
 
 
-_MODES = {"on": Mode.ENFORCE, "monitor": Mode.MONITOR, "off": Mode.OFF}
-
-
 def breaker(
     settings: Settings, store: Store, conversions: Conversions, protection: Protection
 ) -> Breaker:
-    """Return what takes ranges out of service whose links nobody opens."""
-    modes = {protection.breaker.mode, _MODES[settings.protection]}
+    """Return what takes ranges out of service whose links nobody opens, if protection lets it."""
+    policy = protection.breaker
+    modes = {policy.mode, MODES[settings.protection]}
     mode = next(each for each in (Mode.OFF, Mode.MONITOR, Mode.ENFORCE) if each in modes)
-    return Breaker(store, conversions, protection.breaker, mode)
+    return Breaker(store, conversions, replace(policy, mode=mode))
 
 
 def rule_gate(
     settings: Settings, store: Store, limiter: Limiter, protection: Protection, breaker: Breaker
 ) -> RuleGate:
     """Return what judges the destinations of public messages, as far as ``protection`` has it."""
-    mode = _MODES[settings.protection]
+    mode = MODES[settings.protection]
     policy = protection.new_country
     if mode is Mode.OFF:
         policy = replace(policy, amount=0)

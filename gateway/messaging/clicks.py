@@ -58,21 +58,22 @@ class Clicks:
             self._store.execute("GET", keys.link(code)),
             self._limiter.look(LIMIT_CLASS, subject, MISSES),
         )
-        found = await self._clicked(code, message_id) if message_id and not tried.wait else None
-        if found is None and not message_id:
+        if message_id and not tried.wait:
+            return await self._clicked(code, message_id)
+        if not message_id:
             with suppress(LimitExceeded):
                 await self.miss(address)
-        return found or Opened.UNKNOWN
+        return Opened.UNKNOWN
 
     async def miss(self, address: str) -> None:
         """Count a code that leads nowhere; raises LimitExceeded and StoreUnavailable."""
         await self._limiter.hit(LIMIT_CLASS, _subject(address), MISSES)
 
-    async def _clicked(self, code: str, message_id: str) -> Opened | None:
+    async def _clicked(self, code: str, message_id: str) -> Opened:
         now = round(self._conversions.clock() * 1000)
         said = await self._store.run(_CLICKED, [keys.message(message_id)], [code, now])
         if not said:
-            return None
+            return Opened.UNKNOWN
         first, to, endpoint, site, created = said
         if not first:
             return Opened.REPEATED

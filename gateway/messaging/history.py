@@ -22,7 +22,7 @@ from gateway.store.budget import budget
 from gateway.store.paging import Page, newest_first
 from gateway.store.pipeline import Store
 from gateway.store.scan import CHUNK, set_scan
-from gateway.store.script import pairs
+from gateway.store.script import Reply, pairs
 from gateway.store.values import ID, days_ms
 from gateway.telephony.plans import person
 
@@ -147,9 +147,7 @@ class History:
                 ids = await self._store.execute(
                     "ZRANGE", keys.MESSAGES, start, start + CHUNK - 1, "REV"
                 )
-                records = await asyncio.gather(
-                    *(self._store.execute("HGETALL", keys.message(each)) for each in ids)
-                )
+                records = await self._records(ids)
             for record in filter(None, map(pairs, records)):
                 if summarise(record).delivery in _ON_THEIR_WAY:
                     yield record.get("source", ""), record["to"]
@@ -159,7 +157,8 @@ class History:
     async def since(self, begin: int) -> AsyncIterator[list[Message]]:
         """Yield all messages from a moment (ms) on, the oldest first, some at a time.
 
-        Those whose life ends meanwhile may be left out. Raises StoreUnavailable.
+        Those whose life ends meanwhile may be left out. Changes nothing: receipts that a crash
+        left parked stay so. Raises StoreUnavailable.
         """
         place, passed = begin, 0  # so many of the very moment were yielded
         while True:
@@ -169,8 +168,8 @@ class History:
                     *("LIMIT", passed, FEW, "WITHSCORES"),
                 )
                 ids, times = flat[::2], [int(float(each)) for each in flat[1::2]]
-                records = await asyncio.gather(*map(self._receipts.fields, ids))
-            found = zip(ids, records, strict=True)
+                records = await self._records(ids)
+            found = zip(ids, map(pairs, records), strict=True)
             yield [_message(*each) for each in found if each[1]]
             if len(ids) < FEW:
                 return
@@ -183,6 +182,11 @@ class History:
             "ZRANGE", keys.MESSAGES, place, place, "REV", "WITHSCORES"
         )
         return int(float(found[1])) if found else 0
+
+    async def _records(self, ids: Sequence[str]) -> list[Reply]:
+        return await asyncio.gather(
+            *(self._store.execute("HGETALL", keys.message(each)) for each in ids)
+        )
 
     async def _older_of(self, e164: str, last: Sequence[str]) -> list[str]:
         found, known = [], frozenset(last)

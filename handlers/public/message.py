@@ -3,21 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import ujson
 
 from conf.messages import MessageEndpoint
 from conf.protection import Action
-from gateway.errors import (
-    BudgetExhausted,
-    GatewayError,
-    LimitExceeded,
-    ProofNeeded,
-    StoreUnavailable,
-)
+from gateway.errors import BudgetExhausted, GatewayError, LimitExceeded, ProofNeeded
 from gateway.messaging.sending.messenger import Sent
 from gateway.protection.callers import Caller
 from gateway.protection.destinations.rules import ALLOWED, Basis
@@ -79,8 +72,15 @@ class MessageHandler(PublicHandler):
             number = await self._receiver()
             self._caller = await self.services.callers.of(self.client_address)
             call = Call(self.client_address, number.person, self._shop, self._caller.known_as)
-            await self._prove(call)
-            await self._message(number, call)
+            await prove(
+                self.services,
+                self.endpoint,
+                call,
+                verdict=self._verdict,
+                given=self.given,
+                admit=self._admit,
+            )
+            self.reply(await self._message(number, call))
         except _Unanswerable as error:
             self.fail(str(error))
         except LimitExceeded as error:  # the budget's, too
@@ -123,25 +123,11 @@ class MessageHandler(PublicHandler):
             raise _Unanswerable("receiver_validation")
         return number
 
-    async def _prove(self, call: Call) -> None:
-        await prove(
-            self.services,
-            self.endpoint,
-            call,
-            verdict=self._verdict,
-            given=self.given,
-            admit=self._admit,
-        )
-
-    async def _message(self, number: PhoneNumber, call: Call) -> None:
-        """Send the text to a number, or answer what the same text was answered just before."""
+    async def _message(self, number: PhoneNumber, call: Call) -> dict[str, Any]:
+        """Send the text to a number; return the answer, that of the same text just before it."""
         same_texts, text = self.services.same_texts, self.text(number)
-        look = self.services.optouts.is_out(number.e164)
-        begin = same_texts.begin(number.person, self.endpoint.path, self.sender(number), text)
-        # Together; where nothing is begun in the store, a task for each would take longer.
-        asked = asyncio.gather(look, begin) if same_texts.is_on else None
-        opted_out, attempt = await asked if asked else (await look, await begin)
         by_caller = self.layers.caller(call)
+        opted_out, attempt = await self._begun(number, text)
         if opted_out:
             await asyncio.gather(self._admit(by_caller), same_texts.free(attempt))
             raise _Unanswerable("receiver_opted_out")
@@ -150,22 +136,44 @@ class MessageHandler(PublicHandler):
             await self._admit(by_caller)
             attempt, by_caller = await same_texts.wait(attempt), []
         if attempt.answer:
-            self.reply(ujson.loads(attempt.answer))
-        elif attempt.is_repeat:
-            self.reply(_answer(number, attempt.id, ok=False))
-        else:
-            by_rule = self.services.rule_gate.layer(self._verdict)
-            layers = [*by_caller, *self.layers.message(call, by_rule)]
-            self.reply(await self._first(number, text, layers, attempt))
+            answer: dict[str, Any] = ujson.loads(attempt.answer)
+            return answer
+        if attempt.is_repeat:
+            return _answer(number, attempt.id, ok=False)
+        by_rule = self.services.rule_gate.layer(self._verdict)
+        layers = [*by_caller, *self.layers.message(call, by_rule)]
+        return await self._send(number, text, attempt, layers)
 
-    async def _first(
-        self, number: PhoneNumber, text: str, layers: Sequence[Layer], attempt: Attempt
+    async def _begun(self, number: PhoneNumber, text: str) -> tuple[bool, Attempt]:
+        """Return whether a receiver has opted out, and the text as it is begun."""
+        same_texts, optouts = self.services.same_texts, self.services.optouts
+        content = (self.endpoint.path, self.sender(number), text)
+        if same_texts.is_on:
+            return await asyncio.gather(
+                optouts.is_out(number.e164), same_texts.begin(number.person, *content)
+            )
+        # Nothing is begun in the store: a task for each would take longer.
+        return await optouts.is_out(number.e164), await same_texts.begin(number.person, *content)
+
+    async def _send(
+        self, number: PhoneNumber, text: str, attempt: Attempt, layers: Sequence[Layer]
     ) -> dict[str, Any]:
-        """Return the answer to a text that is sent; raises when it may not be, or cannot."""
+        """Count and send a text, and return the answer; raises when it may not be, or cannot."""
+        linked = self.services.short_links.write(text, self.endpoint.path, self._shop)
         admitted = Admitted()
         try:
             admitted = await self._admit(layers)
-            sent = await self._send(number, text, attempt, admitted)
+            sent = await self.services.messenger.send(
+                number.e164,
+                linked.text,
+                self.sender(number),
+                source=self.endpoint.path,
+                site=self._shop,
+                message_id=attempt.id,
+                notes=self._notes(admitted, linked),
+                besides=[self.services.clicks.note(linked.code, attempt.id)] if linked.code else [],
+                decided=lambda sent: list(self._decided(sent, number, attempt, linked)),
+            )
         except Exception as error:
             # What the budget refuses is counted by no limit.
             undone = admitted if isinstance(error, BudgetExhausted) else Admitted()
@@ -175,43 +183,6 @@ class MessageHandler(PublicHandler):
             )
             raise
         return _answer(number, sent.id, ok=sent.ok)
-
-    async def _send(
-        self, number: PhoneNumber, text: str, attempt: Attempt, admitted: Admitted
-    ) -> Sent:
-        linked = self.services.short_links.write(text, self.endpoint.path, self._shop)
-
-        def decided(sent: Sent) -> list[Awaitable[None]]:
-            same_texts, newcomers = self.services.same_texts, self.services.rule_gate.newcomers
-            further: list[Awaitable[None]] = []
-            if attempt.key and sent.outcome in SENT:
-                answer = ujson.dumps(_answer(number, sent.id, ok=sent.ok))
-                further.append(same_texts.keep(attempt, answer))
-            elif attempt.key:
-                further.append(same_texts.free(attempt))
-            if linked.code and sent.ok:
-                further.append(self._count(linked, number))
-            if sent.ok and newcomers.counts_taken(self.endpoint.path, number.e164):
-                further.append(newcomers.taken(self.endpoint.path, number.e164))
-            return further
-
-        noted = [self.services.clicks.note(linked.code, attempt.id)] if linked.code else []
-        return await self.services.messenger.send(
-            number.e164,
-            linked.text,
-            self.sender(number),
-            source=self.endpoint.path,
-            site=self._shop,
-            message_id=attempt.id,
-            notes=self._notes(admitted, linked),
-            besides=noted,
-            decided=decided,
-        )
-
-    async def _count(self, linked: Written, number: PhoneNumber) -> None:
-        """Count a message with a link as sent; one more or less is no reason to fail."""
-        with suppress(StoreUnavailable):
-            await self.services.conversions.sent(linked.source, number.person)
 
     def _notes(self, admitted: Admitted, linked: Written) -> dict[str, str]:
         """Return what the message's record says of the call, for rehearsals, and of its link."""
@@ -224,6 +195,20 @@ class MessageHandler(PublicHandler):
         if self._verdict.basis is Basis.NEW_COUNTRY:
             notes["new_country"] = "1"
         return notes
+
+    def _decided(
+        self, sent: Sent, number: PhoneNumber, attempt: Attempt, linked: Written
+    ) -> Iterator[Awaitable[None]]:
+        """Yield what is written down beside the outcome; none of it fails a message that is out."""
+        same_texts, newcomers = self.services.same_texts, self.services.rule_gate.newcomers
+        if attempt.key and sent.outcome in SENT:
+            yield same_texts.keep(attempt, ujson.dumps(_answer(number, sent.id, ok=sent.ok)))
+        elif attempt.key:
+            yield same_texts.free(attempt)
+        if linked.code and sent.ok:
+            yield self.services.conversions.sent(linked.source, number.person)
+        if sent.ok and newcomers.counts_taken(self.endpoint.path, number.e164):
+            yield newcomers.delivered(self.endpoint.path, number.e164)
 
     async def _admit(self, layers: Sequence[Layer]) -> Admitted:
         admitted = await self.services.admission.admit(layers)

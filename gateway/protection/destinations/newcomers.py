@@ -75,13 +75,8 @@ class Newcomers:
                 await self._refusals.unblock(limit_class(source), place)
 
     def counts_taken(self, source: str, to: str) -> bool:
-        """Tell whether ``taken`` has something to do."""
+        """Tell whether a message that a provider took counts as delivered: no receipt will tell."""
         return not self._receipts and self._counts_for(source, to)
-
-    async def taken(self, source: str, to: str) -> None:
-        """Count a message that a provider took, where no receipt will tell that it arrived."""
-        if self.counts_taken(source, to):
-            await self.delivered(source, to)
 
     def _counts_for(self, source: str, to: str) -> bool:
         """Tell whether messages of a source to the country of a number are still counted."""

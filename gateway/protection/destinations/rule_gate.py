@@ -44,16 +44,19 @@ class RuleGate:
         self._unsaid = 0
 
     def judge(self, endpoint: str, number: PhoneNumber) -> Verdict:
-        """Return what is to be done with a message of an endpoint (its path) to a number."""
+        """Return what is to be done with a message of an endpoint (its path), and count it."""
         if self.mode is Mode.OFF:
             return ALLOWED
         verdict = self.verdict(endpoint, number)
         if verdict.action is not Action.ALLOW or verdict.exempt:
             VERDICTS[verdict.action.value, verdict.basis.value].inc()
-        if verdict.action is not Action.BLOCK:
-            return verdict
-        self._say(endpoint, verdict)
-        if self.mode_of(verdict) is Mode.ENFORCE:
+        if verdict.action is Action.BLOCK:
+            self._say(endpoint, verdict)
+        return self.enforced(endpoint, number, verdict)
+
+    def enforced(self, endpoint: str, number: PhoneNumber, verdict: Verdict) -> Verdict:
+        """Return what of a verdict on a number the modes let be done."""
+        if verdict.action is not Action.BLOCK or self.mode_of(verdict) is Mode.ENFORCE:
             return verdict
         return self.rules.verdict(endpoint, number) if self.mode is Mode.ENFORCE else ALLOWED
 

@@ -40,15 +40,13 @@ _SET = Script.load(__file__, "breaker_set")
 
 
 class Breaker:
-    """Knows which subjects are blocked or on trial; mode: what RuleGate does about it."""
+    """Knows which subjects are blocked or on trial; policy.mode: what RuleGate does about it."""
 
-    def __init__(
-        self, store: Store, conversions: Conversions, policy: Policy, mode: Mode | None = None
-    ) -> None:
+    def __init__(self, store: Store, conversions: Conversions, policy: Policy) -> None:
         self._store = store
         self._conversions = conversions
         self.policy = policy
-        self.mode = policy.mode if mode is None else mode
+        self.mode = policy.mode
         self.entries: Mapping[Subject, Entry] = {}
         self._by_country = False
         self._look_again = self._decide_again = 0.0
@@ -166,8 +164,8 @@ def _say(subject: Subject, entry: Entry | None, mode: Mode) -> None:
     elif entry.state is State.TRYING:
         log.info("links: a few messages to the %s pass on trial", shown)
     elif entry.state is State.BLOCKED:
-        would = "would be " if mode is Mode.MONITOR else ""
+        are = "would be" if mode is Mode.MONITOR else "are"
         log.warning(
-            "links: messages to the %s %sblocked: %d sent, %d links opened, usual are %d %%",
-            *(shown, would or "are ", entry.why.sent, entry.why.clicked, 100 * entry.why.usual),
+            "links: messages to the %s %s blocked: %d sent, %d links opened, usual are %d %%",
+            *(shown, are, entry.why.sent, entry.why.clicked, 100 * entry.why.usual),
         )

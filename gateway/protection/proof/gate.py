@@ -118,8 +118,6 @@ class ProofGate:
     def _why(self, rule: Verdict, limits: float, money: float) -> Why | None:
         if self.when is When.ALWAYS:
             return Why.ALWAYS
-        if self.when is When.OFF:
-            return None
         if rule.action is Action.LIMIT:
             return Why.RULE
         if limits >= NEARLY:

@@ -150,8 +150,8 @@ class Side:
             return ALLOWED
         self._countries.meet(past.message)
         verdict = self._rules.verdict(past.message.source, past.number)
-        blocks = verdict.action is Action.BLOCK and self._mode is Mode.ENFORCE
-        return ALLOWED if verdict.action is Action.BLOCK and not blocks else verdict
+        watched = verdict.action is Action.BLOCK and self._mode is not Mode.ENFORCE
+        return ALLOWED if watched else verdict
 
     def _layers_of(self, past: Past, call: PastCall, verdict: Verdict) -> list[Layer]:
         found = self._layers.of(self._terms.endpoint(past.message.source))

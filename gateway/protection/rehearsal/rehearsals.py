@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
@@ -81,21 +82,23 @@ class Rehearsals:
         """
         now = int(time.time() * 1000)
         report = Report(now - days_ms(days), now, self._receipts)
-        since, stop = _first_needed(report.begin), _never
+        since = _first_needed(report.begin)
         if bounds is not None:
             last, first_left_out = await asyncio.gather(
                 self._history.moment_of(bounds.messages - 1),
                 self._history.moment_of(bounds.messages),
             )
-            since, stop = max(since, last), _after(bounds.seconds)
+            since = max(since, last)
             if first_left_out >= report.begin:
                 report.begin = last
                 report.cut = f"Only the newest {bounds.messages:,} messages are played here."
         async with self._one_at_a_time:
+            stop = _after(bounds.seconds if bounds else math.inf)
             await rehearse(self._messages(since, progress), tried, present, report, stop=stop)
-        if report.end < now:
-            report.cut = f"It was ended after {bounds and bounds.seconds:g} s of work, at the "
-            report.cut += f"messages of {moment(report.end)}."
+        if bounds is not None and report.end < now:
+            where = f"at the messages of {moment(report.end)}"
+            ended = f"It was ended after {bounds.seconds:g} s of work, {where}."
+            report.cut = f"{report.cut} {ended}".lstrip()
         return report
 
     async def _messages(
@@ -116,10 +119,6 @@ def _first_needed(begin: int) -> int:
     at = datetime.fromtimestamp(begin / 1000, UTC)
     month = datetime(at.year, at.month, 1, tzinfo=UTC)
     return min(int(month.timestamp() * 1000), begin - DAY_MS)
-
-
-def _never() -> bool:
-    return False
 
 
 def _after(seconds: float) -> Callable[[], bool]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -188,15 +188,15 @@ def _days(report: Report) -> list[tuple[str, str, str]]:
 
 
 def _money(report: Report) -> list[tuple[str, str, str]]:
-    return list(_money_rows(report.tried, report.present))
-
-
-def _money_rows(*tallies: Tally) -> Iterator[tuple[str, str, str]]:
-    for what, kind in (("as told by the provider", "told"), ("estimated", "estimated")):
-        amounts: Iterable[Counter[str]] = [getattr(each, kind) for each in tallies]
-        tried, present = amounts
-        for each in sorted(tried | present):
-            yield f"{each}, {what}", words(tried[each]), words(present[each])
+    kinds = (
+        ("as told by the provider", report.tried.told, report.present.told),
+        ("estimated", report.tried.estimated, report.present.estimated),
+    )
+    return [
+        (f"{currency}, {what}", words(tried[currency]), words(present[currency]))
+        for what, tried, present in kinds
+        for currency in sorted(tried | present)
+    ]
 
 
 def _customers(report: Report) -> list[tuple[str, str, str]]:

@@ -13,6 +13,7 @@ from gateway.access.limiter import MessageLimits
 from gateway.protection.destinations.rule_checks import rule_problems
 from gateway.protection.spending.money import Allowance
 
+# What the option ``protection`` makes of what is enforced.
 MODES = {"on": Mode.ENFORCE, "monitor": Mode.MONITOR, "off": Mode.OFF}
 
 

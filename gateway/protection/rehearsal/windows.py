@@ -19,6 +19,7 @@ SPARE_DOUBLED, SPARE_TIMES = 6, 3
 CALLS_BETWEEN_SWEEPS = 1000
 
 _NO_TIMES: list[int] = []
+_NOBODY: dict[str, int] = {}
 
 
 class _Count:
@@ -30,9 +31,6 @@ class _Count:
         self.layer = layer
         self.counted, self.spare = layer.keys
         self.window = round(layer.limit.seconds * 1000)
-
-
-_NOBODY: dict[str, int] = {}
 
 
 class Windows:

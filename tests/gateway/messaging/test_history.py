@@ -346,6 +346,9 @@ async def test_what_a_crash_left_parked_is_joined_in_the_list_of_messages_too(
     await gateway.store.run(
         Script.load(receipts_module.__file__, "part_map"), part, [message_id(1), DAY_MS]
     )
+    # Who only reads the log, as a rehearsal does, leaves it to others.
+    assert [1] == [len(some) async for some in gateway.log.since(0)]
+    assert 1 == await gateway.store.execute("EXISTS", keys.parked("nexmo", "p"))
     [listed] = (await read(10, "")).items
     assert DeliveryState.DELIVERED is listed.status.delivery
 

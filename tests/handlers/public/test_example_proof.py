@@ -28,6 +28,8 @@ REMEMBER = """
 """
 # A page of http:// that is not on this machine.
 INSECURE = "Object.defineProperty(Crypto.prototype, 'subtle', { value: undefined });"
+# A page whose policy allows none.
+NO_WORKERS = "window.Worker = class { constructor() { throw new DOMException('no worker'); } };"
 
 
 @pytest.fixture(scope="module")
@@ -95,10 +97,11 @@ def test_a_proof_that_is_not_taken_is_made_anew(gateway: GatewayProcess, page: P
     assert 1 == len(spoilt)
 
 
+@pytest.mark.parametrize("lacks", [INSECURE, NO_WORKERS], ids=["crypto", "workers"])
 def test_a_browser_that_cannot_compute_is_shown_the_link(
-    gateway: GatewayProcess, page: Page
+    gateway: GatewayProcess, page: Page, lacks: str
 ) -> None:
-    page.add_init_script(INSECURE)
+    page.add_init_script(lacks)
     shows_other_way(gateway, page, TEXTS["instead"])
     expect(page.locator("#sms-way").get_by_role("link")).to_have_attribute("href", LINK)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import signal
 import time
@@ -13,7 +14,9 @@ from pathlib import Path
 import pytest
 import redis
 
+from tests.conftest import RestartableValkey
 from tests.support.servers.processes import GatewayProcess
+from tests.support.servers.serving import serving
 from tests.support.stand_ins.vonage import (
     SENDER,
     Answer,
@@ -256,3 +259,17 @@ async def test_it_can_be_switched_off(
     assert sent == len(standin.posts)
     watched = 2.0 if options.get("protection") == "monitor" else 0.0
     assert f'gateway_same_texts_total{{result="sent"}} {watched}' in metrics
+
+
+async def test_without_the_store_nothing_is_begun_and_left(
+    standin: VonageStandin, valkey_server: RestartableValkey
+) -> None:
+    """Where repeats are no matter, too; what is left would be an error of this test."""
+    standin.expect()
+    url = valkey_server.url
+    options = standin.options(url, **OPTIONS | {"same_text_seconds": 0})
+    async with serving(*options, redis_url=url) as gateway, visiting(gateway.url) as visitor:
+        assert "ok" == (await visitor.send(next(RECEIVERS))).json["status"]
+        valkey_server.stop()
+        assert 503 == (await visitor.send(next(RECEIVERS))).status
+        gc.collect()

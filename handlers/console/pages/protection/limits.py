@@ -16,6 +16,7 @@ from gateway.access.limiter import Limit, Look
 from gateway.access.refusals import Refused
 from gateway.access.sign_ins import TRIES
 from gateway.errors import BadRequest
+from gateway.messaging.sending.costs import public_scopes
 from gateway.protection.limits.layers import Call
 from gateway.protection.spending.money import ALL, WARN_FROM, Level
 from gateway.telephony import phonenumber
@@ -264,7 +265,7 @@ def _unpaid(levels: Iterable[Level], endpoint: str) -> int:
 
     As this process knew a second ago.
     """
-    scopes = {ALL, f"endpoint:{endpoint}"}
+    scopes = {ALL, *public_scopes(endpoint, "")}
     used_up = (each for each in levels if each.stopped and each.used >= WARN_FROM)
     ends = max((each.ends for each in used_up if each.scope in scopes), default=0)
     return max(0, math.ceil(ends / 1000 - time.time()))

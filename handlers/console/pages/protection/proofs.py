@@ -24,7 +24,8 @@ async def look(
     gate = services.proofs
     if number is None or gate.is_off or services.layers.of(endpoint).exempts(call):
         return ""
-    verdict = services.rule_gate.rules.verdict(endpoint.path, number)
+    rules, path = services.rule_gate, endpoint.path
+    verdict = rules.enforced(path, number, rules.verdict(path, number))
     weighed = await gate.weigh(scales_of(services, endpoint, call, verdict))
     if weighed.why is None:
         return "no proof of work is needed"

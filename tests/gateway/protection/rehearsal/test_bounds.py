@@ -85,6 +85,23 @@ async def test_it_ends_when_its_time_is_over_and_says_where(store: Store) -> Non
     assert report.end < int(time.time() * 1000) - 1000
 
 
+async def test_who_waits_for_another_one_has_all_of_his_time(store: Store) -> None:
+    await write(store)
+    rehearsals = rehearsals_of(store)
+    present = await rehearsals.present()
+    long = rehearsals.play(terms(BLOCKED), present, days=7, progress=lambda read: time.sleep(0.3))
+    short = rehearsals.play(terms(BLOCKED), present, days=7, bounds=Bounds(COUNT, 1.0))
+    _, report = await asyncio.gather(long, short)
+    assert (COUNT, "") == (report.played, report.cut)
+
+
+async def test_what_is_left_out_and_where_it_was_ended_are_both_said(store: Store) -> None:
+    await write(store)
+    report = await play(store, Bounds(COUNT - 100, 0.0))
+    assert "newest" in report.cut
+    assert "It was ended" in report.cut
+
+
 async def test_without_the_store_nothing_is_played() -> None:
     store = connect(NOWHERE)
     with pytest.raises(StoreUnavailable):
