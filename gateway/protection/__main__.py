@@ -13,9 +13,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+from conf.checks import link_problems
 from conf.loading import Loaded, load
 from conf.protection import Protection
 from conf.reading import read_flags
@@ -102,7 +104,8 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Asked:
     file, *options = further
     flags = read_flags(options, OPTIONS).texts
     tried, present = load(options, environ, ROOT), load(_in_force(flags), environ, ROOT)
-    protection, problems = read_tried(Path(file))
+    links = partial(link_problems, vars(tried.settings), frozenset(), tried.endpoints)
+    protection, problems = read_tried(Path(file), links=links)
     days = _days(own.days)
     if own.days is not None and not days:
         problems.append(f"--days: must be a number above 0 and up to {MOST_DAYS}")

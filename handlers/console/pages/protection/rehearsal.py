@@ -16,7 +16,7 @@ import conf
 from gateway.errors import BadRequest
 from gateway.protection.rehearsal.rehearsals import Bounds
 from gateway.protection.rehearsal.report import listed, remarks, sections
-from gateway.protection.rehearsal.terms import Terms, read_tried
+from gateway.protection.rehearsal.terms import Terms
 from gateway.protection.spending.budget import words
 from gateway.protection.spending.money import millionths
 from gateway.telephony.phonenumber import mask
@@ -69,7 +69,7 @@ class RehearsalPage(Question):
             month=_amount("budget_month", given.text("budget_month", 20), present.allowance.month),
         )
         written = _unmasked(given.text("written", LONGEST), file)
-        protection, problems = read_tried(Path("the text"), written)
+        protection, problems = rehearsals.read("the text", written)
         if problems:
             return {"problems": problems}
         tried = Terms(protection, present.limits, allowance, present.endpoints)

@@ -128,6 +128,10 @@ PROBLEMS = {
     "no rule": ('[[rule]]\ncountry = "DE"\n', "rule 1: action is missing"),
     "no country": ('[[rule]]\naction = "block"\ncountry = "XY"\n', "no such country: XY"),
     "no TOML": ("[[rule", "tried.toml"),
+    "a link that leads nowhere": (
+        '[[site]]\nkey = "one"\nmessage = "Get {link}"\n',
+        "the message of site one: {link} leads nowhere",
+    ),
     "an unknown shop": (
         '[[limit]]\nby = "site"\namount = 1\nwindow = 1\nsite = "a"\n',
         "a",

@@ -132,6 +132,11 @@ WRONG = {
         200,
         "no such country",
     ),
+    "a link that leads nowhere": (
+        {"written": '[[site]]\nkey = "one"\nmessage = "Get {link}"\n'},
+        200,
+        "the message of site one: {link} leads nowhere",
+    ),
     "no amount": ({"budget_day": "much"}, 400, "a number, such as"),
     "below nothing": ({"budget_month": "-1"}, 400, "from 0"),
     "no end": ({"budget_month": "inf"}, 400, "from 0"),
