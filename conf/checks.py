@@ -6,6 +6,7 @@ read; nothing is said about an option that is wrong already.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any
@@ -35,6 +36,8 @@ GOOD_PHONE_SECRET = 12
 # Who judges proofs without anybody else.
 ALTCHA = "altcha"
 
+_LIKE_A_LINK = re.compile(r"\{+ *link *\}+", re.IGNORECASE)
+
 # Names of options, and a check of their values that has a meaning only when all are right.
 _Check = tuple[tuple[str, ...], Callable[..., Iterator[str]]]
 
@@ -57,11 +60,14 @@ def warnings(
     sites: Sequence[Site] = (),
 ) -> list[str]:
     """Return a line for each thing that is probably not what someone wants."""
-    whose = [(each.path, each.sender) for each in endpoints]
-    whose += [(f"site {each.key}", each.sender) for each in sites]
-    senders = [text for each in whose if (text := sender_warning(*each))]
+    named = [(each.path, each.sender) for each in endpoints]
+    named += [(f"site {each.key}", each.sender) for each in sites]
+    senders = [text for each in named if (text := sender_warning(*each))]
+    texts = [(each.path, each.text) for each in endpoints]
+    texts += [(f"site {each.key}", each.message) for each in sites]
+    links = [line for whose, text in texts for line in _misspelt_links(whose, text)]
     missing = _no_credentials(values) if endpoints and not wrong else []
-    return [*senders, *missing, *_findings(_WARNINGS, values, wrong)]
+    return [*senders, *links, *missing, *_findings(_WARNINGS, values, wrong)]
 
 
 def _findings(
@@ -136,6 +142,13 @@ def link_problems(
                 f"{name}: with its link the text has {length} characters, at most"
                 f" {MAX_TEXT_CHARACTERS} can be sent"
             )
+
+
+def _misspelt_links(whose: str, text: str) -> Iterator[str]:
+    """Yield a line for each thing in a text that is nearly a ``{link}``; it would be sent."""
+    for found in dict.fromkeys(_LIKE_A_LINK.findall(text)):
+        if found != PLACEHOLDER:
+            yield f"the message of {whose}: a short link is written {PLACEHOLDER}, not {found}"
 
 
 def unknown_sites(protection: Protection) -> list[str]:

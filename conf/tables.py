@@ -114,7 +114,7 @@ def whole(value: object) -> int:
 def _parsed(file: Path, *, secret: bool, written: str | None) -> dict[str, Any]:
     """Return the content of a TOML file; raises ValueError with the reason why it cannot."""
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8") if written is None else written)
+        return tomllib.loads(file.read_text(encoding="utf-8-sig") if written is None else written)
     except FileNotFoundError:
         raise ValueError("there is no such file") from None
     except OSError as error:

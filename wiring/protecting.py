@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
+from functools import partial
 
+from conf.checks import link_problems
 from conf.messages import MessageEndpoint
 from conf.protection import Mode, Protection
 from conf.providers import NEXMO
@@ -195,4 +197,5 @@ def rehearsals(
         mode=settings.protection,
         days=settings.message_log_days,
         receipts=asks_for_receipts(settings),
+        links=partial(link_problems, vars(settings), frozenset(), tuple(endpoints)),
     )

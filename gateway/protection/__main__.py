@@ -13,9 +13,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+from conf.checks import link_problems
 from conf.loading import Loaded, load
 from conf.protection import Protection
 from conf.reading import read_flags
@@ -94,7 +96,7 @@ def main(argv: Sequence[str], environ: Mapping[str, str]) -> int:
 def read(argv: Sequence[str], environ: Mapping[str, str]) -> Asked:
     """Return what is asked for; exits with status 2 when something is wrong."""
     parser = argparse.ArgumentParser("rehearse", allow_abbrev=False, add_help=False)
-    parser.add_argument("--days", type=float)
+    parser.add_argument("--days", nargs="?", const="")
     parser.add_argument("--json", action="store_true")
     own, further = parser.parse_known_args(argv)
     if not further or further[0].startswith("-"):
@@ -102,16 +104,27 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Asked:
     file, *options = further
     flags = read_flags(options, OPTIONS).texts
     tried, present = load(options, environ, ROOT), load(_in_force(flags), environ, ROOT)
-    protection, problems = read_tried(Path(file))
-    if own.days is not None and not 0 < own.days <= MOST_DAYS:
-        problems.append(f"--days: must be above 0 and up to {MOST_DAYS}")
+    links = partial(link_problems, vars(tried.settings), frozenset(), tried.endpoints)
+    protection, problems = read_tried(Path(file), links=links)
+    days = _days(own.days)
+    if own.days is not None and not days:
+        problems.append(f"--days: must be a number above 0 and up to {MOST_DAYS}")
     problems += tried.problems
     problems += from_settings.problems(present.settings, present.protection)
     if problems:
         _refuse(problems)
     for line in unknown_endpoints(protection, [each.path for each in present.endpoints]):
         print(line, file=sys.stderr)
-    return Asked(protection, present, tried, frozenset(flags), own.days, own.json)
+    return Asked(protection, present, tried, frozenset(flags), days, own.json)
+
+
+def _days(written: str | None) -> float | None:
+    """Return so many days, None for what is no such number."""
+    try:
+        days = float(written or "")
+    except ValueError:
+        return None
+    return days if 0 < days <= MOST_DAYS else None
 
 
 def _in_force(flags: Mapping[str, Sequence[str]]) -> list[str]:

@@ -31,6 +31,10 @@ class LinkHandler(PublicHandler):
         self._allow_origin()
         self.set_header("Referrer-Policy", "no-referrer")
 
+    def decode_argument(self, value: bytes, name: str | None = None) -> str:
+        """Return what was typed; octets that are no text are no part of a code."""
+        return value.decode("utf-8", "ignore")
+
     async def get(self, written: str) -> None:
         """Lead on. Where is known without the store, which only counts."""
         code = read_code(written)

@@ -73,6 +73,22 @@ def test_a_link_needs_an_address_and_somewhere_to_lead(
     assert problems == loaded(*options, *files(tmp_path, messages, shops)).problems
 
 
+@pytest.mark.parametrize("written", ["{Link}", "{LINK}", "{ link }", "{{link}}", "{{ link }}"])
+def test_a_link_that_is_written_otherwise_is_warned_about(written: str, tmp_path: Path) -> None:
+    messages, shops = (each.replace("{link}", written) + OWN for each in (VOUCHER, SHOP))
+    found = loaded(URL, *files(tmp_path, messages, shops))
+    said = f"a short link is written {{link}}, not {written}"
+    lines = [f"the message of {whose}: {said}" for whose in ("/voucher", "site one")]
+    assert lines == [each for each in found.warnings if "short link" in each]
+    assert [] == found.problems
+
+
+@pytest.mark.parametrize("text", ["{link}", "{link} or {link}", "link", "{links}", "{a} link {b}"])
+def test_other_words_are_no_mistake(text: str, tmp_path: Path) -> None:
+    found = loaded(URL, *files(tmp_path, VOUCHER.replace("{link}", text) + OWN))
+    assert not [each for each in found.warnings if "short link" in each]
+
+
 def test_of_options_that_are_wrong_already_nothing_more_is_said() -> None:
     found = loaded(MESSAGE, SENDER, "--public_url=nowhere", "--form_link=nowhere").problems
     assert 2 == len(found)

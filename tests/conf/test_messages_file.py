@@ -48,6 +48,12 @@ def test_the_example_file_is_accepted() -> None:
     assert (3, 600, 2, 86400) == dataclasses.astuple(result.endpoints[1])[3:7]
 
 
+def test_a_byte_order_mark_before_a_file_is_no_part_of_it(tmp_path: Path) -> None:
+    """As some editors on Windows write it."""
+    result = with_file(tmp_path, f"\ufeff{table()}")
+    assert ([], ["/app"]) == (result.problems, [each.path for each in result.endpoints])
+
+
 def test_a_file_without_messages_is_no_problem(tmp_path: Path) -> None:
     result = with_file(tmp_path, "# nothing yet\n")
     assert ([], ()) == (result.problems, result.endpoints)

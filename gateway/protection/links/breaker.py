@@ -52,14 +52,23 @@ class Breaker:
         self._look_again = self._decide_again = 0.0
 
     def of(self, number: PhoneNumber) -> tuple[Subject, Entry] | None:
-        """Return what is decided on a number, None when its messages pass; asks memory alone."""
+        """Return what is decided on a number, None when its messages pass; asks memory alone.
+
+        A range that somebody lets through passes whatever its country does. Otherwise the stricter
+        holds: a block, then what all trials of a country share, so that many ranges that are each
+        on trial are no way around it.
+        """
         if not self.entries or self.mode is Mode.OFF:
             return None
-        subjects = [f"range {number_range(number.person)}"]
+        of_range = f"range {number_range(number.person)}"
+        subjects = [of_range]
         if self._by_country:
-            subjects.append(f"country {place_of(number.e164)}")
-        found = ((each, self.entries[each]) for each in subjects if each in self.entries)
-        return next((each for each in found if each[1].state in _STOPPING), None)
+            subjects.insert(0, f"country {place_of(number.e164)}")
+        found = {each: self.entries[each] for each in subjects if each in self.entries}
+        if of_range in found and found[of_range].state is State.RESTING:
+            return None
+        by_state = ((state, each) for state in _STOPPING for each in found.items())
+        return next((each for state, each in by_state if each[1].state is state), None)
 
     @property
     def stopped(self) -> int:
@@ -136,7 +145,8 @@ class Breaker:
             BROKEN.labels(kind).set(kinds[kind])
 
 
-_STOPPING = frozenset({State.BLOCKED, State.TRYING})
+# The stricter first.
+_STOPPING = (State.BLOCKED, State.TRYING)
 _READER = msgspec.json.Decoder(Entry)
 
 

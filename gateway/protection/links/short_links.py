@@ -118,11 +118,11 @@ def source_of(endpoint: str, site: str) -> str:
 def read_code(written: str) -> str:
     """Return a code as it was sent, however it is typed.
 
-    Telephones begin with a capital and take a full stop behind a link for a part of it; people
-    write in groups.
+    Telephones begin with a capital and take for a part of a link what stands behind it: a full
+    stop, or words where none is written between them; people write in groups.
     """
     plain = unicodedata.normalize("NFKC", written).lower()
-    return "".join(each for each in plain if each.isalnum())
+    return "".join(each for each in plain if each.isascii() and each.isalnum())
 
 
 def _letters(source: str) -> str:

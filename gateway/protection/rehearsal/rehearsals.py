@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from conf.messages import MessageEndpoint
 from conf.protection import Protection
@@ -15,7 +16,7 @@ from gateway.access.limiter import MessageLimits
 from gateway.messaging.history import History, Message
 from gateway.protection.rehearsal.play import rehearse
 from gateway.protection.rehearsal.report import Report, moment
-from gateway.protection.rehearsal.terms import Terms
+from gateway.protection.rehearsal.terms import LinkProblems, Terms, read_tried
 from gateway.protection.spending.budget import Budget
 from gateway.store.values import DAY_MS, days_ms
 
@@ -31,8 +32,8 @@ class Bounds:
 class Rehearsals:
     """Plays terms over what the log holds, and changes nothing.
 
-    days: how long the log is kept; receipts: whether any tell what was delivered; the rest is
-    what is in force.
+    days: how long the log is kept; receipts: whether any tell what was delivered; links: as for
+    ``read_tried``; the rest is what is in force.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Rehearsals:
         mode: str,
         days: float,
         receipts: bool,
+        links: LinkProblems = lambda sites: (),
     ) -> None:
         self._history = history
         self._budget = budget
@@ -54,6 +56,7 @@ class Rehearsals:
         self._endpoints = endpoints
         self._mode = mode
         self._receipts = receipts
+        self._links = links
         self._one_at_a_time = asyncio.Lock()
         self.days = days
 
@@ -61,6 +64,10 @@ class Rehearsals:
     def file(self) -> str:
         """The protection file in force, '' = the defaults hold."""
         return self._protection.file
+
+    def read(self, name: str, written: str) -> tuple[Protection, list[str]]:
+        """Return the protection that a text says, and what is wrong with it as at a start."""
+        return read_tried(Path(name), written, links=self._links)
 
     async def present(self) -> Terms:
         """Return the terms in force; raises StoreUnavailable."""

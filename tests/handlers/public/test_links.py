@@ -197,6 +197,8 @@ async def test_a_link_may_be_typed_with_capitals_and_what_stands_behind_it(place
         f"{code}?utm=x&a",
         f"{code}.",
         f"{code})",
+        f"{code}%E3%82%92%E9%96%8B%E3%81%8F",  # words in which no blank stands
+        f"{code}%BB",  # a quotation mark in ISO-8859-1
         grouped,
     )
     for written in (f"/l/{each}" for each in typed):
@@ -338,7 +340,8 @@ async def test_a_link_is_only_looked_at(place: Place, method: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "code", ["x", "222222222", "0" * 9, "%00", "%2e%2e", "a" * 5000, "https%3A%2F%2Fevil.example"]
+    "code",
+    ["x", "222222222", "0" * 9, "%00", "%ff", "%2e%2e", "a" * 5000, "https%3A%2F%2Fevil.example"],
 )
 @pytest.mark.parametrize(("wanted", "language"), [("de-CH,fr;q=0.5", "de"), ("xx", "en")])
 async def test_an_unknown_code_is_a_page_in_the_language_of_the_visitor(

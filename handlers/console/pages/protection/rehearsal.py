@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal, InvalidOperation
+from itertools import repeat
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,7 +16,7 @@ import conf
 from gateway.errors import BadRequest
 from gateway.protection.rehearsal.rehearsals import Bounds
 from gateway.protection.rehearsal.report import listed, remarks, sections
-from gateway.protection.rehearsal.terms import Terms, read_tried
+from gateway.protection.rehearsal.terms import Terms
 from gateway.protection.spending.budget import words
 from gateway.protection.spending.money import millionths
 from gateway.telephony.phonenumber import mask
@@ -23,8 +26,8 @@ BOUNDS = Bounds(messages=20_000, seconds=5.0)
 LONGEST = 40_000
 MOST = Decimal(1_000_000)
 EXAMPLE = Path(conf.__file__).parent / "examples" / "protection.toml"
-# With fewer digits it is a range, which is nobody's.
-_NUMBER = re.compile(r"\+[0-9]{10,15}\b")
+# The shortest numbers, of small islands, have eight digits; what has fewer is a range.
+_NUMBER = re.compile(r"\+[0-9]{8,15}\b")
 _MASKED = re.compile(r"\+[0-9]+•+[0-9]{2}")
 
 
@@ -66,7 +69,7 @@ class RehearsalPage(Question):
             month=_amount("budget_month", given.text("budget_month", 20), present.allowance.month),
         )
         written = _unmasked(given.text("written", LONGEST), file)
-        protection, problems = read_tried(Path("the text"), written)
+        protection, problems = rehearsals.read("the text", written)
         if problems:
             return {"problems": problems}
         tried = Terms(protection, present.limits, allowance, present.endpoints)
@@ -88,9 +91,24 @@ class RehearsalPage(Question):
 
 
 def _unmasked(written: str, file: str) -> str:
-    """Return a text with the numbers of the file that it was made of in full again."""
-    known = {mask(each): each for each in _NUMBER.findall(file)}
-    return _MASKED.sub(lambda found: known.get(found[0], found[0]), written)
+    """Return a text with the numbers of the file that it was made of in full again.
+
+    Of different ones that are masked alike each is the next; when one of them was taken out or
+    added nobody knows which is which, and they stay as they are.
+    """
+    known: defaultdict[str, list[str]] = defaultdict(list)
+    for each in _NUMBER.findall(file):
+        known[mask(each)].append(each)
+    typed = Counter(_MASKED.findall(written))
+    meant: dict[str, Iterator[str]] = {}
+    for masked, numbers in known.items():
+        if len(set(numbers)) == 1:
+            meant[masked] = repeat(numbers[0])
+        elif len(numbers) == typed[masked]:
+            meant[masked] = iter(numbers)
+    return _MASKED.sub(
+        lambda found: next(meant[found[0]]) if found[0] in meant else found[0], written
+    )
 
 
 def _amount(name: str, written: str, present: int) -> int:

@@ -7,7 +7,7 @@ import logging
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -417,6 +417,30 @@ async def test_let_through_by_hand_it_rests_for_a_day(broken: World) -> None:
     assert (State.RESTING, "192.0.2.1") == (entry.state, entry.by)
     await broken.later(2001)
     assert broken.state() is None
+
+
+BOTH = {
+    "by hand, in a blocked country": (State.RESTING, State.BLOCKED, Action.ALLOW, "*"),
+    "by hand, in one on trial": (State.RESTING, State.TRYING, Action.ALLOW, "*"),
+    "blocked in one that is let through": (State.BLOCKED, State.RESTING, Action.BLOCK, RANGE),
+    "on trial in a blocked one": (State.TRYING, State.BLOCKED, Action.BLOCK, "country DE"),
+    "blocked in one on trial": (State.BLOCKED, State.TRYING, Action.BLOCK, RANGE),
+    "both on trial": (State.TRYING, State.TRYING, Action.LIMIT, "country DE"),
+    "cleared in a blocked one": (State.CLEAR, State.BLOCKED, Action.BLOCK, "country DE"),
+}
+
+
+@pytest.mark.parametrize(("of_range", "of_country", "action", "subject"), BOTH.values(), ids=BOTH)
+async def test_of_a_range_and_its_country_the_stricter_holds_but_for_what_a_person_lets_through(
+    world: World, of_range: State, of_country: State, action: Action, subject: str
+) -> None:
+    await world.breaker.block(RANGE, "an operator")
+    await world.breaker.block("country DE", "an operator")
+    states = {RANGE: of_range, "country DE": of_country}
+    known = world.breaker.entries
+    world.breaker.entries = {each: replace(known[each], state=states[each]) for each in known}
+    verdict = world.gate.verdict(APP, number(f"{VICTIM}6789"))
+    assert (action, subject) == (verdict.action, verdict.destination)
 
 
 async def test_blocked_by_hand_it_is_for_a_day_whatever_is_counted(world: World) -> None:

@@ -128,6 +128,10 @@ PROBLEMS = {
     "no rule": ('[[rule]]\ncountry = "DE"\n', "rule 1: action is missing"),
     "no country": ('[[rule]]\naction = "block"\ncountry = "XY"\n', "no such country: XY"),
     "no TOML": ("[[rule", "tried.toml"),
+    "a link that leads nowhere": (
+        '[[site]]\nkey = "one"\nmessage = "Get {link}"\n',
+        "the message of site one: {link} leads nowhere",
+    ),
     "an unknown shop": (
         '[[limit]]\nby = "site"\namount = 1\nwindow = 1\nsite = "a"\n',
         "a",
@@ -144,12 +148,15 @@ async def test_a_file_with_problems_is_not_played(
     assert (2, True) == (status, problem in said)
 
 
+DAYS = "--days: must be a number above 0 and up to 3650"
 WRONG = {
     "no file": (["rehearse"], "FILE is missing"),
     "a file that is not there": (["rehearse", "no-such.toml"], "there is no such file"),
     "an unknown option": (["rehearse", "{file}", "--nothing=1"], "unknown option"),
     "a wrong value": (["rehearse", "{file}", "--budget_day=much"], "--budget_day=much"),
-    "no days": (["rehearse", "{file}", "--days=0"], "--days"),
+    "no days": (["rehearse", "{file}", "--days=0"], DAYS),
+    "days that are no number": (["rehearse", "{file}", "--days=week", "--nothing=1"], DAYS),
+    "days that are left out": (["rehearse", "{file}", "--days"], DAYS),
     "nothing at all": ([], "usage"),
     "another command": (["play"], "usage"),
 }
@@ -161,6 +168,7 @@ async def test_a_wrong_command_is_told_with_status_2(
 ) -> None:
     status, said = run(*(each.format(file=file) for each in words))
     assert (2, True) == (status, problem in said)
+    assert "error: argument" not in said
 
 
 async def test_help_tells_the_options(file: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,32 @@ async def test_masked_numbers_of_the_file_are_meant_in_full(
     assert "4917604069000" not in page
 
 
+# Masked alike; and a number of St Helena, the shortest there are.
+TWINS = (DESK, "+4917604069100", "+29052345")
+MASKED = ("+49176•••••00", "+49176•••••00", "+29•••••45")
+
+
+def exempt(numbers: Iterable[str]) -> str:
+    return "".join(f'[[exempt]]\nnumber = "{each}"\n' for each in numbers)
+
+
+async def test_numbers_that_are_masked_alike_are_each_meant(
+    redis_url: str, options: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "protection.toml").write_text(exempt(TWINS))
+    async with serving(*options, redis_url=redis_url) as gateway:
+        operator = await Operator.signed_in(gateway)
+        await sent(gateway, 3, DESK)
+        await sent(gateway, 2)
+        begun = await operator.page(PATH)
+        page = await operator.ask(PATH, written=BLOCKED + exempt(MASKED))
+        unsure = await operator.ask(PATH, written=BLOCKED + exempt(MASKED[1:]))
+    assert "+29•••••45" in begun
+    assert not [each for each in TWINS if each in begun]
+    assert "2 (40.00 %)" in page
+    assert "exempt 1: number: must be international" in unsure
+
+
 async def test_budgets_are_tried_and_what_is_left_empty_is_in_force(
     redis_url: str, options: tuple[str, ...]
 ) -> None:
@@ -104,6 +131,11 @@ WRONG = {
         {"written": '[[rule]]\naction = "block"\ncountry = "XY"\n'},
         200,
         "no such country",
+    ),
+    "a link that leads nowhere": (
+        {"written": '[[site]]\nkey = "one"\nmessage = "Get {link}"\n'},
+        200,
+        "the message of site one: {link} leads nowhere",
     ),
     "no amount": ({"budget_day": "much"}, 400, "a number, such as"),
     "below nothing": ({"budget_month": "-1"}, 400, "from 0"),
