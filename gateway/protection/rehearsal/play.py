@@ -18,7 +18,7 @@ from gateway.protection.limits.admission import Layer
 from gateway.protection.limits.layers import Call, Layers
 from gateway.protection.rehearsal.purse import Purse
 from gateway.protection.rehearsal.report import Report, Tally
-from gateway.protection.rehearsal.terms import MODES, Terms
+from gateway.protection.rehearsal.terms import Terms
 from gateway.protection.rehearsal.windows import Windows, refusing
 from gateway.providers.base import DeliveryState, Outcome
 from gateway.store.values import DAY_MS
@@ -102,7 +102,7 @@ class Side:
     def __init__(self, terms: Terms, tally: Tally, *, known_after: int) -> None:
         self._terms = terms
         self._tally = tally
-        self._mode = MODES[terms.mode]
+        self._mode = terms.mode
         policy = terms.protection.new_country
         if self._mode is Mode.OFF:
             policy = replace(policy, amount=0)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from conf.messages import MessageEndpoint
-from conf.protection import Protection
+from conf.protection import Mode, Protection
 from gateway.access.limiter import MessageLimits
 from gateway.messaging.history import History, Message
 from gateway.protection.rehearsal.play import rehearse
@@ -43,7 +43,7 @@ class Rehearsals:
         limits: MessageLimits,
         endpoints: Mapping[str, MessageEndpoint],
         *,
-        mode: str,
+        mode: Mode,
         days: float,
         receipts: bool,
     ) -> None:

@@ -13,9 +13,6 @@ from gateway.access.limiter import MessageLimits
 from gateway.protection.destinations.rule_checks import rule_problems
 from gateway.protection.spending.money import Allowance
 
-# What the option ``protection`` makes of what is enforced.
-MODES = {"on": Mode.ENFORCE, "monitor": Mode.MONITOR, "off": Mode.OFF}
-
 
 @dataclass(frozen=True, slots=True)
 class Terms:
@@ -29,7 +26,7 @@ class Terms:
     limits: MessageLimits
     allowance: Allowance
     endpoints: Mapping[str, MessageEndpoint]
-    mode: str = "on"
+    mode: Mode = Mode.ENFORCE
 
     def endpoint(self, path: str) -> MessageEndpoint:
         """Return an endpoint; one that is there no more had the limits of all."""
