@@ -262,8 +262,8 @@ PEOPLE = {
 async def test_customers_are_told_from_what_nobody_wanted(
     fields: dict[str, Any], clicked: int, unlinked: int, unclicked: int
 ) -> None:
-    tally = (await rehearsed([message(1, **fields)], terms(block()))).tried
-    found = len(tally.clicked), len(tally.unlinked), tally.unclicked
+    effect = (await rehearsed([message(1, **fields)], terms(block()))).tried
+    found = len(effect.clicked), len(effect.unlinked), effect.unclicked
     assert (clicked, unlinked, unclicked) == found
 
 
