@@ -74,7 +74,7 @@ class Rehearsals:
         *,
         days: float,
         bounds: Bounds | None = None,
-        progress: Callable[[int], None] = lambda played: None,
+        progress: Callable[[int], None] = lambda read: None,
     ) -> Report:
         """Return what terms would have refused in the last days, and those in force.
 
