@@ -33,7 +33,7 @@ from gateway.protection.proof.base import Proof
 from gateway.protection.proof.gate import ProofGate, When
 from gateway.protection.proof.siteverify import SERVICES, SiteVerifyProof
 from gateway.protection.rehearsal.rehearsals import Rehearsals
-from gateway.protection.rehearsal.terms import MODES, by_path
+from gateway.protection.rehearsal.terms import by_path
 from gateway.protection.shared_key import SharedKey
 from gateway.protection.spending.adoption import Adoption
 from gateway.protection.spending.budget import Budget
@@ -48,6 +48,14 @@ LEEWAY_SECONDS = 5.0
 FIRST_LOOK_SECONDS = 1.0
 
 
+_MODES = {"on": Mode.ENFORCE, "monitor": Mode.MONITOR, "off": Mode.OFF}
+
+
+def _mode(settings: Settings) -> Mode:
+    """Return what is done about all that protects."""
+    return _MODES[settings.protection]
+
+
 def message_limits(settings: Settings) -> MessageLimits:
     """Return how often one address may call the message endpoints and one receiver gets texts."""
     receiver = Limit(settings.receiver_limit_amount, settings.receiver_limit_expires)
@@ -56,16 +64,16 @@ def message_limits(settings: Settings) -> MessageLimits:
 
 def layers(settings: Settings, limits: MessageLimits, protection: Protection) -> Layers:
     """Return which limits a call of a message endpoint has; limits: its two of the contract."""
-    return Layers(limits, protection, settings.protection)
+    return Layers(limits, protection, _mode(settings))
 
 
 def same_texts(settings: Settings, store: Store) -> SameTexts:
     """Return what keeps the same text from going out twice."""
-    seconds = settings.same_text_seconds if settings.protection != "off" else 0
+    mode = _mode(settings)
+    seconds = settings.same_text_seconds if mode is not Mode.OFF else 0
     # A turn at the provider's rate, retries, and the answer to the last of them.
     lease = 2 * RETRY_SECONDS + settings.provider_timeout + LEEWAY_SECONDS
-    watch = settings.protection == "monitor"
-    return SameTexts(store, seconds, lease=lease, watch=watch)
+    return SameTexts(store, seconds, lease=lease, watch=mode is Mode.MONITOR)
 
 
 def short_links(
@@ -83,7 +91,7 @@ def breaker(
 ) -> Breaker:
     """Return what takes ranges out of service whose links nobody opens, if protection lets it."""
     policy = protection.breaker
-    modes = {policy.mode, MODES[settings.protection]}
+    modes = {policy.mode, _mode(settings)}
     mode = next(each for each in (Mode.OFF, Mode.MONITOR, Mode.ENFORCE) if each in modes)
     return Breaker(store, conversions, replace(policy, mode=mode))
 
@@ -92,7 +100,7 @@ def rule_gate(
     settings: Settings, store: Store, limiter: Limiter, protection: Protection, breaker: Breaker
 ) -> RuleGate:
     """Return what judges the destinations of public messages, as far as ``protection`` has it."""
-    mode = MODES[settings.protection]
+    mode = _mode(settings)
     policy = protection.new_country
     if mode is Mode.OFF:
         policy = replace(policy, amount=0)
@@ -152,9 +160,9 @@ def proofs(
         else AltchaProof(store, shared_key)
     )
     closing.push_async_callback(proof.close)
-    when = When(settings.proof) if settings.protection != "off" else When.OFF
-    watch = settings.protection == "monitor"
-    return ProofGate(proof, when, Admission(store), budget, watch=watch)
+    mode = _mode(settings)
+    when = When(settings.proof) if mode is not Mode.OFF else When.OFF
+    return ProofGate(proof, when, Admission(store), budget, watch=mode is Mode.MONITOR)
 
 
 def budget(
@@ -194,7 +202,7 @@ def rehearsals(
         protection,
         message_limits(settings),
         by_path(endpoints),
-        mode=settings.protection,
+        mode=_mode(settings),
         days=settings.message_log_days,
         receipts=asks_for_receipts(settings),
         links=partial(link_problems, vars(settings), frozenset(), tuple(endpoints)),

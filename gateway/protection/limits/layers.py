@@ -141,13 +141,13 @@ class EndpointLayers:
 class Layers:
     """The limits of all message endpoints; mode: of the option ``protection``."""
 
-    def __init__(self, limits: MessageLimits, protection: Protection, mode: str) -> None:
+    def __init__(self, limits: MessageLimits, protection: Protection, mode: Mode) -> None:
         self._limits = limits
         self._mode = mode
         self._own = {each.by for each in protection.own_limits}
         further = [self._in_proportion(each) for each in protection.limits]
-        self._further = _named(further) if mode != "off" else []
-        exempt = protection.exempt if mode != "off" else ()
+        self._further = _named(further) if mode is not Mode.OFF else []
+        exempt = protection.exempt if mode is not Mode.OFF else ()
         self._exempt = frozenset(by_person(exempt))
         self._of: dict[MessageEndpoint, EndpointLayers] = {}
 
@@ -178,7 +178,7 @@ class Layers:
             quota.limit,
             Mode.ENFORCE,
             endpoint.path,
-            spare=_SPARES[by] if self._mode == "on" else SpareKind.NOBODY,
+            spare=_SPARES[by] if self._mode is Mode.ENFORCE else SpareKind.NOBODY,
             contract=True,
         )
 
@@ -203,7 +203,7 @@ class Layers:
                 continue
             if each.by is By.ADDRESS and by_address_alone and each.by not in self._own:
                 continue
-            mode = Mode.MONITOR if self._mode == "monitor" else each.mode
+            mode = Mode.MONITOR if self._mode is Mode.MONITOR else each.mode
             limit = Limit(each.amount, each.window)
             spare = _SPARES[each.by]
             yield EndpointLayer(each.by, limit_class, limit, mode, endpoint.path, each.site, spare)

@@ -17,8 +17,8 @@ from gateway.protection.destinations.rules import ALLOWED, Rules, Verdict
 from gateway.protection.limits.admission import Layer
 from gateway.protection.limits.layers import Call, Layers
 from gateway.protection.rehearsal.purse import Purse
-from gateway.protection.rehearsal.report import Report, Tally
-from gateway.protection.rehearsal.terms import MODES, Terms
+from gateway.protection.rehearsal.report import Effect, Report
+from gateway.protection.rehearsal.terms import Terms
 from gateway.protection.rehearsal.windows import Windows, refusing
 from gateway.providers.base import DeliveryState, Outcome
 from gateway.store.values import DAY_MS
@@ -99,10 +99,10 @@ class PastCountries:
 class Side:
     """Some terms, and all that has been counted under them so far."""
 
-    def __init__(self, terms: Terms, tally: Tally, *, known_after: int) -> None:
+    def __init__(self, terms: Terms, effect: Effect, *, known_after: int) -> None:
         self._terms = terms
-        self._tally = tally
-        self._mode = MODES[terms.mode]
+        self._effect = effect
+        self._mode = terms.mode
         policy = terms.protection.new_country
         if self._mode is Mode.OFF:
             policy = replace(policy, amount=0)
@@ -125,7 +125,7 @@ class Side:
         if not reason:
             self._let_through(past)
         elif past.call is None:
-            self._tally.waiting[_asked_by(past)] += 1
+            self._effect.waiting[_asked_by(past)] += 1
         else:
             self._note(past, reason)
 
@@ -166,19 +166,19 @@ class Side:
             self._countries.arrive(past.message)
 
     def _note(self, past: Past, reason: str) -> None:
-        message, tally, price = past.message, self._tally, self._purse.price(past.message)
+        message, effect, price = past.message, self._effect, self._purse.price(past.message)
         currency = self._currencies.get(message.provider, "EUR")
-        tally.refused += 1
-        tally.reasons[reason] += 1
-        tally.countries[country_of(message.to) or "none"] += 1
-        tally.days[past.now // DAY_MS] += 1
-        (tally.told if price.told else tally.estimated)[currency] += price.amount
+        effect.refused += 1
+        effect.reasons[reason] += 1
+        effect.countries[country_of(message.to) or "none"] += 1
+        effect.days[past.now // DAY_MS] += 1
+        (effect.told if price.told else effect.estimated)[currency] += price.amount
         if past.arrived and message.clicked:
-            tally.clicked.add(message.to)
+            effect.clicked.add(message.to)
         elif past.arrived and not message.link:
-            tally.unlinked.add(message.to)
+            effect.unlinked.add(message.to)
         elif past.arrived:
-            tally.unclicked += 1
+            effect.unclicked += 1
 
 
 def _asked_by(past: Past) -> str:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from conf.messages import MessageEndpoint
-from conf.protection import Protection
+from conf.protection import Mode, Protection
 from gateway.access.limiter import MessageLimits
 from gateway.messaging.history import History, Message
 from gateway.protection.rehearsal.play import rehearse
@@ -44,7 +44,7 @@ class Rehearsals:
         limits: MessageLimits,
         endpoints: Mapping[str, MessageEndpoint],
         *,
-        mode: str,
+        mode: Mode,
         days: float,
         receipts: bool,
         links: LinkProblems = lambda sites: (),
@@ -81,7 +81,7 @@ class Rehearsals:
         *,
         days: float,
         bounds: Bounds | None = None,
-        progress: Callable[[int], None] = lambda played: None,
+        progress: Callable[[int], None] = lambda read: None,
     ) -> Report:
         """Return what terms would have refused in the last days, and those in force.
 

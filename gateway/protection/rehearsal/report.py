@@ -26,7 +26,7 @@ ASSUMED = (
 
 
 @dataclass(slots=True)
-class Tally:
+class Effect:
     """What some terms refuse of the messages of visitors.
 
     reasons: rule, limit or budget; countries: ISO 3166; days: since the Unix epoch; told,
@@ -69,12 +69,12 @@ class Report:
     others: int = 0
     no_caller: int = 0
     cut: str = ""
-    tried: Tally = field(default_factory=Tally)
-    present: Tally = field(default_factory=Tally)
+    tried: Effect = field(default_factory=Effect)
+    present: Effect = field(default_factory=Effect)
 
-    def share(self, tally: Tally) -> float:
+    def share(self, effect: Effect) -> float:
         """Return which part of the visitors' messages is refused, in per cent."""
-        return 100 * tally.refused / self.played if self.played else 0.0
+        return 100 * effect.refused / self.played if self.played else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +99,9 @@ def sections(report: Report) -> list[Section]:
     return [each for each in found if each.rows]
 
 
-def listed(tally: Tally) -> list[str]:
+def listed(effect: Effect) -> list[str]:
     """Return the customers whom it would have hit, masked; those who clicked come first."""
-    who = [*sorted(tally.clicked), *sorted(tally.unlinked - tally.clicked)]
+    who = [*sorted(effect.clicked), *sorted(effect.unlinked - effect.clicked)]
     return [mask(each) for each in who[:MOST_LISTED]]
 
 
@@ -143,39 +143,39 @@ def moment(ms: int) -> str:
     return f"{datetime.fromtimestamp(ms / 1000, UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _json_of(report: Report, tally: Tally) -> dict[str, Any]:
+def _json_of(report: Report, effect: Effect) -> dict[str, Any]:
     return {
-        "refused": tally.refused,
-        "percent": round(report.share(tally), 3),
-        "reasons": dict(tally.reasons.most_common()),
-        "countries": dict(tally.countries.most_common()),
-        "days": {day(each): count for each, count in sorted(tally.days.items())},
+        "refused": effect.refused,
+        "percent": round(report.share(effect), 3),
+        "reasons": dict(effect.reasons.most_common()),
+        "countries": dict(effect.countries.most_common()),
+        "days": {day(each): count for each, count in sorted(effect.days.items())},
         "saved": {
             currency: {
-                "told": tally.told[currency] / MILLION,
-                "estimated": tally.estimated[currency] / MILLION,
+                "told": effect.told[currency] / MILLION,
+                "estimated": effect.estimated[currency] / MILLION,
             }
-            for currency in sorted(tally.told | tally.estimated)
+            for currency in sorted(effect.told | effect.estimated)
         },
         "customers": {
-            "clicked": len(tally.clicked),
-            "no_link": len(tally.unlinked - tally.clicked),
-            "listed": listed(tally),
+            "clicked": len(effect.clicked),
+            "no_link": len(effect.unlinked - effect.clicked),
+            "listed": listed(effect),
         },
-        "link_not_clicked": tally.unclicked,
-        "waiting": dict(tally.waiting.most_common()),
+        "link_not_clicked": effect.unclicked,
+        "waiting": dict(effect.waiting.most_common()),
     }
 
 
-def _row(report: Report, what: str, of: Callable[[Report, Tally], str]) -> tuple[str, str, str]:
+def _row(report: Report, what: str, of: Callable[[Report, Effect], str]) -> tuple[str, str, str]:
     return what, of(report, report.tried), of(report, report.present)
 
 
-def _refused(report: Report, tally: Tally) -> str:
-    return f"{tally.refused:,} ({report.share(tally):.2f} %)"
+def _refused(report: Report, effect: Effect) -> str:
+    return f"{effect.refused:,} ({report.share(effect):.2f} %)"
 
 
-def _counts(report: Report, of: Callable[[Tally], Counter[str]]) -> list[tuple[str, str, str]]:
+def _counts(report: Report, of: Callable[[Effect], Counter[str]]) -> list[tuple[str, str, str]]:
     """Return a row for each thing that either counts, the most frequent first."""
     tried, present = of(report.tried), of(report.present)
     names = [name for name, _ in (tried + present).most_common()]

@@ -15,8 +15,6 @@ from gateway.protection.spending.money import Allowance
 
 # Tells what is wrong with the links in the texts of shops, a line each.
 LinkProblems = Callable[[Sequence[Site]], Iterable[str]]
-# What the option ``protection`` makes of what is enforced.
-MODES = {"on": Mode.ENFORCE, "monitor": Mode.MONITOR, "off": Mode.OFF}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,7 @@ class Terms:
     limits: MessageLimits
     allowance: Allowance
     endpoints: Mapping[str, MessageEndpoint]
-    mode: str = "on"
+    mode: Mode = Mode.ENFORCE
 
     def endpoint(self, path: str) -> MessageEndpoint:
         """Return an endpoint; one that is there no more had the limits of all."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from conf.messages import MessageEndpoint
-from conf.protection import Protection
+from conf.protection import Mode, Protection
 from gateway.access.limiter import Limit, MessageLimits
 from gateway.messaging.history import Message
 from gateway.messaging.status import Status
@@ -70,7 +70,7 @@ async def rehearsed(
 ) -> Report:
     """Return what comes of playing messages; in force is nothing unless told."""
     report = Report(begin, NOON + 30 * 24 * HOUR_MS, receipts)
-    in_force = present or terms(mode="off")
+    in_force = present or terms(mode=Mode.OFF)
     await rehearse(_in_chunks(list(messages)), tried, in_force, report)
     return report
 

@@ -34,7 +34,7 @@ UNLIMITED = MessageEndpoint("/free", "text", "Sender", limit_amount=0, receiver_
 
 def layers_of(
     protection: Protection | None = None,
-    mode: str = "on",
+    mode: Mode = Mode.ENFORCE,
     endpoint: MessageEndpoint = ONE,
     call: Call | None = None,
 ) -> list[Layer]:
@@ -87,13 +87,13 @@ def test_ipv4_has_no_network_however_it_is_wrapped(address: str) -> None:
 
 def test_a_call_with_no_usable_number_has_the_layers_of_its_caller_alone() -> None:
     limits = MessageLimits(Limit(10, HOUR), Limit(5, DAY))
-    found = Layers(limits, Protection(), "on").of(ONE).caller(Call(NETWORK))
+    found = Layers(limits, Protection(), Mode.ENFORCE).of(ONE).caller(Call(NETWORK))
     assert ["message", "address-86400", "network-3600", "network-86400"] == names(found)
 
 
 MODES = {
-    "on": [Mode.ENFORCE, Mode.ENFORCE, Mode.MONITOR],
-    "monitor": [Mode.ENFORCE, Mode.MONITOR, Mode.MONITOR],
+    Mode.ENFORCE: [Mode.ENFORCE, Mode.ENFORCE, Mode.MONITOR],
+    Mode.MONITOR: [Mode.ENFORCE, Mode.MONITOR, Mode.MONITOR],
 }
 THREE = Protection(
     own_limits=tuple(
@@ -107,7 +107,7 @@ THREE = Protection(
 
 @pytest.mark.parametrize(("mode", "modes"), MODES.items())
 def test_the_option_turns_all_but_the_contracts_two_into_watched_ones(
-    mode: str, modes: list[Mode]
+    mode: Mode, modes: list[Mode]
 ) -> None:
     """A limit that is off is not there; one that is watched is never enforced."""
     found = {each.limit_class: each.mode for each in layers_of(THREE, mode)}
@@ -119,7 +119,7 @@ def test_the_option_turns_all_but_the_contracts_two_into_watched_ones(
 @pytest.mark.parametrize("endpoint", [ONE, OWN, UNLIMITED])
 def test_without_protection_the_contracts_two_are_all(endpoint: MessageEndpoint) -> None:
     """Plain ones: no stranger is let through before his time."""
-    found = layers_of(THREE, "off", endpoint)
+    found = layers_of(THREE, Mode.OFF, endpoint)
     assert (
         names(found)
         == {
@@ -219,7 +219,7 @@ def test_every_kind_of_limit_has_a_subject_that_is_its_own(by: By) -> None:
     [first, same, other] = [
         [
             x.subject
-            for x in layers_of(limits(LayerLimit(by, 5, 61)), "on", endpoint, call)
+            for x in layers_of(limits(LayerLimit(by, 5, 61)), Mode.ENFORCE, endpoint, call)
             if x.limit.seconds == 61
         ]
         for endpoint, call in zip(endpoints, calls, strict=True)
@@ -238,7 +238,7 @@ def amounts(
 ) -> dict[str, int]:
     options = Limit(address, windows[0]), Limit(receiver, windows[1])
     limits = MessageLimits(*options)
-    found = Layers(limits, protection or Protection(), "on").of(ONE)
+    found = Layers(limits, protection or Protection(), Mode.ENFORCE).of(ONE)
     call = Call(NETWORK, NUMBER)
     layers = [*found.caller(call), *found.message(call)]
     return {each.limit_class: each.limit.amount for each in layers}
@@ -297,9 +297,9 @@ def test_a_limit_of_the_file_is_what_the_file_says(amount: int) -> None:
 DESK = Protection(exempt=(Exempt(NUMBER),))
 
 
-@pytest.mark.parametrize("mode", ["on", "monitor"])
+@pytest.mark.parametrize("mode", [Mode.ENFORCE, Mode.MONITOR])
 def test_an_exempt_number_is_counted_and_refused_by_the_limit_of_the_address_alone(
-    mode: str,
+    mode: Mode,
 ) -> None:
     """The contract's, without which one desk could be the door for all."""
     found = layers_of(DESK, mode)
@@ -310,7 +310,7 @@ def test_an_exempt_number_is_counted_and_refused_by_the_limit_of_the_address_alo
 def test_other_numbers_are_not_exempt_and_nobody_is_without_protection() -> None:
     other = Call(ADDRESS, "+4917612345679")
     assert layers_of(DESK, call=other) == layers_of(Protection(), call=other)
-    assert [Mode.ENFORCE] * 2 == [each.mode for each in layers_of(DESK, "off")]
+    assert [Mode.ENFORCE] * 2 == [each.mode for each in layers_of(DESK, Mode.OFF)]
 
 
 @pytest.mark.parametrize(
@@ -331,7 +331,7 @@ def test_an_exempt_number_is_so_in_all_its_forms(declared: str, asked: str) -> N
 def test_the_layer_of_a_rule_comes_last_and_spares_the_exempt(number: str, mode: Mode) -> None:
     limits = MessageLimits(Limit(10, HOUR), Limit(5, DAY))
     rule = Layer("rule-1", "AF", Limit(50, DAY))
-    found = Layers(limits, DESK, "on").of(ONE).message(Call(ADDRESS, number), rule)
+    found = Layers(limits, DESK, Mode.ENFORCE).of(ONE).message(Call(ADDRESS, number), rule)
     assert ("rule-1", mode) == (found[-1].limit_class, found[-1].mode)
 
 
@@ -339,16 +339,21 @@ def test_the_layer_of_a_rule_comes_last_and_spares_the_exempt(number: str, mode:
 
 DAILY = limits(LayerLimit(By.ADDRESS, 30, DAY))
 TOLD = {
-    "the contract's limit": (ONE, Protection(), "on", "message"),
-    "the next one by address where there is none": (UNLIMITED, DAILY, "on", "address-86400"),
-    "never one that is watched": (UNLIMITED, DAILY, "monitor", None),
-    "nothing where nothing limits": (UNLIMITED, Protection(), "off", None),
+    "the contract's limit": (ONE, Protection(), Mode.ENFORCE, "message"),
+    "the next one by address where there is none": (
+        UNLIMITED,
+        DAILY,
+        Mode.ENFORCE,
+        "address-86400",
+    ),
+    "never one that is watched": (UNLIMITED, DAILY, Mode.MONITOR, None),
+    "nothing where nothing limits": (UNLIMITED, Protection(), Mode.OFF, None),
 }
 
 
 @pytest.mark.parametrize(("endpoint", "protection", "mode", "told"), TOLD.values(), ids=TOLD.keys())
 def test_visitors_are_told_of_the_first_limit_of_their_address(
-    endpoint: MessageEndpoint, protection: Protection, mode: str, told: str | None
+    endpoint: MessageEndpoint, protection: Protection, mode: Mode, told: str | None
 ) -> None:
     found = layers_of(protection, mode, endpoint, Call(NETWORK, NUMBER))
     assert [told] * bool(told) == [each.limit_class for each in found if each.told]

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from conf.protection import Action, Protection, Rule
+from conf.protection import Action, Mode, Protection, Rule
 from gateway.errors import StoreUnavailable
 from gateway.messaging.history import History
 from gateway.messaging.receipts import Receipts
@@ -33,7 +33,7 @@ def rehearsals_of(store: Store) -> Rehearsals:
     money = Budget(store, Allowance(0, 0), Protection(), adopted=nothing_adopted)
     return Rehearsals(
         *(history, money, Protection(), NO_LIMITS, ENDPOINTS),
-        mode="off",
+        mode=Mode.OFF,
         days=7,
         receipts=True,
     )

@@ -160,15 +160,15 @@ async def test_what_is_tried_refuses_what_it_says(
     assert 0 == report.present.refused
 
 
-@pytest.mark.parametrize("mode", ["monitor", "off"])
-async def test_terms_that_only_watch_refuse_nothing(mode: str) -> None:
+@pytest.mark.parametrize("mode", [Mode.MONITOR, Mode.OFF])
+async def test_terms_that_only_watch_refuse_nothing(mode: Mode) -> None:
     tried = replace(block(country="DE"), own_limits=(LayerLimit(By.ALL, 3, DAY),))
     assert 0 == (await rehearsed(TEN, terms(tried, mode=mode))).tried.refused
 
 
 async def test_the_limits_of_the_contract_are_played_in_every_mode() -> None:
     own = MessageLimits(Limit(4, HOUR), Limit(0, 1))
-    for mode in ("on", "monitor", "off"):
+    for mode in Mode:
         report = await rehearsed(SAME_CALLER, terms(NOTHING, limits=own, mode=mode))
         assert {"limit: message": 6} == report.tried.reasons
 
@@ -262,8 +262,8 @@ PEOPLE = {
 async def test_customers_are_told_from_what_nobody_wanted(
     fields: dict[str, Any], clicked: int, unlinked: int, unclicked: int
 ) -> None:
-    tally = (await rehearsed([message(1, **fields)], terms(block()))).tried
-    found = len(tally.clicked), len(tally.unlinked), tally.unclicked
+    effect = (await rehearsed([message(1, **fields)], terms(block()))).tried
+    found = len(effect.clicked), len(effect.unlinked), effect.unclicked
     assert (clicked, unlinked, unclicked) == found
 
 

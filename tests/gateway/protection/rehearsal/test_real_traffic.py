@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from conf.messages import MessageEndpoint
-from conf.protection import By, LayerLimit, Protection
+from conf.protection import By, LayerLimit, Mode, Protection
 from gateway.access.limiter import Limit, MessageLimits
 from gateway.messaging.history import History
 from gateway.messaging.receipts import Receipts
@@ -112,7 +112,7 @@ class Gateway:
             History(self.store, self.receipts, days=7),
             Budget(self.store, money, IN_FORCE, adopted=_nothing_is_adopted),
             *(IN_FORCE, CONTRACT, endpoints),
-            mode="on",
+            mode=Mode.ENFORCE,
             days=7,
             receipts=True,
         )
@@ -125,7 +125,7 @@ async def _nothing_is_adopted() -> Allowance:
 
 
 def layers(protection: Protection, call: Call) -> list[Layer]:
-    of = Layers(CONTRACT, protection, "on").of(ENDPOINT)
+    of = Layers(CONTRACT, protection, Mode.ENFORCE).of(ENDPOINT)
     return [*of.caller(call), *of.message(call)]
 
 
