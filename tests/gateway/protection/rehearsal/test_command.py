@@ -72,6 +72,7 @@ async def test_a_report_shows_what_is_tried_beside_what_is_in_force(
         "0.30",
         "got a text without a link",
         "+49176•••••10",
+        "Breakers and proofs of work are not played",
     ):
         assert words in said
     assert "4917604069010" not in said
