@@ -120,6 +120,14 @@ async def test_a_limit_of_the_options_can_be_tried(
     assert report["present"]["refused"] < 5
 
 
+async def test_an_endpoint_that_there_is_not_is_named_and_the_rest_played(
+    redis_url: str, file: Path
+) -> None:
+    file.write_text(f'{BLOCKED}endpoint = "/ap"\n')
+    status, said = run("rehearse", file, *of(redis_url))
+    assert (0, True) == (status, f"{file}: no message endpoint has the path /ap" in said)
+
+
 async def test_an_empty_log_is_told_as_such(redis_url: str, file: Path) -> None:
     status, said = run("rehearse", file, *of(redis_url))
     assert (0, True) == (status, "0 messages of visitors" in said)
