@@ -113,7 +113,8 @@ def read(argv: Sequence[str], environ: Mapping[str, str]) -> Asked:
     problems += from_settings.problems(present.settings, present.protection)
     if problems:
         _refuse(problems)
-    for line in unknown_endpoints(protection, [each.path for each in present.endpoints]):
+    paths = [each.path for each in present.endpoints]
+    for line in unknown_endpoints(protection, paths, protection.file):
         print(line, file=sys.stderr)
     return Asked(protection, present, tried, frozenset(flags), days, own.json)
 

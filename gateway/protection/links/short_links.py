@@ -8,6 +8,7 @@ link leads that somebody still has in his telephone. The store is asked only to 
 from __future__ import annotations
 
 import hashlib
+import logging
 import secrets
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -18,6 +19,8 @@ from typing import Protocol
 
 from conf.messages import CODE_LENGTH, PLACEHOLDER, MessageEndpoint, with_link
 from conf.protection import Site
+
+log = logging.getLogger(__name__)
 
 # A code may be typed from one telephone into another: no letter or digit that looks like another.
 LETTERS = "23456789abcdefghjkmnpqrstuvwxyz"
@@ -105,9 +108,20 @@ class ShortLinks:
         return next(filter(None, found), "")
 
     def _free_place(self, source: str) -> str:
-        """Return three letters that no other source has; with twenty of them chance hardly acts."""
+        """Return three letters that no other source has; with twenty of them chance hardly acts.
+
+        Where it does, the first one keeps what both would have: it is said that this must stay so.
+        """
         tries = (_letters(f"{source}\0{n}" if n else source) for n in count())
-        return next(each for each in tries if each not in self._places)
+        found = next(each for each in tries if each not in self._places)
+        if found != (wanted := _letters(source)) and self._public_url:
+            first = next(each for each, place in self._place_of.items() if place == wanted)
+            log.warning(
+                "short links of %s and of %s are told apart by which of both stands first in the"
+                " configuration: keep it so, or old links of one lead to the other's page",
+                *(first, source),
+            )
+        return found
 
 
 def source_of(endpoint: str, site: str) -> str:

@@ -19,6 +19,7 @@ ASSUMED = (
     "Calls that were refused at the time are nowhere kept: what looser terms would have let "
     "through, nobody knows.",
     "Calls, rented numbers and raises of a budget by hand are not played: only texts spend here.",
+    "Breakers and proofs of work are not played either.",
     "The same text asked for twice counted once; calls that sent nothing are not counted.",
     "Who is refused does not come again here; in life some would, later.",
     "A country is new while its messages met that limit at the time; before that was noted, none.",

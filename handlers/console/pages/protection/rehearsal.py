@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 import conf
 from gateway.errors import BadRequest
+from gateway.protection.destinations.rule_checks import unknown_endpoints
 from gateway.protection.rehearsal.rehearsals import Bounds
 from gateway.protection.rehearsal.report import listed, remarks, sections
 from gateway.protection.rehearsal.terms import Terms
@@ -24,6 +25,7 @@ from handlers.console.page import Question
 
 BOUNDS = Bounds(messages=20_000, seconds=5.0)
 LONGEST = 40_000
+TEXT = "the text"
 MOST = Decimal(1_000_000)
 EXAMPLE = Path(conf.__file__).parent / "examples" / "protection.toml"
 # The shortest numbers, of small islands, have eight digits; what has fewer is a range.
@@ -69,7 +71,7 @@ class RehearsalPage(Question):
             month=_amount("budget_month", given.text("budget_month", 20), present.allowance.month),
         )
         written = _unmasked(given.text("written", LONGEST), file)
-        protection, problems = rehearsals.read("the text", written)
+        protection, problems = rehearsals.read(TEXT, written)
         if problems:
             return {"problems": problems}
         tried = Terms(protection, present.limits, allowance, present.endpoints)
@@ -78,7 +80,10 @@ class RehearsalPage(Question):
             "report": report,
             "tables": sections(report),
             "customers": listed(report.tried),
-            "remarks": remarks(report),
+            "remarks": [
+                *unknown_endpoints(protection, present.endpoints, TEXT),
+                *remarks(report),
+            ],
         }
 
     async def _file(self) -> str:

@@ -47,6 +47,21 @@ def test_each_endpoint_and_shop_has_a_place_of_its_own() -> None:
         assert f"https://{path[1:]}.example" == links.target(code, Platform.OTHER)
 
 
+def test_whose_places_depend_on_their_order_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    """Of the names of these two chance has made the same three letters."""
+    twins = tuple(Site(f"shop-{n}", link=f"https://{n}.example") for n in (81, 112))
+    links = made(APP, sites=twins)
+    for each in twins:
+        code = links.write("{link}", "/app", each.key).code
+        assert each.link == links.target(code, Platform.OTHER)
+    [said] = caplog.messages
+    assert "of /app@shop-81 and of /app@shop-112 are told apart by which" in said
+    caplog.clear()
+    made(APP, PLAIN, sites=(*twins[:1], SHOP))
+    made(APP, sites=twins, url="")
+    assert [] == caplog.messages
+
+
 def test_a_code_is_random_and_can_be_read_aloud() -> None:
     links = made(APP)
     codes = {links.write("{link}", "/app", "").code for _ in range(2000)}

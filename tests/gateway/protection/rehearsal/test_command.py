@@ -72,6 +72,7 @@ async def test_a_report_shows_what_is_tried_beside_what_is_in_force(
         "0.30",
         "got a text without a link",
         "+49176•••••10",
+        "Breakers and proofs of work are not played",
     ):
         assert words in said
     assert "4917604069010" not in said
@@ -117,6 +118,14 @@ async def test_a_limit_of_the_options_can_be_tried(
     report = json.loads(run("rehearse", file, "--json", *options)[1])
     assert {"limit: receiver": 5} == report["tried"]["reasons"]
     assert report["present"]["refused"] < 5
+
+
+async def test_an_endpoint_that_there_is_not_is_named_and_the_rest_played(
+    redis_url: str, file: Path
+) -> None:
+    file.write_text(f'{BLOCKED}endpoint = "/ap"\n')
+    status, said = run("rehearse", file, *of(redis_url))
+    assert (0, True) == (status, f"{file}: no message endpoint has the path /ap" in said)
 
 
 async def test_an_empty_log_is_told_as_such(redis_url: str, file: Path) -> None:

@@ -137,6 +137,11 @@ WRONG = {
         200,
         "the message of site one: {link} leads nowhere",
     ),
+    "no such endpoint": (
+        {"written": '[[rule]]\naction = "block"\nendpoint = "/ap"\n'},
+        200,
+        "the text: no message endpoint has the path /ap",
+    ),
     "no amount": ({"budget_day": "much"}, 400, "a number, such as"),
     "below nothing": ({"budget_month": "-1"}, 400, "from 0"),
     "no end": ({"budget_month": "inf"}, 400, "from 0"),
