@@ -47,6 +47,7 @@ def main(words: list[str]) -> int:
                 print(f"{each.name:{wide}}  {found.verdict:11}  {found.seen}", flush=True)
         finally:
             server.stop()
+            logging.disable(logging.NOTSET)
     if costs:
         print(f"\n{table(costs)}\n")
     print(f"{len(chosen)} attacks, {reached} not stopped")

@@ -199,13 +199,15 @@ def test_an_unknown_argument_is_told_with_the_known_ones() -> None:
 @pytest.mark.parametrize("mode", ["test", "coverage"])
 def test_it_runs_tests_as_it_was_installed(container: Container, mode: str, tmp_path: Path) -> None:
     # In one process and with a report of one folder, or this would take a minute.
+    report = container.app / "cov-report"
+    shutil.rmtree(report, ignore_errors=True)
     few = tmp_path / "few.ini"
     few.write_text("[report]\ninclude = gateway/telephony/*\n")
     quickly = ["-n0", f"--cov-config={few}"]
     process = container.start(mode, *quickly, "tests/gateway/telephony/test_segments.py")
     output, _ = process.communicate()
     assert process.returncode == 0, output
-    assert (container.app / "cov-report" / "index.html").exists() == (mode == "coverage")
+    assert (report / "index.html").exists() == (mode == "coverage")
 
 
 def test_the_base_image_is_an_argument_and_the_time_to_stop_is_told() -> None:

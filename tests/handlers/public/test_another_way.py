@@ -138,13 +138,13 @@ async def test_who_wants_no_messages_gets_the_link(standin: VonageStandin, redis
     with GatewayProcess(*options) as gateway:
         async with visiting(gateway.url) as visitor:
             stop = {
-                "msisdn": "4917612345678",
+                "msisdn": "4917612345679",
                 "to": "12065550100",
                 "messageId": "1",
                 "text": "STOP",
             }
             await visitor.get("/inbound/", **stop)
-            body = (await visitor.send()).json
+            body = (await visitor.send("+4917612345679")).json
 
     assert {"status": "error", "error": "receiver_opted_out", "link": LINK} == body
 
