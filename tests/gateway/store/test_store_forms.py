@@ -789,6 +789,10 @@ async def test_a_replica_takes_over_for_a_node_that_ended(
     await eventually(lambda: reads(cluster_store, key, "kept"), 20)
     await asyncio.to_thread(cluster.nodes[0].start)
     await eventually(cluster.is_well, 20)
+    # As it was, for whichever test comes next.
+    cluster.ask(0, "FAILOVER")
+    await eventually(lambda: cluster.on(0, lambda client: client.role())[0] == b"master", 20)
+    await eventually(cluster.is_well, 20)
 
 
 async def reads(store: Store, key: str, expected: str) -> bool:
