@@ -73,6 +73,7 @@ class Context:
     __slots__ = ("protocol", "remote_ip")
 
     def __init__(self, peer: object) -> None:
+        # As Tornado calls a peer of a unix socket, which has no address.
         self.remote_ip = str(peer[0]) if isinstance(peer, tuple) and peer else "0.0.0.0"  # noqa: S104
         self.protocol = "http"
 
@@ -222,34 +223,40 @@ class Connection(asyncio.Protocol, HTTPConnection):
         chunk: bytes | None = None,
     ) -> asyncio.Future[None]:
         """Write the head of an answer, and the first of its body."""
-        assert self._answer is not None and isinstance(start_line, ResponseStartLine)  # noqa: S101, PT018
+        answer = self._asked_for
         self._has_begun = True
         if self._state is not State.WHOLE:
-            self._answer.keeps = False
+            answer.keeps = False
         with self._ended_by_errors():
-            return self._write(self._answer.head(start_line, headers, chunk))
+            return self._write(answer.head(cast(ResponseStartLine, start_line), headers, chunk))
 
     def write(self, chunk: bytes) -> asyncio.Future[None]:
         """Write more of the body."""
-        assert self._answer is not None  # noqa: S101
         with self._ended_by_errors():
-            return self._write(self._answer.body(chunk))
+            return self._write(self._asked_for.body(chunk))
 
     def finish(self) -> None:
         """End the answer; the next request is taken up, or the connection closed."""
-        assert self._answer is not None  # noqa: S101
+        answer = self._asked_for
         with self._ended_by_errors():
-            end = self._answer.end()
+            end = answer.end()
         if self._is_closed:
             return
         if end:
             self._transport.write(end)
-        if self._answer.keeps and self._state is State.WHOLE:
+        if answer.keeps and self._state is State.WHOLE:
             # Not at once: the handler that has just finished still has some lines to go.
             self._loop.call_soon(self._next)
         else:
             self._delegate = None
             self._transport.close()
+
+    @property
+    def _asked_for(self) -> Answer:
+        """The answer to the request under way; raises RuntimeError when nobody has asked."""
+        if self._answer is None:
+            raise RuntimeError("an answer without a request")
+        return self._answer
 
     def _next(self) -> None:
         if self._is_closed:

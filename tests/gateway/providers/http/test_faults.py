@@ -98,7 +98,7 @@ async def resets(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
 
 async def hangs(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
     await read(reader)
-    await asyncio.sleep(5)
+    await reader.read()  # until the other side gives up
 
 
 async def drips(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
